@@ -1,0 +1,40 @@
+VENV ?= .venv
+export VENV
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+test: packages lint ## Everything: set-up, linters, pgTAP, pytest, coverage
+	@tools/test all
+
+test-pg: packages ## Only the pgTAP suite (FILES="tests_pg/functions/gd_pick.sql" for some)
+	@tools/test pg $(FILES)
+
+test-py: packages venv ## Only pytest (FILES="tests_py/test_worker.py -k drain" for some)
+	@tools/test py $(FILES)
+
+lint: venv ## ruff, mypy --strict
+	@cd python && ../$(VENV)/bin/ruff check --quiet . ../tests_py ../examples
+	@cd python && ../$(VENV)/bin/ruff format --quiet --check . ../tests_py ../examples
+	@cd python && ../$(VENV)/bin/mypy
+
+demo: venv ## The checkout example on an embedded PostgreSQL (or on GENDURABLE_DSN)
+	@examples/checkout/demo.sh
+
+packages: # PostgreSQL, pgTAP, sqitch …: installed where root or sudo allows
+	@tools/setup
+
+venv: $(VENV)/.ready # Re-made when pyproject.toml changes
+
+$(VENV)/.ready: python/pyproject.toml
+	@tools/setup python
+	@echo "Making $(VENV)"
+	@python3 -m venv --clear $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable 'python[dev]'
+	@touch $@
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help test test-pg test-py lint demo packages venv clean

@@ -1,0 +1,83 @@
+-- What every pgTAP file finds in its database beside the engine: the extensions, and a few functions in
+-- schema test that hold a second session, so that a race test can force its interleaving.
+create extension pgtap;
+create extension dblink;
+create extension plpgsql_check;
+
+create schema test;
+
+create function test.connect(session text) returns void
+language plpgsql as $$
+begin
+    perform dblink_connect(connect.session, format('host=%s port=%s user=%s dbname=%s application_name=%s',
+        split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'),
+        current_user, current_database(), connect.session));
+    perform dblink_exec(connect.session, 'set client_min_messages = error');
+end
+$$;
+comment on function test.connect(text) is 'Opens a named second session on this database.';
+
+create function test.exec(session text, command text) returns text
+language sql as $$ select dblink_exec(session, command) $$;
+comment on function test.exec(text, text) is 'Runs a command without a result (begin, commit, update) and waits for it.';
+
+create function test.query(session text, query text) returns jsonb
+language plpgsql as $$
+begin
+    perform test.send(query.session, query.query);
+    return test.answer(query.session);
+end
+$$;
+comment on function test.query(text, text) is 'Runs a query (or DML with returning) and answers its rows as a jsonb array.';
+
+create function test.send(session text, query text) returns void
+language plpgsql as $$
+begin
+    perform dblink_send_query(send.session,
+        format('with q as (%s) select coalesce(jsonb_agg(to_jsonb(q)), ''[]'') from q', send.query));
+end
+$$;
+comment on function test.send(text, text) is 'Starts a query without waiting for it; test.answer takes its rows.';
+
+create function test.answer(session text) returns jsonb
+language plpgsql as $$
+declare
+    v_rows jsonb;
+begin
+    -- An error of the other session is raised here with its own SQLSTATE. The second call drains the
+    -- connection: libpq must see the end of the results before the next query.
+    begin
+        select r.rows into v_rows from dblink_get_result(answer.session) as r (rows jsonb);
+    exception when others then
+        perform 1 from dblink_get_result(answer.session) as r (rows jsonb);
+        raise;
+    end;
+    perform 1 from dblink_get_result(answer.session) as r (rows jsonb);
+    return v_rows;
+end
+$$;
+comment on function test.answer(text) is 'Waits for the query that test.send started and answers its rows as a jsonb array.';
+
+create function test.is_blocked(session text, patience interval default '10 s') returns boolean
+language plpgsql as $$
+declare
+    v_until constant timestamptz := clock_timestamp() + patience;
+begin
+    loop
+        perform pg_stat_clear_snapshot();
+        if exists (
+            select from pg_stat_activity as a
+            where a.datname = current_database() and a.application_name = is_blocked.session
+                and cardinality(pg_blocking_pids(a.pid)) > 0
+        ) then
+            return true;
+        end if;
+        if clock_timestamp() > v_until or dblink_is_busy(is_blocked.session) = 0 then
+            return false;
+        end if;
+        perform pg_sleep(0.002);  -- the pace of looking, not what orders the sessions
+    end loop;
+end
+$$;
+comment on function test.is_blocked(text, interval) is
+    'Waits until the session waits for a lock: true; false if its query ends or patience does.';
