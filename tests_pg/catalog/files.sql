@@ -1,0 +1,93 @@
+-- Conventions of the source files. Each test lists the offenders. Run from the top of the repository.
+begin;
+select plan(11);
+
+create temp table line (path text, number int, text text);
+\copy line from program 'find sql tests_pg/functions -name "*.sql" -exec awk ''{ gsub(/\t/, " "); print FILENAME "\t" FNR "\t" $0 }'' {} +' with (format csv, delimiter e'\t', quote e'\x01', force_not_null (text))
+
+create temp view function_file as
+select distinct l.path, substring(l.path from '([^/]+)\.sql$') as name
+from line as l where l.path like 'sql/functions/%';
+
+-- What PostgreSQL sees of it.
+create temp view code as
+select l.path, l.number, regexp_replace(l.text, '--.*', '') as text from line as l where l.path like 'sql/%';
+
+create temp view body as
+select c.path, string_agg(c.text, e'\n' order by c.number) as text from code as c group by c.path;
+
+create temp view header_field as
+select l.path, (regexp_match(l.text, '^-- ([A-Z][a-z]+): '))[1] as field
+from line as l
+where l.path like 'sql/functions/%'
+    and l.number < (select min(c.number) from code as c where c.path = l.path and c.text <> '');
+
+create temp view defined as
+select distinct f.proname::text as name from pg_proc as f join pg_namespace as n on n.oid = f.pronamespace
+where n.nspname = 'gendurable'
+    or n.nspname = 'public' and not exists (select from pg_depend as d where d.objid = f.oid and d.deptype = 'e');
+
+select is_empty($$
+    select d.name from defined as d where d.name not in (select f.name from function_file as f)
+$$, 'every function has the file sql/functions/<its name>.sql');
+select is_empty($$
+    select f.path from function_file as f where f.name not in (select d.name from defined as d)
+$$, 'every file in sql/functions defines the function it is named after');
+select is_empty($$
+    select c.path, c.number, m.name
+    from code as c
+    cross join lateral (select (regexp_match(c.text, 'create (?:or replace )?function (?:public|gendurable)\.(\w+)'))[1] as name) as m
+    where m.name is not null and c.path <> format('sql/functions/%s.sql', m.name)
+$$, 'a file in sql/functions defines nothing else');
+select is_empty($$
+    select f.path from function_file as f
+    where f.name like 'gd\_%' and not exists (select from line as l where l.path = format('tests_pg/functions/%s.sql', f.name))
+$$, 'every public function has the test tests_pg/functions/<its name>.sql');
+select is_empty($$
+    select distinct l.path from line as l
+    where l.path like 'tests_pg/functions/%' and not exists (
+        select from function_file as f where l.path = format('tests_pg/functions/%s.sql', f.name))
+$$, 'every test in tests_pg/functions belongs to a function');
+
+-- The Python installer knows this one command.
+select is_empty($$ select c.path, c.number, c.text from code as c
+    where c.text ~ '^\s*\\' and not (c.path = 'sql/install.sql' or c.path = 'sql/functions.sql')
+        or c.text ~ '\\(g|gset|gexec|if|set|i|echo)\M' $$,
+    'no psql meta-command but \ir, and that only in a manifest');
+select is_empty($$ select c.path, c.number, c.text from code as c
+    where c.path in ('sql/install.sql', 'sql/functions.sql') and c.text !~ '^(\\ir [\w./]+\.sql)?\s*$' $$,
+    'a manifest holds only \ir lines');
+select is_empty($$
+    select f.path from function_file as f
+    where not exists (select from line as l
+        where l.path = format('sql/functions/%s.sql', f.name)
+            and (select string_agg(m.text, e'\n') from line as m where m.path = 'sql/install.sql' or m.path = 'sql/functions.sql')
+                ~ format('functions/%s\.sql', f.name))
+$$, 'every file in sql/functions is in the manifest');
+
+select is_empty($$ select c.path, c.number, c.text from code as c where c.text ~* '\mwhen\s+others\M' $$,
+    'no "when others": a handler names what it expects');
+
+-- Purpose first, then at most four fields; who locks, writes or raises says so.
+select is_empty($$
+    select l.path, l.number, l.text from line as l
+    where l.path like 'sql/%' and l.number = 1 and l.text !~ '^-- \S'
+$$, 'every file in sql begins with its purpose');
+select is_empty($$
+    select f.path, h.field as unknown, null as missing from function_file as f join header_field as h using (path)
+    where h.field not in ('Locks', 'Writes', 'Plan', 'Errors')
+    union all
+    select f.path, null, need.field
+    from function_file as f
+    join body as b using (path)
+    join (values
+        ('Writes', '\m(insert into|update|delete from) (only )?gendurable\.'),
+        ('Locks', '\mfor (no key )?update\M|\mfor (key )?share\M|\mpg_(try_)?advisory|\m(insert into|update|delete from) (only )?gendurable\.'),
+        ('Errors', '\mraise exception\M|gendurable\._refuse\(')
+    ) as need (field, pattern) on b.text ~* need.pattern
+    where not exists (select from header_field as h where h.path = f.path and h.field = need.field)
+    order by 1
+$$, 'headers use the known fields, and name what the body locks, writes and raises');
+
+select * from finish();
+rollback;

