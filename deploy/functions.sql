@@ -1,0 +1,4 @@
+-- Deploy gendurable:functions to pg
+begin;
+\ir ../sql/functions.sql
+commit;

@@ -1,0 +1,4 @@
+-- Deploy gendurable:grants to pg
+begin;
+\ir ../sql/grants.sql
+commit;

@@ -1,0 +1,4 @@
+-- Deploy gendurable:tables to pg
+begin;
+\ir ../sql/tables.sql
+commit;

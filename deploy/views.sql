@@ -1,0 +1,4 @@
+-- Deploy gendurable:views to pg
+begin;
+\ir ../sql/views.sql
+commit;

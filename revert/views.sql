@@ -1,0 +1,4 @@
+-- Revert gendurable:views from pg
+begin;
+drop view public.gd_instances, public.gd_queues, public.gd_workers;
+commit;

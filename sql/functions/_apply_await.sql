@@ -1,0 +1,38 @@
+-- Commits `await`: parks the instance on a set of names, or lets it go on at once if a signal that it has not been handed is already there.
+--
+-- park × deliver: the caller locked the row in an earlier statement, and this one reads the inbox with a newer snapshot. A delivery that
+-- committed before the lock is seen here; one that comes later waits for the lock and then sees the park.
+-- Locks:  the caller holds the instances. Writes: instances. Plan: instances_pkey, signals_pkey.
+create function gendurable._apply_await(p_outcomes gendurable.outcome[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+    v_queues text[];
+begin
+    with parked as (
+        update gendurable.instances as i
+        set fence = i.fence + 1, updated_at = clock_timestamp(), step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
+            attempt = 0, awaits = o.names, last_error = null, joined = false, rate_limit = null, weight = null,
+            phase = (case when p.answered then 'ready' else 'awaiting_signal' end)::gendurable.phase,
+            eligible_at = case when p.answered then now() else i.eligible_at end,
+            await_deadline = case when not p.answered and o.timeout_ms is not null
+                                  then now() + greatest(o.timeout_ms, 0) * interval '1 millisecond' end,
+            worker_id = null, claimed_at = null
+        from unnest(p_outcomes) as o
+        cross join lateral (
+            select exists (select from gendurable.signals as s
+                           where s.instance_id = o.id and s.name = any (o.names) and not s.presented) as answered
+        ) as p
+        where o.kind = 'await' and i.id = o.id and i.fence = o.fence
+        returning i.queue, p.answered or i.await_deadline is not null as due
+    )
+    -- A sleeping worker may have to get up earlier than it planned, for the deadline too.
+    select array_agg(distinct p.queue) into v_queues from parked as p where p.due;
+    perform gendurable._notify(v_queues);
+end
+$$;
+comment on function gendurable._apply_await(gendurable.outcome[]) is 'Commits outcomes of kind await.';

@@ -1,0 +1,87 @@
+-- Commits `next`: the instance goes to another step, as a runnable row or, where the worker may run ahead, as a claim that goes on.
+--
+-- Running ahead never changes what runs: it is refused where the row has to wait for something (a delay), where a pick would not have
+-- chosen it (a paused queue, more urgent work), and when the chain of steps in this claim is long enough.
+-- Locks:  the caller holds the instances. Writes: signals, instances. Running ahead is a HOT update.
+-- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless there is such work.
+create function gendurable._apply_next(p_outcomes gendurable.outcome[]) returns gendurable.answer[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+    c_chain   constant int := 99;
+    v_now     timestamptz := clock_timestamp();
+    v_ahead   gendurable.outcome[];
+    v_back    gendurable.outcome[];
+    v_queues  text[];
+    v_inbox   boolean;
+    v_answers gendurable.answer[];
+begin
+    with moving as materialized (
+        select o as outcome, i.queue, coalesce(o.priority, i.priority) as priority, i.signalled,
+               coalesce(o.continue and i.chain < c_chain and coalesce(o.delay_ms, 0) <= 0, false) as may
+        from unnest(p_outcomes) as o
+        join gendurable.instances as i on i.id = o.id
+        where o.kind = 'next'
+    ), queue as materialized (
+        select m.queue,
+               exists (select from gendurable.queues as q where q.name = m.queue and q.paused) as paused,
+               least((select r.priority from gendurable.instances as r
+                      where r.queue = m.queue and r.phase = 'ready' and r.priority < m.priority
+                      order by r.queue, r.priority limit 1),
+                     (select min(d.priority)
+                      from (select s.priority from gendurable.instances as s
+                            where s.queue = m.queue and s.phase = 'scheduled' and s.eligible_at <= v_now
+                            order by s.queue, s.eligible_at limit 100) as d)) as waiting
+        from (select x.queue, max(x.priority) as priority from moving as x where x.may group by x.queue) as m
+    ), decided as (
+        select m.outcome, m.queue, m.signalled,
+               m.may and not q.paused and (q.waiting is null or q.waiting >= m.priority) as ahead
+        from moving as m left join queue as q on q.queue = m.queue
+    )
+    select array_agg(d.outcome) filter (where d.ahead), array_agg(d.outcome) filter (where d.ahead is not true),
+           array_agg(distinct d.queue) filter (where d.ahead is not true), bool_or(d.signalled)
+    into v_ahead, v_back, v_queues, v_inbox
+    from decided as d;
+
+    if v_inbox then
+        perform gendurable._consume(p_outcomes);
+    end if;
+
+    if v_ahead is not null then
+        with moved as (
+            update gendurable.instances as i
+            set fence = i.fence + 1, updated_at = v_now, step = o.step, state = coalesce(o.state, i.state), attempt = 0,
+                chain = i.chain + 1, priority = coalesce(o.priority, i.priority), awaits = null, last_error = null, joined = false,
+                rate_limit = null, weight = null
+            from unnest(v_ahead) as o
+            where i.id = o.id and i.fence = o.fence
+            returning o.ord, i.fence, i.id, i.signalled
+        )
+        select array_agg(row(
+            m.ord, m.fence, 'continued', null, case when m.signalled then gendurable._inbox(m.id) else '[]' end)::gendurable.answer)
+        into v_answers
+        from moved as m;
+    end if;
+
+    if v_back is not null then
+        update gendurable.instances as i
+        set fence = i.fence + 1, updated_at = v_now, step = o.step, state = coalesce(o.state, i.state), attempt = 0,
+            priority = coalesce(o.priority, i.priority), awaits = null, last_error = null, joined = false,
+            rate_limit = null, weight = null,
+            phase = (case when o.delay_ms > 0 then 'scheduled' else 'ready' end)::gendurable.phase,
+            eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
+            worker_id = null, claimed_at = null
+        from unnest(v_back) as o
+        where i.id = o.id and i.fence = o.fence;
+        perform gendurable._notify(v_queues);
+    end if;
+
+    return coalesce(v_answers, '{}');
+end
+$$;
+comment on function gendurable._apply_next(gendurable.outcome[]) is 'Commits outcomes of kind next; answers those that run ahead.';

@@ -1,0 +1,29 @@
+-- Commits `retry`: the same step again after a delay, one attempt later. What it awaited and what it was handed stays for the redo.
+--
+-- Locks:  the caller holds the instances. Writes: instances. Plan: instances_pkey.
+create function gendurable._apply_retry(p_outcomes gendurable.outcome[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+    v_queues text[];
+begin
+    with again as (
+        update gendurable.instances as i
+        set fence = i.fence + 1, updated_at = clock_timestamp(), state = coalesce(o.state, i.state),
+            attempt = i.attempt + 1, last_error = o.error,
+            phase = (case when o.delay_ms > 0 then 'scheduled' else 'ready' end)::gendurable.phase,
+            eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
+            worker_id = null, claimed_at = null
+        from unnest(p_outcomes) as o
+        where o.kind = 'retry' and i.id = o.id and i.fence = o.fence
+        returning i.queue
+    )
+    select array_agg(distinct a.queue) into v_queues from again as a;
+    perform gendurable._notify(v_queues);
+end
+$$;
+comment on function gendurable._apply_retry(gendurable.outcome[]) is 'Commits outcomes of kind retry.';

@@ -1,0 +1,49 @@
+-- Creates the archive's partitions for now and the next hours, and gives a partition to what landed in the default one.
+--
+-- A partition is built aside and attached, because CREATE TABLE … PARTITION OF would lock the archive exclusively. Attaching locks the default
+-- partition for a moment: only if that lock is free at once, otherwise next time. A window into which rows have already fallen is
+-- attached when it is over, so that its rows are moved while nobody finishes into them.
+-- Locks:  finished (share update exclusive, NOWAIT), finished_default (access exclusive, NOWAIT). Writes: the archive's partitions.
+create function gendurable._create_partitions() returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_from    timestamptz;
+    v_to      timestamptz;
+    v_name    text;
+    v_created int := 0;
+begin
+    for v_from, v_to in
+        select w.start, w.start + interval '6 hours'
+        from (select gendurable._window(now() + n * interval '6 hours') as start from generate_series(0, 2) as n
+              union
+              -- Older ones are children that a living parent still needs: they stay where they are.
+              select distinct gendurable._window(f.finished_at) from gendurable.finished_default as f
+              where f.finished_at > now() - interval '1 day') as w
+        order by w.start
+    loop
+        v_name := 'finished_' || to_char(v_from at time zone 'UTC', 'YYYYMMDD"_"HH24');
+        continue when to_regclass('gendurable.' || v_name) is not null;
+        continue when v_to > now() and exists (
+            select from gendurable.finished_default as f where f.finished_at >= v_from and f.finished_at < v_to);
+        begin
+            lock table only gendurable.finished in share update exclusive mode nowait;
+            lock table gendurable.finished_default in access exclusive mode nowait;
+            execute format('create table gendurable.%I (like gendurable.finished)', v_name);
+            execute format('comment on table gendurable.%I is %L', v_name,
+                           format('Instances that finished from %s UTC, for six hours.', v_from at time zone 'UTC'));
+            execute format('with moved as (delete from gendurable.finished_default as f
+                                           where f.finished_at >= %1$L and f.finished_at < %2$L returning f.*)
+                            insert into gendurable.%3$I select m.* from moved as m', v_from, v_to, v_name);
+            execute format('alter table gendurable.finished attach partition gendurable.%I for values from (%L) to (%L)',
+                           v_name, v_from, v_to);
+            v_created := v_created + 1;
+        exception when lock_not_available then
+            null;   -- somebody reads the archive; the next maintenance tries again
+        end;
+    end loop;
+    return v_created;
+end
+$$;
+comment on function gendurable._create_partitions() is 'Creates the partitions of the archive ahead of time; answers how many.';

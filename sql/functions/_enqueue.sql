@@ -1,0 +1,56 @@
+-- Creates instances from checked entries; answers for each entry the instance that now stands for it.
+--
+-- Locks:  correlation_keys in key order, waiting for whoever is inserting or freeing the same key at this moment. Two batches that name
+--         the same new keys in opposite orders both insert in key order, so they cannot wait for each other.
+-- Writes: correlation_keys, instances.
+-- Plan:   correlation_keys_pkey.
+create function gendurable._enqueue(p_entries gendurable.entry[])
+returns table (ord int, id bigint, duplicate boolean)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+    v_entries gendurable.entry[] := p_entries;
+    v_now     timestamptz := now();
+begin
+    -- A key either becomes ours or has an occupant. The occupant may finish and free the key between the two statements: then the
+    -- key is there to be taken, so try again. Every turn means that somebody else has finished.
+    while exists (select from unnest(v_entries) as e where e.correlation_key is not null and e.occupant is null) loop
+        insert into gendurable.correlation_keys as k (key, instance_id)
+        select w.key, w.id
+        from (select distinct on (e.correlation_key) e.correlation_key as key, e.id
+              from unnest(v_entries) as e
+              where e.correlation_key is not null and e.occupant is null
+              order by e.correlation_key, e.ord) as w
+        order by w.key
+        on conflict do nothing;
+
+        select array_agg(row(e.ord, e.id, e.fsm, e.fsm_version, e.state, e.step, e.queue, e.priority, e.eligible_at, e.correlation_key,
+                             e.correlation_scope, e.concurrency_key, e.rate_limit, e.weight, e.parent_id, e.parent_round,
+                             coalesce(e.occupant, k.instance_id))::gendurable.entry)
+        into v_entries
+        from unnest(v_entries) as e
+        left join gendurable.correlation_keys as k on k.key = e.correlation_key;
+    end loop;
+
+    insert into gendurable.instances
+        (id, enqueued_at, eligible_at, updated_at, priority, phase, step, state, rate_limit, weight, concurrency_key, parent_id,
+         parent_round, ord, fsm_version, fsm, queue, correlation_key, correlation_scope)
+    select e.id, v_now, e.eligible_at, v_now, e.priority,
+           (case when e.eligible_at > v_now then 'scheduled' else 'ready' end)::gendurable.phase,
+           e.step, e.state, e.rate_limit, nullif(e.weight, 1), e.concurrency_key, e.parent_id,
+           e.parent_round, case when e.parent_id is not null then e.ord end, e.fsm_version, e.fsm, e.queue, e.correlation_key,
+           e.correlation_scope
+    from unnest(v_entries) as e
+    where e.occupant is null or e.occupant = e.id;
+
+    perform gendurable._notify(array(select distinct e.queue from unnest(v_entries) as e));
+
+    return query
+    select e.ord, coalesce(e.occupant, e.id), coalesce(e.occupant <> e.id, false) from unnest(v_entries) as e;
+end
+$$;
+comment on function gendurable._enqueue(gendurable.entry[]) is 'Creates instances from checked entries, resolving correlation keys.';

@@ -1,0 +1,51 @@
+-- Commits `done` and `stop`: moves instances to the archive in the same transaction, with everything that ends with them.
+--
+-- Locks:  the caller holds the instances, and with them their inboxes and keys: nobody else writes those rows.
+-- Writes: instances, finished, signals, dedup_keys, correlation_keys.
+-- Plan:   instances_pkey, signals_pkey, dedup_keys_pkey, correlation_keys_pkey.
+create function gendurable._finish(p_outcomes gendurable.outcome[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+    v_now       timestamptz := clock_timestamp();
+    v_signalled bigint[];
+    v_keyed     bigint[];
+    v_keys      text[];
+begin
+    with ended as (
+        delete from gendurable.instances as i
+        using unnest(p_outcomes) as o
+        where o.kind in ('done', 'stop') and i.id = o.id and i.fence = o.fence
+        returning i.*, o.kind, o.result, o.error, o.state as last_state
+    ), archived as (
+        insert into gendurable.finished
+            (id, enqueued_at, updated_at, finished_at, fence, parent_id, weight, attempt, round, parent_round, ord, priority,
+             fsm_version, failed, fsm, step, queue, state, result, error, rate_limit, concurrency_key, correlation_key, correlation_scope)
+        select e.id, e.enqueued_at, v_now, v_now, e.fence + 1, e.parent_id, e.weight, e.attempt, e.round, e.parent_round, e.ord, e.priority,
+               e.fsm_version, e.kind = 'stop', e.fsm, e.step, e.queue, coalesce(e.last_state, e.state),
+               case when e.kind = 'done' then e.result end, case when e.kind = 'stop' then coalesce(e.error, '{}') end,
+               e.rate_limit, e.concurrency_key, e.correlation_key, e.correlation_scope
+        from ended as e
+    )
+    select array_agg(e.id) filter (where e.signalled),
+           array_agg(e.id) filter (where e.correlation_key is not null),
+           array_agg(e.correlation_key) filter (where e.correlation_key is not null)
+    into v_signalled, v_keyed, v_keys
+    from ended as e;
+
+    if v_signalled is not null then
+        delete from gendurable.signals as s using unnest(v_signalled) as e (id) where s.instance_id = e.id;
+        delete from gendurable.dedup_keys as d using unnest(v_signalled) as e (id) where d.instance_id = e.id;
+    end if;
+    if v_keyed is not null then
+        delete from gendurable.correlation_keys as k
+        using unnest(v_keyed, v_keys) as e (id, key)
+        where k.key = e.key and k.instance_id = e.id;
+    end if;
+end
+$$;
+comment on function gendurable._finish(gendurable.outcome[]) is 'Moves finished instances to the archive.';

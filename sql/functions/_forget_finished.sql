@@ -1,0 +1,28 @@
+-- Forgets finished instances row by row, oldest partitions first, `p_batch` at most; those whose parent lives stay.
+--
+-- Locks:  the rows, never waiting. Writes: finished.
+-- Plan:   the partitions before the cut-off, read from their start until the batch is full.
+create function gendurable._forget_finished(p_cutoff timestamptz, p_batch int) returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+    v_forgotten int;
+begin
+    with old as materialized (
+        select f.tableoid, f.ctid
+        from gendurable.finished as f
+        where f.finished_at < p_cutoff
+          and (f.parent_id is null or not exists (select from gendurable.instances as p where p.id = f.parent_id))
+        limit p_batch
+        for update of f skip locked
+    )
+    delete from gendurable.finished as f
+    using old as o
+    where f.finished_at < p_cutoff and f.tableoid = o.tableoid and f.ctid = o.ctid;
+    get diagnostics v_forgotten = row_count;
+    return v_forgotten;
+end
+$$;
+comment on function gendurable._forget_finished(timestamptz, int) is 'Forgets old finished instances, a batch at a time.';

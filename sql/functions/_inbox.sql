@@ -1,0 +1,18 @@
+-- The inbox of an instance by arrival: [{id, name, payload, sent_at}].
+--
+-- Plan: signals_pkey.
+create function gendurable._inbox(p_id bigint) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+begin
+    return coalesce((
+        select jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'payload', s.payload, 'sent_at', s.sent_at) order by s.id)
+        from gendurable.signals as s
+        where s.instance_id = p_id), '[]');
+end
+$$;
+comment on function gendurable._inbox(bigint) is 'The signals in the inbox of an instance, by arrival.';

@@ -1,0 +1,61 @@
+-- Makes claims runnable again without an outcome.
+--
+-- p_workers:     whose claims; nobody else's are touched.
+-- p_ids:         which of them; null: all.
+-- p_error:       why the execution is lost: attempt grows and last_error says it. Null: the step never ran, attempt stays.
+-- p_eligible_at: null leaves the place in the order of picking as it was.
+--
+-- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel or release it.
+-- Writes: instances.
+-- Plan:   instances_executing for p_ids null, instances_pkey otherwise.
+create function gendurable._release(p_workers bigint[], p_ids bigint[] default null, p_error jsonb default null,
+                                    p_eligible_at timestamptz default null)
+returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+    v_ids    bigint[];
+    v_queues text[];
+begin
+    if p_ids is null then
+        v_ids := array(
+            select c.id
+            from (select i.id from gendurable.instances as i
+                  where i.worker_id = any (p_workers) and i.phase = 'executing') as c
+            order by c.id);
+    else
+        v_ids := array(select distinct c.id from unnest(p_ids) as c (id) order by c.id);
+    end if;
+
+    with locked as materialized (
+        select i.id
+        from unnest(v_ids) as c (id)
+        join gendurable.instances as i on i.id = c.id
+        where i.worker_id = any (p_workers)
+        order by i.id
+        for no key update of i skip locked
+    ), released as (
+        update gendurable.instances as i
+        set phase = (case when coalesce(p_eligible_at, i.eligible_at) > now() then 'scheduled' else 'ready' end)::gendurable.phase,
+            eligible_at = coalesce(p_eligible_at, i.eligible_at),
+            worker_id = null,
+            claimed_at = null,
+            attempt = case when p_error is null then i.attempt else i.attempt + 1 end,
+            last_error = coalesce(p_error, i.last_error),
+            updated_at = clock_timestamp()
+        from locked as l
+        where i.id = l.id and i.worker_id = any (p_workers)
+        returning i.id, i.queue
+    )
+    select array_agg(r.id), array_agg(distinct r.queue) into v_ids, v_queues from released as r;
+
+    perform gendurable._notify(v_queues);
+    return coalesce(cardinality(v_ids), 0);
+end
+$$;
+comment on function gendurable._release(bigint[], bigint[], jsonb, timestamptz) is 'Makes claims runnable again without an outcome.';

@@ -1,0 +1,86 @@
+-- Applies the outcomes of steps, each for itself: only those of claims that this worker holds under the fence that they name.
+--
+-- The whole story: parse; lock what is ours; apply kind by kind; answer. Once a row is locked and its outcome has been parsed, nothing can fail
+-- any more, so no outcome can spoil another one's commit. Every accepted outcome grows the fence, so one that is sent again is stale.
+--
+-- Locks:  instances by id, then parents by id, all with SKIP LOCKED: what somebody else holds is answered `busy`, for the worker to offer again;
+--         so a commit waits for nobody's transaction. Then the keys and the inbox of what it finishes, which the instance's lock protects.
+-- Writes: instances, finished, signals, dedup_keys, correlation_keys.
+-- Plan:   instances_pkey for the locks and for every update; never an index on phase.
+-- Errors: GD002 outcomes is not an array.
+create function public.gd_commit(worker bigint, outcomes jsonb)
+returns table (id bigint, fence bigint, result text, detail text, signals jsonb, children jsonb)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+    v_all     gendurable.outcome[];
+    v_mine    gendurable.outcome[];
+    v_kinds   text[];
+    v_answers gendurable.answer[] := array[]::gendurable.answer[];
+begin
+    if jsonb_typeof(gd_commit.outcomes) is distinct from 'array' then
+        perform gendurable._refuse('GD002', format('outcomes is %s, not an array', coalesce(jsonb_typeof(gd_commit.outcomes), 'null')),
+                                   'Pass a JSON array of outcome objects.');
+    end if;
+    v_all := gendurable._parse_outcomes(gd_commit.outcomes);
+
+    -- Of two outcomes for one claim the first applies; the other one finds the fence grown.
+    with claims as materialized (
+        select distinct on (o.id) o as outcome, o.id, o.fence, o.kind
+        from unnest(v_all) as o
+        where o.problem is null
+        order by o.id, o.ord
+    ), locked as (
+        select c.outcome, c.kind
+        from claims as c
+        join gendurable.instances as i on i.id = c.id
+        where i.fence = c.fence and i.worker_id = gd_commit.worker
+        order by c.id
+        for no key update of i skip locked
+    )
+    select array_agg(l.outcome), array_agg(distinct l.kind) into v_mine, v_kinds from locked as l;
+
+    if v_kinds && '{done,stop}' then
+        perform gendurable._finish(v_mine);
+    end if;
+    if 'next' = any (v_kinds) then
+        v_answers := gendurable._apply_next(v_mine);
+    end if;
+    if 'retry' = any (v_kinds) then
+        perform gendurable._apply_retry(v_mine);
+    end if;
+    if 'await' = any (v_kinds) then
+        perform gendurable._apply_await(v_mine);
+    end if;
+
+    if cardinality(v_mine) is distinct from cardinality(v_all) then
+        -- What is still ours after everything has been applied was locked by somebody else. (A second outcome for a claim is not: the
+        -- first one has grown the fence.)
+        v_answers := v_answers || array(
+            select row(o.ord, o.fence,
+                       case when o.problem is not null then 'invalid'
+                            when exists (select from gendurable.instances as i
+                                         where i.id = o.id and i.fence = o.fence and i.worker_id = gd_commit.worker) then 'busy'
+                            else 'stale' end,
+                       o.problem, null)::gendurable.answer
+            from unnest(v_all) as o
+            where o.ord not in (select m.ord from unnest(v_mine) as m));
+    end if;
+
+    if cardinality(v_answers) = 0 then
+        return query
+        select o.id, o.fence, 'committed', null::text, null::jsonb, null::jsonb from unnest(v_all) as o;
+    else
+        return query
+        select o.id, coalesce(a.fence, o.fence), coalesce(a.result, 'committed'), a.detail, a.signals, null::jsonb
+        from unnest(v_all) as o
+        left join unnest(v_answers) as a on a.ord = o.ord
+        order by o.ord;
+    end if;
+end
+$$;
+comment on function public.gd_commit(bigint, jsonb) is 'Applies the outcomes of steps; one answer for each, in order.';

@@ -1,0 +1,35 @@
+-- Wakes every park past its deadline, in all queues. gd_pick does so for its own queue; this is for the queues that nobody picks from.
+--
+-- Locks:  the due instances, never waiting. Writes: instances.
+-- Plan:   instances_deadline: one descent for each queue with a park that has a deadline.
+create function public.gd_expire_awaits() returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+    v_queue text;
+    v_here  int;
+    v_woken int := 0;
+begin
+    -- A walk over the distinct queues of the index, for which SQL has no word.
+    loop
+        select i.queue into v_queue from gendurable.instances as i
+        where i.phase = 'awaiting_signal' and i.await_deadline is not null and i.queue > coalesce(v_queue, '')
+        order by i.queue
+        limit 1;
+        exit when not found;
+
+        v_here := gendurable._wake_due(v_queue);
+        if v_here > 0 then
+            v_woken := v_woken + v_here;
+            perform gendurable._notify(array[v_queue]);
+        end if;
+    end loop;
+    return v_woken;
+end
+$$;
+comment on function public.gd_expire_awaits() is 'Wakes parks past their deadline; answers how many.';

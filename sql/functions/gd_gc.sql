@@ -1,0 +1,21 @@
+-- Forgets everything that finished before now() − retention: whole partitions at once, the one on the boundary row by row, `batch` at most.
+-- Children stay as long as their parent lives.
+--
+-- Locks:  see gendurable._drop_partitions and gendurable._forget_finished; never waiting. Writes: finished.
+-- Errors: GD002 a negative retention or a batch below one.
+create function public.gd_gc(retention interval default '1 day', batch int default 10000) returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_retention interval := coalesce(gd_gc.retention, '1 day');
+    v_batch     int := coalesce(gd_gc.batch, 10000);
+begin
+    if v_retention < '0' or v_batch < 1 then
+        perform gendurable._refuse('GD002', format('retention %s, batch %s', v_retention, v_batch),
+                                   'Retention is zero or more, batch at least one.');
+    end if;
+    return gendurable._drop_partitions(now() - v_retention) + gendurable._forget_finished(now() - v_retention, v_batch);
+end
+$$;
+comment on function public.gd_gc(interval, int) is 'Forgets instances that finished before the retention; answers how many.';

@@ -1,0 +1,90 @@
+-- Claims up to `slots` ready instances of a queue, the most urgent first: (priority, eligible_at, id).
+--
+-- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a claim of a forgotten worker would be
+--         stranded until a sweep); then the picked instances. Never waits: what somebody else holds is skipped.
+-- Writes: instances; signals (the awaited ones that it hands out are marked presented); workers (lease, idle queues).
+-- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_scheduled and instances_deadline one
+--         descent each when nothing is due.
+-- Errors: GD010 the worker is gone; GD002 a negative number of slots.
+create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off
+as $$
+declare
+    v_now    timestamptz := clock_timestamp();
+    v_worker record;
+    v_picked int;
+    v_short  boolean;
+begin
+    select w.idle_queues, v_now > w.lease_until - w.lease * (2.0 / 3) as renew into v_worker
+    from gendurable.workers as w where w.id = gd_pick.worker
+    for key share skip locked;
+    if not found then
+        perform gendurable._refuse_worker(gd_pick.worker);
+    end if;
+    if gd_pick.queue is null or gd_pick.slots is null or gd_pick.slots < 0 then
+        perform gendurable._refuse('GD002', format('queue %s, slots %s', coalesce(gd_pick.queue, 'null'), coalesce(gd_pick.slots::text, 'null')),
+                                   'Name a queue, and ask for zero slots or more.');
+    end if;
+    if v_worker.renew then
+        update gendurable.workers as w set lease_until = v_now + w.lease where w.id = gd_pick.worker;
+    end if;
+    if gd_pick.slots = 0 or exists (select from gendurable.queues as q where q.name = gd_pick.queue and q.paused) then
+        return;
+    end if;
+
+    perform gendurable._wake_due(gd_pick.queue);
+
+    -- The signals are read with the snapshot of this statement, and exactly those that are handed out as awaited are marked. One that was
+    -- committed after the snapshot is neither, so it stays able to wake the next await.
+    return query
+    with chosen as materialized (
+        select i.id
+        from gendurable.instances as i
+        where i.queue = gd_pick.queue and i.phase = 'ready'
+        order by i.priority, i.eligible_at, i.id
+        limit gd_pick.slots
+        for no key update skip locked
+    ), claimed as (
+        update gendurable.instances as i
+        set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1, claimed_at = v_now, updated_at = v_now, chain = 0
+        from chosen as c
+        where i.id = c.id
+        returning i.*
+    ), presented as (
+        update gendurable.signals as s
+        set presented = true
+        from claimed as c
+        where c.signalled and s.instance_id = c.id and s.name = any (c.awaits) and not s.presented
+    )
+    select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt, c.queue, c.priority,
+           c.correlation_key, c.concurrency_key, c.parent_id, coalesce(inbox.awaited, '[]'), coalesce(inbox.signals, '[]'), null::jsonb,
+           c.last_error, c.enqueued_at
+    from claimed as c
+    left join lateral (
+        select jsonb_agg(x.signal order by x.id) filter (where x.name = any (c.awaits)) as awaited,
+               jsonb_agg(x.signal order by x.id) as signals
+        from (select s.id, s.name,
+                     jsonb_build_object('id', s.id, 'name', s.name, 'payload', s.payload, 'sent_at', s.sent_at) as signal
+              from gendurable.signals as s
+              where c.signalled and s.instance_id = c.id) as x
+    ) as inbox on true
+    order by c.priority, c.eligible_at, c.id;
+
+    -- Whoever leaves with free slots is worth a notification when work arrives.
+    get diagnostics v_picked = row_count;
+    v_short := v_picked < gd_pick.slots;
+    if v_short <> (gd_pick.queue = any (v_worker.idle_queues)) then
+        update gendurable.workers as w
+        set idle_queues = case when v_short then array_append(w.idle_queues, gd_pick.queue)
+                               else array_remove(w.idle_queues, gd_pick.queue) end
+        where w.id = gd_pick.worker;
+    end if;
+end
+$$;
+comment on function public.gd_pick(bigint, text, int) is 'Claims ready instances of a queue for a worker.';

@@ -1,0 +1,39 @@
+-- Registers a worker and frees what earlier workers of the same name left behind when their lease is over.
+--
+-- A live twin (two containers may share a name) keeps its lease and so its claims.
+-- Locks:  the dead namesakes in workers, skipping those that somebody else is reaping; then their claims (see gendurable._forget_workers).
+-- Writes: workers, instances.
+-- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long.
+create function public.gd_register(name text, queues text[] default '{default}', lease interval default '60 s', info jsonb default '{}')
+returns bigint
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queues text[]      := coalesce(gd_register.queues, '{default}');
+    v_lease  interval    := coalesce(gd_register.lease, '60 s');
+    v_now    timestamptz := clock_timestamp();
+    v_worker bigint;
+begin
+    if gd_register.name is null then
+        perform gendurable._refuse('GD001', 'name is required', 'Name the worker, for example after its host; names need not be unique.');
+    elsif v_lease <= '0' or v_lease > '1 year' then
+        perform gendurable._refuse('GD002', format('lease is %s', v_lease), 'A lease is longer than zero and at most a year; 60 s suits most.');
+    elsif octet_length(gd_register.name) > 1000
+          or exists (select from unnest(v_queues) as q where q is null or q = '' or octet_length(q) > 1000) then
+        perform gendurable._refuse('GD002', 'name or a queue is empty or longer than 1,000 bytes', 'Use shorter names.');
+    end if;
+
+    perform gendurable._forget_workers(array(
+        select w.id from gendurable.workers as w
+        where w.name = gd_register.name and w.lease_until < v_now
+        order by w.id
+        for update skip locked));
+
+    insert into gendurable.workers as w (name, queues, lease, registered_at, lease_until, info)
+    values (gd_register.name, v_queues, v_lease, v_now, v_now + v_lease, coalesce(gd_register.info, '{}'))
+    returning w.id into v_worker;
+    return v_worker;
+end
+$$;
+comment on function public.gd_register(text, text[], interval, jsonb) is 'Registers a worker; answers its id, which is never reused.';

@@ -1,0 +1,6 @@
+-- Verify gendurable:views on pg
+begin;
+select id, status, finished_at from public.gd_instances where false;
+select queue, depth, next_due from public.gd_queues where false;
+select id, alive, executing from public.gd_workers where false;
+rollback;
