@@ -16,9 +16,11 @@ select l.path, l.number, regexp_replace(l.text, '--.*', '') as text from line as
 create temp view body as
 select c.path, string_agg(c.text, e'\n' order by c.number) as text from code as c group by c.path;
 
+-- A field starts a line of the header, or a sentence in it.
 create temp view header_field as
-select l.path, (regexp_match(l.text, '^-- ([A-Z][a-z]+): '))[1] as field
+select l.path, m.field[1] as field, l.text ~ ('^-- ' || m.field[1]) as at_start
 from line as l
+cross join lateral regexp_matches(l.text, '(?:^-- |\. )([A-Z][a-z]+): ', 'g') as m (field)
 where l.path like 'sql/functions/%'
     and l.number < (select min(c.number) from code as c where c.path = l.path and c.text <> '');
 
@@ -75,7 +77,7 @@ select is_empty($$
 $$, 'every file in sql begins with its purpose');
 select is_empty($$
     select f.path, h.field as unknown, null as missing from function_file as f join header_field as h using (path)
-    where h.field not in ('Locks', 'Writes', 'Plan', 'Errors')
+    where h.at_start and h.field not in ('Locks', 'Writes', 'Plan', 'Errors')
     union all
     select f.path, null, need.field
     from function_file as f
