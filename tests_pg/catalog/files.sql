@@ -88,6 +88,8 @@ select is_empty($$
         ('Errors', '\mraise exception\M|gendurable\._refuse\(')
     ) as need (field, pattern) on b.text ~* need.pattern
     where not exists (select from header_field as h where h.path = f.path and h.field = need.field)
+        and not (need.field = 'Locks' and exists (
+            select from line as l where l.path = f.path and l.text ~ '^-- .*\mcaller holds\M'))
     order by 1
 $$, 'headers use the known fields, and name what the body locks, writes and raises');
 
