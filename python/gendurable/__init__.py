@@ -1,0 +1,84 @@
+"""Durable execution in PostgreSQL: machines, jobs, a worker, and calls for applications.
+
+Write machines (``Machine``, ``step``) or jobs (``job``), enqueue them on your own psycopg
+connection (``enqueue``, ``signal``), and run them with ``gendurable-py run MODULE`` or
+``run_worker``.
+"""
+
+from __future__ import annotations
+
+from gendurable.client import (
+    Enqueued,
+    SignalEntry,
+    Status,
+    enqueue,
+    enqueue_many,
+    signal,
+    signal_many,
+    status,
+)
+from gendurable.context import ChildResult, Context, Signal
+from gendurable.entry import Entry
+from gendurable.errors import (
+    DefinitionError,
+    EngineError,
+    GendurableError,
+    InstallError,
+    InvalidArgumentError,
+    InvalidOutcomeError,
+    NotInstalledError,
+    OutcomeError,
+    StateError,
+    UnsupportedError,
+    UsageError,
+    WorkerGoneError,
+)
+from gendurable.job import Job, job
+from gendurable.machine import Machine, step
+from gendurable.outcomes import Await, Done, Next, Outcome, Retry, ScheduleChildren, Stop
+from gendurable.process import package_version
+from gendurable.retry import RetryPolicy
+from gendurable.worker import Worker, run_worker
+
+__all__ = [
+    "Await",
+    "ChildResult",
+    "Context",
+    "DefinitionError",
+    "Done",
+    "EngineError",
+    "Enqueued",
+    "Entry",
+    "GendurableError",
+    "InstallError",
+    "InvalidArgumentError",
+    "InvalidOutcomeError",
+    "Job",
+    "Machine",
+    "Next",
+    "NotInstalledError",
+    "Outcome",
+    "OutcomeError",
+    "Retry",
+    "RetryPolicy",
+    "ScheduleChildren",
+    "Signal",
+    "SignalEntry",
+    "StateError",
+    "Status",
+    "Stop",
+    "UnsupportedError",
+    "UsageError",
+    "Worker",
+    "WorkerGoneError",
+    "enqueue",
+    "enqueue_many",
+    "job",
+    "run_worker",
+    "signal",
+    "signal_many",
+    "status",
+    "step",
+]
+
+__version__ = package_version()

@@ -1,0 +1,5 @@
+"""``python -m gendurable``."""
+
+from gendurable.cli import main
+
+main()

@@ -1,0 +1,158 @@
+"""What a step is given: one claimed execution, with its state, signals and history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from gendurable.codec import StateCodec
+
+__all__ = ["ChildResult", "Context", "Signal"]
+
+S = TypeVar("S")
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """One message of the instance's inbox.
+
+    Attributes:
+        id: the engine's number of the signal.
+        name: what it was sent as.
+        payload: its JSON value.
+        sent_at: when it was stored.
+    """
+
+    id: int
+    name: str
+    payload: Any
+    sent_at: datetime
+
+
+class ChildResult(msgspec.Struct, frozen=True):
+    """How one child of the round ended.
+
+    Attributes:
+        id: the child's instance id.
+        ord: its place in the list of children, from 1.
+        fsm: its machine.
+        status: ``done`` or ``failed``.
+        result: what it returned, or None.
+        error: why it failed, or None.
+        state: its last state.
+    """
+
+    id: int
+    ord: int
+    fsm: str
+    status: str
+    result: Any = None
+    error: Any = None
+    state: Any = None
+
+
+_signals = msgspec.json.Decoder(list[Signal])
+_children = msgspec.json.Decoder(list[ChildResult] | None)
+
+
+class Context(msgspec.Struct, Generic[S]):
+    """One execution of a step of one instance. The fields are the engine's ``job``, in its order.
+
+    JSON columns arrive as text and are decoded when they are first asked for: most steps look at
+    their state alone.
+
+    Attributes:
+        id: the instance; together with ``step`` a good idempotency key for effects.
+        fence: the claim's number; it grows with every claim and commit.
+        fsm: the machine's name, ``fsm_version`` its version.
+        step: the step that runs.
+        attempt: 0 for the first execution of this step, plus 1 for each retry or crash.
+        queue: the queue it was picked from.
+        priority: smaller is more urgent.
+        correlation_key: the business identity, or None.
+        concurrency_key: the semaphore it holds a slot of, or None.
+        parent_id: the instance that waits for this one, or None.
+        enqueued_at: when the instance was created.
+        lost: true as soon as this worker knows that the claim was taken from it: whatever the step
+            returns will be dropped, so a long step may look at it and give up.
+    """
+
+    id: int
+    fence: int
+    fsm: str
+    fsm_version: int
+    step: str
+    state_json: str | bytes
+    attempt: int
+    queue: str
+    priority: int
+    correlation_key: str | None
+    concurrency_key: str | None
+    parent_id: int | None
+    awaited_json: str
+    signals_json: str
+    children_json: str | None
+    last_error_json: str | None
+    enqueued_at: datetime
+    codec: StateCodec[S] | None = None
+    lost: bool = False
+    _state: Any = UNSET
+
+    @property
+    def state(self) -> S:
+        """The state as of the last commit, in the machine's state type.
+
+        Raises:
+            StateError: the stored state does not fit the type.
+        """
+        if self._state is UNSET:
+            self._state = self._stored_state()
+        state: S = self._state
+        return state
+
+    @property
+    def awaited(self) -> list[Signal]:
+        """The signals with the names that were awaited, by arrival; [] unless a park ended here."""
+        return _signals.decode(self.awaited_json)
+
+    @property
+    def signals(self) -> list[Signal]:
+        """The whole inbox as of the claim, by arrival."""
+        return _signals.decode(self.signals_json)
+
+    @property
+    def children(self) -> list[ChildResult] | None:
+        """The children of the round that this step joins, by ``ord``; None in any other step."""
+        return None if self.children_json is None else _children.decode(self.children_json)
+
+    @property
+    def last_error(self) -> Any:
+        """What the last attempt left: a retry's error or the reaper's note; None if none."""
+        return None if self.last_error_json is None else msgspec.json.decode(self.last_error_json)
+
+    def changed_state(self) -> Any:
+        """The state if the step changed it in place, else UNSET.
+
+        The comparison is with a fresh copy of what is stored, so that a step which only reads
+        never rewrites a state, in particular not one with fields that a newer version added.
+        """
+        if self._state is UNSET or self._state == self._stored_state():
+            return UNSET
+        return self._state
+
+    def forget_changes(self) -> None:
+        """Make ``state`` the stored one again, whatever a failed step did to it."""
+        self._state = UNSET
+
+    def consumed(self) -> list[int]:
+        """The ids of the awaited signals that this execution was handed."""
+        if self.awaited_json == "[]":
+            return []
+        return [signal.id for signal in self.awaited]
+
+    def _stored_state(self) -> S:
+        if self.codec is None:
+            return msgspec.json.decode(self.state_json)  # type: ignore[no-any-return]
+        return self.codec.decode(self.state_json)

@@ -1,0 +1,159 @@
+"""Installing the schema that ships with this package, without psql and without sqitch.
+
+The one module besides LISTEN that speaks SQL which is not a call of the engine: it runs before
+there is one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import psycopg
+
+from gendurable.errors import InstallError
+from gendurable.schema import release
+
+__all__ = ["install", "schema_sql"]
+
+_INCLUDE = re.compile(r"^\\ir\s+(\S+)[ \t]*$", re.MULTILINE)
+_CREATED = re.compile(
+    r"^create\s+(?:or\s+replace\s+)?(function|table|view|type)\s+((?:gendurable|public)\.\w+)",
+    re.MULTILINE,
+)
+
+# Any constant will do as long as every installer uses the same.
+_LOCK = 0x67656E6475726162
+
+_PRESENT = r"""
+    select 'schema ' || n.nspname from pg_catalog.pg_namespace as n where n.nspname = 'gendurable'
+    union all
+    select 'function ' || n.nspname || '.' || p.proname
+      from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+     where n.nspname = 'gendurable' or n.nspname = 'public' and p.proname like 'gd\_%'
+    union all
+    select case when c.relkind in ('r', 'p') then 'table ' when c.relkind = 'c' then 'type '
+                else 'view ' end || n.nspname || '.' || c.relname
+      from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p', 'c', 'v', 'm')
+       and (n.nspname = 'gendurable' or n.nspname = 'public' and c.relname like 'gd\_%')
+    union all
+    select 'type ' || n.nspname || '.' || t.typname
+      from pg_catalog.pg_type as t join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
+     where t.typtype = 'e' and n.nspname = 'gendurable'
+"""
+
+
+def install(conn: psycopg.Connection[Any]) -> bool:
+    """Install the schema in one transaction, or find it complete and change nothing.
+
+    Concurrent installs wait for one another; the later ones find the schema complete.
+
+    Args:
+        conn: a connection in autocommit mode, of a role that may create in the database.
+
+    Returns:
+        True if it was installed now, False if it was there.
+
+    Raises:
+        InstallError: what is there is half of it, somebody else's, or of another version; or the
+            role may not create a schema. The message says which; nothing was changed.
+    """
+    try:
+        with conn.transaction():
+            conn.execute("select pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
+            if _is_complete(conn):
+                return False
+            conn.execute(schema_sql())
+    except psycopg.errors.InsufficientPrivilege as exc:
+        raise InstallError(
+            f"the role {conn.info.user} may not install here: {exc.diag.message_primary}\n"
+            "Use the owner of the database, or grant it CREATE on the database and on public."
+        ) from exc
+    return True
+
+
+def schema_sql() -> str:
+    """The whole schema as one script."""
+    return "".join(_expand(_packaged() / "install.sql"))
+
+
+def _packaged() -> Traversable:
+    return files("gendurable") / "sql"
+
+
+def _expand(file: Traversable, folder: Traversable | None = None) -> Iterator[str]:
+    r"""The file with each ``\ir`` line replaced by the file it names, seen from its folder."""
+    folder = _packaged() if folder is None else folder
+    text = file.read_text(encoding="utf-8")
+    end = 0
+    for include in _INCLUDE.finditer(text):
+        yield text[end : include.start()]
+        *subfolders, name = include[1].split("/")
+        inner = folder.joinpath(*subfolders) if subfolders else folder
+        yield from _expand(inner / name, inner)
+        end = include.end()
+    yield text[end:]
+
+
+def _is_complete(conn: psycopg.Connection[Any]) -> bool:
+    """Whether the schema of this version is there; False if there is nothing at all.
+
+    Raises:
+        InstallError: there is something else.
+    """
+    script = schema_sql()
+    expected = {"schema gendurable"} | {" ".join(found) for found in _CREATED.findall(script)}
+    present = {row[0] for row in conn.execute(_PRESENT).fetchall()}
+    if not present:
+        return False
+    if "function public.gd_version" in present:
+        _check_version(conn, script)
+    missing, known, foreign = expected - present, expected & present, present - expected
+    if not missing:
+        return True
+    if known <= {"schema gendurable"}:
+        raise InstallError(
+            "what is in the way of the schema is not gendurable's: "
+            f"{_listed(foreign or known)}\n"
+            "Install into another database, or rename or drop those objects first."
+        )
+    raise InstallError(
+        f"the schema is incomplete, {len(missing)} of {len(expected)} objects are missing: "
+        f"{_listed(missing)}\n"
+        "Restore it from a backup. If it holds nothing you need: drop schema gendurable cascade, "
+        "drop the gd_* functions and views, and install again."
+    )
+
+
+def _check_version(conn: psycopg.Connection[Any], script: str) -> None:
+    row = conn.execute("select public.gd_version()").fetchone()
+    installed = str(row[0]) if row else ""
+    own = _own_version(script)
+    if installed == own:
+        return
+    if release(installed) < release(own):
+        raise InstallError(
+            f"the database has the older schema version {installed}, this package has {own}\n"
+            "Upgrade it with sqitch deploy; install only makes new schemas."
+        )
+    raise InstallError(
+        f"the database has schema version {installed}, newer than this package's {own}\n"
+        "Upgrade the package: pip install --upgrade gendurable"
+    )
+
+
+def _own_version(script: str) -> str:
+    body = script[script.index("function public.gd_version") :]
+    found = re.search(r"'(\d[^']*)'", body)
+    assert found is not None  # noqa: S101 (the packaged schema says its version)
+    return found[1]
+
+
+def _listed(objects: set[str]) -> str:
+    names = sorted(objects)
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more

@@ -1,0 +1,130 @@
+"""For tests of applications: run everything that is runnable, here and now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from psycopg import Connection
+from psycopg.rows import tuple_row
+from psycopg.types.string import TextLoader
+
+from gendurable.context import Context
+from gendurable.errors import InvalidOutcomeError, UsageError, engine_errors
+from gendurable.machine import Definition, Machine, UserFunction, define
+from gendurable.outcomes import Outcome
+from gendurable.protocol import COMMIT, PICK
+from gendurable.settle import Settled, settle
+
+__all__ = ["Ran", "drain"]
+
+
+class Ran(msgspec.Struct, frozen=True):
+    """One step that ``drain`` ran.
+
+    Attributes:
+        id: the instance.
+        fsm: its machine.
+        step: the step.
+        attempt: 0 for the first execution.
+        outcome: what it answered, or what the error handling made of its exception.
+    """
+
+    id: int
+    fsm: str
+    step: str
+    attempt: int
+    outcome: Outcome
+
+
+def drain(
+    conn: Connection[Any],
+    machines: Iterable[Machine[Any] | type[Machine[Any]]],
+    *,
+    queues: Sequence[str] = ("default",),
+    limit: int = 1000,
+) -> list[Ran]:
+    """Run every runnable instance until none is left, inside the caller's transaction.
+
+    A test can so enqueue, drain, look and roll back. What is delayed, retried later or parked stays
+    where it is. No event loop may be running: async steps get one of their own.
+
+    Args:
+        conn: the caller's sync connection.
+        machines: what can be run; meeting anything else is an error.
+        queues: where to look.
+        limit: steps after which to give up on an instance that goes round in circles.
+
+    Raises:
+        UsageError: an unknown machine or step, or more than ``limit`` steps.
+        InvalidOutcomeError: the engine refused an outcome.
+    """
+    definitions = {
+        (definition.name, definition.version): definition for definition in map(define, machines)
+    }
+    ran: list[Ran] = []
+    with engine_errors(), conn.cursor(row_factory=tuple_row) as cursor:
+        cursor.adapters.register_loader("jsonb", TextLoader)
+        cursor.execute("select public.gd_register('drain', %s)", (list(queues),))
+        worker = cursor.fetchall()[0][0]
+        while picked := _pick(cursor, worker, queues):
+            if len(ran) >= limit:
+                raise UsageError(f"{limit} steps ran and there is still work")
+            definition = _definition_of(picked, definitions)
+            settled = _run(definition, picked)
+            _commit(cursor, worker, settled)
+            ran.append(Ran(picked.id, picked.fsm, picked.step, picked.attempt, settled.outcome))
+        cursor.execute("select public.gd_unregister(%s)", (worker,))
+    return ran
+
+
+def _pick(cursor: Any, worker: int, queues: Sequence[str]) -> Context[Any] | None:
+    for queue in queues:
+        rows = cursor.execute(PICK, (worker, queue, 1)).fetchall()
+        if rows:
+            return Context(*rows[0])
+    return None
+
+
+def _commit(cursor: Any, worker: int, settled: Settled) -> None:
+    entries = f"[{settled.entry.decode()}]"
+    answer = cursor.execute(COMMIT, (worker, entries)).fetchall()[0]
+    if answer[2] != "committed":
+        raise InvalidOutcomeError(f"{settled.entry.decode()}: {answer[2]}: {answer[3]}")
+
+
+def _definition_of(ctx: Context[Any], definitions: dict[tuple[str, int], Definition]) -> Definition:
+    definition = definitions.get((ctx.fsm, ctx.fsm_version))
+    if definition is None or ctx.step not in definition.steps:
+        raise UsageError(
+            f"instance {ctx.id} is at {ctx.fsm} v{ctx.fsm_version} step {ctx.step!r}, "
+            "which is none of the machines given"
+        )
+    return definition
+
+
+def _run(definition: Definition, ctx: Context[Any]) -> Settled:
+    ctx.codec = definition.codec
+    try:
+        outcome = _call(definition.steps[ctx.step], ctx)
+        return settle(definition, ctx, outcome, run_ahead=False)
+    except Exception as exc:  # noqa: BLE001 (that is what error handlers are for)
+        ctx.forget_changes()
+        if definition.on_error is None:
+            outcome = definition.retry.outcome(ctx.attempt, exc)
+        else:
+            outcome = _call(definition.on_error, ctx, exc)
+        return settle(definition, ctx, outcome, run_ahead=False)
+
+
+def _call(called: UserFunction, *args: Any) -> Any:
+    answer: Any = called.function(*args)
+    if not called.is_async:
+        return answer
+
+    async def finish() -> Any:
+        return await answer
+
+    return asyncio.run(finish())
