@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-import psycopg
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from gendurable.client import status as look_up
-from gendurable.database import conninfo, describe_dsn, unreachable
+from gendurable.database import connect_sync, conninfo, describe_dsn
 from gendurable.errors import GendurableError, UsageError
 from gendurable.install import install as install_schema
 from gendurable.loading import load
@@ -43,8 +42,7 @@ Dsn = Annotated[
 def install(dsn: Dsn = None) -> None:
     """Install the schema; do nothing if it is there."""
     info = conninfo(dsn)
-    with _connect(info) as conn:
-        done = install_schema(conn)
+    done = install_schema(info)
     version = package_version()
     where = describe_dsn(info)
     typer.echo(
@@ -111,7 +109,7 @@ def status(
 ) -> None:
     """Show one instance, live or finished."""
     info = conninfo(dsn)
-    with _connect(info) as conn:
+    with connect_sync(info) as conn:
         found = look_up(conn, int(target) if target.isdigit() and not key else target)
     if found is None:
         raise UsageError(f"there is no instance {target} at {describe_dsn(info)}")
@@ -136,13 +134,6 @@ def main() -> None:
         sys.exit(1)
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)
-
-
-def _connect(info: str) -> psycopg.Connection[tuple[Any, ...]]:
-    try:
-        return psycopg.connect(info, autocommit=True)
-    except psycopg.OperationalError as exc:
-        raise unreachable(info, exc) from exc
 
 
 def _queues(options: list[str]) -> dict[str, int]:

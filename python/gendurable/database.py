@@ -11,7 +11,7 @@ from psycopg.types.string import TextLoader
 
 from gendurable.errors import UsageError
 
-__all__ = ["connect", "conninfo", "describe_dsn", "one_line", "unreachable"]
+__all__ = ["connect", "connect_sync", "conninfo", "describe_dsn", "one_line", "unreachable"]
 
 _SOURCES = "Check --dsn, GENDURABLE_DSN or the PG* environment variables."
 
@@ -60,6 +60,18 @@ async def connect(info: str, *, prepare: bool) -> psycopg.AsyncConnection[tuple[
     )
     conn.adapters.register_loader("jsonb", TextLoader)
     return conn
+
+
+def connect_sync(info: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """A sync connection in autocommit mode.
+
+    Raises:
+        UsageError: the database cannot be reached.
+    """
+    try:
+        return psycopg.connect(info, autocommit=True)
+    except psycopg.OperationalError as exc:
+        raise unreachable(info, exc) from exc
 
 
 def describe_dsn(info: str) -> str:

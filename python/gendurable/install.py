@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from gendurable.database import connect_sync, conninfo
 from gendurable.errors import InstallError
 from gendurable.schema import release
 
@@ -47,30 +48,31 @@ _PRESENT = r"""
 """
 
 
-def install(conn: psycopg.Connection[Any]) -> bool:
+def install(dsn: str | None = None) -> bool:
     """Install the schema in one transaction, or find it complete and change nothing.
 
     Concurrent installs wait for one another; the later ones find the schema complete.
 
     Args:
-        conn: a connection in autocommit mode, of a role that may create in the database.
+        dsn: of a role that may create in the database; GENDURABLE_DSN or PG* by default.
 
     Returns:
         True if it was installed now, False if it was there.
 
     Raises:
+        UsageError: the database cannot be reached.
         InstallError: what is there is half of it, somebody else's, or of another version; or the
             role may not create a schema. The message says which; nothing was changed.
     """
     try:
-        with conn.transaction():
+        with connect_sync(conninfo(dsn)) as conn, conn.transaction():
             conn.execute("select pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
             if _is_complete(conn):
                 return False
             conn.execute(schema_sql())
     except psycopg.errors.InsufficientPrivilege as exc:
         raise InstallError(
-            f"the role {conn.info.user} may not install here: {exc.diag.message_primary}\n"
+            f"this role may not install here: {exc.diag.message_primary}\n"
             "Use the owner of the database, or grant it CREATE on the database and on public."
         ) from exc
     return True
