@@ -24,7 +24,6 @@
 \ir functions/_release.sql
 \ir functions/_retention.sql
 \ir functions/_signal.sql
-\ir functions/_wake.sql
 \ir functions/_wake_due.sql
 \ir functions/_window.sql
 \ir functions/gd_commit.sql

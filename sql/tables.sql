@@ -51,7 +51,6 @@ create table gendurable.instances (
     updated_at        timestamptz not null,
     claimed_at        timestamptz,
     worker_id         bigint,
-    await_deadline    timestamptz,
     attempt           int         not null default 0,
     chain             int         not null default 0,
     children_pending  int         not null default 0,
@@ -74,8 +73,7 @@ create table gendurable.instances (
     fsm               text        not null,
     queue             text        not null,
     correlation_key   text,
-    correlation_scope text[],
-    constraint claim_is_whole check ((phase = 'executing') = (worker_id is not null))
+    correlation_scope text[]
 ) with (
     fillfactor = 80,
     autovacuum_vacuum_scale_factor = 0.02,
@@ -86,7 +84,7 @@ create table gendurable.instances (
 );
 
 comment on table gendurable.instances is 'Live instances, one row each; finished ones are in gendurable.finished.';
-comment on column gendurable.instances.eligible_at is 'Not picked before this moment; also the order of picking within a priority.';
+comment on column gendurable.instances.eligible_at is 'Not picked before this moment; also the order of picking within a priority. Awaiting signals: the deadline, or infinity.';
 comment on column gendurable.instances.fence is 'Grows at every claim and at every accepted commit; a commit must carry the current one.';
 comment on column gendurable.instances.claimed_at is 'When the current claim was picked; running ahead does not renew it.';
 comment on column gendurable.instances.worker_id is 'The worker that holds the claim; null unless executing.';
@@ -101,16 +99,17 @@ comment on column gendurable.instances.last_error is 'What the latest retry or t
 comment on column gendurable.instances.rate_limit is 'Rate key that the next start of the step draws from.';
 comment on column gendurable.instances.correlation_scope is 'Statuses in which the correlation key is occupied; null: the four live ones.';
 
--- One index for each phase (the ready one is the order of picking).
+-- What can be picked, in the order of picking.
 create index instances_ready on gendurable.instances (queue, priority, eligible_at, id) where phase = 'ready';
-create index instances_scheduled on gendurable.instances (queue, eligible_at) where phase = 'scheduled';
-create index instances_held on gendurable.instances (concurrency_key, queue, priority, eligible_at, id) where phase = 'held';
-create index instances_executing on gendurable.instances (worker_id) where phase = 'executing';
-create index instances_deadline on gendurable.instances (queue, await_deadline)
-    where phase = 'awaiting_signal' and await_deadline is not null;
--- The few that belong to somebody else.
-create index instances_key_slots on gendurable.instances (concurrency_key)
-    where phase = 'executing' and concurrency_key is not null;
+-- What waits for a moment: the scheduled, and the parks with a deadline (for which eligible_at is the deadline).
+create index instances_due on gendurable.instances (queue, eligible_at)
+    where phase in ('scheduled', 'awaiting_signal') and eligible_at < 'infinity';
+-- What a worker holds.
+create index instances_claims on gendurable.instances (worker_id) where worker_id is not null;
+-- What holds a slot of a concurrency key, and what waits for one, in the order of picking.
+create index instances_keyed on gendurable.instances (concurrency_key, phase, queue, priority, eligible_at, id)
+    where concurrency_key is not null and phase in ('held', 'executing');
+-- The children of a parent, and what carries a correlation key without necessarily occupying it: both rare.
 create index instances_parent on gendurable.instances (parent_id) where parent_id is not null;
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
     where correlation_scope is not null and correlation_key is not null;
@@ -268,5 +267,5 @@ create type gendurable.outcome as (
 comment on type gendurable.outcome is 'One outcome of a step, parsed from the JSON that gd_commit is given.';
 
 -- What gd_commit answers for an outcome that was not simply committed.
-create type gendurable.answer as (ord int, fence bigint, result text, detail text, signals jsonb);
+create type gendurable.answer as (ord int, id bigint, fence bigint, result text, detail text, signals jsonb);
 comment on type gendurable.answer is 'The answer of gd_commit to one outcome.';

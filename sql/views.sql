@@ -3,7 +3,8 @@
 create view public.gd_instances as
 select i.id, gendurable._status(i.phase) as status, i.fsm, i.fsm_version, i.step, i.queue, i.priority, i.attempt, i.correlation_key,
        i.concurrency_key, i.rate_limit, i.parent_id, i.worker_id, i.state, null::jsonb as result, i.last_error as error, i.awaits,
-       i.await_deadline, i.children_pending, i.enqueued_at, i.eligible_at, i.updated_at, null::timestamptz as finished_at
+       case when i.phase = 'awaiting_signal' then nullif(i.eligible_at, 'infinity') end as await_deadline, i.children_pending, i.enqueued_at,
+       case when i.phase <> 'awaiting_signal' then i.eligible_at end as eligible_at, i.updated_at, null::timestamptz as finished_at
 from gendurable.instances as i
 union all
 select f.id, case when f.failed then 'failed' else 'done' end, f.fsm, f.fsm_version, f.step, f.queue, f.priority, f.attempt,
@@ -46,7 +47,7 @@ comment on view public.gd_queues is 'Every queue that has instances, workers or 
 
 create view public.gd_workers as
 select w.id, w.name, w.queues,
-       (select count(*) from gendurable.instances as i where i.phase = 'executing' and i.worker_id = w.id) as executing,
+       (select count(*) from gendurable.instances as i where i.worker_id = w.id) as executing,
        w.registered_at, w.lease_until, w.lease_until >= now() as alive, w.info
 from gendurable.workers as w;
 comment on view public.gd_workers is 'Registered workers; alive as long as their lease runs.';

@@ -8,6 +8,9 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -18,9 +21,8 @@ begin
         set fence = i.fence + 1, updated_at = clock_timestamp(), step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
             attempt = 0, awaits = o.names, last_error = null, joined = false, rate_limit = null, weight = null,
             phase = (case when p.answered then 'ready' else 'awaiting_signal' end)::gendurable.phase,
-            eligible_at = case when p.answered then now() else i.eligible_at end,
-            await_deadline = case when not p.answered and o.timeout_ms is not null
-                                  then now() + greatest(o.timeout_ms, 0) * interval '1 millisecond' end,
+            eligible_at = case when p.answered then now()
+                               else coalesce(now() + o.timeout_ms * interval '1 millisecond', 'infinity') end,
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         cross join lateral (
@@ -28,7 +30,7 @@ begin
                            where s.instance_id = o.id and s.name = any (o.names) and not s.presented) as answered
         ) as p
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence
-        returning i.queue, p.answered or i.await_deadline is not null as due
+        returning i.queue, i.eligible_at < 'infinity' as due
     )
     -- A sleeping worker may have to get up earlier than it planned, for the deadline too.
     select array_agg(distinct p.queue) into v_queues from parked as p where p.due;

@@ -3,13 +3,15 @@
 -- Running ahead never changes what runs: it is refused where the row has to wait for something (a delay), where a pick would not have
 -- chosen it (a paused queue, more urgent work), and when the chain of steps in this claim is long enough.
 -- Locks:  the caller holds the instances. Writes: signals, instances. Running ahead is a HOT update.
--- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless there is such work.
+-- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless there is such work; instances_due.
 create function gendurable._apply_next(p_outcomes gendurable.outcome[]) returns gendurable.answer[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -35,7 +37,7 @@ begin
                       order by r.queue, r.priority limit 1),
                      (select min(d.priority)
                       from (select s.priority from gendurable.instances as s
-                            where s.queue = m.queue and s.phase = 'scheduled' and s.eligible_at <= v_now
+                            where s.queue = m.queue and s.phase = 'scheduled' and s.eligible_at < 'infinity' and s.eligible_at <= v_now
                             order by s.queue, s.eligible_at limit 100) as d)) as waiting
         from (select x.queue, max(x.priority) as priority from moving as x where x.may group by x.queue) as m
     ), decided as (
@@ -63,7 +65,7 @@ begin
             returning o.ord, i.fence, i.id, i.signalled
         )
         select array_agg(row(
-            m.ord, m.fence, 'continued', null, case when m.signalled then gendurable._inbox(m.id) else '[]' end)::gendurable.answer)
+            m.ord, m.id, m.fence, 'continued', null, case when m.signalled then gendurable._inbox(m.id) else '[]' end)::gendurable.answer)
         into v_answers
         from moved as m;
     end if;

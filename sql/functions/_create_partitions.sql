@@ -1,8 +1,10 @@
 -- Creates the archive's partitions for now and the next hours, and gives a partition to what landed in the default one.
 --
 -- A partition is built aside and attached, because CREATE TABLE … PARTITION OF would lock the archive exclusively. Attaching locks the default
--- partition for a moment: only if that lock is free at once, otherwise next time. A window into which rows have already fallen is
--- attached when it is over, so that its rows are moved while nobody finishes into them.
+-- partition for a moment: only if that lock is free at once, otherwise next time.
+-- finish × attach: a row on its way into the default partition would break that partition's new bounds and fail its commit. So only windows
+-- into which nobody finishes at the moment are attached: those to come, and those that are over and whose rows are moved. A minute on
+-- either side is more than any finishing statement takes. The window in which the engine was installed lives in the default partition.
 -- Locks:  finished (share update exclusive, NOWAIT), finished_default (access exclusive, NOWAIT). Writes: the archive's partitions.
 create function gendurable._create_partitions() returns int
 language plpgsql volatile
@@ -16,17 +18,16 @@ declare
 begin
     for v_from, v_to in
         select w.start, w.start + interval '6 hours'
-        from (select gendurable._window(now() + n * interval '6 hours') as start from generate_series(0, 2) as n
+        from (select gendurable._window(now() + n * interval '6 hours') as start from generate_series(1, 3) as n
               union
               -- Older ones are children that a living parent still needs: they stay where they are.
               select distinct gendurable._window(f.finished_at) from gendurable.finished_default as f
               where f.finished_at > now() - interval '1 day') as w
+        where w.start > now() + interval '1 minute' or w.start + interval '6 hours' < now() - interval '1 minute'
         order by w.start
     loop
         v_name := 'finished_' || to_char(v_from at time zone 'UTC', 'YYYYMMDD"_"HH24');
         continue when to_regclass('gendurable.' || v_name) is not null;
-        continue when v_to > now() and exists (
-            select from gendurable.finished_default as f where f.finished_at >= v_from and f.finished_at < v_to);
         begin
             lock table only gendurable.finished in share update exclusive mode nowait;
             lock table gendurable.finished_default in access exclusive mode nowait;

@@ -10,14 +10,18 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_letters gendurable.letter[] := p_letters;
-    v_targets bigint[];
-    v_live    bigint[];
-    v_new     int[];
-    v_queues  text[];
+    v_letters  gendurable.letter[] := p_letters;
+    v_targets  bigint[];
+    v_live     bigint[];
+    v_new      gendurable.letter[];
+    v_verdicts text[];
+    v_queues   text[];
 begin
     loop
         select array_agg(row(l.ord, coalesce(k.instance_id, l.target), l.key, l.name, l.payload, l.dedup_key)::gendurable.letter)
@@ -39,31 +43,37 @@ begin
     end loop;
 
     -- A null dedup_key never deduplicates. Within the batch the first of a pair is the original.
-    with original as materialized (
-        select distinct on (l.target, l.dedup_key) l.ord, l.target, l.dedup_key
+    with addressed as materialized (
+        select l.ord, case when l.target in (select unnest(v_live)) then l.target end as target, l.name, l.payload, l.dedup_key
         from unnest(v_letters) as l
-        where l.dedup_key is not null and l.target in (select unnest(v_live))
-        order by l.target, l.dedup_key, l.ord
     ), fresh as (
         insert into gendurable.dedup_keys as d (instance_id, dedup_key)
-        select o.target, o.dedup_key from original as o
+        select a.target, a.dedup_key
+        from addressed as a
+        where a.target is not null and a.dedup_key is not null
+        order by a.target, a.dedup_key
         on conflict do nothing
         returning d.instance_id, d.dedup_key
+    ), judged as (
+        select a.*, case when a.target is null then 'no_target'
+                         when a.dedup_key is null then 'delivered'
+                         when (a.target, a.dedup_key) in (select f.instance_id, f.dedup_key from fresh as f)
+                              and row_number() over (partition by a.target, a.dedup_key order by a.ord) = 1 then 'delivered'
+                         else 'duplicate' end as verdict
+        from addressed as a
     )
-    select array_agg(n.ord) into v_new
-    from (select o.ord from original as o
-          join fresh as f on f.instance_id = o.target and f.dedup_key = o.dedup_key
-          union all
-          select l.ord from unnest(v_letters) as l where l.dedup_key is null and l.target in (select unnest(v_live))) as n;
+    select array_agg(row(j.ord, j.target, null, j.name, j.payload, null)::gendurable.letter) filter (where j.verdict = 'delivered'),
+           array_agg(j.verdict order by j.ord)
+    into v_new, v_verdicts
+    from judged as j;
 
     insert into gendurable.signals (instance_id, sent_at, name, payload)
     select l.target, clock_timestamp(), l.name, coalesce(l.payload, '{}')
-    from unnest(v_letters) as l
-    where l.ord in (select unnest(v_new))
+    from unnest(v_new) as l
     order by l.ord;
 
     with delivered as materialized (
-        select l.target, array_agg(l.name) as names from unnest(v_letters) as l where l.ord in (select unnest(v_new)) group by l.target
+        select l.target, array_agg(l.name) as names from unnest(v_new) as l group by l.target
     ), touched as (
         select i.id, i.phase = 'awaiting_signal' and i.awaits && d.names as wakes, i.signalled
         from delivered as d join gendurable.instances as i on i.id = d.target
@@ -72,7 +82,6 @@ begin
         set signalled = true,
             phase = case when t.wakes then 'ready' else i.phase end,
             eligible_at = case when t.wakes then now() else i.eligible_at end,
-            await_deadline = case when t.wakes then null else i.await_deadline end,
             updated_at = case when t.wakes then clock_timestamp() else i.updated_at end
         from touched as t
         where i.id = t.id and (t.wakes or not t.signalled)
@@ -81,10 +90,7 @@ begin
     select array_agg(distinct w.queue) filter (where w.wakes) into v_queues from woken as w;
     perform gendurable._notify(v_queues);
 
-    return query
-    select l.ord, case when l.ord in (select unnest(v_new)) then 'delivered' when l.target in (select unnest(v_live)) then 'duplicate' else 'no_target' end
-    from unnest(v_letters) as l
-    order by l.ord;
+    return query select v.ord::int, v.verdict from unnest(v_verdicts) with ordinality as v (verdict, ord);
 end
 $$;
 comment on function gendurable._deliver(gendurable.letter[]) is 'Delivers signals and wakes those that await them.';

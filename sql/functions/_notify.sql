@@ -9,10 +9,11 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform pg_notify('gendurable', q.queue)
-    from (select distinct unnest(p_queues) as queue) as q
-    where octet_length(q.queue) < 8000
-      and exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
+    if exists (select from gendurable.workers as w where w.idle_queues && p_queues) then
+        perform pg_notify('gendurable', q.queue)
+        from unnest(p_queues) as q (queue)
+        where exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
+    end if;
 end
 $$;
 comment on function gendurable._notify(text[]) is 'Notifies sleeping workers of work in the given queues.';

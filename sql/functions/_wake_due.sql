@@ -1,15 +1,17 @@
 -- Moves what has become due in a queue into the ready set: scheduled instances, and parks past their deadline.
 --
--- Earliest first and at most 1,000 of each in one call, so that a flood that falls due at one moment delays no pick for long; what is left is
+-- Earliest first and at most 1,000 in one call, so that a flood that falls due at one moment delays no pick for long; what is left is
 -- for the next call. Each instance is moved once in its wait, so the cost of a pick does not grow with what is scheduled.
 -- Locks:  the due instances, never waiting. Writes: instances.
--- Plan:   instances_scheduled, instances_deadline; one descent each when nothing is due.
+-- Plan:   instances_due; one descent when nothing is due.
 create function gendurable._wake_due(p_queue text, p_limit int default 1000) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set enable_sort = off
 set jit = off
 as $$
@@ -19,22 +21,26 @@ declare
 begin
     v_ids := array(
         select i.id from gendurable.instances as i
-        where i.queue = p_queue and i.phase = 'scheduled' and i.eligible_at <= now()
+        where i.queue = p_queue and i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity' and i.eligible_at <= now()
         order by i.queue, i.eligible_at
         limit p_limit
         for no key update skip locked);
-    if cardinality(v_ids) > 0 then
-        update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);
-    end if;
 
-    v_ids := array(
-        select i.id from gendurable.instances as i
-        where i.queue = p_queue and i.phase = 'awaiting_signal' and i.await_deadline <= now()
-        order by i.queue, i.await_deadline
-        limit p_limit
-        for no key update skip locked);
     if cardinality(v_ids) > 0 then
-        v_woken := gendurable._wake(v_ids);
+        -- A scheduled instance keeps its place, which is the time it was meant for. A park is woken now, and keeps the names it awaited: its
+        -- step is handed whatever signals of those names are there.
+        with due as materialized (
+            select d.id, i.phase = 'awaiting_signal' as parked
+            from unnest(v_ids) as d (id) join gendurable.instances as i on i.id = d.id
+        ), woken as (
+            update gendurable.instances as i
+            set phase = 'ready',
+                eligible_at = case when d.parked then now() else i.eligible_at end,
+                updated_at = case when d.parked then now() else i.updated_at end
+            from due as d
+            where i.id = d.id
+        )
+        select count(*) filter (where d.parked) into v_woken from due as d;
     end if;
     return v_woken;
 end

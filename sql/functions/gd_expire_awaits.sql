@@ -1,13 +1,15 @@
 -- Wakes every park past its deadline, in all queues. gd_pick does so for its own queue; this is for the queues that nobody picks from.
 --
 -- Locks:  the due instances, never waiting. Writes: instances.
--- Plan:   instances_deadline: one descent for each queue with a park that has a deadline.
+-- Plan:   instances_due: one descent for each queue in which something waits for a moment.
 create function public.gd_expire_awaits() returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -18,7 +20,7 @@ begin
     -- A walk over the distinct queues of the index, for which SQL has no word.
     loop
         select i.queue into v_queue from gendurable.instances as i
-        where i.phase = 'awaiting_signal' and i.await_deadline is not null and i.queue > coalesce(v_queue, '')
+        where i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity' and i.queue > coalesce(v_queue, '')
         order by i.queue
         limit 1;
         exit when not found;

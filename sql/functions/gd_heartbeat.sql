@@ -6,7 +6,7 @@
 --
 -- Locks:  the worker's row, waiting only for its own pick or another heartbeat; then claims by id (see gendurable._release).
 -- Writes: workers; instances when something is given back.
--- Plan:   workers_pkey, instances_executing.
+-- Plan:   workers_pkey, instances_claims.
 -- Errors: GD010 the worker is gone.
 create function public.gd_heartbeat(worker bigint, claims bigint[] default null) returns table (lost bigint)
 language plpgsql volatile
@@ -14,6 +14,8 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -33,7 +35,7 @@ begin
 
     v_missing := array(
         select i.id from gendurable.instances as i
-        where i.worker_id = gd_heartbeat.worker and i.phase = 'executing' and i.claimed_at < v_previous
+        where i.worker_id = gd_heartbeat.worker and i.claimed_at < v_previous
         except
         select c from unnest(gd_heartbeat.claims) as c);
     if cardinality(v_missing) > 0 then
@@ -44,7 +46,7 @@ begin
     return query
     select c from unnest(gd_heartbeat.claims) as c
     except
-    select i.id from gendurable.instances as i where i.worker_id = gd_heartbeat.worker and i.phase = 'executing';
+    select i.id from gendurable.instances as i where i.worker_id = gd_heartbeat.worker;
 end
 $$;
 comment on function public.gd_heartbeat(bigint, bigint[]) is 'Renews a worker''s lease; answers which of the given claims it has lost.';

@@ -2,23 +2,25 @@
 -- or a park reaches its deadline. Null: only an enqueue or a signal can bring work.
 --
 -- Locks: none. Writes: nothing.
--- Plan:  instances_scheduled, instances_deadline; one descent each.
+-- Plan:  instances_due; one descent.
 create function public.gd_next_due(queue text) returns timestamptz
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 begin
-    return least(
-        (select i.eligible_at from gendurable.instances as i
-         where i.queue = gd_next_due.queue and i.phase = 'scheduled' and i.eligible_at > now()
-         order by i.queue, i.eligible_at limit 1),
-        (select i.await_deadline from gendurable.instances as i
-         where i.queue = gd_next_due.queue and i.phase = 'awaiting_signal' and i.await_deadline > now()
-         order by i.queue, i.await_deadline limit 1));
+    return (
+        select i.eligible_at
+        from gendurable.instances as i
+        where i.queue = gd_next_due.queue and i.phase in ('scheduled', 'awaiting_signal')
+          and i.eligible_at < 'infinity' and i.eligible_at > now()
+        order by i.queue, i.eligible_at
+        limit 1);
 end
 $$;
 comment on function public.gd_next_due(text) is 'The next moment at which waiting work of the queue becomes due; null if none.';

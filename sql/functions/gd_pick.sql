@@ -3,8 +3,8 @@
 -- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a claim of a forgotten worker would be
 --         stranded until a sweep); then the picked instances. Never waits: what somebody else holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); workers (lease, idle queues).
--- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_scheduled and instances_deadline one
---         descent each when nothing is due.
+-- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due one descent when
+--         nothing is due.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile
@@ -12,6 +12,8 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set enable_sort = off
 set jit = off
 as $$

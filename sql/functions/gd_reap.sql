@@ -5,13 +5,15 @@
 -- left to release, or the claim is released and the commit is stale.
 -- heartbeat × reap: the worker's row decides; a worker whose heartbeat is in flight is skipped, one that was reaped is told GD010.
 -- Locks:  workers by id, never waiting; then claims by id, never waiting. Writes: instances, workers.
--- Plan:   workers_pkey; instances_executing, one descent for each worker that holds something.
+-- Plan:   workers_pkey; instances_claims, one descent for each worker that holds something.
 create function public.gd_reap(worker bigint default null) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -26,7 +28,7 @@ begin
     -- A claim without a worker: its commit was in flight when its worker was reaped, and then failed. A walk over the distinct holders.
     loop
         select i.worker_id into v_holder from gendurable.instances as i
-        where i.phase = 'executing' and i.worker_id > coalesce(v_holder, 0)
+        where i.worker_id > coalesce(v_holder, 0)
         order by i.worker_id
         limit 1;
         exit when not found;
