@@ -1,6 +1,6 @@
 VENV ?= .venv
 export VENV
-PYTHON := python tests_py $(wildcard examples)
+PYTHON := python tests_py tools/coverage $(wildcard examples bench)
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,7 +18,7 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/ruff check --quiet --output-format concise $(PYTHON)
 	@$(VENV)/bin/ruff format --quiet --check $(PYTHON)
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml -p gendurable
-	@$(VENV)/bin/mypy --config-file python/pyproject.toml tests_py
+	@$(VENV)/bin/mypy --config-file python/pyproject.toml tests_py tools/coverage
 
 demo: venv ## The checkout example on an embedded PostgreSQL (or on GENDURABLE_DSN)
 	@examples/checkout/demo.sh
@@ -31,7 +31,7 @@ venv: $(VENV)/.ready # Re-made when pyproject.toml changes
 $(VENV)/.ready: python/pyproject.toml
 	@tools/setup python
 	@echo "Making $(VENV)"
-	@python3 -m venv --clear $(VENV)
+	@python3 -m venv $(VENV)
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --editable 'python[dev,embedded]'
 	@touch $@
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from gendurable.install import install
 
 from database import create_database, drop_database, server
+from gendurable.install import install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
