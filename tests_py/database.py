@@ -69,7 +69,7 @@ def _enter_first(stack: contextlib.ExitStack) -> str:
             return stack.enter_context(_container())
         except Exception as error:  # noqa: BLE001  no image, no network: the others need neither
             warnings.warn(f"testcontainers failed, using a local cluster: {error}", stacklevel=2)
-    if any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb"):
+    if _binaries_installed():
         return stack.enter_context(_cluster())
     if packages := _embedded_packages():
         return stack.enter_context(_embedded_cluster(packages))
@@ -97,6 +97,11 @@ def _container() -> Iterator[str]:
     containers = importlib.import_module("testcontainers.community.postgres")
     with containers.PostgresContainer("postgres:15", driver=None) as container:
         yield container.get_connection_url()
+
+
+def _binaries_installed() -> bool:
+    in_debian = any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return in_debian or shutil.which("initdb") is not None
 
 
 def _embedded_packages() -> Path | None:
