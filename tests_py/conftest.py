@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -14,6 +15,12 @@ from gendurable.install import install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def pytest_configure() -> None:
+    """Ends the run in order on SIGTERM too: fixtures stop the processes they started."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
+
 
 _numbers = itertools.count(1)
 

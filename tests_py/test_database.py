@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -49,12 +48,13 @@ def test_a_killed_owner_leaves_no_cluster_behind() -> None:
         text=True,
     )
     assert owner.stdout is not None
-    dsn = owner.stdout.readline().strip()
-    psycopg.connect(dsn).close()
-
-    owner.send_signal(signal.SIGKILL)
-    owner.wait()
-    owner.stdout.close()
+    try:
+        dsn = owner.stdout.readline().strip()
+        psycopg.connect(dsn).close()
+    finally:
+        owner.kill()
+        owner.wait()
+        owner.stdout.close()
 
     folder = Path(str(conninfo_to_dict(dsn)["host"]))
     deadline = time.monotonic() + 20
