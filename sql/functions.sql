@@ -1,5 +1,8 @@
 -- All functions, private helpers first. They are always deployed together: a new gd_pick must never meet an old gd_commit.
 \ir functions/_status.sql
+\ir functions/_code.sql
+\ir functions/_signal_problem.sql
+\ir functions/_entry_problem.sql
 \ir functions/_apply_await.sql
 \ir functions/_apply_next.sql
 \ir functions/_apply_retry.sql
@@ -10,20 +13,18 @@
 \ir functions/_drop_partitions.sql
 \ir functions/_eligible_at.sql
 \ir functions/_enqueue.sql
-\ir functions/_entry_problem.sql
 \ir functions/_finish.sql
 \ir functions/_forget_finished.sql
 \ir functions/_forget_workers.sql
 \ir functions/_inbox.sql
-\ir functions/_letter_problem.sql
 \ir functions/_notify.sql
+\ir functions/_occupy.sql
 \ir functions/_parse_entries.sql
 \ir functions/_parse_outcomes.sql
 \ir functions/_refuse.sql
 \ir functions/_refuse_worker.sql
 \ir functions/_release.sql
 \ir functions/_retention.sql
-\ir functions/_signal.sql
 \ir functions/_wake_due.sql
 \ir functions/_window.sql
 \ir functions/gd_commit.sql

@@ -9,7 +9,7 @@ from gendurable.instances as i
 union all
 select f.id, case when f.failed then 'failed' else 'done' end, f.fsm, f.fsm_version, f.step, f.queue, f.priority, f.attempt,
        f.correlation_key, f.concurrency_key, f.rate_limit, f.parent_id, null, f.state, f.result, f.error, null,
-       null, null, f.enqueued_at, null, f.updated_at, f.finished_at
+       null, null, f.enqueued_at, null, f.finished_at, f.finished_at
 from gendurable.finished as f;
 comment on view public.gd_instances is 'Every instance, live and finished.';
 

@@ -11,7 +11,7 @@ begin
     end if;
     return coalesce(p_eligible_at, now()) + coalesce(p_delay, '0');
 exception when datetime_field_overflow or interval_field_overflow then
-    perform gendurable._refuse('GD002', format('eligible_at %s plus delay %s is no moment in time', p_eligible_at, p_delay),
+    perform gendurable._refuse('GD002', format('eligible_at %s plus delay %s is no moment in time', coalesce(p_eligible_at::text, 'now'), p_delay),
                                'Use a delay that ends before the year 294276.');
     return null;
 end

@@ -1,6 +1,7 @@
 -- Creates one instance, or finds the one that occupies its correlation key. Joins the caller's transaction.
 --
--- Locks:  see gendurable._enqueue.
+-- The batch is gendurable._enqueue; this is the same for one row, at a fraction of the cost of a batch of one.
+-- Locks:  its correlation key, waiting for whoever is inserting or freeing it at this moment.
 -- Writes: correlation_keys, instances.
 -- Errors: GD001 fsm missing; GD002 a value that cannot be; GD020 a feature of a later version.
 create function public.gd_enqueue(
@@ -11,24 +12,52 @@ create function public.gd_enqueue(
 ) returns table (id bigint, duplicate boolean)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 declare
-    v_entry   gendurable.entry[];
-    v_problem record;
+    v_now         timestamptz := now();
+    v_step        text        := coalesce(gd_enqueue.step, 'start');
+    v_queue       text        := coalesce(gd_enqueue.queue, 'default');
+    v_weight      float8      := coalesce(gd_enqueue.weight, 1);
+    v_eligible_at timestamptz := coalesce(gd_enqueue.eligible_at, v_now);
+    v_id          bigint;
+    v_problem     text;
 begin
-    v_entry := array[row(
-        1, nextval('gendurable.instances_id_seq'), gd_enqueue.fsm, coalesce(gd_enqueue.fsm_version, 1), coalesce(gd_enqueue.state, '{}'),
-        coalesce(gd_enqueue.step, 'start'), coalesce(gd_enqueue.queue, 'default'), coalesce(gd_enqueue.priority, 0),
-        gendurable._eligible_at(gd_enqueue.eligible_at, gd_enqueue.delay),
-        gd_enqueue.correlation_key, gd_enqueue.correlation_scope, gd_enqueue.concurrency_key, gd_enqueue.rate_limit,
-        coalesce(gd_enqueue.weight, 1), null, null, null)::gendurable.entry];
-
-    select p.code, p.problem into v_problem from gendurable._entry_problem(v_entry) as p;
-    if v_problem.problem is not null then
-        perform gendurable._refuse(v_problem.code, v_problem.problem, 'Correct the argument and enqueue again; nothing was stored.');
+    v_problem := gendurable._entry_problem(gd_enqueue.fsm, v_step, v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope,
+                                           gd_enqueue.concurrency_key, gd_enqueue.rate_limit, v_weight);
+    if v_problem is not null then
+        perform gendurable._refuse(gendurable._code(v_problem), v_problem, 'Correct the argument and enqueue again; nothing was stored.');
+    end if;
+    if gd_enqueue.delay is not null then
+        v_eligible_at := gendurable._eligible_at(gd_enqueue.eligible_at, gd_enqueue.delay);
     end if;
 
-    return query select e.id, e.duplicate from gendurable._enqueue(v_entry) as e;
+    -- The sequence gives the id first, because the row of a key names its occupant.
+    v_id := nextval('gendurable.instances_id_seq');
+    if gd_enqueue.correlation_key is not null then
+        id := gendurable._occupy(gd_enqueue.correlation_key, v_id);
+        if id <> v_id then
+            duplicate := true;
+            return next;
+            return;
+        end if;
+    end if;
+
+    insert into gendurable.instances
+        (id, enqueued_at, eligible_at, updated_at, priority, phase, step, state, rate_limit, weight, concurrency_key, fsm_version, fsm,
+         queue, correlation_key, correlation_scope)
+    values
+        (v_id, v_now, v_eligible_at, v_now, coalesce(gd_enqueue.priority, 0),
+         (case when v_eligible_at > v_now then 'scheduled' else 'ready' end)::gendurable.phase, v_step, coalesce(gd_enqueue.state, '{}'),
+         gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key, coalesce(gd_enqueue.fsm_version, 1), gd_enqueue.fsm,
+         v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope);
+    perform gendurable._notify(array[v_queue]);
+
+    id := v_id;
+    duplicate := false;
+    return next;
 end
 $$;
 comment on function public.gd_enqueue(text, jsonb, text, text, int, timestamptz, interval, text, text[], text, text, float8, int)

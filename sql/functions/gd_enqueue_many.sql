@@ -19,7 +19,13 @@ begin
     end if;
 
     v_entries := gendurable._parse_entries(gd_enqueue_many.entries);
-    select p.ord, p.problem into v_problem from gendurable._entry_problem(v_entries) as p;
+    select e.ord, p.problem into v_problem
+    from unnest(v_entries) as e
+    cross join lateral gendurable._entry_problem(e.fsm, e.step, e.queue, e.correlation_key, e.correlation_scope, e.concurrency_key,
+                                                 e.rate_limit, e.weight) as p (problem)
+    where p.problem is not null
+    order by e.ord
+    limit 1;
     if v_problem.problem is not null then
         perform gendurable._refuse('GD003', format('ord %s: %s', v_problem.ord, v_problem.problem),
                                    'Correct the entry and send the batch again; nothing of it was stored.');

@@ -8,7 +8,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return gendurable._signal(row(1, gd_signal.target, null, gd_signal.name, gd_signal.payload, gd_signal.dedup_key)::gendurable.letter);
+    return gendurable._deliver(null, gd_signal.target, gd_signal.name, gd_signal.payload, gd_signal.dedup_key);
 end
 $$;
 comment on function public.gd_signal(bigint, text, jsonb, text) is 'Delivers a signal to an instance by its id.';
@@ -19,7 +19,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return gendurable._signal(row(1, null, gd_signal.target, gd_signal.name, gd_signal.payload, gd_signal.dedup_key)::gendurable.letter);
+    return gendurable._deliver(gd_signal.target, null, gd_signal.name, gd_signal.payload, gd_signal.dedup_key);
 end
 $$;
 comment on function public.gd_signal(text, text, jsonb, text) is 'Delivers a signal to the instance that occupies a correlation key.';

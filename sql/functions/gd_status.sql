@@ -26,7 +26,7 @@ begin
 
     return query
     select f.id, case when f.failed then 'failed' else 'done' end, f.fsm, f.fsm_version, f.step, f.state, f.attempt, f.queue,
-           f.correlation_key, f.result, f.error, f.enqueued_at, f.updated_at, f.finished_at
+           f.correlation_key, f.result, f.error, f.enqueued_at, f.finished_at, f.finished_at
     from gendurable.finished as f
     where f.id = gd_status.target
     order by f.finished_at desc
