@@ -84,7 +84,6 @@ class Runner:
         finished: Callable[[Claim, Settled], None],
         abandoned: Callable[[Claim], None],
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._threads = StepThreads(threads)
         self._finished = finished
         self._abandoned = abandoned
@@ -114,11 +113,12 @@ class Runner:
         self._threads.close()
 
     def _call(self, claim: Claim, called: UserFunction, *args: Any) -> None:
+        loop = asyncio.get_running_loop()
         if called.is_async:
-            claim.task = self._loop.create_task(self._run_async(claim, called.function, args))
+            claim.task = loop.create_task(self._run_async(claim, called.function, args))
         else:
             claim.task = None
-            self._threads.submit(partial(self._run_sync, claim, called.function, args))
+            self._threads.submit(partial(self._run_sync, loop, claim, called.function, args))
 
     async def _run_async(
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
@@ -131,7 +131,13 @@ class Runner:
             result = exc
         self._land(claim, result)
 
-    def _run_sync(self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def _run_sync(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        claim: Claim,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+    ) -> None:
         result: Settled | BaseException
         try:
             result = self._settle(claim, function(*args))
@@ -144,7 +150,7 @@ class Runner:
             # One wake-up serves everything that lands before it is heard. The loop may be closed
             # already: a worker does not wait for its threads when it stops.
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._collect)
+                loop.call_soon_threadsafe(self._collect)
 
     def _collect(self) -> None:
         with self._landing:

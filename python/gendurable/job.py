@@ -156,7 +156,9 @@ def _arguments_of(
     for parameter in inspect.signature(function).parameters.values():
         hint = hints.get(parameter.name, Any)
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise DefinitionError(f"job {name}: parameter {parameter} cannot be stored by name")
+            raise DefinitionError(
+                f"job {name}: parameter {parameter.name} cannot be stored by name"
+            )
         if hint is Context or getattr(hint, "__origin__", None) is Context:
             context_name = parameter.name
         elif parameter.name in _OPTIONS:

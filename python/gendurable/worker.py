@@ -101,7 +101,8 @@ class Worker:
         self._in_doubt = False
         self._stop_at: float | None = None
         self._wake = asyncio.Event()
-        self._runner: Runner
+        threads = sum(queue.concurrency for queue in self._queues.values())
+        self._runner = Runner(threads, finished=self._finished, abandoned=self._drop)
         self._turning: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -112,7 +113,15 @@ class Worker:
                 only a reason to connect again.
             NotInstalledError: the schema is missing or older than this package.
         """
-        await self._start()
+        try:
+            await self._start()
+            await self._work()
+        finally:
+            await self._say_farewell()
+            self._runner.close()
+        logger.info("stopped")
+
+    async def _work(self) -> None:
         keeper = Keeper(self, self._connect, lease=self._lease, listen=not self._pooler)
         keeping = asyncio.create_task(keeper.run())
         self._turning = asyncio.create_task(self._turns())
@@ -125,9 +134,7 @@ class Worker:
         finally:
             self._turning.cancel()
             keeping.cancel()
-            await self._say_farewell()
-            self._runner.close()
-        logger.info("stopped")
+            await asyncio.wait((self._turning, keeping), timeout=_FAREWELL)
 
     def stop(self, *, at_once: bool = False) -> None:
         """Pick nothing more, let what runs finish for ``drain`` seconds, then leave.
@@ -180,13 +187,12 @@ class Worker:
 
     async def _start(self) -> None:
         """The first session. Whatever is wrong here is the user's to know, not to be waited out."""
-        threads = sum(queue.concurrency for queue in self._queues.values())
-        self._runner = Runner(threads, finished=self._finished, abandoned=self._drop)
         try:
-            conn = await self._ensure_session()
+            self._conn = await self._connect()
         except psycopg.OperationalError as exc:
             raise unreachable(self._conninfo, exc) from exc
-        check_usable(await protocol.schema_version(conn))
+        check_usable(await protocol.schema_version(self._conn))
+        await self._ensure_session()
 
     async def _ensure_session(self) -> protocol.Connection:
         if self._conn is None:
@@ -422,6 +428,7 @@ class Worker:
     def _drop(self, claim: Claim) -> None:
         self._runner.cancel(claim)
         self._forget(claim)
+        self._wake.set()
 
     def _forget(self, claim: Claim) -> None:
         if claim in self._claims:

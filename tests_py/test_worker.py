@@ -1,0 +1,506 @@
+"""The worker: every outcome, both colours of steps, errors, and how it looks for work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from gendurable import (
+    Await,
+    Context,
+    Done,
+    Entry,
+    InvalidOutcomeError,
+    Machine,
+    Next,
+    NotInstalledError,
+    Outcome,
+    Retry,
+    RetryPolicy,
+    StateError,
+    Stop,
+    UsageError,
+    Worker,
+    enqueue,
+    enqueue_many,
+    job,
+    signal,
+    step,
+)
+from support import Connection, finished, gate, running, statuses, until
+
+
+class Order(msgspec.Struct):
+    sku: str
+    seen: list[str] = []
+
+
+class Checkout(Machine[Order]):
+    """Every outcome but children, in sync and async steps."""
+
+    @step
+    async def start(self, ctx: Context[Order]) -> Outcome:
+        ctx.state.seen.append("start")
+        return Next(self.reserve)
+
+    @step
+    def reserve(self, ctx: Context[Order]) -> Outcome:
+        if ctx.attempt == 0:
+            return Retry(error={"why": "again"})
+        ctx.state.seen.append(f"reserve {ctx.attempt} {ctx.last_error['why']}")
+        return Await(["paid", "void"], step=self.decide)
+
+    @step
+    async def decide(self, ctx: Context[Order]) -> Outcome:
+        ctx.state.seen.append(f"decide {[s.name for s in ctx.awaited]}")
+        if ctx.awaited[0].name == "void":
+            return Stop({"kind": "void"})
+        return Next("ship", ctx.state, delay=0.01)
+
+    @step
+    def ship(self, ctx: Context[Order]) -> Outcome:
+        assert ctx.awaited == []
+        return Done({"seen": ctx.state.seen})
+
+
+def test_a_machine_goes_through_every_outcome(dsn: str, conn: Connection) -> None:
+    with running(dsn, [Checkout]):
+        paid = enqueue(conn, Checkout, Order("a"), correlation_key="order:1").id
+        void = enqueue(conn, Checkout, Order("b"), correlation_key="order:2").id
+        until(lambda: statuses(conn) == {"awaiting_signal": 2})
+        assert signal(conn, "order:1", "paid", {"amount": 3}) == "delivered"
+        assert signal(conn, void, "void") == "delivered"
+        done, stopped = finished(conn, paid), finished(conn, void)
+    assert done.status == "done"
+    assert done.result == {"seen": ["start", "reserve 1 again", "decide ['paid']"]}
+    assert (stopped.status, stopped.error) == ("failed", {"kind": "void"})
+
+
+def test_a_chain_runs_ahead_in_one_claim(dsn: str, conn: Connection) -> None:
+    fences: list[int] = []
+
+    class Chain(Machine[int]):
+        @step
+        async def start(self, ctx: Context[int]) -> Outcome:
+            fences.append(ctx.fence)
+            return Next(self.start, ctx.state + 1) if ctx.state < 5 else Done(ctx.state)
+
+    with running(dsn, [Chain]):
+        instance = enqueue(conn, Chain, 0).id
+        assert finished(conn, instance).result == 5
+    # A second claim in between would have taken a fence of its own.
+    assert fences == list(range(1, 7))
+
+
+def test_a_chain_sees_signals_that_arrive_while_it_runs(dsn: str, conn: Connection) -> None:
+    with gate() as arrived:
+
+        class Chain(Machine[Any]):
+            @step
+            def start(self, ctx: Context[Any]) -> Outcome:
+                arrived.wait(10)
+                return Next(self.after)
+
+            @step
+            def after(self, ctx: Context[Any]) -> Outcome:
+                return Done([s.name for s in ctx.signals])
+
+        with running(dsn, [Chain]):
+            instance = enqueue(conn, Chain, {}).id
+            until(lambda: statuses(conn) == {"executing": 1})
+            signal(conn, instance, "hello")
+            arrived.set()
+            assert finished(conn, instance).result == ["hello"]
+
+
+def test_nobody_waits_for_the_slowest_step(dsn: str, conn: Connection) -> None:
+    with gate() as opened:
+
+        @job()
+        def slow() -> None:
+            opened.wait(10)
+
+        @job()
+        async def quick() -> None: ...
+
+        with running(dsn, [slow, quick], queues={"default": 2}):
+            slow.enqueue(conn)
+            until(lambda: statuses(conn) == {"executing": 1})
+            enqueue_many(conn, [quick.entry() for _ in range(50)])
+            until(lambda: statuses(conn) == {"executing": 1, "done": 50})
+            opened.set()
+            until(lambda: statuses(conn) == {"done": 51})
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_no_more_steps_run_at_once_than_there_are_slots(
+    dsn: str, conn: Connection, colour: str
+) -> None:
+    running_now, most = 0, 0
+    lock = threading.Lock()
+
+    def count(change: int) -> None:
+        nonlocal running_now, most
+        with lock:
+            running_now += change
+            most = max(most, running_now)
+
+    @job(name="work")
+    def work_sync() -> None:
+        count(1)
+        time.sleep(0.002)
+        count(-1)
+
+    @job(name="work")
+    async def work_async() -> None:
+        count(1)
+        await asyncio.sleep(0.002)
+        count(-1)
+
+    work = work_sync if colour == "sync" else work_async
+    enqueue_many(conn, [Entry(work) for _ in range(60)])
+    with running(dsn, [work], queues={"default": 3}):
+        until(lambda: statuses(conn) == {"done": 60})
+    assert most == 3
+
+
+def test_every_queue_has_its_own_slots(dsn: str, conn: Connection) -> None:
+    with gate() as opened:
+
+        @job()
+        def blocked() -> None:
+            opened.wait(10)
+
+        @job(queue="other")
+        def free() -> None: ...
+
+        with running(dsn, [blocked, free], queues={"default": 1, "other": 1}):
+            blocked.enqueue(conn)
+            until(lambda: statuses(conn) == {"executing": 1})
+            assert finished(conn, free.enqueue(conn).id).status == "done"
+            opened.set()
+
+
+# Errors of steps.
+
+
+def test_an_exception_is_retried_with_backoff_and_then_stops(dsn: str, conn: Connection) -> None:
+    started: list[float] = []
+
+    @job(retry=RetryPolicy(max_attempts=3, initial=0.05, factor=4, jitter=0))
+    def failing() -> None:
+        started.append(time.monotonic())
+        raise ValueError("bad \x00 luck")
+
+    with running(dsn, [failing]):
+        ended = finished(conn, failing.enqueue(conn).id)
+    assert (ended.status, ended.attempt) == ("failed", 2)
+    assert ended.error["kind"] == "exception"
+    assert ended.error["type"] == "ValueError"
+    assert ended.error["message"] == "bad \N{REPLACEMENT CHARACTER} luck"
+    assert "in failing" in ended.error["traceback"]
+    assert started[1] - started[0] >= 0.05
+    assert started[2] - started[1] >= 0.2
+
+
+def test_a_retried_step_finds_the_error_of_the_last_attempt(dsn: str, conn: Connection) -> None:
+    @job(retry=RetryPolicy(initial=0))
+    def once(ctx: Context[Any]) -> Any:
+        if ctx.attempt == 0:
+            raise KeyError("first")
+        return ctx.last_error["type"]
+
+    with running(dsn, [once]):
+        assert finished(conn, once.enqueue(conn).id).result == "KeyError"
+
+
+class Custom(Machine[dict[str, Any]]):
+    """A step that fails in the way its state says, and a handler that reports it."""
+
+    @step
+    async def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        match ctx.state["how"]:
+            case "raise":
+                ctx.state["how"] = "changed"
+                raise ValueError("raised")
+            case "none":
+                return None  # type: ignore[return-value]
+            case "typo":
+                return Next("strat")
+            case "invalid":
+                return Next(self.start, delay=1e12)
+            case "nul":
+                return Done("\x00")
+            case "unencodable":
+                return Done(object())
+            case "exit":
+                sys.exit("leaving")
+            case "cancel":
+                raise asyncio.CancelledError
+        raise AssertionError
+
+    async def on_error(self, ctx: Context[dict[str, Any]], exc: Exception) -> Outcome:
+        return Done({"type": type(exc).__name__, "message": str(exc), "state": ctx.state})
+
+
+class CustomInThreads(Custom):
+    @step
+    def start(self, ctx: Context[dict[str, Any]]) -> Outcome:  # type: ignore[override]
+        coroutine = super().start(ctx)
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            returned: Outcome = stop.value
+            return returned
+        raise AssertionError
+
+    def on_error(self, ctx: Context[dict[str, Any]], exc: Exception) -> Outcome:  # type: ignore[override]
+        return Done({"type": type(exc).__name__, "message": str(exc), "state": ctx.state})
+
+
+@pytest.mark.parametrize("machine", [Custom, CustomInThreads])
+@pytest.mark.parametrize(
+    ("how", "kind", "message"),
+    [
+        ("raise", "ValueError", "raised"),
+        ("none", "OutcomeError", "returned nothing"),
+        ("typo", "OutcomeError", "did you mean 'start'"),
+        ("invalid", "InvalidOutcomeError", "delay_ms is out of range"),
+        ("nul", "InvalidOutcomeError", "unsupported Unicode escape sequence"),
+        ("unencodable", "StateError", "cannot be stored as JSON"),
+        ("exit", "OutcomeError", "SystemExit"),
+        ("cancel", "OutcomeError", "CancelledError"),
+    ],
+)
+def test_the_machines_own_handler_decides_what_follows_a_failed_step(
+    dsn: str, conn: Connection, *, machine: type[Custom], how: str, kind: str, message: str
+) -> None:
+    with running(dsn, [machine]):
+        ended = finished(conn, enqueue(conn, machine, {"how": how}).id)
+    assert ended.status == "done"
+    assert ended.result["type"] == kind
+    assert message in ended.result["message"]
+    assert ended.result["state"] == {"how": how}
+
+
+@pytest.mark.parametrize("answer", ["raise", "nonsense", "invalid"])
+def test_the_retry_policy_decides_where_the_handler_fails(
+    dsn: str, conn: Connection, answer: str
+) -> None:
+    class Hopeless(Machine[Any]):
+        retry = RetryPolicy(max_attempts=1)
+
+        @step
+        def start(self, ctx: Context[Any]) -> Outcome:
+            raise ValueError("the step's")
+
+        def on_error(self, ctx: Context[Any], exc: Exception) -> Outcome:
+            if answer == "raise":
+                raise RuntimeError("the handler's") from exc
+            return Done("\x00") if answer == "invalid" else 42  # type: ignore[return-value]
+
+    with running(dsn, [Hopeless]):
+        ended = finished(conn, enqueue(conn, Hopeless).id)
+    types = {"raise": "RuntimeError", "nonsense": "OutcomeError", "invalid": "InvalidOutcomeError"}
+    assert ended.status == "failed"
+    assert ended.error["type"].endswith(types[answer])
+
+
+def test_a_state_that_does_not_fit_loses_nothing(dsn: str, conn: Connection) -> None:
+    class Strict(Machine[Order]):
+        @step
+        def start(self, ctx: Context[Order]) -> Outcome:
+            return Done(ctx.state.sku)
+
+        def on_error(self, ctx: Context[Order], exc: Exception) -> Outcome:
+            assert isinstance(exc, StateError)
+            return Stop({"message": str(exc), "raw": ctx.state_json})
+
+    with running(dsn, [Strict]):
+        ended = finished(conn, enqueue(conn, "Strict", {"skuu": "a"}).id)
+    assert "missing required field `sku`" in ended.error["message"]
+    assert ended.state == {"skuu": "a"}
+
+
+def test_one_bad_outcome_does_not_spoil_the_batch(dsn: str, conn: Connection) -> None:
+    """The database refuses the whole array for a NUL; the worker finds the one that has it."""
+    started = threading.Barrier(5)
+
+    @job(retry=RetryPolicy(max_attempts=1))
+    def answer(n: int) -> Any:
+        started.wait(10)
+        return "\x00" if n == 2 else n
+
+    ids = [row.id for row in enqueue_many(conn, [answer.entry(n) for n in range(5)])]
+    with running(dsn, [answer]):
+        ended = [finished(conn, instance) for instance in ids]
+    assert [one.result for one in ended] == [0, 1, None, 3, 4]
+    assert ended[2].error["type"].endswith("InvalidOutcomeError")
+
+
+# Looking for work.
+
+
+def test_a_notification_wakes_an_idle_worker(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    real = Worker.work_arrived
+
+    def hear(self: Worker, queue: str) -> None:
+        heard.append(queue)
+        real(self, queue)
+
+    monkeypatch.setattr(Worker, "work_arrived", hear)
+
+    @job()
+    def quick() -> None: ...
+
+    with running(dsn, [quick], poll=3600) as worker:
+        slots = worker._queues["default"]
+        until(lambda: slots.idle)
+        # As if it had been idle for long: nothing but a notification will wake it now.
+        slots.look_at = time.monotonic() + 3600
+        until(lambda: listens(conn))
+        assert finished(conn, quick.enqueue(conn).id).status == "done"
+    assert heard == ["default"]
+
+
+def listens(conn: Connection) -> bool:
+    """Whether the worker has sent a heartbeat, which it does after LISTEN."""
+    query = "select 1 from gendurable.workers where heartbeat_at is not null"
+    return conn.execute(query).fetchone() is not None
+
+
+def test_behind_a_pooler_polling_finds_the_work(dsn: str, conn: Connection) -> None:
+    @job()
+    def quick() -> None: ...
+
+    with running(dsn, [quick], pooler=True, poll=0.05):
+        until(lambda: conn.execute("select 1 from gd_workers").fetchone())
+        assert finished(conn, quick.enqueue(conn).id).status == "done"
+
+
+def test_an_await_times_out_on_time(dsn: str, conn: Connection) -> None:
+    class Waiting(Machine[float]):
+        @step
+        def start(self, ctx: Context[float]) -> Outcome:
+            return Await("never", step=self.after, state=time.time() + 0.3, timeout=0.3)
+
+        @step
+        def after(self, ctx: Context[float]) -> Outcome:
+            assert ctx.awaited == []
+            return Done(time.time() - ctx.state)
+
+    with running(dsn, [Waiting], poll=60):
+        ids = [enqueue(conn, Waiting, 0.0).id for _ in range(5)]
+        late = sorted(finished(conn, instance).result for instance in ids)
+    assert late[0] >= 0
+    assert late[len(late) // 2] < 0.1, late
+
+
+def test_delayed_work_starts_when_it_is_due(dsn: str, conn: Connection) -> None:
+    @job()
+    def now() -> float:
+        return time.time()
+
+    with running(dsn, [now], poll=60):
+        due = time.time() + 0.3
+        assert finished(conn, now.enqueue(conn, delay=0.3).id).result >= due
+
+
+# What a worker does not know.
+
+
+def test_what_nobody_here_knows_is_left_to_others(
+    dsn: str, conn: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    @job()
+    def known() -> None: ...
+
+    with running(dsn, [known]):
+        machine = enqueue(conn, "Elsewhere", {"n": 1}).id
+        version = enqueue(conn, "known", {}, fsm_version=2).id
+        unknown_step = enqueue(conn, "known", {}, step="nope").id
+        again = enqueue(conn, "Elsewhere", {"n": 2}).id
+        ids = [machine, version, unknown_step, again]
+        until(
+            lambda: (
+                conn.execute(
+                    "select bool_and(eligible_at > now() and status = 'runnable' and attempt = 0)"
+                    " from gd_instances where id = any (%s)",
+                    (ids,),
+                ).fetchone()
+                == (True,)
+            )
+        )
+        assert finished(conn, known.enqueue(conn).id).status == "done"
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert sum("no Elsewhere version 1 with a step 'start' here" in w for w in warnings) == 1
+    assert sum("no known version 2" in w for w in warnings) == 1
+    assert sum("no known version 1 with a step 'nope'" in w for w in warnings) == 1
+
+
+def test_a_worker_that_knows_it_takes_what_another_left(dsn: str, conn: Connection) -> None:
+    @job()
+    def known() -> None: ...
+
+    @job()
+    def elsewhere() -> None: ...
+
+    with running(dsn, [known]):
+        instance = elsewhere.enqueue(conn).id
+        until(
+            lambda: conn.execute("select 1 from gd_instances where eligible_at > now()").fetchone()
+        )
+    conn.execute("update gendurable.instances set eligible_at = now() where id = %s", (instance,))
+    with running(dsn, [elsewhere]):
+        assert finished(conn, instance).status == "done"
+
+
+# Starting.
+
+
+def test_a_database_without_the_engine_is_a_clear_error(empty_dsn: str) -> None:
+    with (
+        pytest.raises(NotInstalledError, match="gendurable-py install"),
+        running(empty_dsn, [Checkout]),
+    ):
+        pass
+
+
+def test_a_database_that_is_not_there_is_a_clear_error(dsn: str) -> None:
+    wrong = psycopg.conninfo.make_conninfo(dsn, dbname="not_there")
+    with pytest.raises(UsageError, match='"not_there" does not exist'), running(wrong, [Checkout]):
+        pass
+
+
+def test_an_older_schema_is_a_clear_error(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gendurable.schema.package_version", lambda: "0.10.0")
+    with (
+        pytest.raises(NotInstalledError, match=r"schema version 0\.1\.0, this package needs 0\.10"),
+        running(dsn, [Checkout]),
+    ):
+        pass
+
+
+def test_a_newer_schema_is_fine(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gendurable.schema.package_version", lambda: "0.0.9")
+    with running(dsn, [Checkout]):
+        pass
+
+
+def test_an_invalid_outcome_error_is_the_engines_reason() -> None:
+    assert str(InvalidOutcomeError("why")) == "why"
