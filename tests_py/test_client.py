@@ -1,0 +1,218 @@
+"""Calls for applications, on sync and async connections, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
+
+from gendurable import (
+    Context,
+    Done,
+    Entry,
+    InvalidArgumentError,
+    Machine,
+    NotInstalledError,
+    Outcome,
+    SignalEntry,
+    UnsupportedError,
+    enqueue,
+    enqueue_many,
+    job,
+    signal,
+    signal_many,
+    status,
+    step,
+)
+from support import Connection, statuses
+
+
+class Order(msgspec.Struct):
+    sku: str
+
+
+class Checkout(Machine[Order]):
+    queue = "shop"
+    version = 3
+
+    @step
+    def start(self, ctx: Context[Order]) -> Outcome:
+        return Done()
+
+
+@job()
+def mail(to: str) -> None: ...
+
+
+def test_an_instance_is_created_with_everything_given(conn: Connection) -> None:
+    created = enqueue(
+        conn,
+        Checkout,
+        Order("a"),
+        priority=-5,
+        correlation_key="order:1",
+        eligible_at=datetime(2100, 1, 1, tzinfo=UTC),
+        delay=timedelta(hours=1),
+    )
+    assert not created.duplicate
+    found = status(conn, created.id)
+    assert found is not None
+    assert (found.id, found.status, found.fsm, found.fsm_version) == (
+        created.id,
+        "runnable",
+        "Checkout",
+        3,
+    )
+    assert (found.step, found.state, found.attempt) == ("start", {"sku": "a"}, 0)
+    assert (found.queue, found.correlation_key) == ("shop", "order:1")
+    assert (found.result, found.error, found.finished_at) == (None, None, None)
+    row = conn.execute(
+        "select priority, eligible_at from gd_instances where id = %s", (created.id,)
+    ).fetchone()
+    assert row == (-5, datetime(2100, 1, 1, 1, tzinfo=UTC))
+
+
+def test_a_name_and_an_entry_are_targets_too(conn: Connection) -> None:
+    by_name = enqueue(conn, "Elsewhere", [1, 2], queue="q", fsm_version=2, step="middle")
+    by_entry = enqueue(conn, Entry("Elsewhere", {"x": 1}))
+    first, second = status(conn, by_name.id), status(conn, by_entry.id)
+    assert first is not None
+    assert second is not None
+    assert (first.queue, first.fsm_version, first.step, first.state) == ("q", 2, "middle", [1, 2])
+    assert (second.queue, second.fsm_version, second.step) == ("default", 1, "start")
+
+
+def test_a_duplicate_is_an_answer_and_not_an_error(conn: Connection) -> None:
+    first = enqueue(conn, Checkout, Order("a"), correlation_key="order:1")
+    second = enqueue(conn, Checkout, Order("b"), correlation_key="order:1")
+    assert (second.id, second.duplicate) == (first.id, True)
+
+
+def test_a_batch_answers_in_order(conn: Connection) -> None:
+    entries = [Entry(Checkout, Order("a"), correlation_key=f"order:{n % 3}") for n in range(5)]
+    answers = enqueue_many(conn, [*entries, mail.entry("x")])
+    assert [answer.duplicate for answer in answers] == [False] * 3 + [True] * 2 + [False]
+    assert answers[3].id == answers[0].id
+    assert statuses(conn) == {"runnable": 4}
+
+
+def test_what_is_enqueued_exists_only_if_the_caller_commits(dsn: str, conn: Connection) -> None:
+    with psycopg.connect(dsn) as app:
+        enqueue(app, Checkout, Order("a"), correlation_key="order:1")
+        assert statuses(conn) == {}
+        app.rollback()
+        enqueue(app, Checkout, Order("a"), correlation_key="order:2")
+        mail.enqueue(app, "x")
+    assert statuses(conn) == {"runnable": 2}
+    assert status(conn, "order:1") is None
+
+
+def test_signals_reach_by_key_and_by_id(dsn: str, conn: Connection) -> None:
+    instance = enqueue(conn, Checkout, Order("a"), correlation_key="order:1").id
+    assert signal(conn, "order:1", "paid", {"n": 1}, dedup_key="p1") == "delivered"
+    assert signal(conn, instance, "paid", dedup_key="p1") == "duplicate"
+    assert signal(conn, instance, "paid") == "delivered"
+    assert signal(conn, "order:2", "paid") == "no_target"
+    assert signal(conn, 10**12, "paid") == "no_target"
+    with psycopg.connect(dsn) as app:
+        assert signal(app, "order:1", "paid", dedup_key="p2") == "delivered"
+        app.rollback()
+        assert signal(app, "order:1", "paid", dedup_key="p2") == "delivered"
+
+
+def test_a_batch_of_signals_answers_in_order(conn: Connection) -> None:
+    instance = enqueue(conn, Checkout, Order("a"), correlation_key="order:1").id
+    answers = signal_many(
+        conn,
+        [
+            SignalEntry("order:1", "paid", {"n": 1}, dedup_key="p1"),
+            SignalEntry(instance, "paid", dedup_key="p1"),
+            SignalEntry("order:9", "paid"),
+        ],
+    )
+    assert answers == ["delivered", "duplicate", "no_target"]
+
+
+def test_an_unknown_instance_has_no_status(conn: Connection) -> None:
+    assert status(conn, 42) is None
+    assert status(conn, "nobody") is None
+
+
+def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connection) -> None:
+    async def use() -> None:
+        async with await psycopg.AsyncConnection.connect(dsn) as app:
+            first = await enqueue(app, Checkout, Order("a"), correlation_key="order:1")
+            again = await enqueue(app, Checkout, Order("a"), correlation_key="order:1")
+            assert (again.id, again.duplicate) == (first.id, True)
+            assert [e.duplicate for e in await enqueue_many(app, [mail.entry("x")])] == [False]
+            assert not (await mail.enqueue(app, "y")).duplicate
+            assert await signal(app, "order:1", "paid") == "delivered"
+            assert await signal_many(app, [SignalEntry("nobody", "paid")]) == ["no_target"]
+            found = await status(app, first.id)
+            assert found is not None
+            assert found.state == {"sku": "a"}
+            assert await status(app, "nobody") is None
+            assert statuses(conn) == {}
+            await app.rollback()
+            await enqueue(app, Checkout, Order("a"))
+
+    asyncio.run(use())
+    assert statuses(conn) == {"runnable": 1}
+
+
+def test_the_callers_own_settings_do_not_matter(dsn: str) -> None:
+    with psycopg.connect(dsn, row_factory=dict_row) as app:
+        set_json_loads(lambda _: "not json", app)
+        created = enqueue(app, Checkout, Order("a"))
+        found = status(app, created.id)
+        assert found is not None
+        assert found.state == {"sku": "a"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"correlation_key": "x" * 1001}, "GD002"),
+        ({"queue": ""}, "GD00"),
+    ],
+)
+def test_what_the_engine_refuses_is_an_error_with_detail_and_hint(
+    conn: Connection, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        enqueue(conn, "Checkout", {}, **options)
+    assert message in str(caught.value)
+    assert caught.value.sqlstate.startswith("GD")
+    assert caught.value.detail
+    assert caught.value.hint
+    assert caught.value.message in str(caught.value)
+
+
+def test_a_bad_entry_of_a_batch_is_named(conn: Connection) -> None:
+    with pytest.raises(InvalidArgumentError, match="2"):
+        enqueue_many(conn, [Entry("A"), Entry("")])
+    assert statuses(conn) == {}
+
+
+def test_what_is_not_enforced_is_refused_and_not_ignored(conn: Connection) -> None:
+    with pytest.raises(UnsupportedError, match="GD020"):
+        enqueue(conn, "Checkout", {}, concurrency_key="k")
+
+
+def test_a_database_without_the_engine_is_a_clear_error(empty_dsn: str) -> None:
+    with psycopg.connect(empty_dsn) as app, pytest.raises(NotInstalledError, match="install"):
+        enqueue(app, "Checkout")
+
+
+def test_other_database_errors_pass_unchanged(dsn: str) -> None:
+    with psycopg.connect(dsn) as app:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            app.execute("select 1 / 0")
+        with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+            enqueue(app, "Checkout")

@@ -1,0 +1,116 @@
+"""``drain``: for tests of applications, inside their own transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from gendurable import (
+    Await,
+    Context,
+    Done,
+    InvalidOutcomeError,
+    Machine,
+    Next,
+    Outcome,
+    Retry,
+    RetryPolicy,
+    Stop,
+    UsageError,
+    enqueue,
+    job,
+    signal,
+    status,
+    step,
+)
+from gendurable.testing import drain
+from support import Connection, statuses
+
+
+class Checkout(Machine[dict[str, Any]]):
+    @step
+    async def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        ctx.state["reserved"] = True
+        return Await("paid", step=self.ship)
+
+    @step
+    def ship(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Next(self.finish)
+
+    @step
+    def finish(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Done(ctx.state)
+
+
+def test_everything_runs_in_the_callers_transaction(dsn: str, conn: Connection) -> None:
+    with psycopg.connect(dsn) as app:
+        enqueue(app, Checkout, {"sku": "a"}, correlation_key="order:1")
+        assert [ran.step for ran in drain(app, [Checkout])] == ["start"]
+        assert signal(app, "order:1", "paid") == "delivered"
+        ran = drain(app, [Checkout])
+        assert [(r.fsm, r.step, r.attempt) for r in ran] == [
+            ("Checkout", "ship", 0),
+            ("Checkout", "finish", 0),
+        ]
+        assert ran[-1].outcome == Done({"sku": "a", "reserved": True})
+        ended = status(app, ran[0].id)
+        assert ended is not None
+        assert ended.status == "done"
+        app.rollback()
+    assert statuses(conn) == {}
+    assert conn.execute("select count(*) from gd_workers").fetchone() == (0,)
+
+
+def test_failures_are_handled_as_in_a_worker(conn: Connection) -> None:
+    @job(retry=RetryPolicy(initial=3600))
+    def fails() -> None:
+        raise ValueError("x")
+
+    class Handled(Machine[Any]):
+        @step
+        def start(self, ctx: Context[Any]) -> Outcome:
+            raise ValueError("x")
+
+        def on_error(self, ctx: Context[Any], exc: Exception) -> Outcome:
+            return Stop(str(exc))
+
+    fails.enqueue(conn)
+    enqueue(conn, Handled)
+    outcomes = [ran.outcome for ran in drain(conn, [fails, Handled])]
+    assert isinstance(outcomes[0], Retry)
+    assert outcomes[1] == Stop("x")
+    # The retry is an hour away, so it stays.
+    assert statuses(conn) == {"runnable": 1, "failed": 1}
+
+
+def test_what_is_not_given_is_an_error(dsn: str) -> None:
+    with psycopg.connect(dsn) as app:
+        enqueue(app, "Elsewhere")
+        with pytest.raises(UsageError, match="Elsewhere v1 step 'start'"):
+            drain(app, [Checkout])
+
+
+def test_an_outcome_that_the_engine_refuses_is_an_error(dsn: str) -> None:
+    class Wrong(Machine[Any]):
+        @step
+        def start(self, ctx: Context[Any]) -> Outcome:
+            return Retry(delay=1e12)
+
+    with psycopg.connect(dsn) as app:
+        enqueue(app, Wrong)
+        with pytest.raises(InvalidOutcomeError, match="delay_ms is out of range"):
+            drain(app, [Wrong])
+
+
+def test_an_endless_circle_is_an_error(dsn: str) -> None:
+    class Circle(Machine[Any]):
+        @step
+        def start(self, ctx: Context[Any]) -> Outcome:
+            return Next(self.start)
+
+    with psycopg.connect(dsn) as app:
+        enqueue(app, Circle)
+        with pytest.raises(UsageError, match="5 steps ran"):
+            drain(app, [Circle], limit=5)
