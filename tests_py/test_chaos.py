@@ -65,7 +65,7 @@ def test_ten_workers_killed_in_a_row_lose_nothing(
         others += len(batch)
         # Leases of an hour: what is recovered in time is not recovered by waiting for a lease.
         with worker_process(dsn, module, log, "--lease", "3600") as process:
-            until(lambda n=kill: attempts(conn, victim)[n:], "the victim runs again")
+            await_attempt(conn, victim, kill)
             os.kill(process.pid, signal.SIGKILL)
     opened.touch()
     with worker_process(dsn, module, log, "--lease", "3600") as process:
@@ -84,6 +84,10 @@ def test_ten_workers_killed_in_a_row_lose_nothing(
     ).fetchall()
     assert results == [(list(range(20)),)]
     assert conn.execute("select count(*) from gd_workers").fetchone() == (0,)
+
+
+def await_attempt(conn: Connection, instance: int, number: int) -> None:
+    until(lambda: number in attempts(conn, instance), f"attempt {number} has begun")
 
 
 def attempts(conn: Connection, instance: int) -> list[int]:

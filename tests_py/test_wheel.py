@@ -57,10 +57,10 @@ def test_the_wheel_installs_the_schema_from_a_fresh_environment(
     wheel: Path, empty_dsn: str, tmp_path: Path
 ) -> None:
     environment = tmp_path / "venv"
-    venv.create(environment, with_pip=True)
+    venv.create(environment)
     run(
-        environment / "bin/pip", "install", "--quiet", "--disable-pip-version-check",
-        f"gendurable[binary] @ {wheel.as_uri()}",
+        sys.executable, "-m", "pip", "--python", environment / "bin/python", "install",
+        "--quiet", "--disable-pip-version-check", f"gendurable[binary] @ {wheel.as_uri()}",
         cwd=tmp_path,
     )  # fmt: skip
     command = environment / "bin/gendurable-py"
