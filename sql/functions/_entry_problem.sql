@@ -5,10 +5,16 @@ create function gendurable._entry_problem(
 language sql immutable parallel safe
 return case
     when p_fsm is null then 'fsm is required'
-    when p_fsm = '' or p_step = '' or p_queue = '' then 'fsm, step and queue must not be empty'
-    when greatest(octet_length(p_fsm), octet_length(p_step), octet_length(p_queue), octet_length(p_correlation_key),
-                  octet_length(p_concurrency_key), octet_length(p_rate_limit)) > 1000 then 'a name or key is longer than 1,000 bytes'
-    when not (p_weight >= 0 and p_weight < 'Infinity') then 'weight is not a finite number >= 0'
+    when p_fsm = '' then 'fsm is empty'
+    when p_step = '' then 'step is empty'
+    when p_queue = '' then 'queue is empty'
+    when octet_length(p_fsm) > 1000 then 'fsm is longer than 1,000 bytes: ' || left(p_fsm, 40) || '…'
+    when octet_length(p_step) > 1000 then 'step is longer than 1,000 bytes: ' || left(p_step, 40) || '…'
+    when octet_length(p_queue) > 1000 then 'queue is longer than 1,000 bytes: ' || left(p_queue, 40) || '…'
+    when octet_length(p_correlation_key) > 1000 then 'correlation_key is longer than 1,000 bytes: ' || left(p_correlation_key, 40) || '…'
+    when octet_length(p_concurrency_key) > 1000 then 'concurrency_key is longer than 1,000 bytes: ' || left(p_concurrency_key, 40) || '…'
+    when octet_length(p_rate_limit) > 1000 then 'rate_limit is longer than 1,000 bytes: ' || left(p_rate_limit, 40) || '…'
+    when not (p_weight >= 0 and p_weight < 'Infinity') then 'weight is ' || p_weight::text || ', not a finite number >= 0'
     when p_concurrency_key is not null then 'concurrency_key is not enforced by this version'
     when p_rate_limit is not null then 'rate_limit is not enforced by this version'
     when p_correlation_scope is not null then 'correlation_scope is not enforced by this version'

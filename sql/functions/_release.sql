@@ -7,7 +7,7 @@
 --
 -- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel or release it.
 -- Writes: instances.
--- Plan:   instances_claims to find everything of a worker; instances_pkey for the locks and the update (hence coalesce: no index serves it).
+-- Plan:   instances_claims to find everything of a worker; instances_pkey for the locks and the update (`worker_id + 0`: no index serves it).
 create function gendurable._release(p_workers bigint[], p_ids bigint[] default null, p_error jsonb default null,
                                     p_eligible_at timestamptz default null)
 returns int
@@ -38,7 +38,7 @@ begin
         select i.id
         from unnest(v_ids) as c (id)
         join gendurable.instances as i on i.id = c.id
-        where coalesce(i.worker_id, 0) = any (p_workers)
+        where i.worker_id + 0 = any (p_workers)
         order by i.id
         for no key update of i skip locked
     ), released as (
@@ -51,7 +51,7 @@ begin
             last_error = coalesce(p_error, i.last_error),
             updated_at = clock_timestamp()
         from locked as l
-        where i.id = l.id and coalesce(i.worker_id, 0) = any (p_workers)
+        where i.id = l.id and i.worker_id + 0 = any (p_workers)
         returning i.id, i.queue
     )
     select array_agg(r.id), array_agg(distinct r.queue) into v_ids, v_queues from released as r;

@@ -34,15 +34,15 @@ begin
 
     -- Of two outcomes for one claim the first applies; the other one finds the fence grown.
     with claims as materialized (
-        select distinct on (o.id) o as outcome, o.id, o.fence, o.kind
+        select distinct on (o.id, o.fence) o as outcome, o.id, o.fence, o.kind
         from unnest(v_all) as o
         where o.problem is null
-        order by o.id, o.ord
+        order by o.id, o.fence, o.ord
     ), locked as (
         select c.outcome, c.kind
         from claims as c
         join gendurable.instances as i on i.id = c.id
-        where i.fence = c.fence and coalesce(i.worker_id, 0) = gd_commit.worker
+        where i.fence = c.fence and i.worker_id + 0 = gd_commit.worker
         order by c.id
         for no key update of i skip locked
     )
@@ -68,7 +68,7 @@ begin
             select row(o.ord, o.id, o.fence,
                        case when o.problem is not null then 'invalid'
                             when exists (select from gendurable.instances as i
-                                         where i.id = o.id and i.fence = o.fence and coalesce(i.worker_id, 0) = gd_commit.worker) then 'busy'
+                                         where i.id = o.id and i.fence = o.fence and i.worker_id + 0 = gd_commit.worker) then 'busy'
                             else 'stale' end,
                        o.problem, null)::gendurable.answer
             from unnest(v_all) as o
