@@ -12,6 +12,7 @@ from gendurable import (
     Context,
     DefinitionError,
     Done,
+    Entry,
     Machine,
     Outcome,
     RetryPolicy,
@@ -226,6 +227,11 @@ def test_a_jobs_arguments_are_checked_when_it_is_enqueued() -> None:
         add.entry(1, c=3)
     with pytest.raises(StateError, match=r"does not fit add_up: .*`\$\.a`"):
         add.entry("one").arguments()
+
+
+def test_a_state_that_is_left_out_must_be_one_that_can_be() -> None:
+    with pytest.raises(StateError, match="missing required field `n`"):
+        Entry(Counter).arguments()
 
 
 def test_a_jobs_context_parameter_is_no_argument() -> None:

@@ -189,6 +189,20 @@ def test_every_queue_has_its_own_slots(dsn: str, conn: Connection) -> None:
             opened.set()
 
 
+def test_a_job_may_answer_with_an_outcome(dsn: str, conn: Connection) -> None:
+    @job()
+    async def answer(ctx: Context[Any], n: int) -> Any:
+        if ctx.attempt < n:
+            return Retry(error="again")
+        return Stop("no more") if n else {"attempt": ctx.attempt}
+
+    with running(dsn, [answer]):
+        stopped = finished(conn, answer.enqueue(conn, n=2).id)
+        done = finished(conn, answer.enqueue(conn, n=0).id)
+    assert (stopped.status, stopped.error, stopped.attempt) == ("failed", "no more", 2)
+    assert (done.status, done.result) == ("done", {"attempt": 0})
+
+
 # Errors of steps.
 
 

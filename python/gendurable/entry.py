@@ -83,11 +83,12 @@ class Entry(msgspec.Struct, frozen=True):
         return {name: value for name, value in given.items() if value is not None}
 
     def _encoded_state(self) -> msgspec.Raw | None:
+        codec = None if isinstance(self.machine, str) else self.machine.codec
         if self.state is None:
+            if codec is not None:
+                codec.decode("{}")  # What the engine makes of no state has to fit as well.
             return None
-        if isinstance(self.machine, str):
-            return msgspec.Raw(encode_json(self.state))
-        return msgspec.Raw(self.machine.codec.encode(self.state))
+        return msgspec.Raw(codec.encode(self.state) if codec else encode_json(self.state))
 
 
 def seconds(duration: Duration) -> float:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from gendurable.context import Context
+from gendurable.database import one_line
 from gendurable.errors import InvalidOutcomeError, OutcomeError
 from gendurable.machine import Definition, UserFunction
 from gendurable.settle import Settled, next_context, settle
@@ -99,7 +100,6 @@ class Runner:
 
     def refuse(self, claim: Claim, reason: str) -> None:
         """Find another outcome for a claim whose outcome cannot be applied."""
-        logger.warning("%s: the outcome of its %s is invalid: %s", claim, claim.stage.value, reason)
         self._fail(claim, InvalidOutcomeError(reason))
 
     def cancel(self, claim: Claim) -> None:
@@ -173,16 +173,18 @@ class Runner:
         """Let the next stage decide."""
         claim.ctx.forget_changes()
         stage, definition = claim.stage, claim.definition
+        logger.warning(
+            "%s, attempt %d: its %s failed: %s: %s",
+            claim, claim.ctx.attempt, stage.value, type(exc).__name__, one_line(exc),
+            exc_info=exc if logger.isEnabledFor(logging.DEBUG) else None,
+        )  # fmt: skip
         if stage is Stage.STEP and definition.on_error is not None:
             claim.stage = Stage.HANDLER
             error = exc if isinstance(exc, Exception) else OutcomeError(f"the step raised {exc!r}")
             self._call(claim, definition.on_error, claim.ctx, error)
         elif stage is not Stage.POLICY:
-            if stage is Stage.HANDLER:
-                logger.error("%s: its error handler failed", claim, exc_info=exc)
             claim.stage = Stage.POLICY
             outcome = definition.retry.outcome(claim.ctx.attempt, exc)
             self._finished(claim, self._settle(claim, outcome))
         else:
-            logger.error("%s: no outcome can be committed: %s", claim, exc)
             self._abandoned(claim)

@@ -15,7 +15,7 @@ from gendurable.context import Context
 from gendurable.entry import Entry
 from gendurable.errors import DefinitionError
 from gendurable.machine import Definition, Machine, UserFunction
-from gendurable.outcomes import Done, Outcome
+from gendurable.outcomes import Done, Outcome, Retry, Stop
 from gendurable.retry import RetryPolicy
 
 __all__ = ["Job", "job"]
@@ -28,6 +28,8 @@ _OPTIONS = frozenset(Entry.__struct_fields__) - {"machine", "state"}
 
 class Job(Machine[Any], Generic[P, R]):
     """A function that runs once per enqueued instance; its return value is the result.
+
+    It may also return ``Stop``, to fail without a retry, or ``Retry``.
 
     Calling the object calls the function, for tests and for use without the engine. A parameter
     annotated with ``Context`` gets the execution's context and is not part of the arguments.
@@ -102,11 +104,11 @@ class Job(Machine[Any], Generic[P, R]):
         )
 
     def _run(self, ctx: Context[Any]) -> Outcome:
-        return Done(self.function(**self._keywords(ctx)))  # type: ignore[call-arg]
+        return _outcome(self.function(**self._keywords(ctx)))  # type: ignore[call-arg]
 
     async def _run_async(self, ctx: Context[Any]) -> Outcome:
         answer: Any = self.function(**self._keywords(ctx))  # type: ignore[call-arg]
-        return Done(await answer)
+        return _outcome(await answer)
 
     def _keywords(self, ctx: Context[Any]) -> dict[str, Any]:
         keywords = msgspec.structs.asdict(ctx.state)
@@ -144,6 +146,10 @@ def job(
         return Job(function, name=name, version=version, queue=queue, retry=policy)
 
     return decorate
+
+
+def _outcome(answer: Any) -> Outcome:
+    return answer if isinstance(answer, (Done, Stop, Retry)) else Done(answer)
 
 
 def _arguments_of(
