@@ -1,0 +1,83 @@
+-- commit × reap: exactly one of them has the claim; neither waits for the other.
+\ir prelude.psql
+select plan(27);
+select test.open('a', 'b');
+
+-- The reaper first.
+select gd_register('w') as w \gset
+select gd_enqueue('M') \g /dev/null
+select id as i, fence as f from gd_pick(:w, 'default', 1) \gset
+select test.exec('a', 'begin');
+select is(test.result(test.query('a', format('select gd_reap(%s)', :w))), '1', 'a reaper is at work');
+select test.send('b', test.commit(:w, test.outcome(:i, :f, 'done')));
+select ok(not test.is_blocked('b'), 'a commit does not wait for the reaper');
+select is(test.results(test.answer('b')), 'busy', 'it is to be offered again');
+select test.exec('a', 'commit');
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'done')))), 'stale', 'and then is stale');
+select is((select row(i.phase, i.attempt, i.worker_id)::text from gendurable.instances as i where i.id = :i), '(ready,1,)', 'reaper first: the claim was released');
+select is_empty('select from gendurable.finished', 'and nothing has finished');
+
+-- The reaper first, and undone.
+select gd_register('w') as w \gset
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.exec('a', 'begin');
+select test.query('a', format('select gd_reap(%s)', :w));
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'retry')))), 'busy', 'a commit meets a reaper that will be undone');
+select test.exec('a', 'rollback');
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'retry')))), 'committed', 'and is accepted then');
+
+-- The commit first.
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.exec('a', 'begin');
+select is(test.results(test.query('a', test.commit(:w, test.outcome(:i, :f, 'done')))), 'committed', 'a commit is in flight');
+select test.send('b', format('select gd_reap(%s)', :w));
+select ok(not test.is_blocked('b'), 'the reaper does not wait for the commit');
+select is(test.result(test.answer('b')), '0', 'and has nothing to release');
+select test.exec('a', 'commit');
+select is((select s.status from gd_status(:i) as s), 'done', 'commit first: it has finished');
+select is(gd_reap(), 0, 'and nothing is left to reap');
+select is_empty('select from gendurable.instances', 'nor to run again');
+
+-- The commit first, and undone: its worker is forgotten, its claim is not.
+select gd_register('w') as w \gset
+select gd_enqueue('M') \g /dev/null
+select id as i, fence as f from gd_pick(:w, 'default', 1) \gset
+select test.exec('a', 'begin');
+select test.query('a', test.commit(:w, test.outcome(:i, :f, 'done')));
+select is(gd_reap(:w), 0, 'the reaper passes a claim whose commit is in flight');
+select test.exec('a', 'rollback');
+select is(test.phase(:i), 'executing', 'the commit is undone: a claim without a worker');
+select is(gd_reap(), 1, 'the next reaper finds it');
+select is((select row(i.phase, i.attempt)::text from gendurable.instances as i where i.id = :i), '(ready,1)', 'and releases it');
+
+-- Two reapers: a claim is released once.
+select gd_register('w') as w \gset
+select fence as f from gd_pick(:w, 'default', 1) \gset
+update gendurable.workers set lease_until = '-infinity';
+select test.exec('a', 'begin');
+select is(test.result(test.query('a', 'select gd_reap()')), '1', 'one reaper is at work');
+select test.send('b', 'select gd_reap()');
+select ok(not test.is_blocked('b'), 'a second one does not wait for it');
+select is(test.result(test.answer('b')), '0', 'and releases nothing');
+select test.exec('a', 'commit');
+select is((select i.attempt from gendurable.instances as i where i.id = :i), 2, 'one lost claim counts as one attempt');
+
+-- A commit between the reaper's look and its lock. The gate stops the reaper between two claims of one worker: its snapshot
+-- still shows the second one as executing.
+select gd_register('w') as w \gset
+select gd_enqueue('Second') \g /dev/null
+select gd_enqueue('Third') \g /dev/null
+select array_agg(p.id order by p.id) as ids, array_agg(p.fence order by p.id) as fences from gd_pick(:w, 'default', 3) as p \gset
+create trigger gate before update on gendurable.instances for each row when (new.fsm = 'M' and new.worker_id is null) execute function test.gate('a');
+select pg_advisory_lock(1) \g /dev/null
+select test.send('a', format('select gd_reap(%s)', :w));
+select ok(test.is_blocked('a'), 'a reaper is between two claims');
+select is(test.results(test.query('b', test.commit(:w,
+        test.outcome((:'ids'::bigint[])[2], (:'fences'::bigint[])[2], 'next', '{"step": "two"}'),
+        test.outcome((:'ids'::bigint[])[3], (:'fences'::bigint[])[3], 'done')))), 'committed committed', 'the others are committed meanwhile');
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.result(test.answer('a')), '1', 'the reaper releases only what is still claimed');
+select is((select row(i.phase, i.attempt, i.step)::text from gendurable.instances as i where i.id = (:'ids'::bigint[])[2]), '(ready,0,two)',
+    'what was committed meanwhile is not touched');
+select is((select s.status from gd_status((:'ids'::bigint[])[3]) as s), 'done', 'and what has finished stays so');
+select * from finish();

@@ -1,0 +1,75 @@
+-- Re-await × presented signals: a park is woken by every signal its step was not handed, and by none that it was.
+\ir prelude.psql
+select plan(17);
+select test.open('a', 'b');
+select gd_register('w') as w \gset
+\set park '{"names": ["paid"]}'
+
+-- Handed once, a signal does not wake the next park: no spin. A redelivery in flight does.
+select id as i from gd_enqueue('M') \gset
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.query('a', test.commit(:w, test.outcome(:i, :f, 'await', :'park')));
+select test.query('a', format($$ select gd_signal(%s, 'paid', '{"n": 1}') $$, :i));
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.exec('a', 'begin');
+select test.query('a', format($$ select gd_signal(%s, 'paid', '{"n": 2}') $$, :i));
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'await', :'park')))), 'busy',
+    'a park is to be offered again while another signal is on its way');
+select test.exec('a', 'rollback');
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'await', :'park')))), 'committed', 'a step that was handed the signal parks again');
+select is(test.phase(:i), 'awaiting_signal', 'what it was handed does not wake it');
+select test.query('a', format($$ select gd_signal(%s, 'paid', '{"n": 3}') $$, :i));
+select is(test.phase(:i), 'ready', 'another signal does');
+select fence as f, jsonb_path_query_array(awaited, '$[*].payload.n') as awaited from gd_pick(:w, 'default', 1) \gset
+select is(:'awaited'::jsonb, '[1, 3]', 'packs accumulate');
+
+-- The presented set lives through a retry, a release and a crash.
+select test.query('b', test.commit(:w, test.outcome(:i, :f, 'retry')));
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select gd_release(:w, array[:i]) \g /dev/null
+select gd_pick(:w, 'default', 1) \g /dev/null
+select gd_reap(:w) \g /dev/null
+select gd_register('w') as w \gset
+select fence as f, jsonb_path_query_array(awaited, '$[*].payload.n') as awaited from gd_pick(:w, 'default', 1) \gset
+select is(:'awaited'::jsonb, '[1, 3]', 'the redo is handed them again');
+select test.query('b', test.commit(:w, test.outcome(:i, :f, 'await', :'park')));
+select is(test.phase(:i), 'awaiting_signal', 'after retry, release and crash they still do not wake the park');
+
+-- A signal that arrives while the step executes was not handed to it, so it wakes the park.
+select test.query('a', format($$ select gd_signal(%s, 'paid', '{"n": 4}') $$, :i));
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.query('a', format($$ select gd_signal(%s, 'paid', '{"n": 5}') $$, :i));
+select test.query('b', test.commit(:w, test.outcome(:i, :f, 'await', :'park')));
+select is(test.phase(:i), 'ready', 'a signal that came after the pick wakes the park at once');
+
+-- next clears the set: what was handed and not consumed wakes the next park.
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select fence as f from gd_commit(:w, jsonb_build_array(test.outcome(:i, :f, 'next', '{"step": "other", "continue": true}'))) \gset
+select test.query('b', test.commit(:w, test.outcome(:i, :f, 'await', :'park')));
+select is(test.phase(:i), 'ready', 'after next, what was left in the inbox wakes a park at once');
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select gd_commit(:w, jsonb_build_array(test.outcome(:i, :f, 'done'))) \g /dev/null
+
+-- A signal that is committed while a pick is at work, after its snapshot and before it claims the row: it is not handed out, so it must not
+-- be marked as presented. The gate stops the pick between its two claims.
+create trigger gate before update on gendurable.instances for each row when (new.phase = 'executing' and new.fsm = 'First')
+    execute function test.gate('a');
+select gd_enqueue('Parked') \g /dev/null
+select id as i, fence as f from gd_pick(:w, 'default', 1) \gset
+select gd_commit(:w, jsonb_build_array(test.outcome(:i, :f, 'await', '{"names": ["paid"], "timeout_ms": -1}'))) \g /dev/null
+select gd_expire_awaits() \g /dev/null
+select gd_enqueue('First', priority => -1) \g /dev/null
+select pg_advisory_lock(1) \g /dev/null
+select test.send('a', format($$ select id, fence, awaited from gd_pick(%s, 'default', 2) where fsm = 'Parked' $$, :w));
+select ok(test.is_blocked('a'), 'a pick is at work');
+select is(test.result(test.query('b', format($$ select gd_signal(%s, 'paid', '{"n": 6}') $$, :i))), 'delivered', 'a signal is committed meanwhile');
+select pg_advisory_unlock(1) \g /dev/null
+select test.answer('a') -> 0 as p \gset
+select is((:'p'::jsonb ->> 'id')::bigint, :i, 'the pick claims the row all the same');
+select is(:'p'::jsonb -> 'awaited', '[]', 'without the signal, which its snapshot does not know');
+select is((select array_agg(s.presented) from gendurable.signals as s where s.instance_id = :i), '{f}', 'which therefore counts as not presented');
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, (:'p'::jsonb ->> 'fence')::bigint, 'await', :'park')))), 'committed',
+    'the step parks again');
+select is(test.phase(:i), 'ready', 'and is woken by it at once');
+select is((select jsonb_path_query_array(p.awaited, '$[*].payload.n') from gd_pick(:w, 'default', 1) as p), '[6]', 'and handed it');
+select * from finish();
