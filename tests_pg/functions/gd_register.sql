@@ -1,0 +1,68 @@
+-- gd_register: a new worker, and what its dead namesakes left behind.
+begin;
+select plan(21);
+
+-- SQLSTATE and DETAIL of the error that a query raises.
+create function pg_temp.refusal(p_query text) returns text language plpgsql as $$
+declare
+    v_code   text;
+    v_detail text;
+begin
+    execute p_query;
+    return 'no error';
+exception when others then
+    get stacked diagnostics v_code = returned_sqlstate, v_detail = pg_exception_detail;
+    return v_code || ' ' || v_detail;
+end
+$$;
+
+select gd_register('w') as w \gset
+select results_eq(format('select name, queues, lease, lease_until - registered_at, registered_at > now(), heartbeat_at, idle_queues, info from gendurable.workers where id = %s', :w),
+    $$ values ('w', '{default}'::text[], interval '60 s', interval '60 s', true, null::timestamptz, '{}'::text[], '{}'::jsonb) $$, 'only a name is needed: everything else has its default');
+select gd_register('n', null, null, null) as n \gset
+select results_eq(format('select queues, lease, info from gendurable.workers where id = %s', :n), format('select queues, lease, info from gendurable.workers where id = %s', :w),
+    'an explicit null means the default');
+select gd_register('x', '{a,b}', '5 minutes', '{"host": "h"}') as x \gset
+select results_eq(format('select queues, lease, lease_until - registered_at, info from gendurable.workers where id = %s', :x),
+    $$ values ('{a,b}'::text[], interval '5 minutes', interval '5 minutes', '{"host": "h"}'::jsonb) $$, 'every argument is stored');
+select ok(:w < :n and :n < :x, 'each worker has an id of its own');
+select gd_unregister(:x) as r \gset
+select ok(gd_register('x') > :x, 'an id is never used again');
+
+-- Namesakes.
+create function pg_temp.claim(p_worker bigint) returns bigint language plpgsql as $$
+declare
+    v_id bigint := (select e.id from gd_enqueue('m', queue => 'reg', priority => 7) as e);
+begin
+    perform gd_pick(p_worker, 'reg', 1);
+    return v_id;
+end
+$$;
+select gd_register('twin') as alive, gd_register('twin') as dead, gd_register('stranger') as stranger \gset
+select pg_temp.claim(:alive) as a, pg_temp.claim(:dead) as d, pg_temp.claim(:stranger) as s \gset
+update gendurable.workers set lease_until = now() - interval '1 s' where id in (:dead, :stranger);
+select gd_register('twin') as heir \gset
+select results_eq(format('select phase::text, attempt, last_error ->> %L, worker_id, eligible_at, fence from gendurable.instances where id = %s', 'kind', :d),
+    $$ values ('ready', 1, 'lost', null::bigint, now(), 1::bigint) $$, 'the claims of a namesake whose lease is over are runnable again, one attempt later, in their place');
+select is((select count(*)::int from gendurable.workers where id = :dead), 0, 'a dead namesake is forgotten');
+select results_eq(format('select phase::text, attempt, worker_id from gendurable.instances where id = %s', :a), format('values (%L, 0, %s::bigint)', 'executing', :alive),
+    'the claims of a live twin are its own');
+select is((select count(*)::int from gendurable.workers where id in (:alive, :heir)), 2, 'a live twin stays registered');
+select results_eq(format('select phase::text, worker_id from gendurable.instances where id = %s', :s), format('values (%L, %s::bigint)', 'executing', :stranger),
+    'the claims of dead workers of another name are left to the reaper');
+
+-- Errors.
+select throws_ok($$ select gd_register(null) $$, 'GD001', 'gendurable: a required argument is missing', 'a worker has a name');
+select is(pg_temp.refusal($$ select gd_register(null) $$), 'GD001 name is required', 'the error names the argument');
+select is(pg_temp.refusal($$ select gd_register('w', lease => '0') $$), 'GD002 lease is 00:00:00', 'a lease of nothing is refused, and named');
+select is(pg_temp.refusal($$ select gd_register('w', lease => '-5 s') $$), 'GD002 lease is -00:00:05', 'a negative lease is refused, and named');
+select throws_ok($$ select gd_register('w', lease => '2 years') $$, 'GD002', 'gendurable: invalid argument', 'a lease of years is refused');
+select lives_ok($$ select gd_register('w', lease => '1 ms') $$, 'any lease above zero is accepted');
+select throws_ok(format('select gd_register(%L)', repeat('é', 501)), 'GD002', null, 'a name of more than 1,000 bytes is refused');
+select lives_ok(format('select gd_register(%1$L, array[%1$L])', repeat('é', 500)), 'names of 1,000 bytes are accepted');
+select throws_ok(format('select gd_register(%L, array[%L])', 'w', repeat('é', 501)), 'GD002', null, 'a queue of more than 1,000 bytes is refused');
+select throws_ok($$ select gd_register('w', '{a,NULL}') $$, 'GD002', null, 'a null queue is refused');
+select throws_ok($$ select gd_register('w', array['a', '']) $$, 'GD002', null, 'an empty queue is refused');
+
+select * from finish();
+rollback;
