@@ -21,6 +21,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
+    v_worker  bigint;
     v_all     gendurable.outcome[];
     v_mine    gendurable.outcome[];
     v_kinds   text[];
@@ -32,6 +33,9 @@ begin
     end if;
     v_all := gendurable._parse_outcomes(gd_commit.outcomes);
 
+    -- A worker that was forgotten holds nothing, even where a claim of its could not be released yet because somebody had the row locked.
+    select w.id into v_worker from gendurable.workers as w where w.id = gd_commit.worker;
+
     -- Of two outcomes for one claim the first applies; the other one finds the fence grown.
     with claims as materialized (
         select distinct on (o.id, o.fence) o as outcome, o.id, o.fence, o.kind
@@ -42,7 +46,7 @@ begin
         select c.outcome, c.kind
         from claims as c
         join gendurable.instances as i on i.id = c.id
-        where i.fence = c.fence and i.worker_id + 0 = gd_commit.worker
+        where i.fence = c.fence and i.worker_id + 0 = v_worker
         order by c.id
         for no key update of i skip locked
     )
@@ -68,7 +72,7 @@ begin
             select row(o.ord, o.id, o.fence,
                        case when o.problem is not null then 'invalid'
                             when exists (select from gendurable.instances as i
-                                         where i.id = o.id and i.fence = o.fence and i.worker_id + 0 = gd_commit.worker) then 'busy'
+                                         where i.id = o.id and i.fence = o.fence and i.worker_id + 0 = v_worker) then 'busy'
                             else 'stale' end,
                        o.problem, null)::gendurable.answer
             from unnest(v_all) as o
