@@ -57,6 +57,7 @@ create table gendurable.instances (
     attempt           int         not null default 0,
     joined            boolean     not null default false,
     signalled         boolean     not null default false,
+    counted           boolean     not null default false,
     step              text        not null,
     state             jsonb       not null,
     awaits            text[],
@@ -94,6 +95,7 @@ comment on column gendurable.instances.chain is 'Steps run ahead within the curr
 comment on column gendurable.instances.children_pending is 'Children of the current round that are not yet terminal.';
 comment on column gendurable.instances.round is 'Number of the latest batch of children.';
 comment on column gendurable.instances.signalled is 'False: no signal was ever delivered to it. Spares every other instance the look into the inbox.';
+comment on column gendurable.instances.counted is 'A child that its parent''s barrier has counted already; revived, it never counts again.';
 comment on column gendurable.instances.joined is 'The current step was woken by a join: it is handed the children of the current round.';
 comment on column gendurable.instances.awaits is 'Names of the latest await; kept after the wake-up, so that the step is handed those signals, retries included.';
 comment on column gendurable.instances.last_error is 'What the latest retry or the reaper left; cleared when the instance moves on.';
@@ -107,9 +109,9 @@ create index instances_due on gendurable.instances (queue, eligible_at)
     where phase in ('scheduled', 'awaiting_signal') and eligible_at < 'infinity';
 -- What a worker holds.
 create index instances_claims on gendurable.instances (worker_id) where worker_id is not null;
--- What holds a slot of a concurrency key, and what waits for one, in the order of picking.
+-- What holds a slot of a concurrency key, what was offered one, and what waits for one in the order of picking.
 create index instances_keyed on gendurable.instances (concurrency_key, phase, queue, priority, eligible_at, id)
-    where concurrency_key is not null and phase in ('held', 'executing');
+    where concurrency_key is not null and phase in ('ready', 'held', 'executing');
 -- The children of a parent, and what carries a correlation key without necessarily occupying it: both rare.
 create index instances_parent on gendurable.instances (parent_id) where parent_id is not null;
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
@@ -209,6 +211,15 @@ create table gendurable.workers (
 comment on table gendurable.workers is 'Registered workers, one lease each for everything they hold.';
 comment on column gendurable.workers.idle_queues is 'Queues of which its latest pick came back empty: work for them is worth a notification.';
 comment on column gendurable.workers.heartbeat_at is 'Its previous heartbeat; null before the first.';
+
+-- A slot of the key may be free, or a newcomer may wait for one: whoever picks next looks. Inserted by the transaction that frees a slot or that
+-- makes an instance wait, so that it becomes visible together with what it tells of, and no interleaving can lose it.
+create table gendurable.handovers (
+    key text not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+comment on table gendurable.handovers is 'Concurrency keys whose waiting instances the next pick has to look at.';
+
+create index handovers_key on gendurable.handovers (key);
 
 create table gendurable.queues (
     name   text primary key,

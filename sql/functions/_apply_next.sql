@@ -1,8 +1,9 @@
 -- Commits `next`: the instance goes to another step, as a runnable row or, where the worker may run ahead, as a claim that goes on.
 --
--- Running ahead never changes what runs: it is refused where the row has to wait for something (a delay), where a pick would not have
--- chosen it (a paused queue, more urgent work), and when the chain of steps in this claim is long enough.
--- Locks:  the caller holds the instances. Writes: signals, instances. Running ahead is a HOT update.
+-- Running ahead never changes what runs: it is refused where the row has to wait for something (a delay, a rate limit, a new concurrency key), where
+-- a pick would not have chosen it (a paused queue, more urgent work, a limit of zero), and when the chain of steps in this claim is long enough.
+-- Locks:  the caller holds the instances; queues shared (advisory, never waiting), so that no pause is overtaken. Writes: signals, instances, handovers.
+--         Running ahead is a HOT update.
 -- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless there is such work; instances_due.
 create function gendurable._apply_next(p_outcomes gendurable.outcome[]) returns gendurable.answer[]
 language plpgsql volatile
@@ -10,8 +11,6 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -20,18 +19,22 @@ declare
     v_ahead   gendurable.outcome[];
     v_back    gendurable.outcome[];
     v_queues  text[];
+    v_keys    text[];
     v_inbox   boolean;
     v_answers gendurable.answer[];
 begin
     with moving as materialized (
         select o as outcome, i.queue, coalesce(o.priority, i.priority) as priority, i.signalled,
-               coalesce(o.continue and i.chain < c_chain and coalesce(o.delay_ms, 0) <= 0, false) as may
+               coalesce(o.continue and i.chain < c_chain and coalesce(o.delay_ms, 0) <= 0 and o.rate_limit is null
+                        and (o.concurrency_key is null or o.concurrency_key = i.concurrency_key)
+                        and (i.concurrency_key is null or o.release_key or not exists (
+                                select from gendurable.concurrency_limits as l
+                                where l.name = split_part(i.concurrency_key, ':', 1) and l.max_executing = 0)), false) as may
         from unnest(p_outcomes) as o
         join gendurable.instances as i on i.id = o.id
         where o.kind = 'next'
     ), queue as materialized (
-        select m.queue,
-               exists (select from gendurable.queues as q where q.name = m.queue and q.paused) as paused,
+        select m.queue, gendurable._is_paused(m.queue) as paused,
                least((select r.priority from gendurable.instances as r
                       where r.queue = m.queue and r.phase = 'ready' and r.priority < m.priority
                       order by r.queue, r.priority limit 1),
@@ -59,7 +62,7 @@ begin
             update gendurable.instances as i
             set fence = i.fence + 1, updated_at = v_now, step = o.step, state = coalesce(o.state, i.state), attempt = 0,
                 chain = i.chain + 1, priority = coalesce(o.priority, i.priority), awaits = null, last_error = null, joined = false,
-                rate_limit = null, weight = null
+                rate_limit = null, weight = null, concurrency_key = case when not o.release_key then i.concurrency_key end
             from unnest(v_ahead) as o
             where i.id = o.id and i.fence = o.fence
             returning o.ord, i.fence, i.id, i.signalled
@@ -71,15 +74,25 @@ begin
     end if;
 
     if v_back is not null then
-        update gendurable.instances as i
-        set fence = i.fence + 1, updated_at = v_now, step = o.step, state = coalesce(o.state, i.state), attempt = 0,
-            priority = coalesce(o.priority, i.priority), awaits = null, last_error = null, joined = false,
-            rate_limit = null, weight = null,
-            phase = (case when o.delay_ms > 0 then 'scheduled' else 'ready' end)::gendurable.phase,
-            eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
-            worker_id = null, claimed_at = null
-        from unnest(v_back) as o
-        where i.id = o.id and i.fence = o.fence;
+        with moved as (
+            update gendurable.instances as i
+            set fence = i.fence + 1, updated_at = v_now, step = o.step, state = coalesce(o.state, i.state), attempt = 0,
+                priority = coalesce(o.priority, i.priority), awaits = null, last_error = null, joined = false,
+                rate_limit = o.rate_limit, weight = nullif(o.weight, 1),
+                concurrency_key = case when not o.release_key then coalesce(o.concurrency_key, i.concurrency_key) end,
+                phase = gendurable._runnable(case when not o.release_key then coalesce(o.concurrency_key, i.concurrency_key) end,
+                                             coalesce(o.delay_ms > 0, false)),
+                eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
+                worker_id = null, claimed_at = null
+            from unnest(v_back) as o
+            where i.id = o.id and i.fence = o.fence
+            returning o.concurrency_key
+        )
+        select array_agg(m.concurrency_key) filter (where m.concurrency_key is not null) into v_keys from moved as m;
+        -- The old key is rung by gd_commit, whose slot it was.
+        if v_keys is not null then
+            perform gendurable._ring(v_keys);
+        end if;
         perform gendurable._notify(v_queues);
     end if;
 

@@ -18,7 +18,7 @@ begin
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(), state = coalesce(o.state, i.state),
             attempt = i.attempt + 1, last_error = o.error,
-            phase = (case when o.delay_ms > 0 then 'scheduled' else 'ready' end)::gendurable.phase,
+            phase = gendurable._runnable(i.concurrency_key, coalesce(o.delay_ms > 0, false)),
             eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o

@@ -4,7 +4,7 @@
 -- park × deliver: the target's row lock decides. Either the park commits first and is seen here, or the signal commits first and is seen by
 -- the park, which looks into the inbox after it has locked the row.
 -- Locks:  the target instance, waiting for it; a pick, a commit or a reaper holds it for milliseconds.
--- Writes: dedup_keys, signals, instances (woken, or signalled for the first time).
+-- Writes: dedup_keys, signals, instances (woken, or signalled for the first time), handovers.
 -- Plan:   correlation_keys_pkey, instances_pkey, dedup_keys_pkey.
 -- Errors: GD001 target or name missing; GD002 a name or key that is too long.
 create function gendurable._deliver(p_key text, p_id bigint, p_name text, p_payload jsonb, p_dedup_key text) returns text
@@ -35,7 +35,9 @@ begin
             v_id := v_occupant;
         end if;
 
-        select i.phase = 'awaiting_signal' and p_name = any (i.awaits) as wakes, i.signalled, i.queue into v_target
+        select i.phase = 'awaiting_signal' and p_name = any (i.awaits) as wakes, i.signalled, i.queue, i.concurrency_key,
+               i.correlation_scope is not null as scoped
+        into v_target
         from gendurable.instances as i
         where i.id = v_id
         for no key update;
@@ -55,8 +57,14 @@ begin
 
     if v_target.wakes then
         update gendurable.instances as i
-        set phase = 'ready', eligible_at = now(), signalled = true, updated_at = clock_timestamp()
+        set phase = gendurable._runnable(i.concurrency_key, false), eligible_at = now(), signalled = true, updated_at = clock_timestamp()
         where i.id = v_id;
+        if v_target.concurrency_key is not null then
+            perform gendurable._ring(array[v_target.concurrency_key]);
+        end if;
+        if v_target.scoped then
+            perform gendurable._rescope(array[v_id]);
+        end if;
         perform gendurable._notify(array[v_target.queue]);
     elsif not v_target.signalled then
         update gendurable.instances as i set signalled = true where i.id = v_id;

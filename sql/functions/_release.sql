@@ -6,7 +6,7 @@
 -- p_eligible_at: null leaves the place in the order of picking as it was.
 --
 -- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel or release it.
--- Writes: instances.
+-- Writes: instances, handovers, correlation_keys.
 -- Plan:   instances_claims to find everything of a worker; instances_pkey for the locks and the update (`worker_id + 0`: no index serves it).
 create function gendurable._release(p_workers bigint[], p_ids bigint[] default null, p_error jsonb default null,
                                     p_eligible_at timestamptz default null)
@@ -23,6 +23,8 @@ as $$
 declare
     v_ids    bigint[];
     v_queues text[];
+    v_keys   text[];
+    v_scoped bigint[];
 begin
     if p_ids is null then
         v_ids := array(
@@ -43,7 +45,7 @@ begin
         for no key update of i skip locked
     ), released as (
         update gendurable.instances as i
-        set phase = (case when coalesce(p_eligible_at, i.eligible_at) > now() then 'scheduled' else 'ready' end)::gendurable.phase,
+        set phase = gendurable._runnable(i.concurrency_key, coalesce(p_eligible_at, i.eligible_at) > now()),
             eligible_at = coalesce(p_eligible_at, i.eligible_at),
             worker_id = null,
             claimed_at = null,
@@ -52,9 +54,18 @@ begin
             updated_at = clock_timestamp()
         from locked as l
         where i.id = l.id and i.worker_id + 0 = any (p_workers)
-        returning i.id, i.queue
+        returning i.id, i.queue, i.concurrency_key, i.correlation_scope
     )
-    select array_agg(r.id), array_agg(distinct r.queue) into v_ids, v_queues from released as r;
+    select array_agg(r.id), array_agg(distinct r.queue), array_agg(r.concurrency_key) filter (where r.concurrency_key is not null),
+           array_agg(r.id) filter (where r.correlation_scope is not null)
+    into v_ids, v_queues, v_keys, v_scoped
+    from released as r;
+    if v_keys is not null then
+        perform gendurable._ring(v_keys);
+    end if;
+    if v_scoped is not null then
+        perform gendurable._rescope(v_scoped);
+    end if;
 
     perform gendurable._notify(v_queues);
     return coalesce(cardinality(v_ids), 0);

@@ -1,0 +1,15 @@
+-- Ends the pause of a queue. Not paused is no error.
+--
+-- Locks:  the queue's row. Writes: queues.
+-- Errors: GD001 queue missing; GD002 a queue that is too long.
+create function public.gd_resume(queue text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform gendurable._check_name('queue', gd_resume.queue);
+    delete from gendurable.queues as q where q.name = gd_resume.queue;
+    perform gendurable._notify(array[gd_resume.queue]);
+end
+$$;
+comment on function public.gd_resume(text) is 'Ends the pause of a queue.';
