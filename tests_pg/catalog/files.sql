@@ -46,15 +46,18 @@ select is_empty($$
     cross join lateral (select (regexp_match(c.text, 'create (?:or replace )?function (?:public|gendurable)\.(\w+)'))[1] as name) as m
     where m.name is not null and c.path <> format('sql/functions/%s.sql', m.name)
 $$, 'a file in sql/functions defines nothing else');
-select is_empty($$
-    select f.path from function_file as f
-    where f.name like 'gd\_%' and not exists (select from line as l where l.path = format('tests_pg/functions/%s.sql', f.name))
-$$, 'every public function has the test tests_pg/functions/<its name>.sql');
-select is_empty($$
-    select distinct l.path from line as l
-    where l.path like 'tests_pg/functions/%' and not exists (
-        select from function_file as f where l.path = format('tests_pg/functions/%s.sql', f.name))
-$$, 'every test in tests_pg/functions belongs to a function');
+create temp table interface as
+select d.name from defined as d where d.name like 'gd\_%'
+union
+select v.viewname::text from pg_views as v where v.schemaname = 'public' and v.viewname like 'gd\_%';
+
+create temp table twin as
+select distinct substring(l.path from '([^/]+)\.sql$') as name from line as l where l.path like 'tests_pg/functions/%';
+
+select is_empty($$ select i.name from interface as i where i.name not in (select t.name from twin as t) $$,
+    'every public function and view has the test tests_pg/functions/<its name>.sql');
+select is_empty($$ select t.name from twin as t where t.name not in (select i.name from interface as i) $$,
+    'every test in tests_pg/functions belongs to a public function or view');
 
 -- The Python installer knows this one command.
 select is_empty($$ select c.path, c.number, c.text from code as c
