@@ -117,6 +117,7 @@ class Session:
                     conn = await self.connect()
                 if self.worker is not None:
                     await protocol.unregister(conn, self.worker)
-                await conn.close()
         except (psycopg.Error, GendurableError, TimeoutError) as exc:
             logger.warning("no goodbye to the database, the lease will run out: %s", one_line(exc))
+        finally:
+            await conn.close()
