@@ -42,7 +42,7 @@ begin
     if current_setting('application_name') = 'b' then
         perform pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1);
     end if;
-    return gendurable._release_behind_gate(p_workers, p_ids, p_error, p_eligible_at);
+    return gendurable._release_behind_gate(p_workers, p_ids, p_error, p_eligible_at, p_before);
 end
 $$;
 select fence as f from gendurable.instances where id = :i \gset

@@ -1,6 +1,6 @@
 -- gd_signal × terminal of its target: to the new occupant of the key or to nobody, never stored for the dead.
 \ir prelude.psql
-select plan(27);
+select plan(31);
 select test.open('a', 'b', 'c');
 select gd_register('w') as w \gset
 create function test.claim(worker bigint) returns jsonb
@@ -93,6 +93,29 @@ select ok(test.is_blocked('b'), 'then it waits for the other one, held by a seco
 select test.exec('c', 'rollback');
 select is(test.result(test.answer('b')), 'delivered,delivered', 'both are delivered');
 select is(test.inbox(), 'x of the living, x of the living', 'to the living');
+
+-- The same, with the second batch between the first one's two targets: the gate stops the first one when it holds the other target.
+delete from gendurable.instances; delete from gendurable.correlation_keys; delete from gendurable.signals;
+select gd_enqueue('M', correlation_key => 'k') \g /dev/null
+select test.claim(:w) as o \gset
+select nextval('gendurable.instances_id_seq') as early \gset
+select id as late from gd_enqueue('M') \gset
+create trigger gate before insert on gendurable.signals for each row execute function test.gate('b');
+select test.exec('a', 'begin');
+select test.query('a', test.commit(:w, :'o'));
+select pg_advisory_lock(1) \g /dev/null
+select test.send('b', format($$ select string_agg(result, ',' order by ord) from gd_signal_many('[{"id": %s, "name": "x"}, {"target": "k", "name": "x"}]') $$, :late));
+select ok(test.is_blocked('b'), 'a batch waits for the end of one of its targets');
+select test.exec('a', format($$ insert into gendurable.correlation_keys values ('k', %s) $$, :early));
+select test.exec('a', format($$ insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, priority, phase, step, state, fsm_version, fsm, queue,
+    correlation_key) values (%s, now(), now(), now(), 0, 'ready', 'start', '{}', 1, 'M', 'default', 'k') $$, :early));
+select test.exec('a', 'commit');
+select test.send('c', format($$ select string_agg(result, ',' order by ord) from gd_signal_many('[{"id": %s, "name": "y"}, {"id": %s, "name": "y"}]') $$, :early, :late));
+select ok(test.is_blocked('c'), 'a second batch holds the new occupant and waits for the first one');
+select pg_advisory_unlock(1) \g /dev/null
+select lives_ok($$ create temp table b as select test.answer('b') as answer $$, 'the first batch succeeds');
+select lives_ok($$ create temp table c as select test.answer('c') as answer $$, 'and so does the second');
+drop trigger gate on gendurable.signals;
 
 -- Several rounds: the new occupant has finished as well when the signal looks at it.
 delete from gendurable.instances; delete from gendurable.correlation_keys; delete from gendurable.signals;
