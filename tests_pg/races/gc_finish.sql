@@ -46,7 +46,7 @@ select test.send('b', $$ select gd_gc('0') $$);
 select ok(not test.is_blocked('b'), 'another gc does not wait for it');
 select is(test.result(test.answer('b')), '0', 'and leaves the work to it');
 select test.exec('a', 'commit');
-select is(gd_gc('0'), 1, 'what the first one left is for the next');
+select is(gd_gc('0'), 2, 'what the first one left is for the next');
 
 -- A reader of what gc forgets is in nobody's way.
 select test.claim(:w) as o \gset
