@@ -21,7 +21,7 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml tests_py tools/coverage
 
 demo: venv ## The checkout example on an embedded PostgreSQL (or on GENDURABLE_DSN)
-	@examples/checkout/demo.sh
+	@$(VENV)/bin/python examples/checkout/demo.py
 
 packages: # PostgreSQL, pgTAP, sqitch …: installed where root or sudo allows
 	@tools/setup

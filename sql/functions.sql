@@ -7,6 +7,7 @@
 \ir functions/_apply_next.sql
 \ir functions/_apply_retry.sql
 \ir functions/_bigint.sql
+\ir functions/_collect.sql
 \ir functions/_consume.sql
 \ir functions/_create_partitions.sql
 \ir functions/_deliver.sql
@@ -17,6 +18,7 @@
 \ir functions/_forget_finished.sql
 \ir functions/_forget_workers.sql
 \ir functions/_inbox.sql
+\ir functions/_lock_maintenance.sql
 \ir functions/_notify.sql
 \ir functions/_occupy.sql
 \ir functions/_parse_entries.sql

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from gendurable import Context, Done, Machine, Next, Outcome, enqueue, job, protocol, step
+from gendurable import Context, Done, Machine, Next, Outcome, enqueue, job, protocol, status, step
 from gendurable.process import describe_process, is_gone
 from support import Connection, finished, gate, running, statuses, until
 
@@ -238,3 +238,123 @@ def test_a_process_is_only_gone_if_that_is_certain() -> None:
     assert not is_gone({})
     assert not is_gone(me | {"pid": "x"})
     json.dumps(me)
+
+
+# Leaving.
+
+
+def test_a_chain_stops_between_two_steps(dsn: str, conn: Connection) -> None:
+    steps = threading.Semaphore(0)
+
+    class Endless(Machine[int]):
+        @step
+        async def start(self, ctx: Context[int]) -> Outcome:
+            steps.release()
+            return Next(self.start, ctx.state + 1)
+
+    with running(dsn, [Endless], drain=60):
+        instance = enqueue(conn, Endless, 0).id
+        for _ in range(3):
+            assert steps.acquire(timeout=10)
+    left = status(conn, instance)
+    assert left is not None
+    assert (left.status, left.attempt) == ("runnable", 0)
+    assert left.state >= 2
+
+
+def test_what_does_not_finish_in_time_is_given_back(dsn: str, conn: Connection) -> None:
+    cancelled = threading.Event()
+
+    @job()
+    async def hanging() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+
+    with running(dsn, [hanging], drain=0.05):
+        instance = hanging.enqueue(conn).id
+        until(lambda: statuses(conn) == {"executing": 1})
+    assert cancelled.is_set()
+    left = status(conn, instance)
+    assert left is not None
+    assert (left.status, left.attempt) == ("runnable", 0)
+
+
+def test_a_worker_that_cannot_say_goodbye_leaves_all_the_same(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    @job()
+    def nothing() -> None: ...
+
+    async def refuse(*_: object) -> None:
+        raise psycopg.OperationalError("gone")
+
+    monkeypatch.setattr(protocol, "unregister", refuse)
+    with running(dsn, [nothing]):
+        pass
+    assert "no goodbye to the database, the lease will run out: gone" in caplog.text
+
+
+# The second connection.
+
+
+def test_a_heartbeat_hears_that_the_worker_is_forgotten(dsn: str, conn: Connection) -> None:
+    """All slots are taken, so that no pick can be the one to hear it."""
+    with gate() as opened:
+
+        @job()
+        def blocked() -> None:
+            opened.wait(10)
+
+        with running(dsn, [blocked], queues={"default": 1}, lease=0.3) as worker:
+            blocked.enqueue(conn)
+            until(lambda: statuses(conn) == {"executing": 1})
+            before = worker.id
+            conn.execute("select gd_reap(%s)", (before,))
+            until(lambda: worker.id not in (None, before))
+            opened.set()
+            until(lambda: statuses(conn) == {"done": 1})
+
+
+def test_maintenance_that_fails_does_not_stop_the_worker(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, calls = protocol.maintain, 0
+
+    async def fail_once(connection: protocol.Connection) -> dict[str, int]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise psycopg.errors.InternalError_("maintenance is broken")
+        return await real(connection)
+
+    @job()
+    def work() -> None: ...
+
+    monkeypatch.setattr(protocol, "maintain", fail_once)
+    with running(dsn, [work]):
+        until(lambda: calls >= 2)
+        assert finished(conn, work.enqueue(conn).id).status == "done"
+    assert "the keeper's connection failed, trying again: maintenance is broken" in caplog.text
+
+
+def test_the_driver_keeps_trying_while_the_database_refuses_turns(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = protocol.turn, 0
+
+    async def fail_thrice(*args: Any) -> protocol.Turn:
+        nonlocal calls
+        calls += 1
+        if calls <= 3:
+            raise psycopg.errors.ReadOnlySqlTransaction("this is a standby")
+        return await real(*args)
+
+    @job()
+    def work() -> None: ...
+
+    monkeypatch.setattr(protocol, "turn", fail_thrice)
+    with running(dsn, [work]):
+        assert finished(conn, work.enqueue(conn).id).attempt == 0
+    assert calls > 3

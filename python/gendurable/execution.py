@@ -100,6 +100,7 @@ class Runner:
 
     def refuse(self, claim: Claim, reason: str) -> None:
         """Find another outcome for a claim whose outcome cannot be applied."""
+        claim.settled = None
         self._fail(claim, InvalidOutcomeError(reason))
 
     def cancel(self, claim: Claim) -> None:

@@ -29,7 +29,9 @@ _LONGEST_WAIT = 5.0
 class Kept(Protocol):
     """What the keeper needs of the worker."""
 
-    id: int | None
+    @property
+    def id(self) -> int | None:
+        """Its current registration."""
 
     def held(self) -> Collection[Claim]:
         """Every claim that the worker believes to hold."""

@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import signal
 import socket
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 
 from gendurable import protocol
 from gendurable.context import Context
-from gendurable.database import connect, conninfo, describe_dsn, one_line, unreachable
 from gendurable.errors import DefinitionError, GendurableError, UsageError, WorkerGoneError
 from gendurable.execution import Claim, Runner
 from gendurable.keeper import Keeper
 from gendurable.machine import Definition, Machine, define
-from gendurable.process import describe_process
 from gendurable.queues import QueueSlots
-from gendurable.schema import check_usable
+from gendurable.session import Session
 from gendurable.settle import Settled
 
 __all__ = ["Worker", "run_worker"]
@@ -37,13 +33,17 @@ __all__ = ["Worker", "run_worker"]
 logger = logging.getLogger("gendurable")
 
 _BUSY_WAIT = 0.02
-_RECONNECT_WAIT = (0.05, 5.0)
 _UNKNOWN_WAIT = (5.0, 60.0)
-_FAREWELL = 2.0
+_LONGEST_WAIT = 60.0
+_CANCELLATION = 2.0
 
 # What the database refuses about the data itself, not about the moment: data exceptions and
 # program limits. Sending the same entry again would fail again.
 _REFUSED_CLASSES = frozenset({"22", "54"})
+
+
+Kind: TypeAlias = tuple[str, int, str]
+"""A machine's name and version and one of its steps."""
 
 
 class Worker:
@@ -80,25 +80,26 @@ class Worker:
     ) -> None:
         if min(lease, poll) <= 0 or drain < 0:
             raise UsageError("lease and poll must be longer than zero, drain not negative")
-        self.id: int | None = None
         self._definitions = _by_name(machines)
-        self._conninfo = conninfo(dsn)
         self._queues = {
             queue: QueueSlots(queue, concurrency, poll)
             for queue, concurrency in (queues or {"default": 10}).items()
         }
-        self._name = name or socket.gethostname()
-        self._lease = lease
+        self._session = Session(
+            dsn,
+            name=name or socket.gethostname(),
+            queues=list(self._queues),
+            lease=lease,
+            pooler=pooler,
+        )
+        self._keeper = Keeper(self, self._session.connect, lease=lease, listen=not pooler)
         self._drain = drain
-        self._pooler = pooler
 
         self._claims: set[Claim] = set()
         self._offers: list[Claim] = []
         self._busy: list[tuple[float, Claim]] = []
-        self._unknown: dict[tuple[str, int, str], float] = {}
-        self._conn: protocol.Connection | None = None
-        self._failures = 0
-        self._in_doubt = False
+        self._unwanted: defaultdict[float | None, list[int]] = defaultdict(list)
+        self._unknown: dict[Kind, float] = {}
         self._stop_at: float | None = None
         self._wake = asyncio.Event()
         threads = sum(queue.concurrency for queue in self._queues.values())
@@ -114,16 +115,17 @@ class Worker:
             NotInstalledError: the schema is missing or older than this package.
         """
         try:
-            await self._start()
+            await self._session.start()
             await self._work()
         finally:
-            await self._say_farewell()
+            for claim in list(self._claims):
+                self._drop(claim)
+            await self._session.close()
             self._runner.close()
         logger.info("stopped")
 
     async def _work(self) -> None:
-        keeper = Keeper(self, self._connect, lease=self._lease, listen=not self._pooler)
-        keeping = asyncio.create_task(keeper.run())
+        keeping = asyncio.create_task(self._keeper.run())
         self._turning = asyncio.create_task(self._turns())
         try:
             # Neither ends before the other by itself; if the keeper does, it has a bug to report.
@@ -134,7 +136,7 @@ class Worker:
         finally:
             self._turning.cancel()
             keeping.cancel()
-            await asyncio.wait((self._turning, keeping), timeout=_FAREWELL)
+            await asyncio.wait((self._turning, keeping), timeout=_CANCELLATION)
 
     def stop(self, *, at_once: bool = False) -> None:
         """Pick nothing more, let what runs finish for ``drain`` seconds, then leave.
@@ -150,7 +152,12 @@ class Worker:
             self._stop_at = monotonic() + self._drain
             self._wake.set()
 
-    # What the keeper tells.
+    # What the keeper asks and tells.
+
+    @property
+    def id(self) -> int | None:
+        """The number under which the database knows this worker now."""
+        return self._session.worker
 
     def held(self) -> Collection[Claim]:
         """Every claim that this worker believes to hold."""
@@ -169,7 +176,8 @@ class Worker:
         if self.id != worker:
             return
         logger.warning("worker %d is not registered any more, registering anew", worker)
-        self.id = None
+        self._session.worker = None
+        self._unwanted.clear()
         for claim in list(self._claims):
             self._drop(claim)
         self._wake.set()
@@ -180,81 +188,22 @@ class Worker:
             slots.work_expected()
             self._wake.set()
 
-    # The session: one connection, one registration.
-
-    async def _connect(self) -> protocol.Connection:
-        return await connect(self._conninfo, prepare=not self._pooler)
-
-    async def _start(self) -> None:
-        """The first session. Whatever is wrong here is the user's to know, not to be waited out."""
-        try:
-            self._conn = await self._connect()
-        except psycopg.OperationalError as exc:
-            raise unreachable(self._conninfo, exc) from exc
-        check_usable(await protocol.schema_version(self._conn))
-        await self._ensure_session()
-
-    async def _ensure_session(self) -> protocol.Connection:
-        if self._conn is None:
-            self._conn = await self._connect()
-        if self.id is None:
-            self.id = await protocol.register(
-                self._conn, self._name, list(self._queues), self._lease, describe_process()
-            )
-            queues = ", ".join(f"{q.name}={q.concurrency}" for q in self._queues.values())
-            where = describe_dsn(self._conninfo)
-            logger.info("worker %d (%s) at %s, queues %s", self.id, self._name, where, queues)
-        return self._conn
-
-    async def _lose_connection(self, exc: Exception) -> None:
-        """Forget the connection and wait a little, longer with each failure in a row."""
-        logger.warning("the connection failed, trying again: %s", one_line(exc))
-        # Its answer may have been lost on the way: see _resolve_doubt.
-        self._in_doubt = True
-        if self._conn is not None:
-            conn, self._conn = self._conn, None
-            with suppress(psycopg.Error):
-                await conn.close()
-        shortest, longest = _RECONNECT_WAIT
-        wait = min(longest, shortest * 2**self._failures)
-        self._failures = min(self._failures + 1, 10)
-        await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 (no secret)
-
-    async def _say_farewell(self) -> None:
-        """Give everything back, if the database can be reached right now; else the lease ends."""
-        for claim in list(self._claims):
-            self._drop(claim)
-        if self._conn is None:
-            return
-        worker, conn = self.id, self._conn
-        try:
-            async with asyncio.timeout(_FAREWELL):
-                if conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                    # The turn was cut off in the middle; only a new connection can speak.
-                    await conn.close()
-                    conn = await self._connect()
-                if worker is not None:
-                    await protocol.unregister(conn, worker)
-                await conn.close()
-        except (psycopg.Error, GendurableError, TimeoutError) as exc:
-            logger.warning("no goodbye to the database, the lease will run out: %s", one_line(exc))
-
     # Turns.
 
     async def _turns(self) -> None:
         while self._stop_at is None or (self._claims and monotonic() < self._stop_at):
             await self._until_due()
             try:
-                conn = await self._ensure_session()
-                await self._turn(conn)
-                if self._in_doubt:
-                    await self._resolve_doubt(conn)
-                self._failures = 0
+                conn, worker = await self._session.open()
+                await self._turn(conn, worker)
+                if self._session.in_doubt:
+                    await self._resolve_doubt(conn, worker)
+                self._session.succeeded()
             except WorkerGoneError:
                 if self.id is not None:
                     self.registration_lost(self.id)
             except (psycopg.Error, GendurableError, OSError) as exc:
-                await self._lose_connection(exc)
+                await self._session.failed(exc)
 
     async def _until_due(self) -> None:
         """Wait until there is something to commit or to pick."""
@@ -271,18 +220,16 @@ class Worker:
             timer.cancel()
 
     def _next_turn(self) -> float:
-        if self._offers or self._conn is None or self.id is None:
+        if self._offers or not self._session.ready:
             return 0.0
         moments = [at for at, _ in self._busy]
         if self._stop_at is None:
             moments += [queue.look_at for queue in self._queues.values() if queue.free]
         else:
             moments.append(self._stop_at)
-        return min(moments, default=monotonic() + self._lease)
+        return min(moments, default=monotonic() + _LONGEST_WAIT)
 
-    async def _turn(self, conn: protocol.Connection) -> None:
-        worker = self.id
-        assert worker is not None  # noqa: S101 (there is a session)
+    async def _turn(self, conn: protocol.Connection, worker: int) -> None:
         offers = self._take_offers()
         slots = self._wanted(offers)
         if not offers and not slots:
@@ -299,12 +246,15 @@ class Worker:
             await conn.rollback()
             await self._offer_one_by_one(conn, worker)
             return
+        if self.id != worker:
+            return  # The keeper heard meanwhile that nothing of this is ours any more.
         for claim, answer in zip(offers, turn.answers, strict=True):
             self._apply(claim, answer)
         for queue, picked in turn.picked.items():
             short = len(picked) < slots[queue]
             self._queues[queue].looked(short=short, due=turn.due.get(queue))
-        await self._take(conn, worker, [ctx for picked in turn.picked.values() for ctx in picked])
+            self._take(picked)
+        await self._give_back(conn, worker)
 
     def _take_offers(self) -> list[Claim]:
         now = monotonic()
@@ -342,59 +292,59 @@ class Worker:
                 if not _is_refused(exc):
                     self._offers.append(claim)
                     raise
-                claim.settled = None
                 self._runner.refuse(claim, exc.diag.message_primary or str(exc))
             else:
                 self._apply(claim, answer)
 
-    async def _resolve_doubt(self, conn: protocol.Connection) -> None:
+    async def _resolve_doubt(self, conn: protocol.Connection, worker: int) -> None:
         """Hand back at once what was claimed in an answer that got lost.
 
         The second heartbeat's list is final for everything claimed before the first one, and no
         pick of this worker is on its way in between.
         """
-        worker = self.id
-        assert worker is not None  # noqa: S101 (there is a session)
         for _ in range(2):
             held = list(self._claims)
             lost = await protocol.heartbeat(conn, worker, [claim.ctx.id for claim in held])
             self.claims_lost([claim for claim in held if claim.ctx.id in lost])
-        self._in_doubt = False
+        self._session.in_doubt = False
 
     # What becomes of a claim.
 
-    async def _take(
-        self, conn: protocol.Connection, worker: int, picked: Iterable[Context[Any]]
-    ) -> None:
-        """Start what was picked; give back what nobody here knows or what came too late."""
-        unwanted: defaultdict[float | None, list[int]] = defaultdict(list)
+    def _take(self, picked: Iterable[Context[Any]]) -> None:
+        """Start what was picked, but not what nobody here knows or what came too late."""
+        unknown: defaultdict[Kind, list[int]] = defaultdict(list)
         for ctx in picked:
             definition = self._definitions.get((ctx.fsm, ctx.fsm_version))
             if definition is None or ctx.step not in definition.steps:
-                unwanted[self._unknown_delay(ctx)].append(ctx.id)
+                unknown[ctx.fsm, ctx.fsm_version, ctx.step].append(ctx.id)
             elif self._stop_at is not None:
-                unwanted[None].append(ctx.id)
+                self._unwanted[None].append(ctx.id)
             else:
                 ctx.codec = definition.codec
                 claim = Claim(definition, ctx)
                 self._claims.add(claim)
                 self._queues[claim.slot].used += 1
                 self._runner.start(claim)
-        for delay, ids in unwanted.items():
-            await protocol.release(conn, worker, ids, delay)
+        for kind, ids in unknown.items():
+            self._unwanted[self._unknown_delay(kind)] += ids
 
-    def _unknown_delay(self, ctx: Context[Any]) -> float:
-        """Seconds after which an execution that nobody here knows is offered again, growing."""
-        kind = (ctx.fsm, ctx.fsm_version, ctx.step)
+    def _unknown_delay(self, kind: Kind) -> float:
+        """Seconds until what nobody here knows is offered again; longer each time it is met."""
         shortest, longest = _UNKNOWN_WAIT
         if kind not in self._unknown:
             logger.warning(
                 "no %s version %d with a step %r here (%s): left to a worker that has it",
-                *kind, ", ".join(f"{name} v{v}" for name, v in self._definitions),
+                *kind, ", ".join(f"{name} v{version}" for name, version in self._definitions),
             )  # fmt: skip
         delay = self._unknown.get(kind, shortest)
         self._unknown[kind] = min(longest, 2 * delay)
         return delay
+
+    async def _give_back(self, conn: protocol.Connection, worker: int) -> None:
+        """Release what was claimed and will not be started here."""
+        for delay, ids in list(self._unwanted.items()):
+            await protocol.release(conn, worker, ids, delay)
+            self._unwanted.pop(delay, None)
 
     def _finished(self, claim: Claim, settled: Settled) -> None:
         claim.settled = settled
@@ -402,6 +352,8 @@ class Worker:
         self._wake.set()
 
     def _apply(self, claim: Claim, answer: protocol.Answer) -> None:
+        if claim not in self._claims:
+            return
         match answer.result:
             case "continued":
                 self._go_on(claim, answer)
@@ -410,7 +362,6 @@ class Worker:
             case "busy":
                 self._busy.append((monotonic() + _BUSY_WAIT, claim))
             case "invalid":
-                claim.settled = None
                 self._runner.refuse(claim, answer.detail or "the engine gave no reason")
             case _:
                 logger.info("%s: %s, its outcome was dropped", claim, answer.result)
@@ -422,7 +373,7 @@ class Worker:
         if self._stop_at is None:
             self._runner.start(claim)
         else:
-            # Not started, so not kept: leaving gives it back.
+            self._unwanted[None].append(claim.ctx.id)
             self._forget(claim)
 
     def _drop(self, claim: Claim) -> None:

@@ -1,50 +1,62 @@
 -- Drops the archive's partitions that end before the cut-off; answers how many instances were forgotten with them.
 --
--- Children whose parent still lives are carried over. A partition is dropped only if its locks are free at once: an exclusive lock that waits behind
--- somebody's long SELECT would make every commit wait behind it. Where the archive's own lock is not free, the partition is
--- emptied (which takes its own lock only) and dropped another time, so that space is given back under any load.
--- Locks:  each partition (share, then access exclusive, NOWAIT), finished (access exclusive, NOWAIT). Writes: finished.
-create function gendurable._drop_partitions(p_cutoff timestamptz) returns bigint
+-- A partition with children whose parent still lives stays, and the rest of it is forgotten row by row.
+-- drop × a long reader × a commit: an exclusive lock that waits behind somebody's long SELECT makes every commit wait behind it. So locks are taken only
+-- if they are free at once, the archive's own in the very end, and counting is done before. Where the archive's lock is not free the
+-- partitions are emptied (which takes only their own lock) and dropped another time: space is given back under any load.
+-- Locks:  the old partitions (share, then access exclusive), then finished and finished_default (access exclusive), all NOWAIT. Writes: finished.
+create function gendurable._drop_partitions(p_cutoff timestamptz) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-    v_partition regclass;
+    v_old       regclass[];
+    v_one       regclass;
     v_rows      bigint;
-    v_kept      gendurable.finished[];
+    v_kept      boolean;
+    v_droppable text[] := array[]::text[];
     v_forgotten bigint := 0;
 begin
-    for v_partition in
+    v_old := array(
         select c.oid::regclass
         from pg_inherits as h
         join pg_class as c on c.oid = h.inhrelid
         where h.inhparent = 'gendurable.finished'::regclass
           and (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''(.+)''\)'))[1]::timestamptz <= p_cutoff
-        order by c.relname
-    loop
-        begin
-            -- Readers go on while the rows are counted; writers have no business in a window that is over.
-            execute format('lock table %s in share mode nowait', v_partition);
-            execute format('select count(*), array_agg(f) filter (where f.parent_id is not null and exists (
-                                select from gendurable.instances as p where p.id = f.parent_id))
-                            from %s as f', v_partition)
-            into v_rows, v_kept;
-            execute format('lock table %s in access exclusive mode nowait', v_partition);
-            execute format('truncate %s', v_partition);
-            v_forgotten := v_forgotten + v_rows - coalesce(cardinality(v_kept), 0);
+        order by c.relname);
 
-            begin
-                lock table only gendurable.finished in access exclusive mode nowait;
-                execute format('drop table %s', v_partition);
-            exception when lock_not_available then
-                null;   -- emptied; dropped when nobody is writing the archive at the moment
-            end;
-            insert into gendurable.finished select k.* from unnest(v_kept) as k;
+    foreach v_one in array v_old loop
+        begin
+            -- Readers go on; writers have no business in a window that is over.
+            execute format('lock table %s in share mode nowait', v_one);
+            execute format('select count(*), bool_or(f.parent_id is not null and exists (select from gendurable.instances as p where p.id = f.parent_id))
+                            from %s as f', v_one)
+            into v_rows, v_kept;
+            if v_kept is not true then
+                v_droppable := v_droppable || v_one::text;
+                v_forgotten := v_forgotten + v_rows;
+            end if;
         exception when lock_not_available then
-            null;       -- somebody reads it; the next collection tries again
+            null;   -- its turn comes with the next collection
         end;
     end loop;
+    if cardinality(v_droppable) = 0 then
+        return 0;
+    end if;
+
+    begin
+        execute format('lock table %s in access exclusive mode nowait', array_to_string(v_droppable, ', '));
+        execute format('truncate %s', array_to_string(v_droppable, ', '));
+    exception when lock_not_available then
+        return 0;
+    end;
+    begin
+        lock table only gendurable.finished, gendurable.finished_default in access exclusive mode nowait;
+        execute format('drop table %s', array_to_string(v_droppable, ', '));
+    exception when lock_not_available then
+        null;
+    end;
     return v_forgotten;
 end
 $$;

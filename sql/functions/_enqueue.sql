@@ -1,7 +1,7 @@
 -- Creates instances from checked entries; answers for each entry the instance that now stands for it.
 --
 -- Locks:  correlation_keys in key order, waiting for whoever is inserting or freeing the same key at this moment. Two batches that name
---         the same new keys in opposite orders both insert in key order, so they cannot wait for each other.
+--         the same new keys in opposite orders both insert in key order, and none waits for a key with a later one in hand.
 -- Writes: correlation_keys, instances.
 -- Plan:   correlation_keys_pkey.
 create function gendurable._enqueue(p_entries gendurable.entry[])
@@ -19,24 +19,32 @@ declare
     v_entries gendurable.entry[] := p_entries;
     v_now     timestamptz := now();
 begin
-    -- A key either becomes ours or has an occupant. The occupant may finish and free the key between the two statements: then the
-    -- key is there to be taken, so try again. Every turn means that somebody else has finished.
+    -- A key either becomes ours or has an occupant. The occupant may finish and free the key while we wait for another one, and somebody may be
+    -- taking it: to wait for him with later keys in hand would be a deadlock if he waits for one of those. So let go of all and start over.
     while exists (select from unnest(v_entries) as e where e.correlation_key is not null and e.occupant is null) loop
-        insert into gendurable.correlation_keys as k (key, instance_id)
-        select w.key, w.id
-        from (select distinct on (e.correlation_key) e.correlation_key as key, e.id
-              from unnest(v_entries) as e
-              where e.correlation_key is not null and e.occupant is null
-              order by e.correlation_key, e.ord) as w
-        order by w.key
-        on conflict do nothing;
+        begin
+            insert into gendurable.correlation_keys as k (key, instance_id)
+            select w.key, w.id
+            from (select distinct on (e.correlation_key) e.correlation_key as key, e.id
+                  from unnest(v_entries) as e
+                  where e.correlation_key is not null
+                  order by e.correlation_key, e.ord) as w
+            order by w.key
+            on conflict do nothing;
 
-        select array_agg(row(e.ord, e.id, e.fsm, e.fsm_version, e.state, e.step, e.queue, e.priority, e.eligible_at, e.correlation_key,
-                             e.correlation_scope, e.concurrency_key, e.rate_limit, e.weight, e.parent_id, e.parent_round,
-                             coalesce(e.occupant, k.instance_id))::gendurable.entry)
-        into v_entries
-        from unnest(v_entries) as e
-        left join gendurable.correlation_keys as k on k.key = e.correlation_key;
+            select array_agg(row(e.ord, e.id, e.fsm, e.fsm_version, e.state, e.step, e.queue, e.priority, e.eligible_at, e.correlation_key,
+                                 e.correlation_scope, e.concurrency_key, e.rate_limit, e.weight, e.parent_id, e.parent_round,
+                                 k.instance_id)::gendurable.entry)
+            into v_entries
+            from unnest(p_entries) as e
+            left join gendurable.correlation_keys as k on k.key = e.correlation_key;
+
+            if exists (select from unnest(v_entries) as e where e.correlation_key is not null and e.occupant is null) then
+                raise exception using errcode = 'GD000', message = 'gendurable: a correlation key was freed meanwhile';
+            end if;
+        exception when sqlstate 'GD000' then
+            v_entries := p_entries;
+        end;
     end loop;
 
     insert into gendurable.instances

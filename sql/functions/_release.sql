@@ -4,12 +4,13 @@
 -- p_ids:         which of them; null: all.
 -- p_error:       why the execution is lost: attempt grows and last_error says it. Null: the step never ran, attempt stays.
 -- p_eligible_at: null leaves the place in the order of picking as it was.
+-- p_claimed_before: only claims picked before this; a claim given up and picked again since the caller looked is a new one.
 --
 -- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel or release it.
 -- Writes: instances, handovers, correlation_keys.
 -- Plan:   instances_claims to find everything of a worker; instances_pkey for the locks and the update (`worker_id + 0`: no index serves it).
 create function gendurable._release(p_workers bigint[], p_ids bigint[] default null, p_error jsonb default null,
-                                    p_eligible_at timestamptz default null)
+                                    p_eligible_at timestamptz default null, p_claimed_before timestamptz default null)
 returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -40,7 +41,7 @@ begin
         select i.id
         from unnest(v_ids) as c (id)
         join gendurable.instances as i on i.id = c.id
-        where i.worker_id + 0 = any (p_workers)
+        where i.worker_id + 0 = any (p_workers) and (p_claimed_before is null or i.claimed_at < p_claimed_before)
         order by i.id
         for no key update of i skip locked
     ), released as (
@@ -53,7 +54,7 @@ begin
             last_error = coalesce(p_error, i.last_error),
             updated_at = clock_timestamp()
         from locked as l
-        where i.id = l.id and i.worker_id + 0 = any (p_workers)
+        where i.id = l.id
         returning i.id, i.queue, i.concurrency_key, i.correlation_scope
     )
     select array_agg(r.id), array_agg(distinct r.queue), array_agg(r.concurrency_key) filter (where r.concurrency_key is not null),
@@ -71,4 +72,4 @@ begin
     return coalesce(cardinality(v_ids), 0);
 end
 $$;
-comment on function gendurable._release(bigint[], bigint[], jsonb, timestamptz) is 'Makes claims runnable again without an outcome.';
+comment on function gendurable._release(bigint[], bigint[], jsonb, timestamptz, timestamptz) is 'Makes claims runnable again without an outcome.';

@@ -1,7 +1,7 @@
 -- Forgets everything that finished before now() − retention: whole partitions at once, the one on the boundary row by row, `batch` at most.
--- Children stay as long as their parent lives.
+-- Children stay as long as their parent lives. While maintenance is at work elsewhere it does nothing, and answers 0.
 --
--- Locks:  see gendurable._drop_partitions and gendurable._forget_finished; never waiting. Writes: finished.
+-- Locks:  maintenance (advisory), then as gendurable._collect; never waiting. Writes: finished.
 -- Errors: GD002 a negative retention or a batch below one.
 create function public.gd_gc(retention interval default '1 day', batch int default 10000) returns int
 language plpgsql volatile
@@ -15,7 +15,10 @@ begin
         perform gendurable._refuse('GD002', format('retention %s, batch %s', v_retention, v_batch),
                                    'Retention is zero or more, batch at least one.');
     end if;
-    return gendurable._drop_partitions(now() - v_retention) + gendurable._forget_finished(now() - v_retention, v_batch);
+    if not gendurable._lock_maintenance() then
+        return 0;
+    end if;
+    return gendurable._collect(now() - v_retention, v_batch);
 end
 $$;
 comment on function public.gd_gc(interval, int) is 'Forgets instances that finished before the retention; answers how many.';

@@ -40,7 +40,8 @@ begin
         select c from unnest(gd_heartbeat.claims) as c);
     if cardinality(v_missing) > 0 then
         perform gendurable._release(array[gd_heartbeat.worker], v_missing,
-                                    jsonb_build_object('kind', 'lost', 'reason', 'the worker does not know of this claim'));
+                                    jsonb_build_object('kind', 'lost', 'reason', 'the worker does not know of this claim'),
+                                    null, v_previous);
     end if;
 
     return query

@@ -12,7 +12,7 @@ as $$
 declare
     v_cutoff timestamptz;
 begin
-    if not pg_try_advisory_xact_lock(hashtextextended('gendurable.maintain', 0)) then
+    if not gendurable._lock_maintenance() then
         return;
     end if;
     v_cutoff := gendurable._window(now() - gendurable._retention());
@@ -21,7 +21,7 @@ begin
     return query select 'expire_awaits', public.gd_expire_awaits()::bigint;
     return query select 'create_partitions', gendurable._create_partitions()::bigint;
     -- Last, because it may hold the archive's exclusive lock until the transaction ends.
-    return query select 'gc', gendurable._forget_finished(v_cutoff, 10000) + gendurable._drop_partitions(v_cutoff);
+    return query select 'gc', gendurable._collect(v_cutoff, 10000)::bigint;
 end
 $$;
 comment on function public.gd_maintain() is 'Does all maintenance; answers each task and how much it did.';

@@ -5,26 +5,31 @@ select plan(11);
 create temp table line (path text, number int, text text);
 \copy line from program 'find sql tests_pg/functions -name "*.sql" -exec awk ''{ gsub(/\t/, " "); print FILENAME "\t" FNR "\t" $0 }'' {} +' with (format csv, delimiter e'\t', quote e'\x01', force_not_null (text))
 
-create temp view function_file as
+create temp table function_file as
 select distinct l.path, substring(l.path from '([^/]+)\.sql$') as name
 from line as l where l.path like 'sql/functions/%';
 
 -- What PostgreSQL sees of it.
-create temp view code as
+create temp table code as
 select l.path, l.number, regexp_replace(l.text, '--.*', '') as text from line as l where l.path like 'sql/%';
 
-create temp view body as
-select c.path, string_agg(c.text, e'\n' order by c.number) as text from code as c group by c.path;
+create temp table body as
+select c.path, string_agg(c.text, e'\n' order by c.number) as text,
+    min(c.number) filter (where c.text <> '') as first_line
+from code as c group by c.path;
+
+create temp table header as
+select l.path, l.number, l.text
+from line as l join body as b on b.path = l.path and l.number < b.first_line
+where l.path like 'sql/functions/%';
 
 -- A field starts a line of the header, or a sentence in it.
-create temp view header_field as
-select l.path, m.field[1] as field, l.text ~ ('^-- ' || m.field[1]) as at_start
-from line as l
-cross join lateral regexp_matches(l.text, '(?:^-- |\. )([A-Z][a-z]+): ', 'g') as m (field)
-where l.path like 'sql/functions/%'
-    and l.number < (select min(c.number) from code as c where c.path = l.path and c.text <> '');
+create temp table header_field as
+select h.path, m.field[1] as field, h.text ~ ('^-- ' || m.field[1]) as at_start
+from header as h
+cross join lateral regexp_matches(h.text, '(?:^-- |\. )([A-Z][a-z]+): ', 'g') as m (field);
 
-create temp view defined as
+create temp table defined as
 select distinct f.proname::text as name from pg_proc as f join pg_namespace as n on n.oid = f.pronamespace
 where n.nspname = 'gendurable'
     or n.nspname = 'public' and not exists (select from pg_depend as d where d.objid = f.oid and d.deptype = 'e');
@@ -41,15 +46,18 @@ select is_empty($$
     cross join lateral (select (regexp_match(c.text, 'create (?:or replace )?function (?:public|gendurable)\.(\w+)'))[1] as name) as m
     where m.name is not null and c.path <> format('sql/functions/%s.sql', m.name)
 $$, 'a file in sql/functions defines nothing else');
-select is_empty($$
-    select f.path from function_file as f
-    where f.name like 'gd\_%' and not exists (select from line as l where l.path = format('tests_pg/functions/%s.sql', f.name))
-$$, 'every public function has the test tests_pg/functions/<its name>.sql');
-select is_empty($$
-    select distinct l.path from line as l
-    where l.path like 'tests_pg/functions/%' and not exists (
-        select from function_file as f where l.path = format('tests_pg/functions/%s.sql', f.name))
-$$, 'every test in tests_pg/functions belongs to a function');
+create temp table interface as
+select d.name from defined as d where d.name like 'gd\_%'
+union
+select v.viewname::text from pg_views as v where v.schemaname = 'public' and v.viewname like 'gd\_%';
+
+create temp table twin as
+select distinct substring(l.path from '([^/]+)\.sql$') as name from line as l where l.path like 'tests_pg/functions/%';
+
+select is_empty($$ select i.name from interface as i where i.name not in (select t.name from twin as t) $$,
+    'every public function and view has the test tests_pg/functions/<its name>.sql');
+select is_empty($$ select t.name from twin as t where t.name not in (select i.name from interface as i) $$,
+    'every test in tests_pg/functions belongs to a public function or view');
 
 -- The Python installer knows this one command.
 select is_empty($$ select c.path, c.number, c.text from code as c
@@ -61,10 +69,9 @@ select is_empty($$ select c.path, c.number, c.text from code as c
     'a manifest holds only \ir lines');
 select is_empty($$
     select f.path from function_file as f
-    where not exists (select from line as l
-        where l.path = format('sql/functions/%s.sql', f.name)
-            and (select string_agg(m.text, e'\n') from line as m where m.path = 'sql/install.sql' or m.path = 'sql/functions.sql')
-                ~ format('functions/%s\.sql', f.name))
+    where not exists (
+        select from code as c
+        where c.path in ('sql/install.sql', 'sql/functions.sql') and c.text ~ format('functions/%s\.sql', f.name))
 $$, 'every file in sql/functions is in the manifest');
 
 select is_empty($$ select c.path, c.number, c.text from code as c where c.text ~* '\mwhen\s+others\M' $$,
@@ -89,7 +96,7 @@ select is_empty($$
     ) as need (field, pattern) on b.text ~* need.pattern
     where not exists (select from header_field as h where h.path = f.path and h.field = need.field)
         and not (need.field = 'Locks' and exists (
-            select from line as l where l.path = f.path and l.text ~ '^-- .*\mcaller holds\M'))
+            select from header as l where l.path = f.path and l.text ~ '\mcaller holds\M'))
     order by 1
 $$, 'headers use the known fields, and name what the body locks, writes and raises');
 

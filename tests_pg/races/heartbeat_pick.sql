@@ -42,7 +42,7 @@ begin
     if current_setting('application_name') = 'b' then
         perform pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1);
     end if;
-    return gendurable._release_behind_gate(p_workers, p_ids, p_error, p_eligible_at);
+    return gendurable._release_behind_gate(p_workers, p_ids, p_error, p_eligible_at, p_before);
 end
 $$;
 select fence as f from gendurable.instances where id = :i \gset
@@ -51,9 +51,9 @@ select pg_advisory_lock(1) \g /dev/null
 select test.send('b', format($$ select * from gd_heartbeat(%s, '{}') $$, :w));
 select ok(test.is_blocked('b'), 'a heartbeat is about to release a claim that it missed');
 select is(test.results(test.query('a', test.commit(:w, test.outcome(:i, :f, 'next', '{"step": "two"}')))), 'committed', 'its commit arrives after all');
-select is((select p.fence from gd_pick(:w, 'default', 1) as p), :f + 2, 'and the same worker picks the next step');
+select is((select p.fence from gd_pick(:w, 'default', 1) as p), (:f + 2)::bigint, 'and the same worker picks the next step');
 select pg_advisory_unlock(1) \g /dev/null
 select test.answer('b');
 select is((select row(i.phase, i.attempt)::text from gendurable.instances as i), '(executing,0)', 'the new claim is not released');
-select is((select i.worker_id from gendurable.instances as i), :w, 'and still this worker''s');
+select is((select i.worker_id from gendurable.instances as i), :w::bigint, 'and still this worker''s');
 select * from finish();

@@ -65,7 +65,7 @@ select ok(test.is_blocked('a'), 'a pick is at work');
 select is(test.result(test.query('b', format($$ select gd_signal(%s, 'paid', '{"n": 6}') $$, :i))), 'delivered', 'a signal is committed meanwhile');
 select pg_advisory_unlock(1) \g /dev/null
 select test.answer('a') -> 0 as p \gset
-select is((:'p'::jsonb ->> 'id')::bigint, :i, 'the pick claims the row all the same');
+select is((:'p'::jsonb ->> 'id')::bigint, :i::bigint, 'the pick claims the row all the same');
 select is(:'p'::jsonb -> 'awaited', '[]', 'without the signal, which its snapshot does not know');
 select is((select array_agg(s.presented) from gendurable.signals as s where s.instance_id = :i), '{f}', 'which therefore counts as not presented');
 select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, (:'p'::jsonb ->> 'fence')::bigint, 'await', :'park')))), 'committed',

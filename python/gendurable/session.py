@@ -1,0 +1,123 @@
+"""A worker's registration, and the connection on which it takes its turns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+
+import psycopg
+
+from gendurable import protocol
+from gendurable.database import connect, conninfo, describe_dsn, one_line, unreachable
+from gendurable.errors import GendurableError
+from gendurable.process import describe_process
+from gendurable.schema import check_usable
+
+__all__ = ["Session"]
+
+logger = logging.getLogger("gendurable")
+
+_RECONNECT_WAIT = (0.05, 5.0)
+_FAREWELL = 2.0
+
+
+class Session:
+    """Connects and registers, again and again if it has to.
+
+    Args:
+        dsn: connection string; GENDURABLE_DSN or the PG* variables by default.
+        name: the worker's name.
+        queues: which queues it will pick from.
+        lease: seconds.
+        pooler: do without prepared statements.
+
+    Attributes:
+        worker: the id of the current registration, None while there is none.
+        in_doubt: an answer of the database may have been lost on its way.
+    """
+
+    def __init__(
+        self, dsn: str | None, *, name: str, queues: Sequence[str], lease: float, pooler: bool
+    ) -> None:
+        self.worker: int | None = None
+        self.in_doubt = False
+        self._conninfo = conninfo(dsn)
+        self._name = name
+        self._queues = queues
+        self._lease = lease
+        self._pooler = pooler
+        self._conn: protocol.Connection | None = None
+        self._failures = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether ``open`` has nothing to do."""
+        return self._conn is not None and self.worker is not None
+
+    async def connect(self) -> protocol.Connection:
+        """A further connection, of the caller's own."""
+        return await connect(self._conninfo, prepare=not self._pooler)
+
+    async def start(self) -> None:
+        """Connect for the first time: what is wrong now is for the user to know.
+
+        Raises:
+            UsageError: the database cannot be reached.
+            NotInstalledError: the schema is missing or too old.
+        """
+        try:
+            self._conn = await self.connect()
+        except psycopg.OperationalError as exc:
+            raise unreachable(self._conninfo, exc) from exc
+        check_usable(await protocol.schema_version(self._conn))
+        await self.open()
+
+    async def open(self) -> tuple[protocol.Connection, int]:
+        """The connection and the worker's id, made anew where one of them is lost."""
+        if self._conn is None:
+            self._conn = await self.connect()
+        if self.worker is None:
+            self.worker = await protocol.register(
+                self._conn, self._name, self._queues, self._lease, describe_process()
+            )
+            where, queues = describe_dsn(self._conninfo), ", ".join(self._queues)
+            logger.info("worker %d (%s) at %s, queues %s", self.worker, self._name, where, queues)
+        return self._conn, self.worker
+
+    def succeeded(self) -> None:
+        """A turn went well: the next failure is the first one again."""
+        self._failures = 0
+
+    async def failed(self, exc: Exception) -> None:
+        """Forget the connection and wait a little, longer with each failure in a row."""
+        logger.warning("the connection failed, trying again: %s", one_line(exc))
+        self.in_doubt = True
+        if self._conn is not None:
+            conn, self._conn = self._conn, None
+            with suppress(psycopg.Error):
+                await conn.close()
+        shortest, longest = _RECONNECT_WAIT
+        wait = min(longest, shortest * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 (no secret)
+
+    async def close(self) -> None:
+        """Give everything back, if the database can be reached right now; else the lease ends."""
+        if self._conn is None:
+            return
+        conn = self._conn
+        try:
+            async with asyncio.timeout(_FAREWELL):
+                if conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                    # A turn was cut off in the middle; only a new connection can speak.
+                    await conn.close()
+                    conn = await self.connect()
+                if self.worker is not None:
+                    await protocol.unregister(conn, self.worker)
+        except (psycopg.Error, GendurableError, TimeoutError) as exc:
+            logger.warning("no goodbye to the database, the lease will run out: %s", one_line(exc))
+        finally:
+            await conn.close()

@@ -1,0 +1,7 @@
+-- Tries to become the one who does maintenance until the transaction ends.
+--
+-- Locks: an advisory transaction lock, never waiting.
+create function gendurable._lock_maintenance() returns boolean
+language sql volatile
+return pg_try_advisory_xact_lock(26470, 0);
+comment on function gendurable._lock_maintenance() is 'Tries to become the one who does maintenance.';

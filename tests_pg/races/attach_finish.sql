@@ -1,0 +1,73 @@
+-- Attach of partitions × finishing: no commit waits or fails because a partition is made, and none is lost between two of them.
+\ir prelude.psql
+select plan(18);
+select test.open('a', 'b');
+select gd_register('w') as w \gset
+select gd_enqueue_many((select jsonb_agg('{"fsm": "M"}'::jsonb) from generate_series(1, 6))) \g /dev/null
+create function test.claim(worker bigint) returns jsonb
+language sql as $$ select test.outcome(p.id, p.fence, 'done') from gd_pick(worker, 'default', 1) as p $$;
+create function test.partitions() returns bigint
+language sql as $$ select count(*) from pg_inherits as h where h.inhparent = 'gendurable.finished'::regclass $$;
+
+-- A commit in flight writes the default partition: maintenance comes back another time.
+select test.claim(:w) as o \gset
+select test.exec('a', 'begin');
+select is(test.results(test.query('a', test.commit(:w, :'o'))), 'committed', 'an instance is finishing');
+select test.send('b', $$ select affected from gd_maintain() where task = 'create_partitions' $$);
+select ok(not test.is_blocked('b'), 'maintenance does not wait for it');
+select is(test.result(test.answer('b')), '0', 'and creates no partition');
+select test.exec('a', 'commit');
+select is((select s.status from gd_status((:'o'::jsonb ->> 'id')::bigint) as s), 'done', 'the commit is whole');
+
+-- So it does for a long reader; a commit beside both of them does not wait.
+select test.exec('a', 'begin');
+select test.query('a', 'select count(*) from gd_instances');
+select test.send('b', $$ select affected from gd_maintain() where task = 'create_partitions' $$);
+select ok(not test.is_blocked('b'), 'maintenance does not wait for a long reader');
+select is(test.result(test.answer('b')), '0', 'and creates no partition');
+select test.exec('a', 'commit');
+
+select is((select m.affected from gd_maintain() as m where m.task = 'create_partitions'), 3::bigint, 'undisturbed, it creates the partitions to come');
+select is_empty($$
+    select c.relname from pg_inherits as h join pg_class as c on c.oid = h.inhrelid
+    where h.inhparent = 'gendurable.finished'::regclass and c.relname = 'finished_' || to_char(gendurable._window(now()) at time zone 'UTC', 'YYYYMMDD"_"HH24')
+$$, 'but none for the present, into which commits are on their way');
+
+-- The present has a partition and another one is being attached: a commit goes on. (The last of the partitions to come is made anew.)
+do $$
+declare
+    v_last regclass := (select h.inhrelid from pg_inherits as h join pg_class as c on c.oid = h.inhrelid
+                        where h.inhparent = 'gendurable.finished'::regclass order by c.relname desc offset 1 limit 1);
+begin
+    execute format('drop table %s', v_last);
+    create table gendurable.present (like gendurable.finished);
+    execute format('with moved as (delete from gendurable.finished_default returning *) insert into gendurable.present select * from moved');
+    execute format('alter table gendurable.finished attach partition gendurable.present for values from (%L) to (%L)',
+                   gendurable._window(now()), gendurable._window(now()) + interval '6 hours');
+end
+$$;
+select test.partitions() as n \gset
+select test.claim(:w) as o \gset
+select test.exec('a', 'begin');
+select is(test.result(test.query('a', $$ select affected from gd_maintain() where task = 'create_partitions' $$)), '1', 'a partition is being attached');
+select test.send('b', test.commit(:w, :'o'));
+select ok(not test.is_blocked('b'), 'a commit does not wait for it');
+select is(test.results(test.answer('b')), 'committed', 'and does not fail');
+select test.exec('a', 'commit');
+select is(test.partitions(), (:n + 1)::bigint, 'the partition is there');
+select is((select s.status from gd_status((:'o'::jsonb ->> 'id')::bigint) as s), 'done', 'and so is what has finished meanwhile');
+
+-- What finished while there was no partition moves into one when its window is over; a reader sees it all the time.
+insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state)
+values (-1, now(), now() - interval '7 hours', 1, 0, 0, 1, false, 'M', 'start', 'default', '{}');
+select is((select f.tableoid::regclass::text from gendurable.finished as f where f.id = -1), 'gendurable.finished_default', 'what finished unforeseen is in the default partition');
+select test.exec('a', 'begin');
+select test.query('a', 'select affected from gd_maintain()');
+select test.claim(:w) as o \gset
+select test.send('b', test.commit(:w, :'o'));
+select ok(not test.is_blocked('b'), 'a commit does not wait while it is moved');
+select test.exec('a', 'commit');
+select is(test.results(test.answer('b')), 'committed', 'and does not fail');
+select isnt((select f.tableoid::regclass::text from gendurable.finished as f where f.id = -1), 'gendurable.finished_default', 'it is put right');
+select is((select count(*) from gd_status(-1)), 1::bigint, 'and still known');
+select * from finish();

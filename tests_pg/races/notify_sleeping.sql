@@ -1,0 +1,113 @@
+-- A worker that sleeps is told of work, and nobody is told when no worker sleeps.
+\ir prelude.psql
+select plan(24);
+select test.open('a', 'l');
+select test.exec('l', 'listen gendurable');
+select gd_register('w', array['default', 'other']) as w \gset
+
+-- Which queues were notified since the last call. The marker comes after everything that was sent before it, so nothing has to be waited for.
+create function test.heard() returns text
+language plpgsql as $$
+declare
+    v_heard text[] := '{}';
+    v_more  text[];
+begin
+    perform test.exec('l', 'notify gendurable, ''marker''');
+    loop
+        select array_agg(n.extra) into v_more from dblink_get_notify('l') as n;
+        v_heard := v_heard || v_more;
+        exit when 'marker' = any (v_heard);
+        perform test.query('l', 'select 1');
+    end loop;
+    return coalesce((select string_agg(distinct h.queue, ',' order by h.queue) from unnest(array_remove(v_heard, 'marker')) as h (queue)), 'nothing');
+end
+$$;
+create function test.sleep(worker bigint, queue text default 'default') returns void
+language plpgsql as $$
+begin
+    while exists (select from gd_pick(worker, queue, 100)) loop end loop;
+end
+$$;
+
+-- Nobody sleeps.
+select test.query('a', $$ select * from gd_enqueue('M') $$);
+select is(test.heard(), 'nothing', 'while no worker sleeps, nobody is notified');
+select id as i, fence as f from gd_pick(:w, 'default', 1) \gset
+select test.query('a', $$ select * from gd_enqueue('M') $$);
+select is(test.heard(), 'nothing', 'nor after a pick that got all it asked for');
+
+-- A pick that comes back short falls asleep.
+select test.sleep(:w);
+select is((select w.idle_queues from gendurable.workers as w where w.id = :w), '{default}', 'a pick that comes back short is remembered');
+select test.exec('a', 'begin');
+select test.query('a', $$ select * from gd_enqueue('M') $$);
+select is(test.heard(), 'nothing', 'an enqueue in flight is not yet told');
+select test.exec('a', 'rollback');
+select is(test.heard(), 'nothing', 'nor one that is undone');
+select test.query('a', $$ select * from gd_enqueue('M') $$);
+select is(test.heard(), 'default', 'one that commits is');
+select test.query('a', $$ select * from gd_enqueue('M', queue => 'other') $$);
+select is(test.heard(), 'nothing', 'work in another queue is not');
+select test.sleep(:w);
+select test.query('a', $$ select * from gd_enqueue_many('[{"fsm": "M"}, {"fsm": "M", "queue": "other"}, {"fsm": "M"}]') $$);
+select is(test.heard(), 'default', 'a batch tells each queue once');
+select test.sleep(:w);
+select test.query('a', $$ select * from gd_enqueue('M', delay => '1 hour') $$);
+select is(test.heard(), 'default', 'scheduled work is told too: the worker may have to get up earlier than it planned');
+
+-- What else brings work.
+select test.query('a', test.commit(:w, test.outcome(:i, :f, 'await', '{"names": ["paid"]}')));
+select is(test.heard(), 'nothing', 'a park without a deadline brings none');
+select test.sleep(:w);
+select test.query('a', format($$ select gd_signal(%s, 'other') $$, :i));
+select is(test.heard(), 'nothing', 'nor does a signal that wakes nobody');
+select test.query('a', format($$ select gd_signal(%s, 'paid') $$, :i));
+select is(test.heard(), 'default', 'a signal that wakes does');
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.sleep(:w);
+select test.query('a', test.commit(:w, test.outcome(:i, :f, 'next', '{"step": "two"}')));
+select is(test.heard(), 'default', 'so does next');
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.sleep(:w);
+select test.query('a', test.commit(:w, test.outcome(:i, :f, 'next', '{"step": "two", "continue": true}')));
+select is(test.heard(), 'nothing', 'but not a step that runs ahead');
+select test.query('a', test.commit(:w, test.outcome(:i, :f + 1, 'retry')));
+select is(test.heard(), 'default', 'so does retry');
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.sleep(:w);
+select test.query('a', test.commit(:w, test.outcome(:i, :f, 'await', '{"names": ["never"], "timeout_ms": 60000}')));
+select is(test.heard(), 'default', 'so does a park with a deadline');
+update gendurable.instances set eligible_at = now() where id = :i;
+select test.query('a', 'select gd_expire_awaits()');
+select is(test.heard(), 'default', 'so does a deadline');
+select gd_pick(:w, 'default', 1) \g /dev/null
+select test.sleep(:w);
+select test.query('a', format('select gd_release(%s, array[%s])', :w, :i));
+select is(test.heard(), 'default', 'so does a release');
+select gd_register('v') as v \gset
+select gd_pick(:v, 'default', 1) \g /dev/null
+select test.sleep(:w);
+select test.query('a', format('select gd_reap(%s)', :v));
+select is(test.heard(), 'default', 'so does the reaper');
+
+-- A pick that makes more ready than it takes tells those that sleep: their own look at the same moment found those rows held by it.
+select gd_reap() \g /dev/null
+delete from gendurable.instances;
+select gd_register('v') as v \gset
+select gd_enqueue_many((select jsonb_agg('{"fsm": "M"}'::jsonb) from generate_series(1, 4))) \g /dev/null
+update gendurable.instances set phase = 'scheduled', eligible_at = now();
+select test.exec('a', 'begin');
+select is(jsonb_array_length(test.query('a', format($$ select id from gd_pick(%s, 'default', 1) $$, :v))), 1, 'a pick takes one of four that have become due');
+select is((select count(*) from gd_pick(:w, 'default', 4)), 0::bigint, 'a second worker finds none meanwhile and goes back to sleep');
+select test.exec('a', 'commit');
+select is(test.heard(), 'default', 'it is told of the others');
+
+-- Awake again.
+select test.sleep(:w);
+select gd_enqueue('M') \g /dev/null
+select gd_pick(:w, 'default', 1) \g /dev/null
+select is((select w.idle_queues from gendurable.workers as w where w.id = :w), '{}', 'a pick that gets all it asked for is awake');
+select test.heard() \g /dev/null
+select test.query('a', $$ select * from gd_enqueue('M') $$);
+select is(test.heard(), 'nothing', 'and nobody is notified');
+select * from finish();
