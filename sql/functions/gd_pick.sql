@@ -34,7 +34,9 @@ begin
                                    'Name a queue, and ask for zero slots or more.');
     end if;
     if v_worker.renew then
-        update gendurable.workers as w set lease_until = v_now + w.lease where w.id = gd_pick.worker;
+        update gendurable.workers as w set lease_until = v_now + w.lease
+        from (select l.id from gendurable.workers as l where l.id = gd_pick.worker for no key update skip locked) as free
+        where w.id = free.id;
     end if;
     if gd_pick.slots = 0 or exists (select from gendurable.queues as q where q.name = gd_pick.queue and q.paused) then
         return;
@@ -78,14 +80,16 @@ begin
     ) as inbox on true
     order by c.priority, c.eligible_at, c.id;
 
-    -- Whoever leaves with free slots is worth a notification when work arrives.
+    -- Whoever leaves with free slots is worth a notification when work arrives. (Here as above, a worker's row that its own heartbeat is writing is left
+    -- alone: a heartbeat renews as well, and the next pick marks.)
     get diagnostics v_picked = row_count;
     v_short := v_picked < gd_pick.slots;
     if v_short <> (gd_pick.queue = any (v_worker.idle_queues)) then
         update gendurable.workers as w
         set idle_queues = case when v_short then array_append(w.idle_queues, gd_pick.queue)
                                else array_remove(w.idle_queues, gd_pick.queue) end
-        where w.id = gd_pick.worker;
+        from (select l.id from gendurable.workers as l where l.id = gd_pick.worker for no key update skip locked) as free
+        where w.id = free.id;
     end if;
 end
 $$;
