@@ -267,8 +267,8 @@ comment on type gendurable.entry is 'One instance to be created: what gd_enqueue
 -- One element of gd_commit's outcomes, typed. `problem` says why it cannot be applied; null: it can.
 create type gendurable.outcome as (
     ord int, id bigint, fence bigint, kind text, step text, state jsonb, continue boolean, delay_ms float8, timeout_ms float8,
-    names text[], consumed bigint[], priority int, rate_limit text, weight float8, concurrency_key text, children jsonb,
-    result jsonb, error jsonb, problem text
+    names text[], consumed bigint[], priority int, rate_limit text, weight float8, concurrency_key text, release_key boolean,
+    children jsonb, result jsonb, error jsonb, problem text
 );
 comment on type gendurable.outcome is 'One outcome of a step, parsed from the JSON that gd_commit is given.';
 

@@ -51,3 +51,37 @@ select w.id, w.name, w.queues,
        w.registered_at, w.lease_until, w.lease_until >= now() as alive, w.info
 from gendurable.workers as w;
 comment on view public.gd_workers is 'Registered workers; alive as long as their lease runs.';
+
+create view public.gd_limits as
+with keys as (
+    select i.concurrency_key as key,
+           count(*) filter (where i.phase = 'executing') as in_use, count(*) filter (where i.phase <> 'executing') as waiting
+    from gendurable.instances as i
+    where i.concurrency_key is not null and i.phase in ('ready', 'held', 'executing')
+    group by i.concurrency_key
+), named as (
+    select split_part(k.key, ':', 1) as name, count(*) as keys, sum(k.in_use) as in_use, sum(k.waiting) as waiting
+    from keys as k
+    group by split_part(k.key, ':', 1)
+)
+select 'concurrency' as kind, coalesce(n.name, l.name) as name, null::float8 as allowed, null::interval as period, null::float8 as burst,
+       coalesce(l.max_executing, 1) as max_executing, coalesce(n.keys, 0) as keys, coalesce(n.in_use, 0)::float8 as in_use,
+       coalesce(n.waiting, 0)::bigint as waiting
+from named as n
+full join gendurable.concurrency_limits as l on l.name = n.name;
+comment on view public.gd_limits is 'Every limit that is set or in use: how many keys it has, what is in use of it and how many wait.';
+
+create view public.gd_stuck as
+select i.id, i.fsm, i.queue, i.step, r.reason, r.detail, i.eligible_at as since
+from gendurable.instances as i
+cross join lateral (
+    select case
+               when exists (select from gendurable.queues as q where q.name = i.queue and q.paused) then 'queue_paused'
+               when not exists (select from gendurable.workers as w where i.queue = any (w.queues) and w.lease_until >= now()) then 'no_worker'
+               when i.phase = 'held' then 'concurrency_key'
+           end as reason,
+           case when i.phase = 'held' then i.concurrency_key else i.queue end as detail
+) as r
+where i.phase in ('ready', 'scheduled', 'held') and i.eligible_at <= now() and r.reason is not null
+order by i.eligible_at, i.id;
+comment on view public.gd_stuck is 'Every runnable instance that cannot start now, and why; oldest first.';

@@ -4,7 +4,7 @@
 -- drop × a long reader × a commit: an exclusive lock that waits behind somebody's long SELECT makes every commit wait behind it. So locks are taken only
 -- if they are free at once, the archive's own in the very end, and counting is done before. Where the archive's lock is not free the
 -- partitions are emptied (which takes only their own lock) and dropped another time: space is given back under any load.
--- Locks:  the old partitions (share, then access exclusive), then finished and finished_default (access exclusive), all NOWAIT. Writes: finished.
+-- Locks:  the old partitions (share, then access exclusive), then finished and finished_default (access exclusive), all NOWAIT. Writes: finished, correlation_keys.
 create function gendurable._drop_partitions(p_cutoff timestamptz) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -16,6 +16,7 @@ declare
     v_rows      bigint;
     v_kept      boolean;
     v_droppable text[] := array[]::text[];
+    v_name      text;
     v_forgotten bigint := 0;
 begin
     v_old := array(
@@ -47,6 +48,10 @@ begin
 
     begin
         execute format('lock table %s in access exclusive mode nowait', array_to_string(v_droppable, ', '));
+        foreach v_name in array v_droppable loop
+            execute format('delete from gendurable.correlation_keys as k using %s as f
+                            where f.correlation_scope is not null and k.key = f.correlation_key and k.instance_id = f.id', v_name);
+        end loop;
         execute format('truncate %s', array_to_string(v_droppable, ', '));
     exception when lock_not_available then
         return 0;

@@ -21,13 +21,15 @@ declare
 begin
     -- A key either becomes ours or has an occupant. The occupant may finish and free the key while we wait for another one, and somebody may be
     -- taking it: to wait for him with later keys in hand would be a deadlock if he waits for one of those. So let go of all and start over.
-    while exists (select from unnest(v_entries) as e where e.correlation_key is not null and e.occupant is null) loop
+    while exists (select from unnest(v_entries) as e
+                  where e.correlation_key is not null and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope))
+                    and e.occupant is null) loop
         begin
             insert into gendurable.correlation_keys as k (key, instance_id)
             select w.key, w.id
             from (select distinct on (e.correlation_key) e.correlation_key as key, e.id
                   from unnest(v_entries) as e
-                  where e.correlation_key is not null
+                  where e.correlation_key is not null and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope))
                   order by e.correlation_key, e.ord) as w
             order by w.key
             on conflict do nothing;
@@ -37,9 +39,12 @@ begin
                                  k.instance_id)::gendurable.entry)
             into v_entries
             from unnest(p_entries) as e
-            left join gendurable.correlation_keys as k on k.key = e.correlation_key;
+            left join gendurable.correlation_keys as k
+              on k.key = e.correlation_key and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope));
 
-            if exists (select from unnest(v_entries) as e where e.correlation_key is not null and e.occupant is null) then
+            if exists (select from unnest(v_entries) as e
+                       where e.correlation_key is not null and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope))
+                         and e.occupant is null) then
                 raise exception using errcode = 'GD000', message = 'gendurable: a correlation key was freed meanwhile';
             end if;
         exception when sqlstate 'GD000' then
@@ -51,13 +56,16 @@ begin
         (id, enqueued_at, eligible_at, updated_at, priority, phase, step, state, rate_limit, weight, concurrency_key, parent_id,
          parent_round, ord, fsm_version, fsm, queue, correlation_key, correlation_scope)
     select e.id, v_now, e.eligible_at, v_now, e.priority,
-           (case when e.eligible_at > v_now then 'scheduled' else 'ready' end)::gendurable.phase,
+           gendurable._runnable(e.concurrency_key, e.eligible_at > v_now),
            e.step, e.state, e.rate_limit, nullif(e.weight, 1), e.concurrency_key, e.parent_id,
            e.parent_round, case when e.parent_id is not null then e.ord end, e.fsm_version, e.fsm, e.queue, e.correlation_key,
            e.correlation_scope
     from unnest(v_entries) as e
     where e.occupant is null or e.occupant = e.id;
 
+    if exists (select from unnest(v_entries) as e where e.concurrency_key is not null) then
+        perform gendurable._ring(array(select e.concurrency_key from unnest(v_entries) as e where e.eligible_at <= v_now));
+    end if;
     perform gendurable._notify(array(select distinct e.queue from unnest(v_entries) as e));
 
     return query

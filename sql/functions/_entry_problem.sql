@@ -15,9 +15,11 @@ return case
     when octet_length(p_concurrency_key) > 1000 then 'concurrency_key is longer than 1,000 bytes: ' || left(p_concurrency_key, 40) || '…'
     when octet_length(p_rate_limit) > 1000 then 'rate_limit is longer than 1,000 bytes: ' || left(p_rate_limit, 40) || '…'
     when not (p_weight >= 0 and p_weight < 'Infinity') then 'weight is ' || p_weight::text || ', not a finite number >= 0'
-    when p_concurrency_key is not null then 'concurrency_key is not enforced by this version'
     when p_rate_limit is not null then 'rate_limit is not enforced by this version'
-    when p_correlation_scope is not null then 'correlation_scope is not enforced by this version'
+    when p_concurrency_key = '' then 'concurrency_key is empty'
+    when p_correlation_key = '' then 'correlation_key is empty'
+    when not p_correlation_scope <@ array['runnable', 'executing', 'awaiting_signal', 'awaiting_children', 'done', 'failed']
+        then 'correlation_scope has what is no status: ' || array_to_string(p_correlation_scope, ', ', 'null')
 end;
 comment on function gendurable._entry_problem(text, text, text, text, text[], text, text, float8)
     is 'What is wrong with an instance to be created, or null.';

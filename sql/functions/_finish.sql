@@ -1,7 +1,7 @@
 -- Commits `done` and `stop`: moves instances to the archive in the same transaction, with everything that ends with them.
 --
--- Locks:  the caller holds the instances, and with them their inboxes and keys: nobody else writes those rows.
--- Writes: instances, finished, signals, dedup_keys, correlation_keys.
+-- Locks:  the caller holds the instances, and with them their inboxes and keys, and those parents' rows that count them.
+-- Writes: instances, finished, signals, dedup_keys, correlation_keys; the parents, one update each; handovers.
 -- Plan:   instances_pkey, signals_pkey, dedup_keys_pkey, correlation_keys_pkey.
 create function gendurable._finish(p_outcomes gendurable.outcome[]) returns void
 language plpgsql volatile
@@ -18,6 +18,8 @@ declare
     v_signalled bigint[];
     v_keyed     bigint[];
     v_keys      text[];
+    v_reserved  bigint[];
+    v_children  bigint[];
 begin
     with ended as (
         delete from gendurable.instances as i
@@ -35,10 +37,15 @@ begin
         from ended as e
     )
     select array_agg(e.id) filter (where e.signalled),
-           array_agg(e.id) filter (where e.correlation_key is not null),
-           array_agg(e.correlation_key) filter (where e.correlation_key is not null)
-    into v_signalled, v_keyed, v_keys
-    from ended as e;
+           array_agg(e.id) filter (where k.leaves), array_agg(e.correlation_key) filter (where k.leaves),
+           array_agg(e.id) filter (where not k.leaves),
+           array_agg(e.id) filter (where e.parent_id is not null and not e.counted)
+    into v_signalled, v_keyed, v_keys, v_reserved, v_children
+    from ended as e
+    cross join lateral (
+        select case when e.correlation_key is not null
+                    then coalesce((case e.kind when 'done' then 'done' else 'failed' end) <> all (e.correlation_scope), true) end as leaves
+    ) as k;
 
     if v_signalled is not null then
         delete from gendurable.signals as s using unnest(v_signalled) as e (id) where s.instance_id = e.id;
@@ -48,6 +55,14 @@ begin
         delete from gendurable.correlation_keys as k
         using unnest(v_keyed, v_keys) as e (id, key)
         where k.key = e.key and k.instance_id = e.id;
+    end if;
+    if v_reserved is not null then
+        perform gendurable._take_key(f.correlation_key, f.id)
+        from unnest(v_reserved) as e (id) join gendurable.finished as f on f.id = e.id
+        order by f.correlation_key;
+    end if;
+    if v_children is not null then
+        perform gendurable._count_down(v_children);
     end if;
 end
 $$;

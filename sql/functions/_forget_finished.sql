@@ -1,6 +1,6 @@
 -- Forgets finished instances row by row, oldest partitions first, `p_batch` at most; those whose parent lives stay.
 --
--- Locks:  the rows, never waiting. Writes: finished.
+-- Locks:  the rows, never waiting. Writes: finished, correlation_keys.
 -- Plan:   the partitions before the cut-off, read from their start until the batch is full.
 create function gendurable._forget_finished(p_cutoff timestamptz, p_batch int) returns int
 language plpgsql volatile
@@ -17,11 +17,17 @@ begin
           and (f.parent_id is null or not exists (select from gendurable.instances as p where p.id = f.parent_id))
         limit p_batch
         for update of f skip locked
+    ), gone as (
+        delete from gendurable.finished as f
+        using old as o
+        where f.finished_at < p_cutoff and f.tableoid = o.tableoid and f.ctid = o.ctid
+        returning f.id, case when f.correlation_scope is not null then f.correlation_key end as reserved
+    ), freed as (
+        delete from gendurable.correlation_keys as k
+        using gone as g
+        where k.key = g.reserved and k.instance_id = g.id
     )
-    delete from gendurable.finished as f
-    using old as o
-    where f.finished_at < p_cutoff and f.tableoid = o.tableoid and f.ctid = o.ctid;
-    get diagnostics v_forgotten = row_count;
+    select count(*) into v_forgotten from gone;
     return v_forgotten;
 end
 $$;

@@ -10,11 +10,13 @@ set jit = off
 as $$
 declare
     v_outcomes gendurable.outcome[];
+    v_releases boolean := p_outcomes @> '[{"concurrency_key": null}]';   -- null releases the key, absent keeps it
     v_reason   text;
 begin
     select array_agg(row(
         o.ord + p_first_ord - 1, o.id, o.fence, o.kind, o.step, o.state, o.continue, o.delay_ms, o.timeout_ms, o.names, o.consumed,
-        o.priority, o.rate_limit, o.weight, o.concurrency_key, o.children, o.result, o.error,
+        o.priority, o.rate_limit, o.weight, o.concurrency_key,
+        v_releases and p_outcomes -> (o.ord - 1)::int @> '{"concurrency_key": null}', o.children, o.result, o.error,
         case
             when o.id is null or o.fence is null then 'id and fence are required'
             when o.kind is null then 'kind is required'
@@ -26,9 +28,10 @@ begin
             -- A century of milliseconds.
             when not (coalesce(o.delay_ms, 0) between -3.2e12 and 3.2e12) then 'delay_ms is out of range'
             when not (coalesce(o.timeout_ms, 0) between -3.2e12 and 3.2e12) then 'timeout_ms is out of range'
-            when o.kind = 'schedule_children' then 'schedule_children is not enforced by this version'
             when o.kind = 'next' and o.rate_limit is not null then 'rate_limit is not enforced by this version'
-            when o.kind = 'next' and o.concurrency_key is not null then 'concurrency_key is not enforced by this version'
+            when o.kind = 'next' and (o.concurrency_key = '' or octet_length(o.concurrency_key) > 1000)
+                then 'concurrency_key is empty or longer than 1,000 bytes'
+            when o.kind = 'schedule_children' and jsonb_typeof(o.children) <> 'array' then 'children is no array'
         end)::gendurable.outcome)
     into v_outcomes
     from rows from (jsonb_to_recordset(p_outcomes) as (
@@ -42,7 +45,7 @@ exception when data_exception then
     get stacked diagnostics v_reason = message_text;
     if jsonb_array_length(p_outcomes) = 1 then
         return array[row(p_first_ord, gendurable._bigint(p_outcomes -> 0 -> 'id'), gendurable._bigint(p_outcomes -> 0 -> 'fence'),
-                         null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+                         null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
                          v_reason)::gendurable.outcome];
     end if;
     -- Some value has the wrong type. One by one, the good ones stay good.

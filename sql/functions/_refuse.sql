@@ -12,6 +12,7 @@ begin
             when 'GD001' then 'gendurable: a required argument is missing'
             when 'GD002' then 'gendurable: invalid argument'
             when 'GD003' then 'gendurable: a bad entry in the batch'
+            when 'GD004' then 'gendurable: wrong transaction isolation'
             when 'GD010' then 'gendurable: unknown worker'
             when 'GD020' then 'gendurable: not supported by this version'
         end,

@@ -5,10 +5,10 @@
 --
 -- Locks:  instances by id, then parents by id, all with SKIP LOCKED: what somebody else holds is answered `busy`, for the worker to offer again;
 --         so a commit waits for nobody's transaction. Then the keys and the inbox of what it finishes, which the instance's lock protects.
--- Writes: instances, finished, signals, dedup_keys, correlation_keys.
+-- Writes: instances, finished, signals, dedup_keys, correlation_keys, handovers.
 -- Plan:   instances_pkey for the locks and for every update. The worker is compared in a way that no index serves: a plan that looks
 --         for the batch among everything that the worker holds costs ten times as much.
--- Errors: GD002 outcomes is not an array.
+-- Errors: GD002 outcomes is not an array; GD004 not READ COMMITTED.
 create function public.gd_commit(worker bigint, outcomes jsonb)
 returns table (id bigint, fence bigint, result text, detail text, signals jsonb, children jsonb)
 language plpgsql volatile
@@ -25,8 +25,15 @@ declare
     v_all     gendurable.outcome[];
     v_mine    gendurable.outcome[];
     v_kinds   text[];
+    v_children boolean;
+    v_keyed   bigint[];
+    v_keys    text[];
+    v_scoped  bigint[];
     v_answers gendurable.answer[] := array[]::gendurable.answer[];
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform gendurable._refuse_isolation();
+    end if;
     if jsonb_typeof(gd_commit.outcomes) is distinct from 'array' then
         perform gendurable._refuse('GD002', format('outcomes is %s, not an array', coalesce(jsonb_typeof(gd_commit.outcomes), 'null')),
                                    'Pass a JSON array of outcome objects.');
@@ -43,14 +50,22 @@ begin
         where o.problem is null
         order by o.id, o.fence, o.ord
     ), locked as (
-        select c.outcome, c.kind
+        select c.outcome, c.kind, c.id, i.concurrency_key, i.correlation_scope is not null as scoped,
+               c.kind in ('done', 'stop') and i.parent_id is not null and not i.counted as counts
         from claims as c
         join gendurable.instances as i on i.id = c.id
         where i.fence = c.fence and i.worker_id + 0 = v_worker
         order by c.id
         for no key update of i skip locked
     )
-    select array_agg(l.outcome), array_agg(distinct l.kind) into v_mine, v_kinds from locked as l;
+    select array_agg(l.outcome), array_agg(distinct l.kind), bool_or(l.counts),
+           array_agg(l.id) filter (where l.concurrency_key is not null), array_agg(l.concurrency_key) filter (where l.concurrency_key is not null),
+           array_agg(l.id) filter (where l.scoped)
+    into v_mine, v_kinds, v_children, v_keyed, v_keys, v_scoped
+    from locked as l;
+    if v_children then
+        v_mine := gendurable._lock_parents(v_mine);
+    end if;
 
     if v_kinds && '{done,stop}' then
         perform gendurable._finish(v_mine);
@@ -63,6 +78,19 @@ begin
     end if;
     if 'await' = any (v_kinds) then
         perform gendurable._apply_await(v_mine);
+    end if;
+    if 'schedule_children' = any (v_kinds) then
+        v_answers := v_answers || gendurable._apply_children(v_mine);
+    end if;
+    if v_keyed is not null then
+        -- Every slot that was given up: by all but those that go on with the same key.
+        perform gendurable._ring(array(
+            select k.key from unnest(v_keyed, v_keys) as k (id, key)
+            where not exists (select from gendurable.instances as i
+                              where i.id = k.id and i.phase = 'executing' and i.concurrency_key = k.key)));
+    end if;
+    if v_scoped is not null then
+        perform gendurable._rescope(v_scoped);
     end if;
 
     if cardinality(v_mine) is distinct from cardinality(v_all) then

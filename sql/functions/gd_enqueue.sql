@@ -36,7 +36,8 @@ begin
 
     -- The sequence gives the id first, because the row of a key names its occupant.
     v_id := nextval('gendurable.instances_id_seq');
-    if gd_enqueue.correlation_key is not null then
+    if gd_enqueue.correlation_key is not null
+       and (gd_enqueue.correlation_scope is null or 'runnable' = any (gd_enqueue.correlation_scope)) then
         id := gendurable._occupy(gd_enqueue.correlation_key, v_id);
         if id <> v_id then
             duplicate := true;
@@ -50,9 +51,12 @@ begin
          queue, correlation_key, correlation_scope)
     values
         (v_id, v_now, v_eligible_at, v_now, coalesce(gd_enqueue.priority, 0),
-         (case when v_eligible_at > v_now then 'scheduled' else 'ready' end)::gendurable.phase, v_step, coalesce(gd_enqueue.state, '{}'),
+         gendurable._runnable(gd_enqueue.concurrency_key, v_eligible_at > v_now), v_step, coalesce(gd_enqueue.state, '{}'),
          gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key, coalesce(gd_enqueue.fsm_version, 1), gd_enqueue.fsm,
          v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope);
+    if gd_enqueue.concurrency_key is not null and v_eligible_at <= v_now then
+        perform gendurable._ring(array[gd_enqueue.concurrency_key]);
+    end if;
     perform gendurable._notify(array[v_queue]);
 
     id := v_id;

@@ -11,7 +11,7 @@ set jit = off
 as $$
 declare
     v_entries gendurable.entry[];
-    v_problem record;
+    v_problem text;
 begin
     if jsonb_typeof(gd_enqueue_many.entries) is distinct from 'array' then
         perform gendurable._refuse('GD002', format('entries is %s, not an array', coalesce(jsonb_typeof(gd_enqueue_many.entries), 'null')),
@@ -19,16 +19,9 @@ begin
     end if;
 
     v_entries := gendurable._parse_entries(gd_enqueue_many.entries);
-    select e.ord, p.problem into v_problem
-    from unnest(v_entries) as e
-    cross join lateral gendurable._entry_problem(e.fsm, e.step, e.queue, e.correlation_key, e.correlation_scope, e.concurrency_key,
-                                                 e.rate_limit, e.weight) as p (problem)
-    where p.problem is not null
-    order by e.ord
-    limit 1;
-    if v_problem.problem is not null then
-        perform gendurable._refuse('GD003', format('ord %s: %s', v_problem.ord, v_problem.problem),
-                                   'Correct the entry and send the batch again; nothing of it was stored.');
+    v_problem := gendurable._first_problem(v_entries);
+    if v_problem is not null then
+        perform gendurable._refuse('GD003', v_problem, 'Correct the entry and send the batch again; nothing of it was stored.');
     end if;
 
     return query select e.ord, e.id, e.duplicate from gendurable._enqueue(v_entries) as e;

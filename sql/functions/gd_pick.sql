@@ -1,11 +1,12 @@
 -- Claims up to `slots` ready instances of a queue, the most urgent first: (priority, eligible_at, id).
 --
 -- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a claim of a forgotten worker would be
---         stranded until a sweep); then the picked instances. Never waits: what somebody else holds is skipped.
--- Writes: instances; signals (the awaited ones that it hands out are marked presented); workers (lease, idle queues).
--- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due one descent when
---         nothing is due.
--- Errors: GD010 the worker is gone; GD002 a negative number of slots.
+--         stranded until a sweep); the queue shared; then ready instances, and the keys that they need. Never waits: what somebody else
+--         holds is skipped.
+-- Writes: instances; signals (the awaited ones that it hands out are marked presented); handovers; workers (lease, idle queues).
+-- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due and handovers_key one descent each when
+--         nothing is due and no slot was freed.
+-- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -18,11 +19,20 @@ set enable_sort = off
 set jit = off
 as $$
 declare
-    v_now    timestamptz := clock_timestamp();
-    v_worker record;
-    v_picked int;
-    v_short  boolean;
+    v_now     timestamptz := clock_timestamp();
+    v_worker  record;
+    v_ids     bigint[];
+    v_limited boolean;
+    v_scoped  bigint[];
+    v_seen    bigint[] := array[]::bigint[];
+    v_claimed int;
+    v_picked  int := 0;
+    v_short   boolean;
 begin
+    -- Admission counts what others have committed; an older snapshot would count too little.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform gendurable._refuse_isolation();
+    end if;
     select w.idle_queues, v_now > w.lease_until - w.lease * (2.0 / 3) as renew into v_worker
     from gendurable.workers as w where w.id = gd_pick.worker
     for key share skip locked;
@@ -38,51 +48,70 @@ begin
         from (select l.id from gendurable.workers as l where l.id = gd_pick.worker for no key update skip locked) as free
         where w.id = free.id;
     end if;
-    if gd_pick.slots = 0 or exists (select from gendurable.queues as q where q.name = gd_pick.queue and q.paused) then
+    if gd_pick.slots = 0 or gendurable._is_paused(gd_pick.queue) then
         return;
     end if;
 
     perform gendurable._wake_due(gd_pick.queue);
+    if exists (select from gendurable.handovers as h) then
+        perform gendurable._hand_over();
+    end if;
 
-    -- The signals are read with the snapshot of this statement, and exactly those that are handed out as awaited are marked. One that was
-    -- committed after the snapshot is neither, so it stays able to wake the next await.
-    return query
-    with chosen as materialized (
-        select i.id
-        from gendurable.instances as i
-        where i.queue = gd_pick.queue and i.phase = 'ready'
-        order by i.priority, i.eligible_at, i.id
-        limit gd_pick.slots
-        for no key update skip locked
-    ), claimed as (
-        update gendurable.instances as i
-        set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1, claimed_at = v_now, updated_at = v_now, chain = 0
-        from chosen as c
-        where i.id = c.id
-        returning i.*
-    ), presented as (
-        update gendurable.signals as s
-        set presented = true
+    -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen.
+    for v_round in 1 .. 5 loop
+        select array_agg(c.id), bool_or(c.limited), array_agg(c.id) filter (where c.scoped)
+        into v_ids, v_limited, v_scoped
+        from (select i.id, i.concurrency_key is not null as limited, i.correlation_scope is not null as scoped
+              from gendurable.instances as i
+              where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
+              order by i.queue, i.priority, i.eligible_at, i.id
+              limit gd_pick.slots - v_picked
+              for no key update skip locked) as c;
+        exit when v_ids is null;
+        if v_limited then
+            v_seen := v_seen || v_ids;
+            v_ids := gendurable._admit(v_ids);
+        end if;
+
+        -- The signals are read with the snapshot of this statement, and exactly those that are handed out as awaited are marked. One that was
+        -- committed after the snapshot is neither, so it stays able to wake the next await.
+        return query
+        with claimed as (
+            update gendurable.instances as i
+            set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1, claimed_at = v_now, updated_at = v_now, chain = 0
+            from unnest(v_ids) as c (id)
+            where i.id = c.id
+            returning i.*
+        ), presented as (
+            update gendurable.signals as s
+            set presented = true
+            from claimed as c
+            where c.signalled and s.instance_id = c.id and s.name = any (c.awaits) and not s.presented
+        )
+        select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt, c.queue, c.priority,
+               c.correlation_key, c.concurrency_key, c.parent_id, coalesce(inbox.awaited, '[]'), coalesce(inbox.signals, '[]'),
+               case when c.joined then gendurable._children(c.id, c.round) end, c.last_error, c.enqueued_at
         from claimed as c
-        where c.signalled and s.instance_id = c.id and s.name = any (c.awaits) and not s.presented
-    )
-    select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt, c.queue, c.priority,
-           c.correlation_key, c.concurrency_key, c.parent_id, coalesce(inbox.awaited, '[]'), coalesce(inbox.signals, '[]'), null::jsonb,
-           c.last_error, c.enqueued_at
-    from claimed as c
-    left join lateral (
-        select jsonb_agg(x.signal order by x.id) filter (where x.name = any (c.awaits)) as awaited,
-               jsonb_agg(x.signal order by x.id) as signals
-        from (select s.id, s.name,
-                     jsonb_build_object('id', s.id, 'name', s.name, 'payload', s.payload, 'sent_at', s.sent_at) as signal
-              from gendurable.signals as s
-              where c.signalled and s.instance_id = c.id) as x
-    ) as inbox on true
-    order by c.priority, c.eligible_at, c.id;
+        left join lateral (
+            select jsonb_agg(x.signal order by x.id) filter (where x.name = any (c.awaits)) as awaited,
+                   jsonb_agg(x.signal order by x.id) as signals
+            from (select s.id, s.name,
+                         jsonb_build_object('id', s.id, 'name', s.name, 'payload', s.payload, 'sent_at', s.sent_at) as signal
+                  from gendurable.signals as s
+                  where c.signalled and s.instance_id = c.id) as x
+        ) as inbox on true
+        order by c.priority, c.eligible_at, c.id;
+
+        get diagnostics v_claimed = row_count;
+        v_picked := v_picked + v_claimed;
+        if v_scoped is not null then
+            perform gendurable._rescope(v_scoped);
+        end if;
+        exit when not v_limited or v_picked = gd_pick.slots;
+    end loop;
 
     -- Whoever leaves with free slots is worth a notification when work arrives. (Here as above, a worker's row that its own heartbeat is writing is left
     -- alone: a heartbeat renews as well, and the next pick marks.)
-    get diagnostics v_picked = row_count;
     v_short := v_picked < gd_pick.slots;
     if v_short <> (gd_pick.queue = any (v_worker.idle_queues)) then
         update gendurable.workers as w

@@ -48,18 +48,8 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
-declare
-    v_id bigint;
 begin
-    select k.instance_id into v_id from gendurable.correlation_keys as k where k.key = gd_status.target;
-    if not found then
-        v_id := greatest(
-            (select i.id from gendurable.instances as i
-             where i.correlation_key = gd_status.target and i.correlation_scope is not null
-             order by i.correlation_key, i.id desc limit 1),
-            (select max(f.id) from gendurable.finished as f where f.correlation_key = gd_status.target));
-    end if;
-    return query select s.* from public.gd_status(v_id) as s;
+    return query select s.* from public.gd_status(gendurable._find(gd_status.target)) as s;
 end
 $$;
 comment on function public.gd_status(text) is 'The state of one instance, live or finished, by its correlation key.';

@@ -1,0 +1,52 @@
+-- Counts finished children at their parents' barriers, with one update for each parent, and wakes a parent whose last child this was.
+--
+-- last two children in two transactions: the parent's row lock puts them in an order, and the second one sees the first one's count.
+-- Locks:  the caller holds the parents' rows. Writes: instances, handovers, correlation_keys. Plan: finished_id, instances_pkey.
+create function gendurable._count_down(p_children bigint[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_queues text[];
+    v_keys   text[];
+    v_scoped bigint[];
+begin
+    with rounds as materialized (
+        select f.parent_id, f.parent_round, count(*) as children
+        from unnest(p_children) as c (id) join gendurable.finished as f on f.id = c.id
+        group by f.parent_id, f.parent_round
+    ), counted as (
+        update gendurable.instances as p
+        set children_pending = p.children_pending - r.children,
+            joined = p.children_pending = r.children,
+            phase = case when p.children_pending = r.children then gendurable._runnable(p.concurrency_key, false) else p.phase end,
+            eligible_at = case when p.children_pending = r.children then now() else p.eligible_at end,
+            updated_at = clock_timestamp()
+        from rounds as r
+        where p.id = r.parent_id and p.round = r.parent_round and p.phase = 'awaiting_children'
+        returning p.id, p.queue, p.joined, p.concurrency_key, p.correlation_scope
+    )
+    select array_agg(distinct c.queue), array_agg(c.concurrency_key) filter (where c.concurrency_key is not null),
+           array_agg(c.id) filter (where c.correlation_scope is not null)
+    into v_queues, v_keys, v_scoped
+    from counted as c
+    where c.joined;
+
+    if v_keys is not null then
+        perform gendurable._ring(v_keys);
+    end if;
+    if v_scoped is not null then
+        perform gendurable._rescope(v_scoped);
+    end if;
+    if v_queues is not null then
+        perform gendurable._notify(v_queues);
+    end if;
+end
+$$;
+comment on function gendurable._count_down(bigint[]) is 'Counts finished children at their parents'' barriers.';

@@ -1,0 +1,43 @@
+-- The floor under the hand-over of slots, never its mechanism: finds concurrency keys of which an instance waits though a slot is free and nobody was told,
+-- and tells the next pick. Answers how many keys there were; more than none is worth a report.
+--
+-- Locks: none. Writes: handovers. Plan: instances_keyed, walked key by key; handovers_key.
+create function gendurable._sweep() returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_stranded text[];
+begin
+    with recursive waiting as (
+        (select i.concurrency_key as key from gendurable.instances as i
+         where i.concurrency_key > '' and i.phase = 'held' order by i.concurrency_key limit 1)
+        union all
+        select (select i.concurrency_key from gendurable.instances as i
+                where i.concurrency_key > w.key and i.phase = 'held' order by i.concurrency_key limit 1)
+        from waiting as w
+        where w.key is not null
+    )
+    select array_agg(w.key) into v_stranded
+    from waiting as w
+    left join gendurable.concurrency_limits as c on c.name = split_part(w.key, ':', 1)
+    where w.key is not null
+      and (select count(*) from (select from gendurable.instances as i
+                                 where i.concurrency_key = w.key and i.phase in ('ready', 'executing')
+                                 limit coalesce(c.max_executing, 1)) as x) < coalesce(c.max_executing, 1)
+      and not exists (select from gendurable.handovers as h where h.key = w.key);
+
+    if v_stranded is not null then
+        perform gendurable._ring(v_stranded);
+        perform gendurable._notify(array(select distinct q from gendurable.workers as w, unnest(w.queues) as q));
+    end if;
+    return coalesce(cardinality(v_stranded), 0);
+end
+$$;
+comment on function gendurable._sweep() is 'Finds instances that wait for a free slot unnoticed; answers how many keys.';

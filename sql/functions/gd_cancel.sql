@@ -1,0 +1,89 @@
+-- Cancels an instance, with `cascade` its live subtree as well: at once, executing or not. It is failed with {"kind": "cancelled", "reason": …}; its
+-- worker hears of it with the next heartbeat, and what it still commits is stale.
+--
+-- Locks:  the instances and the parent that counts the root, all by id in one order, waiting for them. (A parent's id is smaller than its
+--         children's, so cancelling from above and from below cannot wait for each other.) A child that is scheduled meanwhile is found by
+--         looking again.
+-- Writes: as gendurable._finish; handovers.
+-- Plan:   instances_pkey, instances_parent, finished_parent.
+-- Errors: GD001 target missing.
+create function public.gd_cancel(target bigint, reason text default null, cascade boolean default false) returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_tree      bigint[];
+    v_locked    bigint[] := array[]::bigint[];
+    v_outcomes  gendurable.outcome[];
+    v_keys      text[];
+begin
+    if gd_cancel.target is null then
+        perform gendurable._refuse('GD001', 'target is required', 'Name the instance by its id or its correlation key.');
+    end if;
+
+    loop
+        with recursive tree as (
+            select gd_cancel.target as id
+            union
+            select c.id
+            from tree as t
+            cross join lateral (
+                select i.id from gendurable.instances as i where i.parent_id = t.id
+                union all
+                select f.id from gendurable.finished as f where f.parent_id = t.id
+            ) as c
+            where gd_cancel.cascade
+        )
+        select array_agg(t.id) into v_tree from tree as t;
+
+        exit when not exists (
+            select from unnest(v_tree) as t (id) join gendurable.instances as i on i.id = t.id where i.id not in (select unnest(v_locked)));
+        v_locked := array(
+            select i.id
+            from (select t.id from unnest(v_tree) as t (id)
+                  union
+                  select r.parent_id from gendurable.instances as r where r.id = gd_cancel.target and r.parent_id is not null) as t (id)
+            join gendurable.instances as i on i.id = t.id
+            order by i.id
+            for no key update of i);
+    end loop;
+
+    select array_agg(row(1, i.id, i.fence, 'stop', null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+                         jsonb_build_object('kind', 'cancelled', 'reason', gd_cancel.reason), null)::gendurable.outcome),
+           array_agg(i.concurrency_key) filter (where i.phase = 'executing' and i.concurrency_key is not null)
+    into v_outcomes, v_keys
+    from unnest(v_tree) as t (id) join gendurable.instances as i on i.id = t.id;
+    if v_outcomes is null then
+        return 0;
+    end if;
+    perform gendurable._finish(v_outcomes);
+    if v_keys is not null then
+        perform gendurable._ring(v_keys);
+    end if;
+    return cardinality(v_outcomes);
+end
+$$;
+comment on function public.gd_cancel(bigint, text, boolean) is 'Cancels an instance by its id, or its subtree; answers how many.';
+
+-- The same by correlation key: the occupant, else the newest that carried the key.
+create function public.gd_cancel(target text, reason text default null, cascade boolean default false) returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_id bigint;
+begin
+    if gd_cancel.target is null then
+        perform gendurable._refuse('GD001', 'target is required', 'Name the instance by its id or its correlation key.');
+    end if;
+    v_id := gendurable._find(gd_cancel.target);
+    return case when v_id is null then 0 else public.gd_cancel(v_id, gd_cancel.reason, gd_cancel.cascade) end;
+end
+$$;
+comment on function public.gd_cancel(text, text, boolean) is 'Cancels an instance by its correlation key, or its subtree; answers how many.';
