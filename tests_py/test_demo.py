@@ -29,7 +29,7 @@ PATIENCE = 150
 
 @pytest.fixture(scope="module")
 def bare_dsn(admin_dsn: str) -> Iterator[str]:
-    """Starts without anything; one demo after the other leaves its traces, an interrupted one first."""
+    """Empty at first; each demo leaves its traces for the next, an interrupted one begins."""
     name = f"gendurable_demo_{os.getpid()}"
     yield create_database(admin_dsn, name)
     drop_database(admin_dsn, name)
@@ -79,9 +79,7 @@ def test_every_check_holds(bare_dsn: str, tmp_path: Path) -> None:
 def test_what_is_wrong_is_named_and_makes_it_fail(bare_dsn: str, tmp_path: Path) -> None:
     """A parcel that left the stock twice; in a database where other people work, too."""
     with psycopg.connect(bare_dsn, autocommit=True) as conn:
-        subprocess.run(
-            [sys.executable, "-m", "gendurable", "install", "--dsn", bare_dsn], check=True
-        )
+        install(bare_dsn)
         other = enqueue(conn, "SomebodyElse's").id
         with demo(bare_dsn, tmp_path) as process:
             until(lambda: somebody_took_one_more(conn), "something is in stock", PATIENCE)

@@ -58,7 +58,7 @@ def main() -> int:
 
 def _demo(stack: contextlib.ExitStack) -> list[Check]:
     """Set everything up, play the day, and count."""
-    scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gendurable.")))
+    scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gendurable-demo.")))
     dsn = stack.enter_context(database())
     conn = stack.enter_context(psycopg.connect(dsn, autocommit=True))
     _set_up(conn, dsn)
