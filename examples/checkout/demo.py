@@ -76,6 +76,7 @@ def _demo(stack: contextlib.ExitStack) -> list[Check]:
             time.sleep(_TICK)
         say("worker", f"{worker.name}, process {worker.process.pid}, up to 10 steps at once")
     _play(conn, day, workers)
+    conn.execute("update shop.settings set queue = default, pay_within = default")
     return list(check(conn, day, killed=workers[1].killed or 0))
 
 

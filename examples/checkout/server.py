@@ -60,6 +60,7 @@ def _cluster(binaries: Path) -> Iterator[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # Ctrl-C is for us; the keeper hears of it when the pipe closes
         env={**os.environ, "PG_BIN": str(binaries)},
     )
     assert keeper.stdin is not None
