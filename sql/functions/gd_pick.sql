@@ -20,6 +20,7 @@ as $$
 declare
     v_now    timestamptz := clock_timestamp();
     v_worker record;
+    v_due    int;
     v_picked int;
     v_short  boolean;
 begin
@@ -42,7 +43,7 @@ begin
         return;
     end if;
 
-    perform gendurable._wake_due(gd_pick.queue);
+    v_due := (gendurable._wake_due(gd_pick.queue)).moved;
 
     -- The signals are read with the snapshot of this statement, and exactly those that are handed out as awaited are marked. One that was
     -- committed after the snapshot is neither, so it stays able to wake the next await.
@@ -84,6 +85,10 @@ begin
     -- alone: a heartbeat renews as well, and the next pick marks.)
     get diagnostics v_picked = row_count;
     v_short := v_picked < gd_pick.slots;
+    if not v_short and v_due > 0 then
+        -- Others may have come for what fell due while its rows were locked here, and gone to sleep again.
+        perform gendurable._notify(array[gd_pick.queue]);
+    end if;
     if v_short <> (gd_pick.queue = any (v_worker.idle_queues)) then
         update gendurable.workers as w
         set idle_queues = case when v_short then array_append(w.idle_queues, gd_pick.queue)
