@@ -19,6 +19,7 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/ruff format --quiet --check $(PYTHON)
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml -p gendurable
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml tests_py tools/coverage
+	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
 
 demo: venv ## The checkout example on an embedded PostgreSQL (or on GENDURABLE_DSN)
 	@$(VENV)/bin/python examples/checkout/demo.py

@@ -58,7 +58,7 @@ def main() -> int:
 
 def _demo(stack: contextlib.ExitStack) -> list[Check]:
     """Set everything up, play the day, and count."""
-    scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gendurable.")))
+    scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gendurable-demo.")))
     dsn = stack.enter_context(database())
     conn = stack.enter_context(psycopg.connect(dsn, autocommit=True))
     _set_up(conn, dsn)
@@ -76,6 +76,7 @@ def _demo(stack: contextlib.ExitStack) -> list[Check]:
             time.sleep(_TICK)
         say("worker", f"{worker.name}, process {worker.process.pid}, up to 10 steps at once")
     _play(conn, day, workers)
+    conn.execute("update shop.settings set queue = default, pay_within = default")
     return list(check(conn, day, killed=workers[1].killed or 0))
 
 

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from checks import Check
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -27,7 +28,7 @@ def say(topic: str, text: str) -> None:
 
 
 class Display:
-    """Progress of some counts towards their totals.
+    """Progress of some counts towards their totals, while the context lasts.
 
     Args:
         totals: what is counted, and how many there will be.
@@ -38,32 +39,27 @@ class Display:
         self._started = time.monotonic()
         self._next_line = self._started
         self._progress = Progress(
-            TextColumn("{task.description:<18}"),
-            BarColumn(40),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", style="dim"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
         )
-        self._bars = {
-            name: self._progress.add_task(name, total=total, note="")
-            for name, total in totals.items()
-        }
+        self._bars = {name: self._progress.add_task(name, total=n) for name, n in totals.items()}
+        self._live = Live(console=console, transient=True)
 
     def show(self, counts: Mapping[str, int], note: str) -> None:
-        """Show how far it is; ``note`` belongs to the last count."""
-        for name, bar in self._bars.items():
-            self._progress.update(bar, completed=counts[name])
-        self._progress.update(bar, note=note)
+        """Show how far it is, and a note about it."""
+        if console.is_terminal:
+            for name, bar in self._bars.items():
+                self._progress.update(bar, completed=counts[name])
+            self._live.update(Group(self._progress, Text(note, "dim")))
+            return
         now = time.monotonic()
-        if not console.is_terminal and now >= self._next_line:
+        if now >= self._next_line:
             self._next_line = now + _EVERY
             done = "  ".join(f"{name} {counts[name]}/{self._totals[name]}" for name in self._totals)
             say(f"{now - self._started:5.1f} s", f"{done}  {note}")
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        if console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(
@@ -72,7 +68,7 @@ class Display:
         exc: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        self._live.stop()
 
 
 def summary(checks: Iterable[Check]) -> None:

@@ -42,7 +42,7 @@ def _binaries() -> Iterator[Path]:
             "or set GENDURABLE_DSN"
         )
     packages = Path(spec.origin).parents[1]
-    with tempfile.TemporaryDirectory(prefix="gendurable.", dir="/tmp") as copy:
+    with tempfile.TemporaryDirectory(prefix="gendurable-demo.", dir="/tmp") as copy:
         if os.geteuid() == 0:
             # PostgreSQL does not run as root, and who it runs as may not enter root's folders.
             Path(copy).chmod(0o755)
@@ -60,6 +60,7 @@ def _cluster(binaries: Path) -> Iterator[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # Ctrl-C is for us; the keeper hears of it when the pipe closes
         env={**os.environ, "PG_BIN": str(binaries)},
     )
     assert keeper.stdin is not None

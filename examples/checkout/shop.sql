@@ -151,6 +151,9 @@ declare
     v_order shop.orders;
 begin
     select o.* into v_order from shop.orders as o where o.order_id = p_order_id for no key update;
+    if not found then
+        return 'unknown';  -- it was in a shop that is no more
+    end if;
     if v_order.status <> 'open' then
         return v_order.status;
     end if;

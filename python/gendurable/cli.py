@@ -158,6 +158,8 @@ def _log_to_stderr(*, verbose: bool) -> None:
         format="%(asctime)s %(levelname)-7s %(message)s",
     )
     logging.getLogger("gendurable").setLevel(logging.DEBUG if verbose else logging.INFO)
+    # It tells of every broken connection what this package tells in its own words.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def _shown(value: object) -> str:

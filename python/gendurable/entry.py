@@ -29,7 +29,7 @@ class Entry(msgspec.Struct, frozen=True):
         machine: a machine class or object, a job, or a name.
         state: the initial state; checked against the machine's state type where that is known.
         step: the step to start with; the engine's default is ``start``.
-        queue: left out, the machine's own queue; for a child of a bare name its parent's.
+        queue: left out, the machine's own; if that is None, ``default`` or a child's parent's.
         priority: any int, smaller is more urgent.
         eligible_at: not before this moment.
         delay: counted from ``eligible_at`` or now.
@@ -79,7 +79,8 @@ class Entry(msgspec.Struct, frozen=True):
         if not isinstance(self.machine, str):
             given["fsm"] = self.machine.name
             given["queue"] = self.queue or self.machine.queue
-            given["fsm_version"] = self.fsm_version or self.machine.version
+            if self.fsm_version is None:
+                given["fsm_version"] = self.machine.version
         return {name: value for name, value in given.items() if value is not None}
 
     def _encoded_state(self) -> msgspec.Raw | None:

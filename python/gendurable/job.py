@@ -41,7 +41,7 @@ class Job(Machine[Any], Generic[P, R]):
         *,
         name: str | None,
         version: int,
-        queue: str,
+        queue: str | None,
         retry: RetryPolicy,
     ) -> None:
         self.function = function
@@ -121,7 +121,7 @@ def job(
     *,
     name: str | None = None,
     version: int = 1,
-    queue: str = "default",
+    queue: str | None = None,
     retries: int | None = 9,
     backoff: float = 1.0,
     retry: RetryPolicy | None = None,
@@ -131,7 +131,7 @@ def job(
     Args:
         name: what it is enqueued under; the function's name by default.
         version: workers run only the versions they have.
-        queue: where ``enqueue`` puts it unless told otherwise.
+        queue: where it goes unless told otherwise.
         retries: how often it runs again after an exception; None for ever.
         backoff: seconds before the first retry; each further delay is twice as long, up to 300 s.
         retry: a whole policy, in place of ``retries`` and ``backoff``.

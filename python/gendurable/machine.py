@@ -43,13 +43,14 @@ class Machine(Generic[S]):
         name: what instances are enqueued under; each class's own name unless its body sets one.
         version: workers run only the versions they have; give an incompatible rewrite a new one
             and keep the old class for as long as instances of it live.
-        queue: where ``enqueue`` puts instances unless told otherwise.
+        queue: where instances go unless told otherwise; None leaves it to the engine, which takes
+            ``default``, or for a child its parent's queue.
         retry: what the default ``on_error`` does.
     """
 
     name: str
     version: int = 1
-    queue: str = "default"
+    queue: str | None = None
     retry: RetryPolicy = RetryPolicy()
     codec: StateCodec[S]
 

@@ -25,6 +25,8 @@ begin
             when o.step = '' or octet_length(o.step) > 1000 then 'step is empty or longer than 1,000 bytes'
             when o.kind = 'await' and (coalesce(cardinality(o.names), 0) = 0 or array_position(o.names, null) is not null)
                 then 'await needs names'
+            when o.kind = 'await' and exists (select from unnest(o.names) as n where n = '' or octet_length(n) > 1000)
+                then 'a name is empty or longer than 1,000 bytes'
             -- A century of milliseconds.
             when not (coalesce(o.delay_ms, 0) between -3.2e12 and 3.2e12) then 'delay_ms is out of range'
             when not (coalesce(o.timeout_ms, 0) between -3.2e12 and 3.2e12) then 'timeout_ms is out of range'
@@ -46,7 +48,7 @@ exception when data_exception then
     if jsonb_array_length(p_outcomes) = 1 then
         return array[row(p_first_ord, gendurable._bigint(p_outcomes -> 0 -> 'id'), gendurable._bigint(p_outcomes -> 0 -> 'fence'),
                          null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-                         v_reason)::gendurable.outcome];
+                         case when jsonb_typeof(p_outcomes -> 0) = 'object' then v_reason else 'not an object' end)::gendurable.outcome];
     end if;
     -- Some value has the wrong type. One by one, the good ones stay good.
     for v_i in 0 .. jsonb_array_length(p_outcomes) - 1 loop

@@ -10,7 +10,7 @@ declare
     v_retention interval;
 begin
     v_retention := coalesce(v_setting::interval, '1 day');
-    if v_retention < '0' then
+    if v_retention < '0' or v_retention > '1000 years' then
         raise exception using errcode = 'interval_field_overflow';
     end if;
     return v_retention;

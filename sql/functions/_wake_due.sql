@@ -4,7 +4,7 @@
 -- for the next call. Each instance is moved once in its wait, so the cost of a pick does not grow with what is scheduled.
 -- Locks:  the due instances, never waiting. Writes: instances.
 -- Plan:   instances_due; one descent when nothing is due.
-create function gendurable._wake_due(p_queue text, p_limit int default 1000) returns int
+create function gendurable._wake_due(p_queue text, out moved int, out parks int)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -16,19 +16,20 @@ set enable_sort = off
 set jit = off
 as $$
 declare
-    v_ids   bigint[];
-    v_woken int := 0;
-    v_keys  text[];
+    v_ids    bigint[];
+    v_keys   text[];
     v_scoped bigint[];
 begin
     v_ids := array(
         select i.id from gendurable.instances as i
         where i.queue = p_queue and i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity' and i.eligible_at <= now()
         order by i.queue, i.eligible_at
-        limit p_limit
+        limit 1000
         for no key update skip locked);
 
-    if cardinality(v_ids) > 0 then
+    moved := cardinality(v_ids);
+    parks := 0;
+    if moved > 0 then
         -- A scheduled instance keeps its place, which is the time it was meant for. A park is woken now, and keeps the names it awaited: its
         -- step is handed whatever signals of those names are there.
         with due as materialized (
@@ -44,7 +45,7 @@ begin
         )
         select count(*) filter (where d.parked), array_agg(d.concurrency_key) filter (where d.concurrency_key is not null),
                array_agg(d.id) filter (where d.parked and d.correlation_scope is not null)
-        into v_woken, v_keys, v_scoped
+        into parks, v_keys, v_scoped
         from due as d;
         if v_keys is not null then
             perform gendurable._ring(v_keys);
@@ -53,7 +54,6 @@ begin
             perform gendurable._rescope(v_scoped);
         end if;
     end if;
-    return v_woken;
 end
 $$;
-comment on function gendurable._wake_due(text, int) is 'Moves what has become due in a queue into the ready set; answers how many parks it woke.';
+comment on function gendurable._wake_due(text) is 'Moves what has become due in a queue into the ready set; answers how many, and how many of them were parks.';

@@ -14,7 +14,7 @@ set jit = off
 as $$
 declare
     v_queue text;
-    v_here  int;
+    v_due   record;
     v_woken int := 0;
 begin
     -- A walk over the distinct queues of the index, for which SQL has no word.
@@ -25,11 +25,12 @@ begin
         limit 1;
         exit when not found;
 
-        v_here := gendurable._wake_due(v_queue);
-        if v_here > 0 then
-            v_woken := v_woken + v_here;
+        loop
+            select w.moved, w.parks into v_due from gendurable._wake_due(v_queue) as w;
+            v_woken := v_woken + v_due.parks;
+            exit when v_due.moved = 0;
             perform gendurable._notify(array[v_queue]);
-        end if;
+        end loop;
     end loop;
     return v_woken;
 end

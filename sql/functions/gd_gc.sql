@@ -2,7 +2,7 @@
 -- Children stay as long as their parent lives. While maintenance is at work elsewhere it does nothing, and answers 0.
 --
 -- Locks:  maintenance (advisory), then as gendurable._collect; never waiting. Writes: finished.
--- Errors: GD002 a negative retention or a batch below one.
+-- Errors: GD002 a negative or absurd retention, a batch below one.
 create function public.gd_gc(retention interval default '1 day', batch int default 10000) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -11,9 +11,9 @@ declare
     v_retention interval := coalesce(gd_gc.retention, '1 day');
     v_batch     int := coalesce(gd_gc.batch, 10000);
 begin
-    if v_retention < '0' or v_batch < 1 then
+    if v_retention < '0' or v_retention > '1000 years' or v_batch < 1 then
         perform gendurable._refuse('GD002', format('retention %s, batch %s', v_retention, v_batch),
-                                   'Retention is zero or more, batch at least one.');
+                                   'Retention is zero to a thousand years, batch at least one.');
     end if;
     if not gendurable._lock_maintenance() then
         return 0;

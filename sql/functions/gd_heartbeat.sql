@@ -45,7 +45,7 @@ begin
     end if;
 
     return query
-    select c from unnest(gd_heartbeat.claims) as c
+    select c from unnest(gd_heartbeat.claims) as c where c is not null
     except
     select i.id from gendurable.instances as i where i.worker_id = gd_heartbeat.worker;
 end

@@ -21,6 +21,7 @@ as $$
 declare
     v_now     timestamptz := clock_timestamp();
     v_worker  record;
+    v_due     int;
     v_ids     bigint[];
     v_limited boolean;
     v_scoped  bigint[];
@@ -52,7 +53,7 @@ begin
         return;
     end if;
 
-    perform gendurable._wake_due(gd_pick.queue);
+    v_due := (gendurable._wake_due(gd_pick.queue)).moved;
     if exists (select from gendurable.handovers as h) then
         perform gendurable._hand_over();
     end if;
@@ -113,6 +114,10 @@ begin
     -- Whoever leaves with free slots is worth a notification when work arrives. (Here as above, a worker's row that its own heartbeat is writing is left
     -- alone: a heartbeat renews as well, and the next pick marks.)
     v_short := v_picked < gd_pick.slots;
+    if not v_short and v_due > 0 then
+        -- Others may have come for what fell due while its rows were locked here, and gone to sleep again.
+        perform gendurable._notify(array[gd_pick.queue]);
+    end if;
     if v_short <> (gd_pick.queue = any (v_worker.idle_queues)) then
         update gendurable.workers as w
         set idle_queues = case when v_short then array_append(w.idle_queues, gd_pick.queue)

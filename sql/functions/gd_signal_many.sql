@@ -19,6 +19,7 @@ declare
     c_fields  constant text[] := array['target', 'id', 'name', 'payload', 'dedup_key'];
     c_id      constant text := '^[0-9]{1,18}$';
     v_entry   record;
+    v_targets bigint[];
 begin
     if jsonb_typeof(gd_signal_many.entries) is distinct from 'array' then
         perform gendurable._refuse('GD002', format('entries is %s, not an array', coalesce(jsonb_typeof(gd_signal_many.entries), 'null')),
@@ -48,26 +49,40 @@ begin
                                    'Correct the entry and send the batch again; nothing of it was stored.');
     end if;
 
-    perform i.id
-    from (select case when jsonb_typeof(x.entry -> 'target') = 'string'
-                      then (select k.instance_id from gendurable.correlation_keys as k where k.key = x.entry ->> 'target')
-                      else coalesce(x.entry ->> 'id', x.entry ->> 'target')::bigint end as id
-          from jsonb_array_elements(gd_signal_many.entries) as x (entry)) as t
-    join gendurable.instances as i on i.id = t.id
-    order by i.id
-    for no key update of i;
+    -- A key may change hands before its occupant is locked. Then let go of all and look again: to lock the new occupant with others in hand would be out of order.
+    while v_targets is null loop
+        begin
+            v_targets := array(
+                select case when jsonb_typeof(x.entry -> 'target') = 'string'
+                            then (select k.instance_id from gendurable.correlation_keys as k where k.key = x.entry ->> 'target')
+                            else coalesce(x.entry ->> 'id', x.entry ->> 'target')::bigint end
+                from jsonb_array_elements(gd_signal_many.entries) with ordinality as x (entry, ord)
+                order by x.ord);
+            perform i.id
+            from (select distinct t.id from unnest(v_targets) as t (id)) as t join gendurable.instances as i on i.id = t.id
+            order by i.id
+            for no key update of i;
+            if exists (select from jsonb_array_elements(gd_signal_many.entries) with ordinality as x (entry, ord)
+                       where jsonb_typeof(x.entry -> 'target') = 'string'
+                         and v_targets[x.ord] is distinct from (select k.instance_id from gendurable.correlation_keys as k
+                                                                where k.key = x.entry ->> 'target')) then
+                raise exception using errcode = 'GD000', message = 'gendurable: a correlation key changed hands meanwhile';
+            end if;
+        exception when sqlstate 'GD000' then
+            v_targets := null;
+        end;
+    end loop;
 
     -- One after the other: what one delivery does to its target, the next one to the same target has to see.
     for v_entry in
-        select x.ord::int as ord,
-               case when jsonb_typeof(x.entry -> 'target') = 'string' then x.entry ->> 'target' end as key,
-               case when jsonb_typeof(x.entry -> 'target') = 'number' then x.entry ->> 'target' else x.entry ->> 'id' end::bigint as id,
-               x.entry ->> 'name' as name, nullif(x.entry -> 'payload', 'null') as payload, x.entry ->> 'dedup_key' as dedup_key
+        select x.ord::int as ord, x.entry ->> 'name' as name, nullif(x.entry -> 'payload', 'null') as payload,
+               x.entry ->> 'dedup_key' as dedup_key
         from jsonb_array_elements(gd_signal_many.entries) with ordinality as x (entry, ord)
         order by x.ord
     loop
         ord := v_entry.ord;
-        result := gendurable._deliver(v_entry.key, v_entry.id, v_entry.name, v_entry.payload, v_entry.dedup_key);
+        result := case when v_targets[v_entry.ord] is null then 'no_target'
+                       else gendurable._deliver(null, v_targets[v_entry.ord], v_entry.name, v_entry.payload, v_entry.dedup_key) end;
         return next;
     end loop;
 end

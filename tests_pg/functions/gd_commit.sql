@@ -1,6 +1,6 @@
 -- gd_commit: the outcomes of steps, each for itself.
 begin;
-select plan(164);
+select plan(165);
 
 select gd_register('me') as me \gset
 select gd_register('other') as other \gset
@@ -331,6 +331,12 @@ select is((pg_temp.row('mine')).attempt, 1, 'an outcome never applies twice');
 insert into jobs select 'unheld', row((select e.id from gd_enqueue('m', queue => 'unheld') as e), 0, null, null, null, null, null, null, null, null, null, null, null, null,
     null, null, null)::gendurable.job;
 select is(pg_temp.commit(0, pg_temp.job('unheld'), '{"kind": "done"}'), 'stale', 'a row that nobody holds is not worker 0''s');
+insert into jobs select 'forgotten', pg_temp.claim(:me);
+select gd_register('short-lived') as short \gset
+select gd_release(:me, array[(pg_temp.job('forgotten')).id]) as r \gset
+update jobs set job = pg_temp.repick(:short, (job).id) where label = 'forgotten';
+delete from gendurable.workers where id = :short;
+select is(pg_temp.commit(:short, pg_temp.job('forgotten'), '{"kind": "done"}'), 'stale', 'a worker that is gone has no claim, even one that nobody has released yet');
 -- Every kind: what is stale has no side effect.
 insert into jobs select 'lost ' || k, pg_temp.claim(:me, p_key => 'lost ' || k) from unnest('{next,retry,await,done,stop}'::text[]) as k;
 select is((select count(*)::int from jobs where label like 'lost %' and gd_signal((job).id, 's') = 'delivered'), 5, 'a signal each');

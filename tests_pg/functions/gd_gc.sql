@@ -1,6 +1,6 @@
 -- gd_gc: forgets what finished before the retention.
 begin;
-select plan(26);
+select plan(27);
 
 -- SQLSTATE and DETAIL of the error that a query raises.
 create function pg_temp.refusal(p_query text) returns text language plpgsql as $$
@@ -76,13 +76,14 @@ from unnest('{9 days 23 hours,9 days 22 hours,4 days 23 hours,29 hours,28 hours,
 select pg_temp.finish('kept', '9 days 20 hours', :parent) as kept \gset
 select is((select count(*)::int from gendurable.old1) + (select count(*)::int from gendurable.old2), 4, 'rows in partitions');
 select is(gd_gc(), 6, 'rows of dropped partitions are counted with the others');
-select is(pg_temp.partitions(), 'gendurable.edge gendurable.young', 'partitions that ended before the retention are dropped, the one on the boundary is not');
+select is(to_regclass('gendurable.old2'), null, 'a partition that ended before the retention is dropped');
+select ok(pg_temp.partitions() ~ 'edge.*young', 'a partition that did not end before the retention is not');
 select is(pg_temp.left_of('p'), 2, 'of the partition on the boundary only what is old enough goes');
-select is(pg_temp.left_of('kept'), 1, 'a child of a living parent survives the partition it was in');
-select is((select status from gd_status(:kept)), 'done', 'a child that was carried over can still be read');
-select is(gd_gc(), 0, 'a child that was carried over is not counted again');
+select is(pg_temp.left_of('kept'), 1, 'a child of a living parent survives its siblings of the same partition');
+select is((select status from gd_status(:kept)), 'done', 'a child that was kept can still be read');
+select is(gd_gc(), 0, 'a child that is kept is not counted');
 delete from gendurable.instances where id = :parent;
-select is(gd_gc(), 1, 'and is forgotten after its parent');
+select is(gd_gc(), 1, 'it is forgotten after its parent');
 
 -- Errors.
 select is(pg_temp.refusal($$ select gd_gc('-1 s') $$), 'GD002 retention -00:00:01, batch 10000', 'a negative retention is refused, and named');

@@ -1,9 +1,9 @@
 -- Attach of partitions × finishing: no commit waits or fails because a partition is made, and none is lost between two of them.
 \ir prelude.psql
-select plan(18);
+select plan(25);
 select test.open('a', 'b');
 select gd_register('w') as w \gset
-select gd_enqueue_many((select jsonb_agg('{"fsm": "M"}'::jsonb) from generate_series(1, 6))) \g /dev/null
+select gd_enqueue_many((select jsonb_agg('{"fsm": "M"}'::jsonb) from generate_series(1, 9))) \g /dev/null
 create function test.claim(worker bigint) returns jsonb
 language sql as $$ select test.outcome(p.id, p.fence, 'done') from gd_pick(worker, 'default', 1) as p $$;
 create function test.partitions() returns bigint
@@ -70,4 +70,52 @@ select test.exec('a', 'commit');
 select is(test.results(test.answer('b')), 'committed', 'and does not fail');
 select isnt((select f.tableoid::regclass::text from gendurable.finished as f where f.id = -1), 'gendurable.finished_default', 'it is put right');
 select is((select count(*) from gd_status(-1)), 1::bigint, 'and still known');
+
+-- Maintenance was away and the present has no partition: commits go into the default one. What is over is not moved under their feet: a gate would
+-- stop maintenance at the first row that it moves.
+do $$
+declare
+    v_partition regclass;
+begin
+    for v_partition in select h.inhrelid from pg_inherits as h where h.inhparent = 'gendurable.finished'::regclass and h.inhrelid <> 'gendurable.finished_default'::regclass loop
+        execute format('drop table %s', v_partition);
+    end loop;
+end
+$$;
+insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state)
+values (-2, now(), now() - interval '7 hours', 1, 0, 0, 1, false, 'M', 'start', 'default', '{}');
+create trigger gate before delete on gendurable.finished_default for each row execute function test.gate('b');
+select test.claim(:w) as o \gset
+select pg_advisory_lock(1) \g /dev/null
+select test.send('b', 'select affected from gd_maintain()');
+select test.is_blocked('b') \g /dev/null
+select test.send('a', test.commit(:w, :'o'));
+select ok(not test.is_blocked('a'), 'a commit into the default partition does not wait for the move of old rows out of it');
+select pg_advisory_unlock(1) \g /dev/null
+select test.answer('b');
+select is(test.results(test.answer('a')), 'committed', 'and is accepted');
+drop trigger gate on gendurable.finished_default;
+select is((select count(*) from gd_status(-2)), 1::bigint, 'the old rows are known all the time');
+
+-- Nor does such a commit wait while maintenance collects: the gate stops that at an old partition.
+do $$
+begin
+    create table gendurable.old (like gendurable.finished);
+    execute format('alter table gendurable.finished attach partition gendurable.old for values from (%L) to (%L)',
+        gendurable._window(now() - interval '9 days'), gendurable._window(now() - interval '9 days') + interval '6 hours');
+    execute (select format('drop table %s', h.inhrelid::regclass) from pg_inherits as h join pg_class as c on c.oid = h.inhrelid
+             where h.inhparent = 'gendurable.finished'::regclass and c.relname like 'finished\_2%' order by c.relname desc limit 1);
+end
+$$;
+create trigger gate before truncate on gendurable.old for each statement execute function test.gate('b');
+select test.claim(:w) as o \gset
+select pg_advisory_lock(1) \g /dev/null
+select test.send('b', 'select affected from gd_maintain()');
+select ok(test.is_blocked('b'), 'maintenance collects an old partition');
+select test.send('a', test.commit(:w, :'o'));
+select ok(not test.is_blocked('a'), 'a commit into the default partition does not wait for it');
+select pg_advisory_unlock(1) \g /dev/null
+select test.answer('b');
+select is(test.results(test.answer('a')), 'committed', 'and is accepted');
+select is(to_regclass('gendurable.old'), null, 'the old partition is gone');
 select * from finish();

@@ -96,6 +96,7 @@ delete from gendurable.instances;
 select gd_register('v') as v \gset
 select gd_enqueue_many((select jsonb_agg('{"fsm": "M"}'::jsonb) from generate_series(1, 4))) \g /dev/null
 update gendurable.instances set phase = 'scheduled', eligible_at = now();
+select test.heard() \g /dev/null
 select test.exec('a', 'begin');
 select is(jsonb_array_length(test.query('a', format($$ select id from gd_pick(%s, 'default', 1) $$, :v))), 1, 'a pick takes one of four that have become due');
 select is((select count(*) from gd_pick(:w, 'default', 4)), 0::bigint, 'a second worker finds none meanwhile and goes back to sleep');

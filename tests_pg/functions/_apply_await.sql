@@ -1,0 +1,20 @@
+-- `await` of claims that are held; gd_commit tests what it does to the row and what wakes it.
+begin;
+select plan(2);
+
+select gd_register('me') as me \gset
+create temp table e as select e.* from gd_enqueue_many('[{"fsm": "m"}, {"fsm": "m"}, {"fsm": "m"}, {"fsm": "m"}, {"fsm": "m"}]') as e;
+create temp table p as select p.* from gd_pick(:me, 'default', 5) as p;
+insert into gendurable.signals (instance_id, sent_at, name, payload, presented)
+select e.id, now(), 'n', '{}', e.ord = 5 from e where e.ord in (4, 5);
+create function pg_temp.outcomes() returns gendurable.outcome[] language sql as $$
+    select gendurable._parse_outcomes(jsonb_agg(jsonb_build_object('id', e.id, 'fence', case when e.ord = 3 then 9 else 1 end, 'kind', case when e.ord = 2 then 'done' else 'await' end,
+        'names', '["m", "n"]'::jsonb) order by e.ord)) from e
+$$;
+select lives_ok('select gendurable._apply_await(pg_temp.outcomes())', 'apply');
+select results_eq('select e.ord, i.phase::text, i.awaits, i.fence from e join gendurable.instances as i on i.id = e.id order by e.ord',
+    $$ values (1, 'awaiting_signal', '{m,n}'::text[], 2::bigint), (2, 'executing', null, 1), (3, 'executing', null, 1), (4, 'ready', '{m,n}', 2), (5, 'awaiting_signal', '{m,n}', 2) $$,
+    'it parks outcomes of kind await, under their fence; a signal that was not presented lets one go on, one that was does not');
+
+select * from finish();
+rollback;

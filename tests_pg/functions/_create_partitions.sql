@@ -1,0 +1,38 @@
+-- The archive's partitions are made ahead of time.
+begin;
+select plan(8);
+
+create function pg_temp.bounds() returns table (name text, lower timestamptz, upper timestamptz) language sql as $$
+    select c.relname::text, x.m[1]::timestamptz, x.m[2]::timestamptz
+    from pg_inherits as h join pg_class as c on c.oid = h.inhrelid
+    cross join lateral regexp_match(pg_get_expr(c.relpartbound, c.oid), $r$FROM \('(.+)'\) TO \('(.+)'\)$r$) as x (m)
+    where h.inhparent = 'gendurable.finished'::regclass and x.m is not null
+$$;
+create function pg_temp.finish(p_id bigint, p_at timestamptz) returns void language sql as $$
+    insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state)
+    values (p_id, now(), p_at, 1, 0, 0, 1, false, 'm', 's', 'q', '{}')
+$$;
+do $$
+begin
+    perform pg_temp.finish(1, gendurable._window(now() - interval '12 hours')), pg_temp.finish(2, gendurable._window(now() - interval '12 hours') + interval '5:59:59.999999'),
+            pg_temp.finish(3, gendurable._window(now() - interval '6 hours') - interval '1 us'), pg_temp.finish(4, now()), pg_temp.finish(5, now() - interval '3 days');
+end
+$$;
+select cmp_ok(gendurable._create_partitions(), '>=', 3, 'it answers how many it made');
+select set_has('select lower, upper from pg_temp.bounds()', $$ select gendurable._window(now()) + n * interval '6 hours' as lower, gendurable._window(now()) + (n + 1) * interval '6 hours' as upper
+    from generate_series(2, 3) as n $$, 'windows to come have partitions, six hours wide');
+select is_empty('select a.name from pg_temp.bounds() as a where lower <= now() and upper > now()', 'the window of the moment is never attached under those who finish into it');
+select results_eq($$ select f.id, f.tableoid = 'gendurable.finished_default'::regclass from gendurable.finished as f order by f.id $$,
+    $$ values (1::bigint, false), (2, false), (3, false), (4, true), (5, true) $$,
+    'what a past window left in the default partition is moved into one, to its very end; the present one stays, and so does what is older than a day');
+select is_empty($$ select b.name from pg_temp.bounds() as b where b.name <> 'finished_' || to_char(b.lower at time zone 'UTC', 'YYYYMMDD_HH24') $$, 'a partition is named after its start in UTC');
+select is_empty($$ select b.name from pg_temp.bounds() as b where obj_description(format('gendurable.%I', b.name)::regclass) is null $$, 'a partition says what it holds');
+select set_eq($$ select b.name, x.indexdef from pg_temp.bounds() as b, lateral (
+                    select regexp_replace(indexdef, '.* USING', '') as indexdef from pg_indexes where schemaname = 'gendurable' and tablename = b.name) as x $$,
+    $$ select b.name, x.indexdef from pg_temp.bounds() as b, lateral (
+                    select regexp_replace(indexdef, '.* USING', '') as indexdef from pg_indexes where schemaname = 'gendurable' and tablename = 'finished') as x $$,
+    'a partition has all the indexes of the archive');
+select is(gendurable._create_partitions(), 0, 'again there is nothing to make');
+
+select * from finish();
+rollback;

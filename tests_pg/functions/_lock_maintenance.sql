@@ -1,0 +1,14 @@
+-- One session at a time does maintenance.
+begin;
+select plan(5);
+
+select test.connect('other') as r \gset
+select test.exec('other', 'begin') as r \gset
+select is(gendurable._lock_maintenance(), true, 'who comes first does it');
+select is(gendurable._lock_maintenance(), true, 'again in the same transaction it is the same one');
+select is(test.query('other', 'select gendurable._lock_maintenance() as r') #>> '{0,r}', 'false', 'nobody else does it, and nobody waits');
+select is(test.query('other', 'select count(*) as n from gd_maintain()') #>> '{0,n}', '0', 'maintenance of another session returns nothing at once');
+select is(test.query('other', 'select gd_gc() as n') #>> '{0,n}', '0', 'collection of another session does nothing at once');
+
+select * from finish();
+rollback;

@@ -1,0 +1,76 @@
+-- Isolation levels × park, pick and delivery: another level than READ COMMITTED may fail, but never loses a wake-up.
+\ir prelude.psql
+select plan(12);
+select test.open('a', 'b');
+select gd_register('w') as w \gset
+\set park '{"names": ["paid"]}'
+
+-- Whether the query succeeds or fails; the session's transaction is over in either case.
+create function test.attempt(query text) returns text
+language plpgsql as $$
+begin
+    perform test.query('a', query);
+    perform test.exec('a', 'commit');
+    return 'accepted';
+exception when others then  -- whatever the reason: what counts is what is left behind
+    perform test.exec('a', 'rollback');
+    return 'refused';
+end
+$$;
+
+-- The park's snapshot is older than a delivery. The target has been signalled before, so the delivery leaves no trace in its row.
+select id as i from gd_enqueue('M') \gset
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select gd_signal(:i, 'other') \g /dev/null
+select test.exec('a', 'begin isolation level repeatable read');
+select test.query('a', 'select 1');
+select is(test.result(test.query('b', format($$ select gd_signal(%s, 'paid') $$, :i))), 'delivered', 'a signal is delivered after the snapshot of a park');
+select test.attempt(test.commit(:w, test.outcome(:i, :f, 'await', :'park'))) \g /dev/null
+select isnt(test.phase(:i), 'awaiting_signal', 'the park does not sleep on it: it is refused, or woken at once');
+
+-- The delivery's snapshot is older than a park.
+delete from gendurable.instances;
+select id as i from gd_enqueue('M') \gset
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.exec('a', 'begin isolation level repeatable read');
+select test.query('a', 'select 1');
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'await', :'park')))), 'committed', 'a park commits after the snapshot of a delivery');
+select test.attempt(format($$ select gd_signal(%s, 'paid') $$, :i)) as attempt \gset
+select is(test.phase(:i), case :'attempt' when 'refused' then 'awaiting_signal' else 'ready' end, 'the delivery is refused, or wakes it');
+
+-- An enqueue's snapshot is older than the end of the key's occupant.
+delete from gendurable.instances;
+select id as i from gd_enqueue('M', correlation_key => 'k') \gset
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.exec('a', 'begin isolation level repeatable read');
+select test.query('a', 'select 1');
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'done')))), 'committed', 'an occupant finishes after the snapshot of an enqueue');
+select test.attempt($$ select * from gd_enqueue('M', correlation_key => 'k') $$) \g /dev/null
+select is_empty($$ select k.key from gendurable.correlation_keys as k where k.instance_id not in (select i.id from gendurable.instances as i) $$,
+    'the enqueue is refused, a duplicate of what its snapshot shows, or takes the key: but no key is left to nobody');
+select isnt((select e.duplicate from gd_enqueue('M', correlation_key => 'k2') as e), true, 'another key is free');
+select ok((select not e.duplicate or exists (select from gendurable.instances as i where i.id = e.id) from gd_enqueue('M', correlation_key => 'k') as e),
+    'and so is this one, unless it has a living occupant');
+
+-- The same with a batch.
+delete from gendurable.instances;
+delete from gendurable.correlation_keys;
+select id as i from gd_enqueue('M', correlation_key => 'k') \gset
+select fence as f from gd_pick(:w, 'default', 1) \gset
+select test.exec('a', 'begin isolation level repeatable read');
+select test.query('a', 'select 1');
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'done')))), 'committed', 'an occupant finishes after the snapshot of a batch');
+select test.attempt($$ select * from gd_enqueue_many('[{"fsm": "M", "correlation_key": "k"}, {"fsm": "M", "correlation_key": "j"}]') $$) \g /dev/null
+select is_empty($$ select k.key from gendurable.correlation_keys as k where k.instance_id not in (select i.id from gendurable.instances as i) $$,
+    'no key is left to nobody');
+
+-- Two picks, the second one with a snapshot from before the first.
+delete from gendurable.instances;
+delete from gendurable.correlation_keys;
+select gd_enqueue('M') \g /dev/null
+select test.exec('a', 'begin isolation level repeatable read');
+select test.query('a', 'select 1');
+select is(jsonb_array_length(test.query('b', format($$ select id from gd_pick(%s, 'default', 1) $$, :w))), 1, 'a row is picked after the snapshot of another pick');
+select test.attempt(format($$ select id from gd_pick(%s, 'default', 1) $$, :w)) \g /dev/null
+select is((select i.fence from gendurable.instances as i), 1::bigint, 'which does not claim it again');
+select * from finish();
