@@ -5,7 +5,9 @@
 \ir functions/_entry_problem.sql
 \ir functions/_runnable.sql
 \ir functions/_lock_key.sql
+\ir functions/_lock_rate.sql
 \ir functions/_lock_maintenance.sql
+\ir functions/_tokens.sql
 \ir functions/_admit.sql
 \ir functions/_apply_await.sql
 \ir functions/_apply_children.sql
@@ -28,6 +30,7 @@
 \ir functions/_first_problem.sql
 \ir functions/_forget_finished.sql
 \ir functions/_forget_workers.sql
+\ir functions/_grant.sql
 \ir functions/_hand_over.sql
 \ir functions/_inbox.sql
 \ir functions/_is_paused.sql
@@ -37,6 +40,7 @@
 \ir functions/_occupy.sql
 \ir functions/_parse_entries.sql
 \ir functions/_parse_outcomes.sql
+\ir functions/_refill.sql
 \ir functions/_refuse.sql
 \ir functions/_refuse_isolation.sql
 \ir functions/_refuse_worker.sql
@@ -45,13 +49,17 @@
 \ir functions/_retention.sql
 \ir functions/_ring.sql
 \ir functions/_ring_name.sql
+\ir functions/_ring_rate.sql
 \ir functions/_sweep.sql
+\ir functions/_sweep_buckets.sql
 \ir functions/_take_key.sql
 \ir functions/_wake_due.sql
+\ir functions/_warn_of_rates.sql
 \ir functions/_window.sql
 \ir functions/gd_cancel.sql
 \ir functions/gd_commit.sql
 \ir functions/gd_drop_concurrency_limit.sql
+\ir functions/gd_drop_rate_limit.sql
 \ir functions/gd_enqueue.sql
 \ir functions/gd_enqueue_many.sql
 \ir functions/gd_expire_awaits.sql
@@ -67,6 +75,7 @@
 \ir functions/gd_resume.sql
 \ir functions/gd_retry.sql
 \ir functions/gd_set_concurrency_limit.sql
+\ir functions/gd_set_rate_limit.sql
 \ir functions/gd_signal.sql
 \ir functions/gd_signal_many.sql
 \ir functions/gd_status.sql

@@ -19,9 +19,10 @@
 --       │                                                         │
 --       └──── next, retry, release, reap ◄────────────────────────┘
 --
---     held: runnable, but its concurrency key has no free slot. Out of the ready set until a slot is handed over.
+--     held:      runnable, but waiting for a slot of its concurrency key. Out of the ready set until one is handed over.
+--     throttled: runnable, but waiting for tokens of its rate limit. Out of the ready set until they are due.
 --
--- To the outside ready, scheduled and held are all `runnable`.
+-- To the outside ready, scheduled, held and throttled are all `runnable`.
 --
 -- THE LOCK ORDER. Whoever holds several row locks took them in this order:
 --
@@ -35,8 +36,8 @@
 create schema gendurable;
 comment on schema gendurable is 'gendurable: tables, types and private functions. The interface are the gd_* functions and views in public.';
 
-create type gendurable.phase as enum ('ready', 'scheduled', 'held', 'executing', 'awaiting_signal', 'awaiting_children');
-comment on type gendurable.phase is 'Where a live instance stands; ready, scheduled and held are the public status runnable.';
+create type gendurable.phase as enum ('ready', 'scheduled', 'held', 'throttled', 'executing', 'awaiting_signal', 'awaiting_children');
+comment on type gendurable.phase is 'Where a live instance stands; ready, scheduled, held and throttled are the public status runnable.';
 
 -- Live instances only; a finished one moves to gendurable.finished in the transaction that finishes it.
 --
@@ -112,6 +113,9 @@ create index instances_claims on gendurable.instances (worker_id) where worker_i
 -- What holds a slot of a concurrency key, what was offered one, and what waits for one in the order of picking.
 create index instances_keyed on gendurable.instances (concurrency_key, phase, queue, priority, eligible_at, id)
     where concurrency_key is not null and phase in ('ready', 'held', 'executing');
+-- What waits for tokens of a rate limit, in the order of granting, and what was offered some.
+create index instances_rated on gendurable.instances (rate_limit, phase, priority, eligible_at, id)
+    where rate_limit is not null and phase in ('ready', 'throttled');
 -- The children of a parent, and what carries a correlation key without necessarily occupying it: both rare.
 create index instances_parent on gendurable.instances (parent_id) where parent_id is not null;
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
@@ -221,6 +225,14 @@ comment on table gendurable.handovers is 'Concurrency keys whose waiting instanc
 
 create index handovers_key on gendurable.handovers (key);
 
+-- The same for rate limits: somebody waits for tokens of the key, and the next pick has to look when they are due.
+create table gendurable.refills (
+    key text not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+comment on table gendurable.refills is 'Rate keys whose waiting instances the next pick has to look at.';
+
+create index refills_key on gendurable.refills (key);
+
 create table gendurable.queues (
     name   text primary key,
     paused boolean not null default false
@@ -238,9 +250,15 @@ comment on table gendurable.rate_limits is 'Token bucket policy by name (the par
 create table gendurable.buckets (
     key         text primary key,
     tokens      float8      not null,
-    refilled_at timestamptz not null
-) with (fillfactor = 50);
+    refilled_at timestamptz not null,
+    due_at      timestamptz
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 comment on table gendurable.buckets is 'Token buckets in use, one for each full rate key; one that is not there is full.';
+comment on column gendurable.buckets.tokens is 'How many there were at refilled_at.';
+comment on column gendurable.buckets.due_at is 'When the most urgent instance that waits will fit; null: none waits; infinity: never by itself.';
+
+create index buckets_due on gendurable.buckets (due_at) where due_at is not null;
+create index buckets_refilled on gendurable.buckets (refilled_at);
 
 create table gendurable.concurrency_limits (
     name          text primary key,

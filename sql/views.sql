@@ -17,7 +17,7 @@ create view public.gd_queues as
 with live as (
     select i.queue,
            count(*) filter (where i.phase = 'ready' or i.phase = 'scheduled' and i.eligible_at <= now()) as ready,
-           count(*) filter (where i.phase = 'scheduled' and i.eligible_at > now()) as scheduled,
+           count(*) filter (where i.phase = 'scheduled' and i.eligible_at > now() or i.phase = 'throttled') as scheduled,
            count(*) filter (where i.phase = 'held') as held,
            count(*) filter (where i.phase = 'executing') as executing,
            count(*) filter (where i.phase in ('awaiting_signal', 'awaiting_children')) as awaiting,
@@ -59,29 +59,53 @@ with keys as (
     from gendurable.instances as i
     where i.concurrency_key is not null and i.phase in ('ready', 'held', 'executing')
     group by i.concurrency_key
-), named as (
+), concurrency as (
     select split_part(k.key, ':', 1) as name, count(*) as keys, sum(k.in_use) as in_use, sum(k.waiting) as waiting
     from keys as k
     group by split_part(k.key, ':', 1)
+), drawn as (
+    select l.name, count(*) as keys, sum(l.burst - gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, now())) as in_use
+    from gendurable.buckets as b
+    join gendurable.rate_limits as l on l.name = split_part(b.key, ':', 1)
+    group by l.name
+), waiting as (
+    select split_part(i.rate_limit, ':', 1) as name, count(*) as waiting
+    from gendurable.instances as i
+    where i.rate_limit is not null and i.phase in ('ready', 'throttled')
+    group by split_part(i.rate_limit, ':', 1)
 )
-select 'concurrency' as kind, coalesce(n.name, l.name) as name, null::float8 as allowed, null::interval as period, null::float8 as burst,
-       coalesce(l.max_executing, 1) as max_executing, coalesce(n.keys, 0) as keys, coalesce(n.in_use, 0)::float8 as in_use,
-       coalesce(n.waiting, 0)::bigint as waiting
-from named as n
-full join gendurable.concurrency_limits as l on l.name = n.name;
-comment on view public.gd_limits is 'Every limit that is set or in use: how many keys it has, what is in use of it and how many wait.';
+select 'concurrency' as kind, coalesce(c.name, l.name) as name, null::float8 as allowed, null::interval as period, null::float8 as burst,
+       coalesce(l.max_executing, 1) as max_executing, coalesce(c.keys, 0) as keys, coalesce(c.in_use, 0)::float8 as in_use,
+       coalesce(c.waiting, 0)::bigint as waiting
+from concurrency as c
+full join gendurable.concurrency_limits as l on l.name = c.name
+union all
+select 'rate', coalesce(l.name, w.name), l.allowed, l.period, l.burst, null, coalesce(d.keys, 0), coalesce(d.in_use, 0), coalesce(w.waiting, 0)
+from gendurable.rate_limits as l
+full join waiting as w on w.name = l.name
+left join drawn as d on d.name = l.name;
+comment on view public.gd_limits is
+    'Every limit that is set or in use: its policy, how many keys it has, how many executions or tokens are in use, how many instances wait.';
 
 create view public.gd_stuck as
 select i.id, i.fsm, i.queue, i.step, r.reason, r.detail, i.eligible_at as since
 from gendurable.instances as i
+left join gendurable.rate_limits as l on l.name = split_part(i.rate_limit, ':', 1)
 cross join lateral (
     select case
                when exists (select from gendurable.queues as q where q.name = i.queue and q.paused) then 'queue_paused'
                when not exists (select from gendurable.workers as w where i.queue = any (w.queues) and w.lease_until >= now()) then 'no_worker'
+               when i.rate_limit is not null and l.name is null then 'unknown_rate_limit'
+               when i.rate_limit is not null and coalesce(i.weight, 1) > l.burst then 'weight_above_burst'
                when i.phase = 'held' then 'concurrency_key'
-           end as reason,
-           case when i.phase = 'held' then i.concurrency_key else i.queue end as detail
+           end as reason
+) as g
+cross join lateral (
+    select g.reason, case g.reason when 'concurrency_key' then i.concurrency_key
+                                   when 'unknown_rate_limit' then i.rate_limit
+                                   when 'weight_above_burst' then format('%s: weight %s, burst %s', i.rate_limit, coalesce(i.weight, 1), l.burst)
+                                   else i.queue end as detail
 ) as r
-where i.phase in ('ready', 'scheduled', 'held') and i.eligible_at <= now() and r.reason is not null
+where i.phase in ('ready', 'scheduled', 'held', 'throttled') and i.eligible_at <= now() and r.reason is not null
 order by i.eligible_at, i.id;
 comment on view public.gd_stuck is 'Every runnable instance that cannot start now, and why; oldest first.';

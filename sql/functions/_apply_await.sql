@@ -20,7 +20,7 @@ begin
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(), step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
             attempt = 0, awaits = o.names, last_error = null, joined = false, rate_limit = null, weight = null,
-            phase = case when p.answered then gendurable._runnable(i.concurrency_key, false) else 'awaiting_signal' end,
+            phase = case when p.answered then gendurable._runnable(i.concurrency_key, null, false) else 'awaiting_signal' end,
             eligible_at = case when p.answered then now()
                                else coalesce(now() + o.timeout_ms * interval '1 millisecond', 'infinity') end,
             worker_id = null, claimed_at = null

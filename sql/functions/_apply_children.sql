@@ -59,7 +59,7 @@ begin
         set fence = i.fence + 1, updated_at = clock_timestamp(), step = coalesce(v_parent.step, i.step), state = coalesce(v_parent.state, i.state),
             attempt = 0, awaits = null, last_error = null, rate_limit = null, weight = null,
             round = v_parent.next_round, children_pending = v_pending, joined = v_pending = 0,
-            phase = case when v_pending > 0 then 'awaiting_children' else gendurable._runnable(i.concurrency_key, false) end,
+            phase = case when v_pending > 0 then 'awaiting_children' else gendurable._runnable(i.concurrency_key, null, false) end,
             eligible_at = now(), worker_id = null, claimed_at = null
         where i.id = v_parent.id;
         if v_pending = 0 then

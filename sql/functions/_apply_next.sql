@@ -21,6 +21,8 @@ declare
     v_back    gendurable.outcome[];
     v_queues  text[];
     v_keys    text[];
+    v_rates   text[];
+    v_weights float8[];
     v_inbox   boolean;
     v_answers gendurable.answer[];
 begin
@@ -82,17 +84,21 @@ begin
                 rate_limit = o.rate_limit, weight = nullif(o.weight, 1),
                 concurrency_key = case when not o.release_key then coalesce(o.concurrency_key, i.concurrency_key) end,
                 phase = gendurable._runnable(case when not o.release_key then coalesce(o.concurrency_key, i.concurrency_key) end,
-                                             coalesce(o.delay_ms > 0, false)),
+                                             o.rate_limit, coalesce(o.delay_ms > 0, false)),
                 eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
                 worker_id = null, claimed_at = null
             from unnest(v_back) as o
             where i.id = o.id and i.fence = o.fence
-            returning o.concurrency_key
+            returning o.concurrency_key, o.rate_limit, o.weight
         )
-        select array_agg(m.concurrency_key) filter (where m.concurrency_key is not null) into v_keys from moved as m;
+        select array_agg(m.concurrency_key) filter (where m.concurrency_key is not null), array_agg(m.rate_limit) filter (where m.rate_limit is not null),
+               array_agg(coalesce(m.weight, 1)) filter (where m.rate_limit is not null)
+        into v_keys, v_rates, v_weights
+        from moved as m;
         -- The old key is rung by gd_commit, whose slot it was.
-        if v_keys is not null then
-            perform gendurable._ring(v_keys);
+        if v_keys is not null or v_rates is not null then
+            perform gendurable._ring(v_keys, v_rates);
+            perform gendurable._warn_of_rates(v_rates, v_weights);
         end if;
         perform gendurable._notify(v_queues);
     end if;

@@ -1,6 +1,6 @@
 -- Commits `retry`: the same step again after a delay, one attempt later. What it awaited and what it was handed stays for the redo.
 --
--- Locks:  the caller holds the instances. Writes: instances. Plan: instances_pkey.
+-- Locks:  the caller holds the instances. Writes: instances, refills. Plan: instances_pkey.
 create function gendurable._apply_retry(p_outcomes gendurable.outcome[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -13,19 +13,24 @@ set jit = off
 as $$
 declare
     v_queues text[];
+    v_rates  text[];
 begin
     with again as (
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(), state = coalesce(o.state, i.state),
             attempt = i.attempt + 1, last_error = o.error,
-            phase = gendurable._runnable(i.concurrency_key, coalesce(o.delay_ms > 0, false)),
+            phase = gendurable._runnable(i.concurrency_key, i.rate_limit, coalesce(o.delay_ms > 0, false)),
             eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'retry' and i.id = o.id and i.fence = o.fence
-        returning i.queue
+        returning i.queue, i.rate_limit
     )
-    select array_agg(distinct a.queue) into v_queues from again as a;
+    select array_agg(distinct a.queue), array_agg(a.rate_limit) filter (where a.rate_limit is not null) into v_queues, v_rates
+    from again as a;
+    if v_rates is not null then
+        perform gendurable._ring(null, v_rates);
+    end if;
     perform gendurable._notify(v_queues);
 end
 $$;

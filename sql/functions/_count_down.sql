@@ -25,7 +25,7 @@ begin
         update gendurable.instances as p
         set children_pending = p.children_pending - r.children,
             joined = p.children_pending = r.children,
-            phase = case when p.children_pending = r.children then gendurable._runnable(p.concurrency_key, false) else p.phase end,
+            phase = case when p.children_pending = r.children then gendurable._runnable(p.concurrency_key, null, false) else p.phase end,
             eligible_at = case when p.children_pending = r.children then now() else p.eligible_at end,
             updated_at = clock_timestamp()
         from rounds as r

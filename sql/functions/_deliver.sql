@@ -57,7 +57,7 @@ begin
 
     if v_target.wakes then
         update gendurable.instances as i
-        set phase = gendurable._runnable(i.concurrency_key, false), eligible_at = now(), signalled = true, updated_at = clock_timestamp()
+        set phase = gendurable._runnable(i.concurrency_key, null, false), eligible_at = now(), signalled = true, updated_at = clock_timestamp()
         where i.id = v_id;
         if v_target.concurrency_key is not null then
             perform gendurable._ring(array[v_target.concurrency_key]);

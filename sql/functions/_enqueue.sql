@@ -56,15 +56,17 @@ begin
         (id, enqueued_at, eligible_at, updated_at, priority, phase, step, state, rate_limit, weight, concurrency_key, parent_id,
          parent_round, ord, fsm_version, fsm, queue, correlation_key, correlation_scope)
     select e.id, v_now, e.eligible_at, v_now, e.priority,
-           gendurable._runnable(e.concurrency_key, e.eligible_at > v_now),
+           gendurable._runnable(e.concurrency_key, e.rate_limit, e.eligible_at > v_now),
            e.step, e.state, e.rate_limit, nullif(e.weight, 1), e.concurrency_key, e.parent_id,
            e.parent_round, case when e.parent_id is not null then e.ord end, e.fsm_version, e.fsm, e.queue, e.correlation_key,
            e.correlation_scope
     from unnest(v_entries) as e
     where e.occupant is null or e.occupant = e.id;
 
-    if exists (select from unnest(v_entries) as e where e.concurrency_key is not null) then
-        perform gendurable._ring(array(select e.concurrency_key from unnest(v_entries) as e where e.eligible_at <= v_now));
+    if exists (select from unnest(v_entries) as e where e.concurrency_key is not null or e.rate_limit is not null) then
+        perform gendurable._ring(array(select e.concurrency_key from unnest(v_entries) as e where e.eligible_at <= v_now),
+                                 array(select e.rate_limit from unnest(v_entries) as e where e.eligible_at <= v_now));
+        perform gendurable._warn_of_rates(array_agg(e.rate_limit), array_agg(e.weight)) from unnest(v_entries) as e where e.rate_limit is not null;
     end if;
     perform gendurable._notify(array(select distinct e.queue from unnest(v_entries) as e));
 

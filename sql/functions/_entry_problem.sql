@@ -15,7 +15,7 @@ return case
     when octet_length(p_concurrency_key) > 1000 then 'concurrency_key is longer than 1,000 bytes: ' || left(p_concurrency_key, 40) || '…'
     when octet_length(p_rate_limit) > 1000 then 'rate_limit is longer than 1,000 bytes: ' || left(p_rate_limit, 40) || '…'
     when not (p_weight >= 0 and p_weight < 'Infinity') then 'weight is ' || p_weight::text || ', not a finite number >= 0'
-    when p_rate_limit is not null then 'rate_limit is not enforced by this version'
+    when p_rate_limit = '' then 'rate_limit is empty'
     when p_concurrency_key = '' then 'concurrency_key is empty'
     when p_correlation_key = '' then 'correlation_key is empty'
     when not p_correlation_scope <@ array['runnable', 'executing', 'awaiting_signal', 'awaiting_children', 'done', 'failed']

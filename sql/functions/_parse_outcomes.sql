@@ -30,7 +30,9 @@ begin
             -- A century of milliseconds.
             when not (coalesce(o.delay_ms, 0) between -3.2e12 and 3.2e12) then 'delay_ms is out of range'
             when not (coalesce(o.timeout_ms, 0) between -3.2e12 and 3.2e12) then 'timeout_ms is out of range'
-            when o.kind = 'next' and o.rate_limit is not null then 'rate_limit is not enforced by this version'
+            when o.kind = 'next' and (o.rate_limit = '' or octet_length(o.rate_limit) > 1000)
+                then 'rate_limit is empty or longer than 1,000 bytes'
+            when o.kind = 'next' and not (coalesce(o.weight, 1) >= 0 and coalesce(o.weight, 1) < 'Infinity') then 'weight is not a finite number >= 0'
             when o.kind = 'next' and (o.concurrency_key = '' or octet_length(o.concurrency_key) > 1000)
                 then 'concurrency_key is empty or longer than 1,000 bytes'
             when o.kind = 'schedule_children' and jsonb_typeof(o.children) <> 'array' then 'children is no array'

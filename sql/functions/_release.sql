@@ -25,6 +25,7 @@ declare
     v_ids    bigint[];
     v_queues text[];
     v_keys   text[];
+    v_rates  text[];
     v_scoped bigint[];
 begin
     if p_ids is null then
@@ -46,7 +47,7 @@ begin
         for no key update of i skip locked
     ), released as (
         update gendurable.instances as i
-        set phase = gendurable._runnable(i.concurrency_key, coalesce(p_eligible_at, i.eligible_at) > now()),
+        set phase = gendurable._runnable(i.concurrency_key, i.rate_limit, coalesce(p_eligible_at, i.eligible_at) > now()),
             eligible_at = coalesce(p_eligible_at, i.eligible_at),
             worker_id = null,
             claimed_at = null,
@@ -55,14 +56,14 @@ begin
             updated_at = clock_timestamp()
         from locked as l
         where i.id = l.id
-        returning i.id, i.queue, i.concurrency_key, i.correlation_scope
+        returning i.id, i.queue, i.concurrency_key, i.correlation_scope, i.rate_limit
     )
     select array_agg(r.id), array_agg(distinct r.queue), array_agg(r.concurrency_key) filter (where r.concurrency_key is not null),
-           array_agg(r.id) filter (where r.correlation_scope is not null)
-    into v_ids, v_queues, v_keys, v_scoped
+           array_agg(r.rate_limit) filter (where r.rate_limit is not null), array_agg(r.id) filter (where r.correlation_scope is not null)
+    into v_ids, v_queues, v_keys, v_rates, v_scoped
     from released as r;
-    if v_keys is not null then
-        perform gendurable._ring(v_keys);
+    if v_keys is not null or v_rates is not null then
+        perform gendurable._ring(v_keys, v_rates);
     end if;
     if v_scoped is not null then
         perform gendurable._rescope(v_scoped);

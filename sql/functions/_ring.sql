@@ -1,14 +1,19 @@
--- Lets the next pick look at these concurrency keys.
+-- Lets the next pick look at these concurrency keys and rate keys.
 --
 -- Called in the very transaction that frees a slot or makes an instance wait. Whoever decides "no slot is free, it has to wait" sees, under the key's
 -- lock, a holder that still executes; that holder's own ring becomes visible only after that decision, so it is never used up by it.
--- Locks: none. Writes: handovers.
-create function gendurable._ring(p_keys text[]) returns void
+-- Locks: none. Writes: handovers, refills.
+create function gendurable._ring(p_keys text[], p_rates text[] default null) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into gendurable.handovers (key) select distinct k from unnest(p_keys) as k where k is not null;
+    if p_keys is not null then
+        insert into gendurable.handovers (key) select distinct k from unnest(p_keys) as k where k is not null;
+    end if;
+    if p_rates is not null then
+        insert into gendurable.refills (key) select distinct r from unnest(p_rates) as r where r is not null;
+    end if;
 end
 $$;
-comment on function gendurable._ring(text[]) is 'Lets the next pick look at concurrency keys.';
+comment on function gendurable._ring(text[], text[]) is 'Lets the next pick look at concurrency keys and rate keys.';

@@ -1,7 +1,7 @@
--- Lets the next pick look at every key of a name that has waiting instances, and wakes whoever may pick them.
+-- Lets the next pick look at every concurrency key of a name for which an instance waits, and wakes whoever may pick it.
 --
 -- Locks: none. Writes: handovers. Plan: instances_keyed, walked key by key.
-create function gendurable._ring_name(p_name text) returns int
+create function gendurable._ring_name(p_name text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -10,22 +10,21 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_key  text := '';
-    v_rung int := 0;
+    v_key   text := '';
+    v_queue text;
 begin
     -- The keys of a name need not be neighbours in the database's collation, so the walk covers all keys that wait.
     loop
-        select i.concurrency_key into v_key from gendurable.instances as i
+        select i.concurrency_key, i.queue into v_key, v_queue from gendurable.instances as i
         where i.concurrency_key > v_key and i.phase = 'held'
         order by i.concurrency_key
         limit 1;
         exit when not found;
         if split_part(v_key, ':', 1) = p_name then
             perform gendurable._ring(array[v_key]);
-            v_rung := v_rung + 1;
+            perform gendurable._notify(array[v_queue]);
         end if;
     end loop;
-    return v_rung;
 end
 $$;
 comment on function gendurable._ring_name(text) is 'Lets the next pick look at every key of a name.';

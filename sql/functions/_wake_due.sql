@@ -18,6 +18,7 @@ as $$
 declare
     v_ids    bigint[];
     v_keys   text[];
+    v_rates  text[];
     v_scoped bigint[];
 begin
     v_ids := array(
@@ -33,22 +34,23 @@ begin
         -- A scheduled instance keeps its place, which is the time it was meant for. A park is woken now, and keeps the names it awaited: its
         -- step is handed whatever signals of those names are there.
         with due as materialized (
-            select d.id, i.phase = 'awaiting_signal' as parked, i.concurrency_key, i.correlation_scope
+            select d.id, i.phase = 'awaiting_signal' as parked, i.concurrency_key, i.rate_limit, i.correlation_scope
             from unnest(v_ids) as d (id) join gendurable.instances as i on i.id = d.id
         ), woken as (
             update gendurable.instances as i
-            set phase = gendurable._runnable(i.concurrency_key, false),
+            set phase = gendurable._runnable(i.concurrency_key, i.rate_limit, false),
                 eligible_at = case when d.parked then now() else i.eligible_at end,
                 updated_at = case when d.parked then now() else i.updated_at end
             from due as d
             where i.id = d.id
         )
         select count(*) filter (where d.parked), array_agg(d.concurrency_key) filter (where d.concurrency_key is not null),
+               array_agg(d.rate_limit) filter (where d.rate_limit is not null),
                array_agg(d.id) filter (where d.parked and d.correlation_scope is not null)
-        into parks, v_keys, v_scoped
+        into parks, v_keys, v_rates, v_scoped
         from due as d;
-        if v_keys is not null then
-            perform gendurable._ring(v_keys);
+        if v_keys is not null or v_rates is not null then
+            perform gendurable._ring(v_keys, v_rates);
         end if;
         if v_scoped is not null then
             perform gendurable._rescope(v_scoped);

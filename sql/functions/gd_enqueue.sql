@@ -51,11 +51,16 @@ begin
          queue, correlation_key, correlation_scope)
     values
         (v_id, v_now, v_eligible_at, v_now, coalesce(gd_enqueue.priority, 0),
-         gendurable._runnable(gd_enqueue.concurrency_key, v_eligible_at > v_now), v_step, coalesce(gd_enqueue.state, '{}'),
+         gendurable._runnable(gd_enqueue.concurrency_key, gd_enqueue.rate_limit, v_eligible_at > v_now), v_step, coalesce(gd_enqueue.state, '{}'),
          gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key, coalesce(gd_enqueue.fsm_version, 1), gd_enqueue.fsm,
          v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope);
-    if gd_enqueue.concurrency_key is not null and v_eligible_at <= v_now then
-        perform gendurable._ring(array[gd_enqueue.concurrency_key]);
+    if gd_enqueue.concurrency_key is not null or gd_enqueue.rate_limit is not null then
+        if v_eligible_at <= v_now then
+            perform gendurable._ring(array[gd_enqueue.concurrency_key], array[gd_enqueue.rate_limit]);
+        end if;
+        if gd_enqueue.rate_limit is not null then
+            perform gendurable._warn_of_rates(array[gd_enqueue.rate_limit], array[v_weight]);
+        end if;
     end if;
     perform gendurable._notify(array[v_queue]);
 

@@ -20,6 +20,7 @@ begin
     return query select 'reap', public.gd_reap()::bigint;
     return query select 'expire_awaits', public.gd_expire_awaits()::bigint;
     return query select 'sweep', gendurable._sweep()::bigint;
+    return query select 'sweep_buckets', gendurable._sweep_buckets()::bigint;
     return query select 'create_partitions', gendurable._create_partitions()::bigint;
     -- Last, because it may hold the archive's exclusive lock until the transaction ends.
     return query select 'gc', gendurable._collect(v_cutoff, 10000)::bigint;

@@ -1,8 +1,8 @@
 -- When a pick of this queue may next find something that it does not find now: the earliest moment at which an instance becomes eligible,
--- or a park reaches its deadline. Null: only an enqueue or a signal can bring work.
+-- a park reaches its deadline, or the tokens are due for which an instance waits. Null: only an enqueue or a signal can bring work.
 --
 -- Locks: none. Writes: nothing.
--- Plan:  instances_due; one descent.
+-- Plan:  instances_due, one descent; buckets_due up to the first key that waits in this queue, instances_rated.
 create function public.gd_next_due(queue text) returns timestamptz
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -14,13 +14,21 @@ set enable_mergejoin = off
 set jit = off
 as $$
 begin
-    return (
+    return least((
         select i.eligible_at
         from gendurable.instances as i
         where i.queue = gd_next_due.queue and i.phase in ('scheduled', 'awaiting_signal')
           and i.eligible_at < 'infinity' and i.eligible_at > now()
         order by i.queue, i.eligible_at
-        limit 1);
+        limit 1
+    ), (
+        select b.due_at
+        from gendurable.buckets as b
+        where b.due_at > now() and b.due_at < 'infinity'
+          and exists (select from gendurable.instances as i
+                      where i.rate_limit = b.key and i.phase = 'throttled' and i.queue = gd_next_due.queue)
+        order by b.due_at
+        limit 1));
 end
 $$;
 comment on function public.gd_next_due(text) is 'The next moment at which waiting work of the queue becomes due; null if none.';

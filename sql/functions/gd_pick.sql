@@ -4,8 +4,8 @@
 --         stranded until a sweep); the queue shared; then ready instances, and the keys that they need. Never waits: what somebody else
 --         holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); handovers; workers (lease, idle queues).
--- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due and handovers_key one descent each when
---         nothing is due and no slot was freed.
+-- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due, handovers_key, refills_key and
+--         buckets_due one descent each when nothing is due and no slot was freed.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile
@@ -23,7 +23,8 @@ declare
     v_worker  record;
     v_due     int;
     v_ids     bigint[];
-    v_limited boolean;
+    v_keyed   boolean;
+    v_rated   boolean;
     v_scoped  bigint[];
     v_seen    bigint[] := array[]::bigint[];
     v_claimed int;
@@ -54,24 +55,32 @@ begin
     end if;
 
     v_due := (gendurable._wake_due(gd_pick.queue)).moved;
+    if exists (select from gendurable.refills as r) or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
+        perform gendurable._refill();
+    end if;
     if exists (select from gendurable.handovers as h) then
         perform gendurable._hand_over();
     end if;
 
     -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen.
     for v_round in 1 .. 5 loop
-        select array_agg(c.id), bool_or(c.limited), array_agg(c.id) filter (where c.scoped)
-        into v_ids, v_limited, v_scoped
-        from (select i.id, i.concurrency_key is not null as limited, i.correlation_scope is not null as scoped
+        select array_agg(c.id), bool_or(c.keyed), bool_or(c.rated), array_agg(c.id) filter (where c.scoped)
+        into v_ids, v_keyed, v_rated, v_scoped
+        from (select i.id, i.concurrency_key is not null as keyed, i.rate_limit is not null as rated, i.correlation_scope is not null as scoped
               from gendurable.instances as i
               where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
               order by i.queue, i.priority, i.eligible_at, i.id
               limit gd_pick.slots - v_picked
               for no key update skip locked) as c;
         exit when v_ids is null;
-        if v_limited then
+        if v_keyed or v_rated then
             v_seen := v_seen || v_ids;
+        end if;
+        if v_keyed then
             v_ids := gendurable._admit(v_ids);
+        end if;
+        if v_rated then
+            v_ids := gendurable._grant(v_ids);
         end if;
 
         -- The signals are read with the snapshot of this statement, and exactly those that are handed out as awaited are marked. One that was
@@ -108,7 +117,7 @@ begin
         if v_scoped is not null then
             perform gendurable._rescope(v_scoped);
         end if;
-        exit when not v_limited or v_picked = gd_pick.slots;
+        exit when not (v_keyed or v_rated) or v_picked = gd_pick.slots;
     end loop;
 
     -- Whoever leaves with free slots is worth a notification when work arrives. (Here as above, a worker's row that its own heartbeat is writing is left

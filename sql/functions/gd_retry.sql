@@ -38,7 +38,7 @@ begin
         (id, enqueued_at, eligible_at, fence, updated_at, phase, counted, step, state, last_error, rate_limit, weight, concurrency_key, parent_id,
          round, parent_round, ord, priority, fsm_version, fsm, queue, correlation_key, correlation_scope)
     values
-        (v_old.id, v_old.enqueued_at, v_now, v_old.fence, v_now, gendurable._runnable(v_old.concurrency_key, false), v_old.parent_id is not null,
+        (v_old.id, v_old.enqueued_at, v_now, v_old.fence, v_now, gendurable._runnable(v_old.concurrency_key, case when gd_retry.step is null then v_old.rate_limit end, false), v_old.parent_id is not null,
          coalesce(gd_retry.step, v_old.step), coalesce(gd_retry.state, v_old.state), v_old.error,
          case when gd_retry.step is null then v_old.rate_limit end, case when gd_retry.step is null then v_old.weight end,
          v_old.concurrency_key, v_old.parent_id, gendurable._last_round(v_old.id), v_old.parent_round, v_old.ord, v_old.priority,
@@ -46,9 +46,7 @@ begin
     if v_old.correlation_scope is not null then
         perform gendurable._rescope(array[v_old.id]);
     end if;
-    if v_old.concurrency_key is not null then
-        perform gendurable._ring(array[v_old.concurrency_key]);
-    end if;
+    perform gendurable._ring(array[v_old.concurrency_key], array[v_old.rate_limit]);
     perform gendurable._notify(array[v_old.queue]);
     return 'retried';
 end

@@ -1,0 +1,114 @@
+-- Offers the tokens of rate limits to those that wait for them: the most urgent prefix of each line that fits, and notes when the next one will.
+--
+-- An offer is only a place in the ready set; gd_pick draws the tokens, and counts again.
+-- Locks:  keys by name, those that are free at once; waiting instances, skipping locked ones (their line is looked at again). Writes: refills, buckets,
+--         instances, handovers.
+-- Plan:   refills_key, walked key by key; buckets_due; instances_rated for what was offered and for the line.
+create function gendurable._refill() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    c_glance constant int := 100;    -- how far into a line one look goes
+    v_now    timestamptz := clock_timestamp();
+    v_keys   text[];
+    v_ids    bigint[];
+    v_again  text[];
+    v_queues text[];
+    v_held   text[];
+begin
+    with recursive rung as (
+        (select r.key from gendurable.refills as r order by r.key limit 1)
+        union all
+        select (select n.key from gendurable.refills as n where n.key > r.key order by n.key limit 1)
+        from rung as r
+        where r.key is not null
+    )
+    select array_agg(k.key) into v_keys
+    from (select r.key from (select x.key from rung as x where x.key is not null limit 500) as r
+          union
+          select b.key from (select x.key from gendurable.buckets as x where x.due_at <= v_now order by x.due_at limit 500) as b) as k
+    where gendurable._lock_rate(k.key);
+    if v_keys is null then
+        return;
+    end if;
+    delete from gendurable.refills as r using unnest(v_keys) as k (key) where r.key = k.key;
+
+    with bucket as materialized (
+        select k.key, l.allowed, extract(epoch from l.period)::float8 as period, l.burst,
+               gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, v_now) as tokens,
+               (select coalesce(sum(coalesce(i.weight, 1)), 0)
+                from (select x.weight from gendurable.instances as x
+                      where x.rate_limit = k.key and x.phase = 'ready'
+                        -- An offer in a queue that nobody picks from must not keep the tokens from the others.
+                        and not exists (select from gendurable.queues as q where q.name = x.queue and q.paused)
+                        and exists (select from gendurable.workers as w where x.queue = any (w.queues) and w.lease_until >= v_now)
+                      limit 1000) as i) as offered
+        from unnest(v_keys) as k (key)
+        left join gendurable.rate_limits as l on l.name = split_part(k.key, ':', 1)
+        left join gendurable.buckets as b on b.key = k.key
+    ), line as materialized (
+        select b.key, b.tokens - b.offered as tokens, x.*
+        from bucket as b
+        cross join lateral (
+            select w.id, w.weight, sum(w.weight) over (order by w.priority, w.eligible_at, w.id) as total,
+                   row_number() over (order by w.priority, w.eligible_at, w.id) as place
+            from (select i.id, coalesce(i.weight, 1) as weight, i.priority, i.eligible_at
+                  from gendurable.instances as i
+                  where i.rate_limit = b.key and i.phase = 'throttled'
+                  order by i.priority, i.eligible_at, i.id
+                  limit c_glance) as w
+        ) as x
+        where b.tokens is not null
+    ), fitting as materialized (
+        select i.id
+        from line as n join gendurable.instances as i on i.id = n.id
+        where n.total <= n.tokens
+        for no key update of i skip locked
+    ), next_up as materialized (
+        select n.key, min(n.total) as total, max(n.weight) filter (where n.place = m.place) as weight
+        from line as n
+        join lateral (select min(o.place) as place from line as o where o.key = n.key and o.total > o.tokens) as m on n.place = m.place
+        group by n.key
+    ), noted as (
+        insert into gendurable.buckets as b (key, tokens, refilled_at, due_at)
+        select k.key, coalesce(k.tokens, 0), v_now,
+               case when u.key is null then null
+                    when u.weight > k.burst or k.allowed = 0 then 'infinity'
+                    -- A century at most, so that no sum leaves the calendar.
+                    else v_now + least((u.total - (k.tokens - k.offered)) / k.allowed * k.period, 3.2e9) * interval '1 second' end
+        from bucket as k
+        left join next_up as u on u.key = k.key
+        where k.tokens is not null
+        on conflict (key) do update set tokens = excluded.tokens, refilled_at = excluded.refilled_at, due_at = excluded.due_at
+    )
+    select array_agg(f.id),
+           (select array_agg(distinct n.key) from line as n
+            where n.total <= n.tokens and (n.place = c_glance or n.id not in (select x.id from fitting as x)))
+    into v_ids, v_again
+    from fitting as f;
+
+    if v_ids is not null then
+        with offered as (
+            update gendurable.instances as i
+            set phase = gendurable._runnable(i.concurrency_key, null, false)
+            from unnest(v_ids) as f (id)
+            where i.id = f.id
+            returning i.queue, i.concurrency_key
+        )
+        select array_agg(distinct o.queue), array_agg(o.concurrency_key) filter (where o.concurrency_key is not null) into v_queues, v_held
+        from offered as o;
+        perform gendurable._notify(v_queues);
+    end if;
+    if v_held is not null or v_again is not null then
+        perform gendurable._ring(v_held, v_again);
+    end if;
+end
+$$;
+comment on function gendurable._refill() is 'Offers tokens of rate limits to the instances that wait for them.';

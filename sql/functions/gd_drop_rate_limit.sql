@@ -1,0 +1,16 @@
+-- Takes a rate limit back. What names it waits until it is set again.
+--
+-- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it. Writes: rate_limits, buckets.
+-- Errors: GD001 name missing; GD002 a name with a colon.
+create function public.gd_drop_rate_limit(name text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform gendurable._check_policy_name(gd_drop_rate_limit.name);
+    perform pg_advisory_xact_lock(26471, hashtext(gd_drop_rate_limit.name) & 63);
+    delete from gendurable.buckets as b where split_part(b.key, ':', 1) = gd_drop_rate_limit.name;
+    delete from gendurable.rate_limits as l where l.name = gd_drop_rate_limit.name;
+end
+$$;
+comment on function public.gd_drop_rate_limit(text) is 'Takes a rate limit back; what names it waits.';
