@@ -1,6 +1,6 @@
 -- gd_commit: the outcomes of steps, each for itself.
 begin;
-select plan(165);
+select plan(166);
 
 select gd_register('me') as me \gset
 select gd_register('other') as other \gset
@@ -128,6 +128,11 @@ select id as rival from gd_enqueue('rival', priority => -1, delay => '1 hour', q
 update gendurable.instances set eligible_at = now() - interval '1 ms' where id = :rival;
 select is(pg_temp.commit(:me, pg_temp.job('due rival'), '{"kind": "next", "step": "x", "continue": true}'), 'committed',
     'scheduled work that has become due is more urgent');
+insert into jobs select 'due equal', pg_temp.claim(:me);
+select id as rival from gd_enqueue('rival', delay => '1 hour', queue => (pg_temp.row('due equal')).queue) \gset
+update gendurable.instances set eligible_at = now() - interval '1 ms' where id = :rival;
+select is(pg_temp.commit(:me, pg_temp.job('due equal'), '{"kind": "next", "step": "x", "continue": true}'), 'continued',
+    'scheduled work of the same priority that has become due is not more urgent');
 insert into jobs select 'parked rival', pg_temp.claim(:me);
 insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phase, step, state, awaits, priority, fsm_version, fsm, queue)
 select nextval('gendurable.instances_id_seq'), now(), 'infinity', now(), 'awaiting_signal', 's', '{}', '{x}', -9, 1, 'm', (pg_temp.row('parked rival')).queue;
@@ -181,7 +186,7 @@ select results_eq($$ select state, attempt, last_error, phase::text, eligible_at
     $$ values ('{"n": 1}'::jsonb, 2, null::jsonb, 'ready', now()) $$, 'retry without fields keeps the state, waits for nothing and leaves no error');
 update jobs set job = pg_temp.repick(:me, (job).id) where label = 'retry';
 select is(pg_temp.commit(:me, pg_temp.job('retry'), '{"kind": "retry", "delay_ms": -5}'), 'committed', 'retry with a negative delay');
-select is((pg_temp.row('retry')).phase::text, 'ready', 'a retry with a negative delay is due at once');
+select results_eq($$ select phase::text, eligible_at from pg_temp.row('retry') $$, $$ values ('ready', now()) $$, 'a retry with a negative delay is due at once');
 
 -- await
 insert into jobs select 'await', pg_temp.claim(:me);

@@ -1,6 +1,6 @@
 -- gd_enqueue_many: many instances, all or none.
 begin;
-select plan(46);
+select plan(48);
 
 -- SQLSTATE and DETAIL of the error that enqueueing raises.
 create function pg_temp.refusal(p_entries jsonb) returns text language plpgsql as $$
@@ -96,6 +96,8 @@ select is(pg_temp.refusal(jsonb_build_array(jsonb_build_object('fsm', repeat('é
 select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "queue": ""}]'), '^GD003 ord 2: ', 'an empty queue names its ord');
 select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "concurrency_key": "k"}]'), '^GD003 ord 2: concurrency_key', 'a field of a later version is refused rather than ignored');
 select matches(pg_temp.refusal('[{"fsm": "m", "weight": -1}, {"fsm": ""}]'), '^GD003 ord 1: ', 'of two bad entries the first is named');
+select is(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "b": 1}, {"fsm": "m", "a": 1}]'), 'GD003 ord 2: unknown field b', 'of two unknown fields the first entry''s is named');
+select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "priority": "x"}, {"fsm": "m", "priority": "y"}]'), '^GD003 ord 2: .*x', 'of two bad values the first is named');
 
 -- Properties.
 select count(*) as before from gd_instances \gset
