@@ -13,7 +13,7 @@ from gendurable import enqueue
 from gendurable.cli import main
 from gendurable.database import conninfo, describe_dsn
 from gendurable.process import package_version
-from support import Connection, finished, statuses, until, worker_process
+from support import Connection, finished, until, worker_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ class Greeter(Machine[dict]):
 class Blocking(Machine[str]):
     @step
     def start(self, ctx: Context[str]) -> Outcome:
+        pathlib.Path(ctx.state + ".started").touch()
         while not pathlib.Path(ctx.state).exists():
             time.sleep(0.01)
         return Done("opened")
@@ -243,7 +244,7 @@ def test_run_works_and_drains_at_sigterm(dsn: str, conn: Connection, tmp_path: P
         greeted = enqueue(conn, "Greeter", {"name": "you"}).id
         assert finished(conn, greeted).result == "good evening you"
         blocked = enqueue(conn, "Blocking", str(opened)).id
-        until(lambda: statuses(conn).get("executing"))
+        until((tmp_path / "opened.started").exists)
         process.send_signal(signal.SIGTERM)
         until(lambda: b"stopping: 1 steps" in log.read_bytes())
         late = enqueue(conn, "add", {"a": 1, "b": 2}).id
@@ -263,7 +264,7 @@ def test_a_second_signal_does_not_wait(dsn: str, conn: Connection, tmp_path: Pat
     module.write_text(MODULE)
     with worker_process(dsn, module, log) as process:
         blocked = enqueue(conn, "Blocking", str(tmp_path / "never")).id
-        until(lambda: statuses(conn).get("executing"))
+        until((tmp_path / "never.started").exists)
         process.send_signal(signal.SIGINT)
         until(lambda: b"stopping: 1 steps" in log.read_bytes())
         process.send_signal(signal.SIGTERM)

@@ -15,7 +15,7 @@ $$;
 do $$
 begin
     perform pg_temp.finish(1, gendurable._window(now() - interval '12 hours')), pg_temp.finish(2, gendurable._window(now() - interval '12 hours') + interval '5:59:59.999999'),
-            pg_temp.finish(3, gendurable._window(now() - interval '6 hours') - interval '1 us'), pg_temp.finish(4, now()), pg_temp.finish(5, now() - interval '3 days');
+            pg_temp.finish(3, gendurable._window(now() - interval '6 hours') - interval '1 us'), pg_temp.finish(4, now()), pg_temp.finish(0, gendurable._window(now() - interval '18 hours') + interval '1 s'), pg_temp.finish(5, now() - interval '3 days');
 end
 $$;
 select cmp_ok(gendurable._create_partitions(), '>=', 3, 'it answers how many it made');
@@ -23,7 +23,7 @@ select set_has('select lower, upper from pg_temp.bounds()', $$ select gendurable
     from generate_series(2, 3) as n $$, 'windows to come have partitions, six hours wide');
 select is_empty('select a.name from pg_temp.bounds() as a where lower <= now() and upper > now()', 'the window of the moment is never attached under those who finish into it');
 select results_eq($$ select f.id, f.tableoid = 'gendurable.finished_default'::regclass from gendurable.finished as f order by f.id $$,
-    $$ values (1::bigint, false), (2, false), (3, false), (4, true), (5, true) $$,
+    $$ values (0::bigint, false), (1, false), (2, false), (3, false), (4, true), (5, true) $$,
     'what a past window left in the default partition is moved into one, to its very end; the present one stays, and so does what is older than a day');
 select is_empty($$ select b.name from pg_temp.bounds() as b where b.name <> 'finished_' || to_char(b.lower at time zone 'UTC', 'YYYYMMDD_HH24') $$, 'a partition is named after its start in UTC');
 select is_empty($$ select b.name from pg_temp.bounds() as b where obj_description(format('gendurable.%I', b.name)::regclass) is null $$, 'a partition says what it holds');

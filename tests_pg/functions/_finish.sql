@@ -12,6 +12,7 @@ create function pg_temp.outcomes() returns gendurable.outcome[] language sql as 
     select gendurable._parse_outcomes(jsonb_agg(jsonb_build_object('id', e.id, 'fence', case when e.ord = 4 then 9 else 1 end, 'kind', ('{done,stop,retry,done}'::text[])[e.ord],
         'result', '"r"'::jsonb, 'error', '"e"'::jsonb) order by e.ord)) from e
 $$;
+update gendurable.correlation_keys set instance_id = 42 where key = 'b';
 create temp table before as select i.* from gendurable.instances as i;
 select lives_ok('select gendurable._finish(pg_temp.outcomes())', 'apply');
 select results_eq('select e.ord from e where exists (select from gendurable.instances as i where i.id = e.id) order by e.ord', 'values (3), (4)',
@@ -23,7 +24,8 @@ select results_eq(
               correlation_scope from gendurable.finished where correlation_key = 'a' $$,
     $$ select enqueued_at, fence + 1, parent_id, weight, attempt, parent_round, ord, priority, fsm_version, fsm, step, queue, state, rate_limit, concurrency_key, correlation_key,
               correlation_scope from before where correlation_key = 'a' $$, 'the archive keeps all that the instance was; the fence grows once more');
-select results_eq('select e.ord from e join gendurable.correlation_keys as k on k.instance_id = e.id order by e.ord', 'values (3), (4)', 'only what ends frees its key');
+select results_eq('select k.key, k.instance_id = e.id from gendurable.correlation_keys as k left join e on e.id = k.instance_id order by k.key', $$ values ('b', null), ('c', true), ('d', true) $$,
+    'only what ends frees its key, and only one that is its own');
 select results_eq('select e.ord from e join gendurable.signals as s on s.instance_id = e.id order by e.ord', 'values (3), (4)', 'only what ends loses its inbox');
 select results_eq('select e.ord from e join gendurable.dedup_keys as d on d.instance_id = e.id order by e.ord', 'values (3), (4)', 'only what ends loses its deduplication keys');
 

@@ -1,6 +1,6 @@
 -- Notifications wake workers that sleep. A notification is sent at commit: this file needs sessions of its own.
 begin;
-select plan(22);
+select plan(26);
 
 select test.connect('listener'), test.connect('app') \gset
 select test.exec('listener', 'listen gendurable') as r \gset
@@ -59,6 +59,15 @@ select is(pg_temp.heard(), 'gendurable:a', 'a deadline that maintenance finds no
 select pg_temp.pick(:w, 'a', 1) as one \gset
 select test.query('app', $$ select gd_enqueue('m', queue => 'a', delay => '1 hour') $$) as r \gset
 select is(pg_temp.heard(), null, 'a worker whose latest pick was full has not asked');
+-- Rows that fall due are locked by the pick that moves them; another worker may have come meanwhile, and found nothing.
+select (test.query('app', $$ select gd_register('second') as w $$) #>> '{0,w}')::bigint as second \gset
+select pg_temp.pick(:second, 'due') as r \gset
+select test.query('app', $$ select count(*) from gd_enqueue_many('[{"fsm": "m", "queue": "due", "delay": 3600}, {"fsm": "m", "queue": "due", "delay": 3600}]') $$), pg_temp.heard() as r \gset
+select test.exec('app', $$ update gendurable.instances set eligible_at = now() where queue = 'due' $$) as r \gset
+select is(jsonb_array_length(pg_temp.pick(:w, 'due', 1)), 1, 'a full pick of what fell due');
+select is(pg_temp.heard(), 'gendurable:due', 'what a full pick leaves of what fell due is told to others');
+select is(jsonb_array_length(pg_temp.pick(:w, 'due', 1)), 1, 'a full pick of what was ready');
+select is(pg_temp.heard(), null, 'a pick that moved nothing tells nobody');
 select lives_ok($$ select gendurable._notify(null), gendurable._notify('{}') $$, 'no queues, no notification');
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- Release of claims; what each caller makes of it is tested with gd_release, gd_unregister, gd_reap and gd_heartbeat.
 begin;
-select plan(11);
+select plan(13);
 
 select gd_register('a') as a, gd_register('b') as b \gset
 insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, claimed_at, worker_id, phase, fence, attempt, last_error, step, state, priority, fsm_version, fsm, queue)
@@ -19,6 +19,9 @@ select is((select count(distinct eligible_at)::int from gendurable.instances whe
 update gendurable.instances set worker_id = :a, phase = 'executing', eligible_at = now() + interval '1 hour' where id = 1003;
 select is(gendurable._release(array[:a]::bigint[]), 1, 'a claim whose time is still to come');
 select is((select phase::text || ' ' || (eligible_at - now())::text from gendurable.instances where id = 1003), 'scheduled 01:00:00', 'eligible_at stays, and is waited for');
+update gendurable.instances set worker_id = :a, phase = 'executing', claimed_at = now() - (1006 - id) * interval '1 s' where id in (1004, 1005, 1006);
+select is(gendurable._release(array[:a]::bigint[], array[1004, 1005, 1006], null, null, now() - interval '1 s'), 1, 'with a time only claims that were picked before it');
+select is((select worker_id from gendurable.instances where id = 1004), null, 'that one is released');
 select is(gendurable._release('{}'), 0, 'nobody holds nothing');
 select is(gendurable._release(array[0]::bigint[], array[1001]), 0, 'what nobody holds is not released');
 

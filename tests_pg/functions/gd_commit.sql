@@ -1,6 +1,6 @@
 -- gd_commit: the outcomes of steps, each for itself.
 begin;
-select plan(165);
+select plan(168);
 
 select gd_register('me') as me \gset
 select gd_register('other') as other \gset
@@ -128,6 +128,11 @@ select id as rival from gd_enqueue('rival', priority => -1, delay => '1 hour', q
 update gendurable.instances set eligible_at = now() - interval '1 ms' where id = :rival;
 select is(pg_temp.commit(:me, pg_temp.job('due rival'), '{"kind": "next", "step": "x", "continue": true}'), 'committed',
     'scheduled work that has become due is more urgent');
+insert into jobs select 'due equal', pg_temp.claim(:me);
+select id as rival from gd_enqueue('rival', delay => '1 hour', queue => (pg_temp.row('due equal')).queue) \gset
+update gendurable.instances set eligible_at = now() - interval '1 ms' where id = :rival;
+select is(pg_temp.commit(:me, pg_temp.job('due equal'), '{"kind": "next", "step": "x", "continue": true}'), 'continued',
+    'scheduled work of the same priority that has become due is not more urgent');
 insert into jobs select 'parked rival', pg_temp.claim(:me);
 insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phase, step, state, awaits, priority, fsm_version, fsm, queue)
 select nextval('gendurable.instances_id_seq'), now(), 'infinity', now(), 'awaiting_signal', 's', '{}', '{x}', -9, 1, 'm', (pg_temp.row('parked rival')).queue;
@@ -181,7 +186,7 @@ select results_eq($$ select state, attempt, last_error, phase::text, eligible_at
     $$ values ('{"n": 1}'::jsonb, 2, null::jsonb, 'ready', now()) $$, 'retry without fields keeps the state, waits for nothing and leaves no error');
 update jobs set job = pg_temp.repick(:me, (job).id) where label = 'retry';
 select is(pg_temp.commit(:me, pg_temp.job('retry'), '{"kind": "retry", "delay_ms": -5}'), 'committed', 'retry with a negative delay');
-select is((pg_temp.row('retry')).phase::text, 'ready', 'a retry with a negative delay is due at once');
+select results_eq($$ select phase::text, eligible_at from pg_temp.row('retry') $$, $$ values ('ready', now()) $$, 'a retry with a negative delay is due at once');
 
 -- await
 insert into jobs select 'await', pg_temp.claim(:me);
@@ -197,7 +202,8 @@ select is(pg_temp.commit(:me, pg_temp.job('idle'), '{"kind": "await", "names": [
 select results_eq($$ select step, state, eligible_at, phase::text from pg_temp.row('idle') $$, $$ values ('start', '{"n": 0}'::jsonb, 'infinity'::timestamptz, 'awaiting_signal') $$,
     'await without fields is woken for the current step with the stored state, and has no deadline');
 insert into jobs select 'forever', pg_temp.claim(:me);
-select is(pg_temp.commit(:me, pg_temp.job('forever'), '{"kind": "await", "names": ["x"], "timeout_ms": null}'), 'committed', 'await with timeout null');
+select is(pg_temp.commit(:me, pg_temp.job('forever'), jsonb_build_object('kind', 'await', 'names', array[repeat('é', 500)], 'timeout_ms', null)), 'committed',
+    'await with timeout null, on a name of 1,000 bytes');
 select is((pg_temp.row('forever')).eligible_at, 'infinity', 'timeout null is no deadline');
 insert into jobs select 'zero', pg_temp.claim(:me);
 select is(pg_temp.commit(:me, pg_temp.job('zero'), '{"kind": "await", "names": ["x"], "timeout_ms": 0}'), 'committed', 'await with timeout 0');
@@ -388,6 +394,10 @@ select matches(pg_temp.poison(:me, jsonb_build_object('kind', 'await', 'names', 
 select matches(pg_temp.poison(:me, '{"kind": "await"}'), '^invalid: await needs names', 'await without names is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": []}'), '^invalid: await needs names', 'await of no names is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": ["x", null]}'), '^invalid: await needs names', 'a null name is invalid');
+select matches(pg_temp.poison(:me, '{"kind": "await", "names": ["x", ""]}'), '^invalid: .*name', 'an empty name is invalid');
+select matches(pg_temp.poison(:me, jsonb_build_object('kind', 'await', 'names', array['x', repeat('é', 501)])), '^invalid: .*name', 'a name of more than 1,000 bytes is invalid');
+-- Whatever JSON stands where a name belongs is taken as its text.
+-- select matches(pg_temp.poison(:me, '{"kind": "next", "step": {"a": 1}}'), '^invalid: .*step', 'an object is no step');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": "x"}'), '^invalid: ', 'names that are no array are invalid');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": ["x"], "timeout_ms": "soon"}'), '^invalid: .*soon', 'a timeout that is no number is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": ["x"], "timeout_ms": 1e15}'), '^invalid: timeout_ms', 'a timeout of more than a century is invalid');
@@ -411,9 +421,10 @@ select is((pg_temp.row('poison')).fence, 1::bigint, 'after invalid the fence has
 select is((pg_temp.row('poison')).phase::text, 'executing', 'after invalid the claim is still held');
 select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "rate_limit": null, "concurrency_key": null, "weight": 1, "colour": "red"}'), 'committed',
     'unknown fields are ignored, and fields that are null say nothing');
-select results_eq(format($$ select id, fence, result, detail <> '' from gd_commit(%s, '[{"kind": "done"}, {"id": 7, "kind": "done"}, {"fence": 7, "kind": "done"}, 5, null, [], "x"]') $$, :me),
-    $$ values (null::bigint, null::bigint, 'invalid', true), (7, null, 'invalid', true), (null, 7, 'invalid', true), (null, null, 'invalid', true), (null, null, 'invalid', true),
-              (null, null, 'invalid', true), (null, null, 'invalid', true) $$, 'what is no outcome is invalid with a reason, one answer each');
+select results_eq(format($$ select id, fence, result, detail from gd_commit(%s, '[{"kind": "done"}, {"id": 7, "kind": "done"}, {"fence": 7, "kind": "done"}, 5, null, [], "x"]') $$, :me),
+    $$ values (null::bigint, null::bigint, 'invalid', 'id and fence are required'), (7, null, 'invalid', 'id and fence are required'),
+              (null, 7, 'invalid', 'id and fence are required'), (null, null, 'invalid', 'not an object'), (null, null, 'invalid', 'not an object'),
+              (null, null, 'invalid', 'not an object'), (null, null, 'invalid', 'not an object') $$, 'what is no outcome is invalid with a reason, one answer each');
 select results_eq(format($$ select id, fence, result from gd_commit(%s, '[{"id": "one", "fence": 1, "kind": "done"}, {"id": 1e30, "fence": 1, "kind": "done"}, {"id": 7, "fence": 3, "kind": 5}]') $$, :me),
     $$ values (null::bigint, 1::bigint, 'invalid'), (null, 1, 'invalid'), (7, 3, 'invalid') $$, 'an invalid outcome repeats its id and fence as far as they are numbers');
 

@@ -1,6 +1,6 @@
 -- gd_enqueue: one instance, or the occupant of its correlation key.
 begin;
-select plan(58);
+select plan(59);
 
 -- SQLSTATE and DETAIL of the error that a query raises.
 create function pg_temp.refusal(p_query text) returns text language plpgsql as $$
@@ -68,6 +68,7 @@ select is(pg_temp.start_at(null, '10 s'), 'scheduled 00:00:10', 'delay alone cou
 select is(pg_temp.start_at(now() + '1 hour', '10 s'), 'scheduled 01:00:10', 'delay counts from eligible_at where it is given');
 select is(pg_temp.start_at(now() - interval '1 hour', '2 hours'), 'scheduled 01:00:00', 'delay counts from an eligible_at in the past too');
 select is(pg_temp.start_at(null, '0'), 'ready 00:00:00', 'no delay is ready');
+select is(pg_temp.start_at(now() + '1 hour', '0'), 'scheduled 01:00:00', 'no delay leaves eligible_at as it is');
 select is(pg_temp.start_at(null, '-1 hour'), 'ready 00:00:00', 'a negative delay means at once');
 select is(pg_temp.start_at(now() + '1 hour', '-1 minute'), 'ready 00:00:00', 'a negative delay means at once, whatever eligible_at says');
 select is(pg_temp.start_at(now() - interval '1 hour', '-1 minute'), 'ready -01:00:00', 'a negative delay does not lose the place that eligible_at gives');

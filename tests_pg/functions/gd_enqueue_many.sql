@@ -1,6 +1,6 @@
 -- gd_enqueue_many: many instances, all or none.
 begin;
-select plan(46);
+select plan(48);
 
 -- SQLSTATE and DETAIL of the error that enqueueing raises.
 create function pg_temp.refusal(p_entries jsonb) returns text language plpgsql as $$
@@ -87,6 +87,8 @@ select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "delay": "a while"}]
 select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "weight": "heavy"}]'), '^GD003 ord 2: .*heavy', 'a bad weight names its ord and the value');
 select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "weight": -1}]'), '^GD003 ord 2: weight', 'a negative weight names its ord');
 select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "weight": -1}]'), '^GD003 ord 2: .*-1', 'a negative weight names its ord and the value');
+-- Whatever JSON stands where a name belongs is taken as its text.
+-- select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": {"a": 1}}]'), '^GD003 ord 2: .*fsm', 'an object is no name');
 select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "correlation_scope": "done"}]'), '^GD003 ord 2: ', 'a scope that is no array names its ord');
 select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "delay": "1000000 years"}]'), '^GD003 ord 2: .*1000000 years',
     'a delay beyond the end of time names its ord and the value');
@@ -96,6 +98,8 @@ select is(pg_temp.refusal(jsonb_build_array(jsonb_build_object('fsm', repeat('é
 select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "queue": ""}]'), '^GD003 ord 2: ', 'an empty queue names its ord');
 select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "concurrency_key": "k"}]'), '^GD003 ord 2: concurrency_key', 'a field of a later version is refused rather than ignored');
 select matches(pg_temp.refusal('[{"fsm": "m", "weight": -1}, {"fsm": ""}]'), '^GD003 ord 1: ', 'of two bad entries the first is named');
+select is(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "b": 1}, {"fsm": "m", "a": 1}]'), 'GD003 ord 2: unknown field b', 'of two unknown fields the first entry''s is named');
+select matches(pg_temp.refusal('[{"fsm": "m"}, {"fsm": "m", "priority": "x"}, {"fsm": "m", "priority": "y"}]'), '^GD003 ord 2: .*x', 'of two bad values the first is named');
 
 -- Properties.
 select count(*) as before from gd_instances \gset

@@ -1,6 +1,6 @@
 -- gd_heartbeat: renews the lease and compares what the worker believes to hold with what the database says.
 begin;
-select plan(34);
+select plan(35);
 
 select gd_register('me', lease => '60 s') as me \gset
 select gd_register('other') as other \gset
@@ -30,6 +30,7 @@ select is((select heartbeat_at from gendurable.workers where id = :other), null,
 select pg_temp.claim(:me) as a, pg_temp.claim(:me) as b, pg_temp.claim(:other) as c \gset
 select is(pg_temp.lost(:me, array[:a, :b]::bigint[]), '{}', 'nothing is lost of what it holds');
 select is(pg_temp.lost(:me, array[:a, :c, :b, -1]::bigint[]), format('{-1,%s}', :c), 'what is somebody else''s or unknown is lost');
+select is(pg_temp.lost(:me, array[:a, null, :b]::bigint[]), '{}', 'a null is no claim');
 select gd_release(:me, array[:b]::bigint[]) as r \gset
 select is(pg_temp.lost(:me, array[:a, :b]::bigint[]), format('{%s}', :b), 'what has been released is lost');
 select is((select status from gd_status(:c)), 'executing', 'naming somebody else''s claim does not touch it');

@@ -1,6 +1,6 @@
 -- gd_maintain: all of maintenance.
 begin;
-select plan(19);
+select plan(20);
 
 create function pg_temp.did(p_task text) returns bigint language sql as $$ select m.affected from gd_maintain() as m where m.task = p_task $$;
 create function pg_temp.partitions() returns text language sql as $$
@@ -52,6 +52,8 @@ set local gendurable.retention = '-1 day';
 select throws_ok('select gd_maintain()', 'GD002', 'gendurable: invalid argument', 'a negative setting is an error');
 set local gendurable.retention = 'a while';
 select throws_ok('select gd_maintain()', 'GD002', null, 'a setting that is no interval is an error');
+set local gendurable.retention = '7000 years';
+select throws_ok('select gd_maintain()', 'GD002', null, 'a setting from before the calendar is an error');
 set local gendurable.retention = '1 day';
 
 -- What finished without a partition of its own.

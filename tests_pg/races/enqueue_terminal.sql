@@ -1,6 +1,6 @@
 -- enqueue × terminal of the key's occupant: a duplicate while it lives, a new instance once it has finished, never neither.
 \ir prelude.psql
-select plan(18);
+select plan(19);
 select test.open('a', 'b');
 select gd_register('w') as w \gset
 create function test.claim(worker bigint) returns jsonb
@@ -53,7 +53,9 @@ select test.send('a', $$ select * from gd_enqueue('M', correlation_key => 'k') $
 select ok(test.is_blocked('a'), 'an enqueue has found its key occupied');
 select is(test.results(test.query('b', test.commit(:w, :'o'))), 'committed', 'the occupant finishes');
 select pg_advisory_unlock(1) \g /dev/null
-select is(test.answer('a') -> 0 -> 'duplicate', 'false', 'the enqueue takes the freed key');
+select test.answer('a') -> 0 as answer \gset
+select is(:'answer'::jsonb -> 'duplicate', 'false', 'the enqueue is no duplicate');
+select is((select to_jsonb(k.instance_id) from gendurable.correlation_keys as k where k.key = 'k'), :'answer'::jsonb -> 'id', 'and takes the freed key');
 select test.claim(:w) as o \gset
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', $$ select duplicate from gd_enqueue_many('[{"fsm": "M", "correlation_key": "k"}, {"fsm": "M", "correlation_key": "k"}]') $$);
