@@ -167,8 +167,9 @@ def test_lost_connections_are_made_anew_and_nothing_is_lost(dsn: str, conn: Conn
 
 
 def kill_connections(conn: Connection) -> int:
+    """End the worker's connections and wait until they are gone. Answers how many there were."""
     row = conn.execute(
-        "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+        "select count(*) filter (where pg_terminate_backend(pid, 10000)) from pg_stat_activity"
         " where datname = current_database() and application_name = 'gendurable'"
     ).fetchone()
     assert row is not None
