@@ -17,13 +17,13 @@
 \ir functions/_check_name.sql
 \ir functions/_check_policy_name.sql
 \ir functions/_children.sql
-\ir functions/_collect.sql
 \ir functions/_consume.sql
 \ir functions/_count_down.sql
 \ir functions/_create_partitions.sql
 \ir functions/_deliver.sql
 \ir functions/_drop_partitions.sql
 \ir functions/_eligible_at.sql
+\ir functions/_empty_partitions.sql
 \ir functions/_enqueue.sql
 \ir functions/_find.sql
 \ir functions/_finish.sql
@@ -38,8 +38,10 @@
 \ir functions/_lock_parents.sql
 \ir functions/_notify.sql
 \ir functions/_occupy.sql
+\ir functions/_old_partitions.sql
 \ir functions/_parse_entries.sql
 \ir functions/_parse_outcomes.sql
+\ir functions/_partition_name.sql
 \ir functions/_refill.sql
 \ir functions/_refuse.sql
 \ir functions/_refuse_isolation.sql

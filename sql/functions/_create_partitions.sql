@@ -4,7 +4,8 @@
 -- partition for a moment: only if that lock is free at once, otherwise next time.
 -- finish × attach: a row on its way into the default partition would break that partition's new bounds and fail its commit. So only windows
 -- into which nobody finishes at the moment are attached: those to come, and those that are over and whose rows are moved. A minute on
--- either side is more than any finishing statement takes. The window in which the engine was installed lives in the default partition.
+-- either side is more than any finishing statement takes. The window in which the engine was installed lives in the default partition, and rows are moved
+-- out of there only when the present has a partition of its own, so that nobody waits for the move.
 -- Locks:  finished (share update exclusive, NOWAIT), finished_default (access exclusive, NOWAIT). Writes: the archive's partitions.
 create function gendurable._create_partitions() returns int
 language plpgsql volatile
@@ -23,10 +24,12 @@ begin
               -- Older ones are children that a living parent still needs: they stay where they are.
               select distinct gendurable._window(f.finished_at) from gendurable.finished_default as f
               where f.finished_at > now() - interval '1 day') as w
-        where w.start > now() + interval '1 minute' or w.start + interval '6 hours' < now() - interval '1 minute'
+        where w.start > now() + interval '1 minute'
+           or (w.start + interval '6 hours' < now() - interval '1 minute'
+               and to_regclass('gendurable.' || gendurable._partition_name(now())) is not null)
         order by w.start
     loop
-        v_name := 'finished_' || to_char(v_from at time zone 'UTC', 'YYYYMMDD"_"HH24');
+        v_name := gendurable._partition_name(v_from);
         continue when to_regclass('gendurable.' || v_name) is not null;
         begin
             lock table only gendurable.finished in share update exclusive mode nowait;

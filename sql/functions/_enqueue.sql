@@ -17,6 +17,7 @@ set jit = off
 as $$
 declare
     v_entries gendurable.entry[] := p_entries;
+    v_taken   bigint[];
     v_now     timestamptz := now();
 begin
     -- A key either becomes ours or has an occupant. The occupant may finish and free the key while we wait for another one, and somebody may be
@@ -25,22 +26,32 @@ begin
                   where e.correlation_key is not null and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope))
                     and e.occupant is null) loop
         begin
-            insert into gendurable.correlation_keys as k (key, instance_id)
-            select w.key, w.id
-            from (select distinct on (e.correlation_key) e.correlation_key as key, e.id
-                  from unnest(v_entries) as e
-                  where e.correlation_key is not null and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope))
-                  order by e.correlation_key, e.ord) as w
-            order by w.key
-            on conflict do nothing;
+            with taken as (
+                insert into gendurable.correlation_keys as k (key, instance_id)
+                select w.key, w.id
+                from (select distinct on (e.correlation_key) e.correlation_key as key, e.id
+                      from unnest(v_entries) as e
+                      where e.correlation_key is not null and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope))
+                      order by e.correlation_key, e.ord) as w
+                order by w.key
+                on conflict do nothing
+                returning k.instance_id
+            )
+            select array_agg(t.instance_id) into v_taken from taken as t;
 
+            -- Ours before anybody's: an older snapshot still sees the row of the one who has just freed the key.
             select array_agg(row(e.ord, e.id, e.fsm, e.fsm_version, e.state, e.step, e.queue, e.priority, e.eligible_at, e.correlation_key,
                                  e.correlation_scope, e.concurrency_key, e.rate_limit, e.weight, e.parent_id, e.parent_round,
                                  k.instance_id)::gendurable.entry)
             into v_entries
             from unnest(p_entries) as e
-            left join gendurable.correlation_keys as k
-              on k.key = e.correlation_key and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope));
+            left join lateral (
+                select o.instance_id
+                from gendurable.correlation_keys as o
+                where o.key = e.correlation_key and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope))
+                order by o.instance_id in (select unnest(v_taken)) desc
+                limit 1
+            ) as k on true;
 
             if exists (select from unnest(v_entries) as e
                        where e.correlation_key is not null and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope))

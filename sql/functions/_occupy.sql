@@ -16,6 +16,10 @@ declare
 begin
     while v_occupant is null loop
         insert into gendurable.correlation_keys (key, instance_id) values (p_key, p_id) on conflict do nothing;
+        -- Not by looking: an older snapshot still sees the row of the one who has just freed it.
+        if found then
+            return p_id;
+        end if;
         select k.instance_id into v_occupant from gendurable.correlation_keys as k where k.key = p_key;
     end loop;
     return v_occupant;

@@ -1,4 +1,4 @@
--- Wakes every park past its deadline, in all queues. gd_pick does so for its own queue; this is for the queues that nobody picks from.
+-- Wakes the parks past their deadline, in all queues, some ten thousand at most in one call, so that no transaction holds a flood of rows. gd_pick does so for its own queue; this is for the queues that nobody picks from.
 --
 -- Locks:  the due instances, never waiting. Writes: instances.
 -- Plan:   instances_due: one descent for each queue in which something waits for a moment.
@@ -28,7 +28,7 @@ begin
         loop
             select w.moved, w.parks into v_due from gendurable._wake_due(v_queue) as w;
             v_woken := v_woken + v_due.parks;
-            exit when v_due.moved = 0;
+            exit when v_due.moved = 0 or v_woken >= 10000;
             perform gendurable._notify(array[v_queue]);
         end loop;
     end loop;

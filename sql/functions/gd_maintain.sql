@@ -1,10 +1,10 @@
--- Everything that has to be done from time to time, one row a task. Safe to call from every worker and from pg_cron: one call at a time does
--- the work, the others return nothing at once.
+-- Everything that has to be done from time to time, one row a task. Safe to call from every worker and from pg_cron. The archive is looked after by one call at
+-- a time; the others leave it out.
 --
 -- Retention is the setting gendurable.retention (ALTER DATABASE … SET gendurable.retention = '7 days'), one day without it. Here whole
 -- partitions go, so that forgetting costs next to nothing: an instance is forgotten up to six hours after its retention.
 -- Locks:  as the functions it calls; never waiting. Writes: as they do.
--- Errors: GD002 gendurable.retention is no interval, or negative.
+-- Errors: GD002 gendurable.retention is no interval, or out of range.
 create function public.gd_maintain() returns table (task text, affected bigint)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -12,18 +12,20 @@ as $$
 declare
     v_cutoff timestamptz;
 begin
-    if not gendurable._lock_maintenance() then
-        return;
-    end if;
     v_cutoff := gendurable._window(now() - gendurable._retention());
 
     return query select 'reap', public.gd_reap()::bigint;
     return query select 'expire_awaits', public.gd_expire_awaits()::bigint;
     return query select 'sweep', gendurable._sweep()::bigint;
     return query select 'sweep_buckets', gendurable._sweep_buckets()::bigint;
-    return query select 'create_partitions', gendurable._create_partitions()::bigint;
-    -- Last, because it may hold the archive's exclusive lock until the transaction ends.
-    return query select 'gc', gendurable._collect(v_cutoff, 10000)::bigint;
+
+    -- A transaction that was left open with this lock must not keep anybody from being reaped, so it comes after.
+    if gendurable._lock_maintenance() then
+        -- What is slow comes before what locks much.
+        return query select 'gc', (gendurable._forget_finished(v_cutoff, 10000) + gendurable._empty_partitions(v_cutoff))::bigint;
+        return query select 'create_partitions', gendurable._create_partitions()::bigint;
+        return query select 'drop_partitions', gendurable._drop_partitions(v_cutoff)::bigint;
+    end if;
 end
 $$;
 comment on function public.gd_maintain() is 'Does all maintenance; answers each task and how much it did.';
