@@ -2,8 +2,9 @@
 --
 -- Locks:  correlation_keys in key order, waiting for whoever is inserting or freeing the same key at this moment. Two batches that name
 --         the same new keys in opposite orders both insert in key order, and none waits for a key with a later one in hand.
--- Writes: correlation_keys, instances.
+-- Writes: correlation_keys, instances, handovers, refills.
 -- Plan:   correlation_keys_pkey.
+-- Errors: none of its own (GD000 is how a turn lets go of its keys; it never leaves).
 create function gendurable._enqueue(p_entries gendurable.entry[])
 returns table (ord int, id bigint, duplicate boolean)
 language plpgsql volatile

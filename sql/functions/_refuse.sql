@@ -14,7 +14,6 @@ begin
             when 'GD003' then 'gendurable: a bad entry in the batch'
             when 'GD004' then 'gendurable: wrong transaction isolation'
             when 'GD010' then 'gendurable: unknown worker'
-            when 'GD020' then 'gendurable: not supported by this version'
         end,
         detail = p_detail,
         hint = p_hint;

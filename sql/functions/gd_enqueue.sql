@@ -2,8 +2,8 @@
 --
 -- The batch is gendurable._enqueue; this is the same for one row, at a fraction of the cost of a batch of one.
 -- Locks:  its correlation key, waiting for whoever is inserting or freeing it at this moment.
--- Writes: correlation_keys, instances.
--- Errors: GD001 fsm missing; GD002 a value that cannot be; GD020 a feature of a later version.
+-- Writes: correlation_keys, instances, handovers, refills.
+-- Errors: GD001 fsm missing; GD002 a value that cannot be. Warnings: GD101, GD102 (see gendurable._warn_of_rates).
 create function public.gd_enqueue(
     fsm text, state jsonb default '{}', step text default 'start', queue text default 'default', priority int default 0,
     eligible_at timestamptz default null, delay interval default null,
