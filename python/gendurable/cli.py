@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from typing import Annotated
 
@@ -86,6 +87,9 @@ def run(
 ) -> None:
     """Run a worker until SIGTERM or SIGINT; a second signal does not wait for running steps."""
     _log_to_stderr(verbose=verbose)
+    if dsn is not None:
+        # What the steps connect to by default is the database that the worker works on.
+        os.environ["GENDURABLE_DSN"] = dsn
     machines = load(target)
     run_worker(
         machines,
