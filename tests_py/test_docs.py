@@ -1,0 +1,141 @@
+"""What the documents tell a reader to type, typed: SQL, the first machine, the commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from support import finished, worker_process
+
+ROOT = Path(__file__).resolve().parents[1]
+
+Connection = psycopg.Connection[Any]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """The fenced blocks of one language in a document, in order."""
+    text = (ROOT / document).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(document: str) -> list[str]:
+    """The shell commands of a document, without their comments."""
+    lines = "".join(blocks(document, "sh")).splitlines()
+    return [shlex.join(words) for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def test_the_readme_s_first_machine_and_its_sql_do_what_it_says(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    (source,) = blocks("README.md", "python")
+    module = tmp_path / "shop.py"
+    module.write_text(source)
+    first, *others = blocks("README.md", "sql")
+    statements = [part for part in first.split(";") if part.strip()]
+    assert len(statements) == 3
+    with worker_process(dsn, module, tmp_path / "log", "--queue", "default=20"):
+        conn.execute(statements[0])
+        assert conn.execute(statements[1]).fetchone() == ("delivered",)
+        assert finished(conn, "order:42").result == {"status": "shipped", "quantity": 2}
+        assert conn.execute(statements[2]).fetchone() == (
+            "done",
+            "ship",
+            {"status": "shipped", "quantity": 2},
+        )
+    for block in others:
+        conn.execute(block)
+
+
+def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:
+    conn.execute("select gd_enqueue('M'), gd_enqueue('M')")
+    (loop,) = blocks("docs/worker-protocol.md", "sql")
+    results = [
+        conn.execute(part).fetchall()
+        for part in re.sub(r"--[^\n]*", "", loop).split(";")
+        if part.strip()
+    ]
+    registered, picked, committed, beaten, unregistered = results
+    assert registered == [(1,)]
+    assert len(picked) == 2
+    assert committed[0][2] == "stale"  # it is the answer to an instance that is not there
+    assert sorted(beaten) == [(7,), (8,)]
+    assert unregistered == [(2,)]
+
+
+def test_the_protocol_s_outcomes_are_accepted(conn: Connection) -> None:
+    row = conn.execute("select gd_register('w')").fetchone()
+    assert row is not None
+    (lines,) = blocks("docs/worker-protocol.md", "jsonc")
+    for line in lines.splitlines():
+        outcome = json.loads(line)
+        conn.execute("select gd_enqueue('M')")
+        claim = conn.execute("select id, fence from gd_pick(%s, 'default', 1)", row).fetchone()
+        assert claim is not None
+        outcome |= {"id": claim[0], "fence": claim[1]}
+        answers = conn.execute(
+            "select result, detail from gd_commit(%s, %s)", (row[0], json.dumps([outcome]))
+        ).fetchall()
+        assert answers[0][0] in ("committed", "continued"), (line, answers)
+        conn.execute("select gd_cancel(%s::bigint, cascade => true)", (claim[0],))
+
+
+def test_every_command_of_the_readme_is_known_here() -> None:
+    """Those of the two commands and of the installation are run by the build and by other tests."""
+    assert commands("README.md") == [
+        "make demo",
+        "make test",
+        "python3 -m venv .venv '&&' .venv/bin/pip install './python[binary]'",
+        "export GENDURABLE_DSN=postgresql:///shop",
+        ".venv/bin/gendurable-py install",
+        ".venv/bin/gendurable-py run shop.py --queue default=20",
+        "sqitch deploy --verify db:pg:shop",
+        "psql -1 -v ON_ERROR_STOP=1 -f sql/install.sql shop",
+        "gendurable-py install --dsn postgresql:///shop",
+    ]
+
+
+def test_the_readme_s_psql_command_installs(empty_dsn: str) -> None:
+    psql = shutil.which("psql")
+    if psql is None:
+        pytest.skip("no psql here; the schema's equality is tested where there is one")
+    command = "psql -1 -v ON_ERROR_STOP=1 -f sql/install.sql shop"
+    assert command in commands("README.md")
+    subprocess.run(
+        [psql, *shlex.split(command)[1:-1], "-q", empty_dsn],
+        cwd=ROOT,
+        check=True,
+        env=os.environ | {"PGOPTIONS": "-c client_min_messages=warning"},
+    )
+    with psycopg.connect(empty_dsn) as conn:
+        assert conn.execute("select gd_version()").fetchone() == ("0.1.0",)
+
+
+def test_the_readme_s_gendurable_py_command_installs(empty_dsn: str) -> None:
+    fields = conninfo_to_dict(empty_dsn)
+    command = "gendurable-py install --dsn postgresql:///shop"
+    assert command in commands("README.md")
+    script = Path(sys.executable).with_name("gendurable-py")
+    done = subprocess.run(
+        [script, "install", "--dsn", empty_dsn], check=True, capture_output=True, text=True
+    )
+    assert f"dbname={fields['dbname']}" in done.stdout
+
+
+def test_every_code_in_the_table_of_errors_is_one_that_the_engine_raises() -> None:
+    table = (ROOT / "docs/errors.md").read_text()
+    listed = set(re.findall(r"^\| `(GD\d{3})`", table, re.MULTILINE))
+    source = "".join(path.read_text() for path in (ROOT / "sql/functions").glob("*.sql"))
+    raised = set(re.findall(r"'(GD\d{3})'", source))
+    assert raised - listed == {"GD000"}  # how a turn lets go of its keys; it never leaves
+    assert listed <= raised
