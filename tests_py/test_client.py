@@ -21,7 +21,6 @@ from gendurable import (
     NotInstalledError,
     Outcome,
     SignalEntry,
-    UnsupportedError,
     enqueue,
     enqueue_many,
     job,
@@ -198,11 +197,6 @@ def test_a_bad_entry_of_a_batch_is_named(conn: Connection) -> None:
     with pytest.raises(InvalidArgumentError, match="2"):
         enqueue_many(conn, [Entry("A"), Entry("")])
     assert statuses(conn) == {}
-
-
-def test_what_is_not_enforced_is_refused_and_not_ignored(conn: Connection) -> None:
-    with pytest.raises(UnsupportedError, match="GD020"):
-        enqueue(conn, "Checkout", {}, concurrency_key="k")
 
 
 def test_a_database_without_the_engine_is_a_clear_error(empty_dsn: str) -> None:

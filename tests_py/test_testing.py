@@ -12,6 +12,7 @@ from gendurable import (
     Context,
     Done,
     InvalidOutcomeError,
+    IsolationError,
     Machine,
     Next,
     Outcome,
@@ -102,6 +103,14 @@ def test_an_outcome_that_the_engine_refuses_is_an_error(dsn: str) -> None:
         enqueue(app, Wrong)
         with pytest.raises(InvalidOutcomeError, match="delay_ms is out of range"):
             drain(app, [Wrong])
+
+
+def test_another_isolation_level_is_an_error(dsn: str) -> None:
+    with psycopg.connect(dsn) as app:
+        app.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        enqueue(app, Checkout, {})
+        with pytest.raises(IsolationError, match="GD004"):
+            drain(app, [Checkout])
 
 
 def test_an_endless_circle_is_an_error(dsn: str) -> None:

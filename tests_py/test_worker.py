@@ -25,6 +25,7 @@ from gendurable import (
     Outcome,
     Retry,
     RetryPolicy,
+    ScheduleChildren,
     StateError,
     Stop,
     UsageError,
@@ -119,6 +120,65 @@ def test_a_chain_sees_signals_that_arrive_while_it_runs(dsn: str, conn: Connecti
             signal(conn, instance, "hello")
             arrived.set()
             assert finished(conn, instance).result == ["hello"]
+
+
+def test_a_parent_joins_its_children(dsn: str, conn: Connection) -> None:
+    @job(retries=0)
+    async def square(n: int) -> int:
+        if n < 0:
+            raise ValueError("negative")
+        return n * n
+
+    class Parent(Machine[list[int]]):
+        @step
+        async def start(self, ctx: Context[list[int]]) -> Outcome:
+            return ScheduleChildren([square.entry(n) for n in ctx.state], step=self.join)
+
+        @step
+        def join(self, ctx: Context[list[int]]) -> Outcome:
+            assert ctx.children is not None
+            return Done([[c.ord, c.fsm, c.status, c.result] for c in ctx.children])
+
+    with running(dsn, [Parent, square]):
+        several = enqueue(conn, Parent, [3, -1, 4], queue="default").id
+        none = enqueue(conn, Parent, []).id
+        assert finished(conn, several).result == [
+            [1, "square", "done", 9],
+            [2, "square", "failed", None],
+            [3, "square", "done", 16],
+        ]
+        assert finished(conn, none).result == []
+
+
+def test_one_instance_of_a_concurrency_key_runs_at_a_time(dsn: str, conn: Connection) -> None:
+    running_now, most = 0, 0
+
+    @job()
+    async def work() -> None:
+        nonlocal running_now, most
+        running_now += 1
+        most = max(most, running_now)
+        await asyncio.sleep(0.002)
+        running_now -= 1
+
+    enqueue_many(conn, [work.entry(concurrency_key="printer") for _ in range(20)])
+    with running(dsn, [work]):
+        until(lambda: statuses(conn) == {"done": 20})
+    assert most == 1
+
+
+def test_a_rate_limited_step_starts_when_its_tokens_are_due(dsn: str, conn: Connection) -> None:
+    conn.execute("select gd_set_rate_limit('api', 1, '0.2 s', 1)")
+    started: list[float] = []
+
+    @job()
+    async def work() -> None:
+        started.append(time.monotonic())
+
+    enqueue_many(conn, [work.entry(rate_limit="api") for _ in range(3)])
+    with running(dsn, [work], poll=60):
+        until(lambda: statuses(conn) == {"done": 3})
+    assert started[2] - started[0] >= 0.35
 
 
 def test_nobody_waits_for_the_slowest_step(dsn: str, conn: Connection) -> None:

@@ -17,10 +17,10 @@ __all__ = [
     "InstallError",
     "InvalidArgumentError",
     "InvalidOutcomeError",
+    "IsolationError",
     "NotInstalledError",
     "OutcomeError",
     "StateError",
-    "UnsupportedError",
     "UsageError",
     "WorkerGoneError",
     "engine_errors",
@@ -84,20 +84,20 @@ class InvalidArgumentError(EngineError):
     """A required argument is missing or an argument is out of range (GD001, GD002, GD003)."""
 
 
+class IsolationError(EngineError):
+    """Steps were run in a transaction that is not READ COMMITTED (GD004)."""
+
+
 class WorkerGoneError(EngineError):
     """The worker is no longer registered: its claims were given to others (GD010)."""
-
-
-class UnsupportedError(EngineError):
-    """The installed engine does not enforce what was asked for, so it refuses it (GD020)."""
 
 
 _BY_SQLSTATE: dict[str, type[EngineError]] = {
     "GD001": InvalidArgumentError,
     "GD002": InvalidArgumentError,
     "GD003": InvalidArgumentError,
+    "GD004": IsolationError,
     "GD010": WorkerGoneError,
-    "GD020": UnsupportedError,
 }
 
 

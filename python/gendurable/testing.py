@@ -60,6 +60,7 @@ def drain(
     Raises:
         UsageError: an unknown machine or step, or more than ``limit`` steps.
         InvalidOutcomeError: the engine refused an outcome.
+        IsolationError: the caller's transaction is not READ COMMITTED.
     """
     definitions = {
         (definition.name, definition.version): definition for definition in map(define, machines)
