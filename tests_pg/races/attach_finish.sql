@@ -40,10 +40,11 @@ declare
                         where h.inhparent = 'gendurable.finished'::regclass order by c.relname desc offset 1 limit 1);
 begin
     execute format('drop table %s', v_last);
-    create table gendurable.present (like gendurable.finished);
-    execute format('with moved as (delete from gendurable.finished_default returning *) insert into gendurable.present select * from moved');
-    execute format('alter table gendurable.finished attach partition gendurable.present for values from (%L) to (%L)',
-                   gendurable._window(now()), gendurable._window(now()) + interval '6 hours');
+    execute format('create table gendurable.%I (like gendurable.finished)', gendurable._partition_name(now()));
+    execute format('with moved as (delete from gendurable.finished_default returning *) insert into gendurable.%I select * from moved',
+                   gendurable._partition_name(now()));
+    execute format('alter table gendurable.finished attach partition gendurable.%I for values from (%L) to (%L)',
+                   gendurable._partition_name(now()), gendurable._window(now()), gendurable._window(now()) + interval '6 hours');
 end
 $$;
 select test.partitions() as n \gset
@@ -107,6 +108,9 @@ begin
              where h.inhparent = 'gendurable.finished'::regclass and c.relname like 'finished\_2%' order by c.relname desc limit 1);
 end
 $$;
+-- More than gc forgets row by row before it looks at whole partitions.
+insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state)
+select -n, now(), gendurable._window(now() - interval '9 days'), 1, 0, 0, 1, false, 'M', 'start', 'default', '{}' from generate_series(10, 10020) as n;
 create trigger gate before truncate on gendurable.old for each statement execute function test.gate('b');
 select test.claim(:w) as o \gset
 select pg_advisory_lock(1) \g /dev/null

@@ -97,7 +97,7 @@ select test.old('old_1', 9);
 select test.old('old_2', 8);
 create trigger gate before truncate on gendurable.old_2 for each statement execute function test.gate('b');
 select pg_advisory_lock(1) \g /dev/null
-select test.send('b', $$ select gd_gc('7 days') $$);
+select test.send('b', $$ select gd_gc('7 days', 1) $$);
 select ok(test.is_blocked('b'), 'gc is at work on the second of two partitions');
 select ok(not test.holds('b', 'gendurable.finished', 'AccessExclusiveLock'), 'and does not hold the archive yet');
 select test.claim(:w) as o \gset

@@ -1,4 +1,4 @@
--- gd_maintain × gd_maintain: one does the work, the other returns at once; each task beside itself does nothing twice.
+-- gd_maintain × gd_maintain: one looks after the archive, the other one reaps beside it; each task beside itself does nothing twice.
 \ir prelude.psql
 select plan(21);
 select test.open('a', 'b');
@@ -12,11 +12,12 @@ update gendurable.workers set lease_until = '-infinity';
 -- Two at once.
 select test.exec('a', 'begin');
 select is(test.query('a', 'select * from gd_maintain()'),
-    '[{"task": "reap", "affected": 2}, {"task": "expire_awaits", "affected": 2}, {"task": "create_partitions", "affected": 3}, {"task": "gc", "affected": 0}]',
+    '[{"task": "reap", "affected": 2}, {"task": "expire_awaits", "affected": 2}, {"task": "sweep", "affected": 0}, {"task": "sweep_buckets", "affected": 0}, {"task": "gc", "affected": 0}, {"task": "create_partitions", "affected": 3}, {"task": "drop_partitions", "affected": 0}]',
     'maintenance is in flight');
 select test.send('b', 'select * from gd_maintain()');
 select ok(not test.is_blocked('b'), 'another one does not wait for it');
-select is(test.answer('b'), '[]', 'and leaves the work to it');
+select is(test.answer('b'), '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
+    'leaves the claims and the deadlines that it holds to it, and the archive altogether');
 select test.send('b', 'select gd_reap()');
 select ok(not test.is_blocked('b'), 'nor does a reaper beside it');
 select is(test.result(test.answer('b')), '0', 'which has nothing to do');
@@ -27,7 +28,7 @@ select test.exec('a', 'commit');
 select is((select string_agg(format('%s %s', i.phase, i.attempt), ', ' order by i.id) from gendurable.instances as i), 'ready 0, ready 0, ready 1, ready 1',
     'each claim was reaped once, each deadline woken once');
 select is(test.query('b', 'select task, affected from gd_maintain()'),
-    '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "create_partitions", "affected": 0}, {"task": "gc", "affected": 0}]',
+    '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "sweep_buckets", "affected": 0}, {"task": "gc", "affected": 0}, {"task": "create_partitions", "affected": 0}, {"task": "drop_partitions", "affected": 0}]',
     'the next maintenance finds nothing to do');
 
 -- One that is undone leaves its work to the next one.

@@ -24,27 +24,23 @@ select is(test.query('b', format($$ select fsm from gd_pick(%s, 'default', 4) $$
 select test.exec('a', 'rollback');
 select is(jsonb_array_length(test.query('b', format($$ select fsm from gd_pick(%s, 'default', 4) $$, :v))), 4, 'until the first one is undone');
 
--- One pick between two claims, its snapshot older than another one's: the gate holds it there.
+-- One pick between locking its rows and claiming them: the gate holds it there.
 select gd_release(:v, array(select id from gendurable.instances)) \g /dev/null
 create trigger gate before update on gendurable.instances for each row when (new.fsm = 'M1' and new.phase = 'executing') execute function test.gate('a');
+select id as m2 from gendurable.instances where fsm = 'M2' \gset
 select pg_advisory_lock(1) \g /dev/null
-select test.send('a', format($$ select fsm from gd_pick(%s, 'default', 3) $$, :w));
-select ok(test.is_blocked('a'), 'a pick is between its first claim and its second');
-select is(test.query('b', format($$ select fsm from gd_pick(%s, 'default', 2) $$, :v)), '[{"fsm": "M2"}, {"fsm": "M3"}]', 'another one takes the rows it was about to take');
+select test.send('a', format($$ select fsm, signals from gd_pick(%s, 'default', 3) $$, :w));
+select ok(test.is_blocked('a'), 'a pick is between locking three rows and claiming them');
+select test.send('b', format($$ select fsm from gd_pick(%s, 'default', 3) $$, :v));
+select ok(not test.is_blocked('b'), 'another one does not wait for it');
+select is(test.answer('b'), '[{"fsm": "M4"}]', 'and takes what it did not lock');
+select test.send('b', format($$ select gd_signal(%s, 'x') $$, :m2));
+select ok(test.is_blocked('b'), 'a signal to one of the three waits for the claim');
 select pg_advisory_unlock(1) \g /dev/null
-select is(test.answer('a'), '[{"fsm": "M1"}, {"fsm": "M4"}]', 'it goes on with those that are left');
-select is((select array_agg(i.worker_id order by i.id) from gendurable.instances as i), array[:w, :v, :v, :w]::bigint[], 'each row has one worker');
-
--- The same, where the row was picked and given back meanwhile: it is claimed as it is now.
-select gd_release(:w, array(select id from gendurable.instances)), gd_release(:v, array(select id from gendurable.instances)) \g /dev/null
-select fence as before from gendurable.instances where fsm = 'M2' \gset
-select pg_advisory_lock(1) \g /dev/null
-select test.send('a', format($$ select fsm, step, fence, attempt from gd_pick(%s, 'default', 2) where fsm = 'M2' $$, :w));
-select ok(test.is_blocked('a'), 'a pick is between its first claim and its second');
-select test.query('b', format($$ select id, fence from gd_pick(%s, 'default', 1) $$, :v)) -> 0 as p \gset
-select is(test.results(test.query('b', test.commit(:v, :'p'::jsonb || '{"kind": "next", "step": "two"}'))), 'committed', 'its second row makes a step meanwhile');
-select pg_advisory_unlock(1) \g /dev/null
-select is(test.answer('a'), jsonb_build_array(jsonb_build_object('fsm', 'M2', 'step', 'two', 'attempt', 0, 'fence', :before + 3)), 'it is claimed where it stands now');
+select is(test.answer('a'), '[{"fsm": "M1", "signals": []}, {"fsm": "M2", "signals": []}, {"fsm": "M3", "signals": []}]', 'the first one claims what it locked');
+select is(test.result(test.answer('b')), 'delivered', 'the signal goes to the executing step');
+select is((select array_agg(i.worker_id order by i.id) from gendurable.instances as i), array[:w, :w, :w, :v]::bigint[], 'each row has one worker');
+drop trigger gate on gendurable.instances;
 
 -- Two picks at once of what has just become due.
 select gd_release(:w, array(select id from gendurable.instances)), gd_release(:v, array(select id from gendurable.instances)) \g /dev/null

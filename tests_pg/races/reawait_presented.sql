@@ -50,8 +50,8 @@ select is(test.phase(:i), 'ready', 'after next, what was left in the inbox wakes
 select fence as f from gd_pick(:w, 'default', 1) \gset
 select gd_commit(:w, jsonb_build_array(test.outcome(:i, :f, 'done'))) \g /dev/null
 
--- A signal that is committed while a pick is at work, after its snapshot and before it claims the row: it is not handed out, so it must not
--- be marked as presented. The gate stops the pick between its two claims.
+-- A signal that is sent while a pick is at work, which has locked the row: it is not handed out, so it must not be marked as presented.
+-- The gate stops the pick at its first claim.
 create trigger gate before update on gendurable.instances for each row when (new.phase = 'executing' and new.fsm = 'First')
     execute function test.gate('a');
 select gd_enqueue('Parked') \g /dev/null
@@ -62,11 +62,13 @@ select gd_enqueue('First', priority => -1) \g /dev/null
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', format($$ select id, fence, awaited from gd_pick(%s, 'default', 2) where fsm = 'Parked' $$, :w));
 select ok(test.is_blocked('a'), 'a pick is at work');
-select is(test.result(test.query('b', format($$ select gd_signal(%s, 'paid', '{"n": 6}') $$, :i))), 'delivered', 'a signal is committed meanwhile');
+select test.send('b', format($$ select gd_signal(%s, 'paid', '{"n": 6}') $$, :i));
+select ok(test.is_blocked('b'), 'a signal is sent meanwhile');
 select pg_advisory_unlock(1) \g /dev/null
 select test.answer('a') -> 0 as p \gset
+select test.answer('b');
 select is((:'p'::jsonb ->> 'id')::bigint, :i::bigint, 'the pick claims the row all the same');
-select is(:'p'::jsonb -> 'awaited', '[]', 'without the signal, which its snapshot does not know');
+select is(:'p'::jsonb -> 'awaited', '[]', 'without the signal, which came later');
 select is((select array_agg(s.presented) from gendurable.signals as s where s.instance_id = :i), '{f}', 'which therefore counts as not presented');
 select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, (:'p'::jsonb ->> 'fence')::bigint, 'await', :'park')))), 'committed',
     'the step parks again');
