@@ -1,8 +1,8 @@
--- Counts finished children at their parents' barriers, with one update for each parent, and wakes a parent whose last child this was.
+-- Counts finished children, given as the parent and round of each, at their parents' barriers, with one update for each parent, and wakes a parent whose last child this was.
 --
 -- last two children in two transactions: the parent's row lock puts them in an order, and the second one sees the first one's count.
--- Locks:  the caller holds the parents' rows. Writes: instances, handovers, correlation_keys. Plan: finished_id, instances_pkey.
-create function gendurable._count_down(p_children bigint[]) returns void
+-- Locks:  the caller holds the parents' rows. Writes: instances, handovers, correlation_keys. Plan: instances_pkey.
+create function gendurable._count_down(p_parents bigint[], p_rounds int[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -18,9 +18,9 @@ declare
     v_scoped bigint[];
 begin
     with rounds as materialized (
-        select f.parent_id, f.parent_round, count(*) as children
-        from unnest(p_children) as c (id) join gendurable.finished as f on f.id = c.id
-        group by f.parent_id, f.parent_round
+        select c.parent_id, c.round, count(*) as children
+        from unnest(p_parents, p_rounds) as c (parent_id, round)
+        group by c.parent_id, c.round
     ), counted as (
         update gendurable.instances as p
         set children_pending = p.children_pending - r.children,
@@ -29,7 +29,7 @@ begin
             eligible_at = case when p.children_pending = r.children then now() else p.eligible_at end,
             updated_at = clock_timestamp()
         from rounds as r
-        where p.id = r.parent_id and p.round = r.parent_round and p.phase = 'awaiting_children'
+        where p.id = r.parent_id and p.round = r.round and p.phase = 'awaiting_children'
         returning p.id, p.queue, p.joined, p.concurrency_key, p.correlation_scope
     )
     select array_agg(distinct c.queue), array_agg(c.concurrency_key) filter (where c.concurrency_key is not null),
@@ -49,4 +49,4 @@ begin
     end if;
 end
 $$;
-comment on function gendurable._count_down(bigint[]) is 'Counts finished children at their parents'' barriers.';
+comment on function gendurable._count_down(bigint[], int[]) is 'Counts finished children at their parents'' barriers.';

@@ -19,7 +19,8 @@ declare
     v_keyed     bigint[];
     v_keys      text[];
     v_reserved  bigint[];
-    v_children  bigint[];
+    v_parents   bigint[];
+    v_rounds    int[];
 begin
     with ended as (
         delete from gendurable.instances as i
@@ -39,8 +40,9 @@ begin
     select array_agg(e.id) filter (where e.signalled),
            array_agg(e.id) filter (where k.leaves), array_agg(e.correlation_key) filter (where k.leaves),
            array_agg(e.id) filter (where not k.leaves),
-           array_agg(e.id) filter (where e.parent_id is not null and not e.counted)
-    into v_signalled, v_keyed, v_keys, v_reserved, v_children
+           array_agg(e.parent_id) filter (where e.parent_id is not null and not e.counted),
+           array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted)
+    into v_signalled, v_keyed, v_keys, v_reserved, v_parents, v_rounds
     from ended as e
     cross join lateral (
         select case when e.correlation_key is not null
@@ -61,8 +63,8 @@ begin
         from unnest(v_reserved) as e (id) join gendurable.finished as f on f.id = e.id
         order by f.correlation_key;
     end if;
-    if v_children is not null then
-        perform gendurable._count_down(v_children);
+    if v_parents is not null then
+        perform gendurable._count_down(v_parents, v_rounds);
     end if;
 end
 $$;

@@ -4,7 +4,7 @@
 -- Locks:  the instances and the parent that counts the root, all by id in one order, waiting for them. (A parent's id is smaller than its
 --         children's, so cancelling from above and from below cannot wait for each other.) A child that is scheduled meanwhile is found by
 --         looking again.
--- Writes: as gendurable._finish; handovers.
+-- Writes: as gendurable._finish; handovers, refills.
 -- Plan:   instances_pkey, instances_parent, finished_parent.
 -- Errors: GD001 target missing.
 create function public.gd_cancel(target bigint, reason text default null, cascade boolean default false) returns int
@@ -22,6 +22,7 @@ declare
     v_locked    bigint[] := array[]::bigint[];
     v_outcomes  gendurable.outcome[];
     v_keys      text[];
+    v_rates     text[];
 begin
     if gd_cancel.target is null then
         perform gendurable._refuse('GD001', 'target is required', 'Name the instance by its id or its correlation key.');
@@ -56,15 +57,17 @@ begin
 
     select array_agg(row(1, i.id, i.fence, 'stop', null, null, null, null, null, null, null, null, null, null, null, null, null, null,
                          jsonb_build_object('kind', 'cancelled', 'reason', gd_cancel.reason), null)::gendurable.outcome),
-           array_agg(i.concurrency_key) filter (where i.phase = 'executing' and i.concurrency_key is not null)
-    into v_outcomes, v_keys
+           -- A slot or an offer of one, tokens or a place in front of others: somebody may go on in its stead.
+           array_agg(i.concurrency_key) filter (where i.phase in ('executing', 'ready') and i.concurrency_key is not null),
+           array_agg(i.rate_limit) filter (where i.phase in ('ready', 'throttled') and i.rate_limit is not null)
+    into v_outcomes, v_keys, v_rates
     from unnest(v_tree) as t (id) join gendurable.instances as i on i.id = t.id;
     if v_outcomes is null then
         return 0;
     end if;
     perform gendurable._finish(v_outcomes);
-    if v_keys is not null then
-        perform gendurable._ring(v_keys);
+    if v_keys is not null or v_rates is not null then
+        perform gendurable._ring(v_keys, v_rates);
     end if;
     return cardinality(v_outcomes);
 end
