@@ -39,7 +39,7 @@ begin
             v_pending := 0;
             if v_entries is not null then
                 perform set_config('lock_timeout', '50ms', true);
-                select count(*) filter (where not e.duplicate) into v_pending from gendurable._enqueue(v_entries) as e;
+                select (count(*) filter (where not e.duplicate))::int into v_pending from gendurable._enqueue(v_entries) as e;
                 perform set_config('lock_timeout', v_timeout, true);
             end if;
         exception

@@ -9,16 +9,16 @@ set jit = off
 as $$
 declare
     v_name      text;
-    v_rows      bigint;
+    v_rows      int;
     v_kept      boolean;
     v_empty     text[] := array[]::text[];
-    v_forgotten bigint := 0;
+    v_forgotten int := 0;
 begin
     foreach v_name in array gendurable._old_partitions(p_cutoff) loop
         begin
             -- Readers go on; writers have no business in a window that is over.
             execute format('lock table %s in share mode nowait', v_name);
-            execute format('select count(*), bool_or(f.parent_id is not null and exists (select from gendurable.instances as p where p.id = f.parent_id))
+            execute format('select count(*)::int, bool_or(f.parent_id is not null and exists (select from gendurable.instances as p where p.id = f.parent_id))
                             from %s as f', v_name)
             into v_rows, v_kept;
             if v_kept is false then

@@ -27,7 +27,7 @@ begin
         using gone as g
         where k.key = g.reserved and k.instance_id = g.id
     )
-    select count(*) into v_forgotten from gone;
+    select count(*)::int into v_forgotten from gone;
     return v_forgotten;
 end
 $$;

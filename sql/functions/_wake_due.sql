@@ -44,7 +44,7 @@ begin
             from due as d
             where i.id = d.id
         )
-        select count(*) filter (where d.parked), array_agg(d.concurrency_key) filter (where d.concurrency_key is not null),
+        select (count(*) filter (where d.parked))::int, array_agg(d.concurrency_key) filter (where d.concurrency_key is not null),
                array_agg(d.rate_limit) filter (where d.rate_limit is not null),
                array_agg(d.id) filter (where d.parked and d.correlation_scope is not null)
         into parks, v_keys, v_rates, v_scoped
