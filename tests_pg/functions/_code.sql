@@ -1,9 +1,8 @@
 -- The GD code of a problem.
 begin;
-select plan(4);
+select plan(3);
 
 select is(gendurable._code('fsm is required'), 'GD001', 'what is missing is GD001');
-select is(gendurable._code('rate_limit is not enforced by this version'), 'GD020', 'what a later version brings is GD020');
 select is(gendurable._code('weight is -1, not a finite number >= 0'), 'GD002', 'any other problem is GD002');
 select is(gendurable._code('fsm is longer than 1,000 bytes: x is required…'), 'GD002', 'what a value says does not change the code');
 

@@ -16,7 +16,7 @@ end
 $$;
 select is(pg_temp.parts(c.code), array[c.code, c.message, 'values', 'remedy'], c.code || ' has its SQLSTATE, a constant message, the values in DETAIL, the remedy in HINT')
 from (values ('GD001', 'gendurable: a required argument is missing'), ('GD002', 'gendurable: invalid argument'), ('GD003', 'gendurable: a bad entry in the batch'),
-             ('GD010', 'gendurable: unknown worker'), ('GD020', 'gendurable: not supported by this version')) as c (code, message);
+             ('GD004', 'gendurable: wrong transaction isolation'), ('GD010', 'gendurable: unknown worker')) as c (code, message);
 
 select * from finish();
 rollback;

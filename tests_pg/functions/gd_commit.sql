@@ -412,11 +412,10 @@ select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "continue": "p
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "consumed": ["a"]}'), '^invalid: ', 'consumed that are no ids are invalid');
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "consumed": 5}'), '^invalid: ', 'consumed that is no array is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "weight": "heavy"}'), '^invalid: .*heavy', 'a weight that is no number is invalid');
-select is(pg_temp.poison(:me, '{"kind": "schedule_children", "step": "x", "children": []}'), 'invalid: schedule_children is not enforced by this version',
-    'schedule_children is refused rather than ignored');
-select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "rate_limit": "r"}'), 'invalid: rate_limit is not enforced by this version', 'rate_limit is refused rather than ignored');
-select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "concurrency_key": "k"}'), 'invalid: concurrency_key is not enforced by this version',
-    'concurrency_key is refused rather than ignored');
+select is(pg_temp.poison(:me, '{"kind": "schedule_children", "step": "x", "children": {}}'), 'invalid: children is no array', 'children that are no array are invalid');
+select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "rate_limit": ""}'), 'invalid: rate_limit is empty or longer than 1,000 bytes', 'an empty rate limit is invalid');
+select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "concurrency_key": ""}'), 'invalid: concurrency_key is empty or longer than 1,000 bytes',
+    'an empty concurrency key is invalid');
 select is((pg_temp.row('poison')).fence, 1::bigint, 'after invalid the fence has not changed');
 select is((pg_temp.row('poison')).phase::text, 'executing', 'after invalid the claim is still held');
 select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "rate_limit": null, "concurrency_key": null, "weight": 1, "colour": "red"}'), 'committed',

@@ -119,13 +119,14 @@ select matches(pg_temp.refusal($$ select gd_enqueue('m', delay => '1000000 years
     'a delay beyond the end of time is refused, and named');
 select throws_ok($$ select gd_enqueue('m', correlation_key => 'k', weight => -1) $$, 'GD002', null, 'a bad argument is refused for a duplicate too');
 
--- Arguments of a later version are refused rather than ignored.
-select is(pg_temp.refusal($$ select gd_enqueue('m', concurrency_key => 'c') $$), 'GD020 concurrency_key is not enforced by this version',
-    'concurrency_key is refused rather than ignored');
-select is(pg_temp.refusal($$ select gd_enqueue('m', rate_limit => 'r') $$), 'GD020 rate_limit is not enforced by this version',
-    'rate_limit is refused rather than ignored');
-select is(pg_temp.refusal($$ select gd_enqueue('m', correlation_scope => '{}') $$), 'GD020 correlation_scope is not enforced by this version',
-    'correlation_scope is refused rather than ignored');
+-- Keys, limits and scopes are stored as given.
+select gd_set_rate_limit('r', 1, '1 s', 5) as r \gset
+select id as limited from gd_enqueue('m', concurrency_key => 'c:1', rate_limit => 'r:1', weight => 2.5, correlation_key => 'scoped', correlation_scope => '{runnable,done}') \gset
+select results_eq(format('select concurrency_key, rate_limit, weight, correlation_scope from gendurable.instances where id = %s', :limited),
+    $$ values ('c:1', 'r:1', 2.5::float8, '{runnable,done}'::text[]) $$, 'keys, weight and scope are stored as given');
+select results_eq(format('select status, correlation_key from gd_status(%s)', :limited), $$ values ('runnable', 'scoped') $$, 'what waits for a limit is runnable');
+select is(pg_temp.refusal($$ select gd_enqueue('m', correlation_key => 'k', correlation_scope => '{runnable,asleep}') $$),
+    'GD002 correlation_scope has what is no status: runnable, asleep', 'a scope of what is no status is refused');
 
 -- Properties.
 select count(*) as before from gd_instances \gset

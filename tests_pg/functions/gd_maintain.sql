@@ -13,9 +13,9 @@ create function pg_temp.finish(p_finished_at timestamptz, p_parent bigint defaul
     returning id
 $$;
 
-select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('create_partitions'), ('gc') $$, 'one row for each task');
+select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('sweep'), ('sweep_buckets'), ('gc'), ('create_partitions'), ('drop_partitions') $$, 'one row for each task');
 select pg_temp.partitions() as first \gset
-select results_eq($$ select affected from gd_maintain() $$, $$ select 0::bigint from generate_series(1, 4) $$, 'doing it again changes nothing');
+select results_eq($$ select affected from gd_maintain() $$, $$ select 0::bigint from generate_series(1, 7) $$, 'doing it again changes nothing');
 select is(pg_temp.partitions(), :'first'::text, 'doing it again makes no partition twice');
 
 -- Partitions ahead.
@@ -57,6 +57,12 @@ select throws_ok('select gd_maintain()', 'GD002', null, 'a setting from before t
 set local gendurable.retention = '1 day';
 
 -- What finished without a partition of its own.
+do $$
+begin
+    execute format('create table gendurable.%1$I (like gendurable.finished); alter table gendurable.finished attach partition gendurable.%1$I for values from (%2$L) to (%3$L)',
+                   gendurable._partition_name(now()), gendurable._window(now()), gendurable._window(now() + interval '6 hours'));
+end
+$$;
 select pg_temp.finish(gendurable._window(now() - interval '12 hours') + interval '1 s') as stray \gset
 select is((select count(*)::int from gendurable.finished_default where id = :stray), 1, 'finishing works without a partition');
 select cmp_ok(pg_temp.did('create_partitions'), '>=', 1::bigint, 'its window is given a partition');
