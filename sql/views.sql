@@ -2,9 +2,10 @@
 
 create view public.gd_instances as
 select i.id, gendurable._status(i.phase) as status, i.fsm, i.fsm_version, i.step, i.queue, i.priority, i.attempt, i.correlation_key,
-       i.concurrency_key, i.rate_limit, i.parent_id, i.worker_id, i.state, null::jsonb as result, i.last_error as error, i.awaits,
+       i.concurrency_key, i.rate_limit, i.parent_id, i.worker_id, i.state, null::jsonb as result, i.last_error as error,
+       case when i.phase = 'awaiting_signal' then i.awaits end as awaits,
        case when i.phase = 'awaiting_signal' then nullif(i.eligible_at, 'infinity') end as await_deadline, i.children_pending, i.enqueued_at,
-       case when i.phase <> 'awaiting_signal' then i.eligible_at end as eligible_at, i.updated_at, null::timestamptz as finished_at
+       case when i.phase not in ('awaiting_signal', 'awaiting_children') then i.eligible_at end as eligible_at, i.updated_at, null::timestamptz as finished_at
 from gendurable.instances as i
 union all
 select f.id, case when f.failed then 'failed' else 'done' end, f.fsm, f.fsm_version, f.step, f.queue, f.priority, f.attempt,

@@ -26,6 +26,14 @@ declare
     v_inbox   boolean;
     v_answers gendurable.answer[];
 begin
+    -- What was given a slot or tokens is ready, even if nobody has picked since.
+    if exists (select from gendurable.refills as r) or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
+        perform gendurable._refill();
+    end if;
+    if exists (select from gendurable.handovers as h) then
+        perform gendurable._hand_over();
+    end if;
+
     with moving as materialized (
         select o as outcome, i.queue, coalesce(o.priority, i.priority) as priority, i.signalled,
                coalesce(o.continue and i.chain < c_chain and coalesce(o.delay_ms, 0) <= 0 and o.rate_limit is null

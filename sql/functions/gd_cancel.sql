@@ -8,7 +8,7 @@
 -- Plan:   instances_pkey, instances_parent, finished_parent.
 -- Errors: GD001 target missing.
 create function public.gd_cancel(target bigint, reason text default null, cascade boolean default false) returns int
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
@@ -76,7 +76,7 @@ comment on function public.gd_cancel(bigint, text, boolean) is 'Cancels an insta
 
 -- The same by correlation key: the occupant, else the newest that carried the key.
 create function public.gd_cancel(target text, reason text default null, cascade boolean default false) returns int
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

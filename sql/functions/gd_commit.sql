@@ -11,7 +11,7 @@
 -- Errors: GD002 outcomes is not an array; GD004 not READ COMMITTED.
 create function public.gd_commit(worker bigint, outcomes jsonb)
 returns table (id bigint, fence bigint, result text, detail text, signals jsonb, children jsonb)
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off

@@ -3,7 +3,7 @@
 -- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it. Writes: concurrency_limits, handovers.
 -- Errors: GD001 name missing; GD002 a name with a colon.
 create function public.gd_drop_concurrency_limit(name text) returns void
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -10,7 +10,7 @@ create function public.gd_enqueue(
     correlation_key text default null, correlation_scope text[] default null,
     concurrency_key text default null, rate_limit text default null, weight float8 default 1, fsm_version int default 1
 ) returns table (id bigint, duplicate boolean)
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off

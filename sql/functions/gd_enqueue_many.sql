@@ -4,7 +4,7 @@
 -- Writes: correlation_keys, instances.
 -- Errors: GD002 not an array; GD003 a bad entry, with its place in DETAIL.
 create function public.gd_enqueue_many(entries jsonb) returns table (ord int, id bigint, duplicate boolean)
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off

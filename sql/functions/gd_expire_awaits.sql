@@ -3,7 +3,7 @@
 -- Locks:  the due instances, never waiting. Writes: instances.
 -- Plan:   instances_due: one descent for each queue in which something waits for a moment.
 create function public.gd_expire_awaits() returns int
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off

@@ -5,7 +5,7 @@
 -- Writes: finished, correlation_keys.
 -- Errors: GD002 a negative or absurd retention, a batch below one.
 create function public.gd_gc(retention interval default '1 day', batch int default 10000) returns int
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

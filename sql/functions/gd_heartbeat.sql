@@ -9,7 +9,7 @@
 -- Plan:   workers_pkey, instances_claims.
 -- Errors: GD010 the worker is gone.
 create function public.gd_heartbeat(worker bigint, claims bigint[] default null) returns table (lost bigint)
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off

@@ -6,7 +6,7 @@
 -- Locks:  as the functions it calls; never waiting. Writes: as they do.
 -- Errors: GD002 gendurable.retention is no interval, or out of range.
 create function public.gd_maintain() returns table (task text, affected bigint)
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -4,7 +4,7 @@
 -- Locks: none. Writes: nothing.
 -- Plan:  instances_due, one descent; buckets_due up to the first key that waits in this queue, instances_rated.
 create function public.gd_next_due(queue text) returns timestamptz
-language plpgsql stable
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off

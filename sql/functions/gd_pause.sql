@@ -3,7 +3,7 @@
 -- Locks:  the queue (advisory, exclusive until the transaction ends), waiting for picks and run-aheads that are in flight. Writes: queues.
 -- Errors: GD001 queue missing; GD002 a queue that is too long.
 create function public.gd_pause(queue text) returns void
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -7,7 +7,7 @@
 -- Locks:  workers by id, never waiting; then claims by id, never waiting. Writes: instances, workers.
 -- Plan:   workers_pkey; instances_claims, one descent for each worker that holds something.
 create function public.gd_reap(worker bigint default null) returns int
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
@@ -21,8 +21,11 @@ declare
     v_orphaned bigint[] := array[]::bigint[];
 begin
     if gd_reap.worker is not null then
-        return gendurable._forget_workers(array(
-            select w.id from gendurable.workers as w where w.id = gd_reap.worker for update skip locked));
+        perform from gendurable.workers as w where w.id = gd_reap.worker for update skip locked;
+        if not found and exists (select from gendurable.workers as w where w.id = gd_reap.worker) then
+            return 0;   -- somebody is registering, reaping or picking for it at this moment
+        end if;
+        return gendurable._forget_workers(array[gd_reap.worker]);
     end if;
 
     -- A claim without a worker: its commit was in flight when its worker was reaped, and then failed. A walk over the distinct holders.

@@ -6,7 +6,7 @@
 -- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long.
 create function public.gd_register(name text, queues text[] default '{default}', lease interval default '60 s', info jsonb default '{}')
 returns bigint
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -4,7 +4,7 @@
 -- Locks:  the claims by id, never waiting (see gendurable._release). Writes: instances.
 -- Errors: GD002 a delay that is no moment in time.
 create function public.gd_release(worker bigint, ids bigint[], delay interval default null) returns int
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

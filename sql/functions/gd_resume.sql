@@ -3,7 +3,7 @@
 -- Locks:  the queue's row. Writes: queues.
 -- Errors: GD001 queue missing; GD002 a queue that is too long.
 create function public.gd_resume(queue text) returns void
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -6,7 +6,7 @@
 -- Plan:   finished_id in each partition.
 -- Errors: GD001 id missing; GD002 a step that is empty or too long.
 create function public.gd_retry(id bigint, step text default null, state jsonb default null) returns text
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off

@@ -6,7 +6,7 @@
 -- Plan:   instances_keyed, one descent for each key of the name that has waiting instances.
 -- Errors: GD001 an argument missing; GD002 a negative limit, a name with a colon.
 create function public.gd_set_concurrency_limit(name text, max_executing int) returns void
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

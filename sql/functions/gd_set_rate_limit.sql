@@ -4,7 +4,7 @@
 -- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it. Writes: rate_limits, buckets, refills.
 -- Errors: GD001 an argument missing; GD002 a value out of range, a name with a colon.
 create function public.gd_set_rate_limit(name text, allowed float8, period interval, burst float8 default null) returns void
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

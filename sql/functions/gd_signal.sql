@@ -4,7 +4,7 @@
 -- Writes: dedup_keys, signals, instances.
 -- Errors: GD001 target or name missing; GD002 a name or key that is too long.
 create function public.gd_signal(target bigint, name text, payload jsonb default '{}', dedup_key text default null) returns text
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -15,7 +15,7 @@ comment on function public.gd_signal(bigint, text, jsonb, text) is 'Delivers a s
 
 -- The same by correlation key: the target is whoever occupies the key.
 create function public.gd_signal(target text, name text, payload jsonb default '{}', dedup_key text default null) returns text
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -6,7 +6,7 @@
 -- Plan:   correlation_keys_pkey, instances_pkey; then as gendurable._deliver.
 -- Errors: GD002 not an array; GD003 a bad entry, with its place in DETAIL.
 create function public.gd_signal_many(entries jsonb) returns table (ord int, result text)
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off

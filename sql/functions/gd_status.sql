@@ -5,7 +5,7 @@
 create function public.gd_status(target bigint)
 returns table (id bigint, status text, fsm text, fsm_version int, step text, state jsonb, attempt int, queue text, correlation_key text,
                result jsonb, error jsonb, enqueued_at timestamptz, updated_at timestamptz, finished_at timestamptz)
-language plpgsql stable
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
@@ -39,7 +39,7 @@ comment on function public.gd_status(bigint) is 'The state of one instance, live
 create function public.gd_status(target text)
 returns table (id bigint, status text, fsm text, fsm_version int, step text, state jsonb, attempt int, queue text, correlation_key text,
                result jsonb, error jsonb, enqueued_at timestamptz, updated_at timestamptz, finished_at timestamptz)
-language plpgsql stable
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
