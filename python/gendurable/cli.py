@@ -42,6 +42,7 @@ Dsn = Annotated[
 @app.command()
 def install(dsn: Dsn = None) -> None:
     """Install the schema; do nothing if it is there."""
+    _log_to_stderr(verbose=False)
     info = conninfo(dsn)
     done = install_schema(info)
     version = package_version()

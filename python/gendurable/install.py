@@ -6,6 +6,7 @@ there is one.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -19,6 +20,8 @@ from gendurable.errors import InstallError
 from gendurable.schema import release
 
 __all__ = ["install", "schema_sql"]
+
+logger = logging.getLogger("gendurable")
 
 _INCLUDE = re.compile(r"^\\ir\s+(\S+)[ \t]*$", re.MULTILINE)
 _CREATED = re.compile(
@@ -69,6 +72,7 @@ def install(dsn: str | None = None) -> bool:
             conn.execute("select pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
             if _is_complete(conn):
                 return False
+            conn.add_notice_handler(_pass_on)
             conn.execute(schema_sql())
     except psycopg.errors.InsufficientPrivilege as exc:
         raise InstallError(
@@ -76,6 +80,13 @@ def install(dsn: str | None = None) -> bool:
             "Use the owner of the database, or grant it CREATE on the database and on public."
         ) from exc
     return True
+
+
+def _pass_on(notice: psycopg.errors.Diagnostic) -> None:
+    """Tell of what the script left out, such as roles that it may not create."""
+    if notice.severity_nonlocalized == "WARNING":
+        hint = f"\n{notice.message_hint}" if notice.message_hint else ""
+        logger.warning("%s%s", notice.message_primary, hint)
 
 
 def schema_sql() -> str:
