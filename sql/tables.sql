@@ -135,6 +135,7 @@ create table gendurable.finished (
     priority          int         not null,
     fsm_version       int         not null,
     failed            boolean     not null,
+    joined            boolean     not null,
     fsm               text        not null,
     step              text        not null,
     queue             text        not null,
@@ -258,7 +259,7 @@ comment on column gendurable.buckets.tokens is 'How many there were at refilled_
 comment on column gendurable.buckets.due_at is 'When the most urgent instance that waits will fit; null: none waits; infinity: never by itself.';
 
 create index buckets_due on gendurable.buckets (due_at) where due_at is not null;
-create index buckets_refilled on gendurable.buckets (refilled_at);
+create index buckets_refilled on gendurable.buckets (refilled_at) where due_at is null;
 
 create table gendurable.concurrency_limits (
     name          text primary key,

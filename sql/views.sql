@@ -98,7 +98,7 @@ cross join lateral (
                when not exists (select from gendurable.workers as w where i.queue = any (w.queues) and w.lease_until >= now()) then 'no_worker'
                when i.rate_limit is not null and l.name is null then 'unknown_rate_limit'
                when i.rate_limit is not null and coalesce(i.weight, 1) > l.burst then 'weight_above_burst'
-               when i.phase = 'held' then 'concurrency_key'
+               when i.phase = 'held' and not exists (select from gendurable.handovers as h where h.key = i.concurrency_key) then 'concurrency_key'
            end as reason
 ) as g
 cross join lateral (

@@ -41,7 +41,7 @@ def login(conn: Connection, dsn: str) -> Iterator[str]:
 
 def role_of(login: str) -> sql.Identifier:
     """The name of the login role, quoted."""
-    return sql.Identifier(psycopg.conninfo.conninfo_to_dict(login)["user"] or "")
+    return sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(login)["user"]))
 
 
 def callable_by(conn: Connection, role: str) -> set[str]:

@@ -1,7 +1,7 @@
 -- Offers the free slots of concurrency keys to those that wait for them: as many as are free, in every queue where some wait, the most urgent first.
 --
 -- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many offers do no harm, and a slot does not wait for a row
--- in a paused queue.
+-- in a paused queue. An offer that nobody has taken up is taken back for somebody more urgent.
 -- slot freed × rows just held back: see gendurable._ring. Only the holder of the key's lock uses up a handover, and it deletes before it counts,
 -- so that what it used up is visible to the count.
 -- Locks:  keys by name, those that are free at once (others keep their handover); held instances, skipping locked ones (their key keeps it too).
@@ -21,6 +21,7 @@ as $$
 declare
     v_keys   text[];
     v_ids    bigint[];
+    v_back   bigint[];
     v_again  text[];
     v_queues text[];
 begin
@@ -47,9 +48,7 @@ begin
         left join gendurable.concurrency_limits as c on c.name = split_part(k.key, ':', 1)
         cross join lateral (select coalesce(c.max_executing, 1) as most) as l
     ), lanes as materialized (
-        select s.key, q.queue, s.free - (select count(*) from (select from gendurable.instances as r
-                                                               where r.concurrency_key = s.key and r.phase = 'ready' and r.queue = q.queue
-                                                               limit s.free) as x) as free
+        select s.key, q.queue, greatest(s.free, 0) as free
         from slots as s
         cross join lateral (
             with recursive queue as (
@@ -63,28 +62,36 @@ begin
             )
             select q.queue from queue as q where q.queue is not null
         ) as q
-        where s.free > 0
-    ), offered as materialized (
-        select w.id, n.key, n.queue
+    ), line as materialized (
+        -- Those that have an offer and the first of those that wait: an offer to somebody less urgent than a newcomer goes to the newcomer.
+        select n.key, n.queue, x.id, x.held, row_number() over (partition by n.key, n.queue order by x.priority, x.eligible_at, x.id) <= n.free as offered
         from lanes as n
         cross join lateral (
-            select h.id from gendurable.instances as h
-            where h.concurrency_key = n.key and h.phase = 'held' and h.queue = n.queue
-            order by h.priority, h.eligible_at, h.id
-            limit greatest(n.free, 0)
-            for no key update skip locked
-        ) as w
+            (select r.id, r.priority, r.eligible_at, false as held from gendurable.instances as r
+             where r.concurrency_key = n.key and r.phase = 'ready' and r.queue = n.queue)
+            union all
+            (select h.id, h.priority, h.eligible_at, true from gendurable.instances as h
+             where h.concurrency_key = n.key and h.phase = 'held' and h.queue = n.queue
+             order by h.priority, h.eligible_at, h.id
+             limit n.free)
+        ) as x
+    ), moving as materialized (
+        select i.id, n.key, n.queue, n.held
+        from line as n join gendurable.instances as i on i.id = n.id
+        where n.held = n.offered
+        order by i.id
+        for no key update of i skip locked
     )
-    select array_agg(o.id), array_agg(distinct o.queue),
-           -- Fewer than there are slots, though some wait: somebody holds their rows for a moment. Look again.
-           (select array_agg(distinct n.key) from lanes as n
-            where n.free > (select count(*) from offered as x where x.key = n.key and x.queue = n.queue)
-              and exists (select from gendurable.instances as h
-                          where h.concurrency_key = n.key and h.phase = 'held' and h.queue = n.queue
-                            and h.id not in (select x.id from offered as x)))
-    into v_ids, v_queues, v_again
-    from offered as o;
+    select array_agg(m.id) filter (where m.held), array_agg(m.id) filter (where not m.held), array_agg(distinct m.queue) filter (where m.held),
+           -- Somebody holds the row of one who is to have an offer, for a moment. Look again.
+           (select array_agg(distinct n.key) from line as n
+            where n.held and n.offered and n.id not in (select x.id from moving as x))
+    into v_ids, v_back, v_queues, v_again
+    from moving as m;
 
+    if v_back is not null then
+        update gendurable.instances as i set phase = 'held' from unnest(v_back) as b (id) where i.id = b.id;
+    end if;
     if v_ids is not null then
         update gendurable.instances as i set phase = 'ready' from unnest(v_ids) as o (id) where i.id = o.id;
         perform gendurable._notify(v_queues);

@@ -1,6 +1,7 @@
 -- Offers the tokens of rate limits to those that wait for them: the most urgent prefix of each line that fits, and notes when the next one will.
 --
--- An offer is only a place in the ready set; gd_pick draws the tokens, and counts again.
+-- An offer is only a place in the ready set; gd_pick draws the tokens, and counts again. An offer that nobody has taken up is taken back for
+-- somebody more urgent.
 -- Locks:  keys by name, those that are free at once; waiting instances, skipping locked ones (their line is looked at again). Writes: refills, buckets,
 --         instances, handovers.
 -- Plan:   refills_key, walked key by key; buckets_due; instances_rated for what was offered and for the line.
@@ -19,6 +20,7 @@ declare
     v_now    timestamptz := clock_timestamp();
     v_keys   text[];
     v_ids    bigint[];
+    v_back   bigint[];
     v_again  text[];
     v_queues text[];
     v_held   text[];
@@ -42,58 +44,61 @@ begin
 
     with bucket as materialized (
         select k.key, l.allowed, extract(epoch from l.period)::float8 as period, l.burst,
-               gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, v_now) as tokens,
-               (select coalesce(sum(coalesce(i.weight, 1)), 0)
-                from (select x.weight from gendurable.instances as x
-                      where x.rate_limit = k.key and x.phase = 'ready'
-                        -- An offer in a queue that nobody picks from must not keep the tokens from the others.
-                        and not exists (select from gendurable.queues as q where q.name = x.queue and q.paused)
-                        and exists (select from gendurable.workers as w where x.queue = any (w.queues) and w.lease_until >= v_now)
-                      limit 1000) as i) as offered
+               gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, v_now) as tokens
         from unnest(v_keys) as k (key)
         left join gendurable.rate_limits as l on l.name = split_part(k.key, ':', 1)
         left join gendurable.buckets as b on b.key = k.key
     ), line as materialized (
-        select b.key, b.tokens - b.offered as tokens, x.*
+        -- Those that have an offer and the first of those that wait: an offer to somebody less urgent than a newcomer goes to the newcomer.
+        select b.key, b.tokens, x.id, x.waits, x.weight,
+               sum(x.weight) over (partition by b.key order by x.priority, x.eligible_at, x.id) as total,
+               row_number() over (partition by b.key order by x.priority, x.eligible_at, x.id) as place
         from bucket as b
         cross join lateral (
-            select w.id, w.weight, sum(w.weight) over (order by w.priority, w.eligible_at, w.id) as total,
-                   row_number() over (order by w.priority, w.eligible_at, w.id) as place
-            from (select i.id, coalesce(i.weight, 1) as weight, i.priority, i.eligible_at
-                  from gendurable.instances as i
-                  where i.rate_limit = b.key and i.phase = 'throttled'
-                  order by i.priority, i.eligible_at, i.id
-                  limit c_glance) as w
+            (select r.id, r.priority, r.eligible_at, coalesce(r.weight, 1) as weight, false as waits from gendurable.instances as r
+             where r.rate_limit = b.key and r.phase = 'ready'
+               -- An offer in a queue that nobody picks from must not keep the tokens from the others.
+               and not exists (select from gendurable.queues as q where q.name = r.queue and q.paused)
+               and exists (select from gendurable.workers as w where r.queue = any (w.queues) and w.lease_until >= v_now)
+             order by r.priority, r.eligible_at, r.id
+             limit c_glance)
+            union all
+            (select i.id, i.priority, i.eligible_at, coalesce(i.weight, 1), true from gendurable.instances as i
+             where i.rate_limit = b.key and i.phase = 'throttled'
+             order by i.priority, i.eligible_at, i.id
+             limit c_glance)
         ) as x
         where b.tokens is not null
-    ), fitting as materialized (
-        select i.id
+    ), moving as materialized (
+        select i.id, n.waits
         from line as n join gendurable.instances as i on i.id = n.id
-        where n.total <= n.tokens
+        where n.waits = (n.total <= n.tokens)
+        order by i.id
         for no key update of i skip locked
     ), next_up as materialized (
-        select n.key, min(n.total) as total, max(n.weight) filter (where n.place = m.place) as weight
-        from line as n
-        join lateral (select min(o.place) as place from line as o where o.key = n.key and o.total > o.tokens) as m on n.place = m.place
-        group by n.key
+        select distinct on (n.key) n.key, n.total, n.weight from line as n where n.total > n.tokens order by n.key, n.place
     ), noted as (
         insert into gendurable.buckets as b (key, tokens, refilled_at, due_at)
-        select k.key, coalesce(k.tokens, 0), v_now,
+        select k.key, k.tokens, v_now,
                case when u.key is null then null
                     when u.weight > k.burst or k.allowed = 0 then 'infinity'
                     -- A century at most, so that no sum leaves the calendar.
-                    else v_now + least((u.total - (k.tokens - k.offered)) / k.allowed * k.period, 3.2e9) * interval '1 second' end
+                    else v_now + least((u.total - k.tokens) / k.allowed * k.period, 3.2e9) * interval '1 second' end
         from bucket as k
         left join next_up as u on u.key = k.key
         where k.tokens is not null
         on conflict (key) do update set tokens = excluded.tokens, refilled_at = excluded.refilled_at, due_at = excluded.due_at
     )
-    select array_agg(f.id),
+    select array_agg(m.id) filter (where m.waits), array_agg(m.id) filter (where not m.waits),
+           -- All that was looked at fits, or somebody holds a row for a moment. Look again.
            (select array_agg(distinct n.key) from line as n
-            where n.total <= n.tokens and (n.place = c_glance or n.id not in (select x.id from fitting as x)))
-    into v_ids, v_again
-    from fitting as f;
+            where n.waits and n.total <= n.tokens and (n.place >= c_glance or n.id not in (select x.id from moving as x)))
+    into v_ids, v_back, v_again
+    from moving as m;
 
+    if v_back is not null then
+        update gendurable.instances as i set phase = 'throttled' from unnest(v_back) as b (id) where i.id = b.id;
+    end if;
     if v_ids is not null then
         with offered as (
             update gendurable.instances as i

@@ -10,19 +10,18 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_key   text := '';
-    v_queue text;
+    v_key text := '';
 begin
     -- The keys of a name need not be neighbours in the database's collation, so the walk covers all keys that wait.
     loop
-        select i.concurrency_key, i.queue into v_key, v_queue from gendurable.instances as i
+        select i.concurrency_key
+        into v_key from gendurable.instances as i
         where i.concurrency_key > v_key and i.phase = 'held'
         order by i.concurrency_key
         limit 1;
         exit when not found;
         if split_part(v_key, ':', 1) = p_name then
             perform gendurable._ring(array[v_key]);
-            perform gendurable._notify(array[v_queue]);
         end if;
     end loop;
 end

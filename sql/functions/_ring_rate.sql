@@ -10,18 +10,17 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_key   text := '';
-    v_queue text;
+    v_key text := '';
 begin
     loop
-        select i.rate_limit, i.queue into v_key, v_queue from gendurable.instances as i
+        select i.rate_limit
+        into v_key from gendurable.instances as i
         where i.rate_limit > v_key and i.phase = 'throttled'
         order by i.rate_limit
         limit 1;
         exit when not found;
         if split_part(v_key, ':', 1) = p_name then
             perform gendurable._ring(null, array[v_key]);
-            perform gendurable._notify(array[v_queue]);
         end if;
     end loop;
 end

@@ -15,7 +15,12 @@ declare
     v_swept int;
 begin
     v_keys := array(
-        select b.key from (select x.key from gendurable.buckets as x order by x.refilled_at limit 1000) as b where gendurable._lock_rate(b.key));
+        select b.key
+        from (select x.key from gendurable.buckets as x
+              where x.due_at is null
+                and exists (select from gendurable.rate_limits as l where l.name = split_part(x.key, ':', 1) and l.allowed > 0)
+              order by x.refilled_at limit 1000) as b
+        where gendurable._lock_rate(b.key));
     -- A new statement, younger than the locks.
     delete from gendurable.buckets as b
     using unnest(v_keys) as k (key), gendurable.rate_limits as l

@@ -119,6 +119,9 @@ begin
         end if;
         exit when not (v_keyed or v_rated) or v_picked = gd_pick.slots;
     end loop;
+    if v_rated and exists (select from gendurable.refills as r) then
+        perform gendurable._refill();   -- when those that were just refused are due, the caller may want to know
+    end if;
 
     -- Whoever leaves with free slots is worth a notification when work arrives. (Here as above, a worker's row that its own heartbeat is writing is left
     -- alone: a heartbeat renews as well, and the next pick marks.)

@@ -35,11 +35,11 @@ begin
     end if;
     delete from gendurable.finished as f where f.id = v_old.id and f.finished_at = v_old.finished_at;
     insert into gendurable.instances
-        (id, enqueued_at, eligible_at, fence, updated_at, phase, counted, step, state, last_error, rate_limit, weight, concurrency_key, parent_id,
+        (id, enqueued_at, eligible_at, fence, updated_at, phase, counted, joined, step, state, last_error, rate_limit, weight, concurrency_key, parent_id,
          round, parent_round, ord, priority, fsm_version, fsm, queue, correlation_key, correlation_scope)
     values
         (v_old.id, v_old.enqueued_at, v_now, v_old.fence, v_now, gendurable._runnable(v_old.concurrency_key, case when gd_retry.step is null then v_old.rate_limit end, false), v_old.parent_id is not null,
-         coalesce(gd_retry.step, v_old.step), coalesce(gd_retry.state, v_old.state), v_old.error,
+         v_old.joined and coalesce(gd_retry.step = v_old.step, true), coalesce(gd_retry.step, v_old.step), coalesce(gd_retry.state, v_old.state), v_old.error,
          case when gd_retry.step is null then v_old.rate_limit end, case when gd_retry.step is null then v_old.weight end,
          v_old.concurrency_key, v_old.parent_id, gendurable._last_round(v_old.id), v_old.parent_round, v_old.ord, v_old.priority,
          v_old.fsm_version, v_old.fsm, v_old.queue, v_old.correlation_key, v_old.correlation_scope);
