@@ -18,7 +18,8 @@ create view late (kind, outcome) as
 values ('done', '{"result": {"late": true}}'::jsonb), ('stop', '{"error": {"late": true}}'),
     ('next', '{"step": "late", "state": {"late": true}, "priority": 9}'), ('next', '{"step": "late", "state": {"late": true}, "continue": true}'),
     ('retry', '{"state": {"late": true}, "delay_ms": 1}'), ('await', '{"names": ["other"], "step": "late", "timeout_ms": -1}'),
-    ('await', '{"names": ["paid"]}');
+    ('await', '{"names": ["paid"]}'), ('schedule_children', '{"step": "late", "children": [{"fsm": "Late"}, {"fsm": "Late", "correlation_key": "late"}]}'),
+    ('schedule_children', '{"step": "late", "children": []}');
 create function test.late(worker bigint, id bigint, fence bigint, consumed bigint) returns text
 language sql as $$
     select string_agg(distinct test.results(test.query('b', test.commit(worker,

@@ -1,0 +1,141 @@
+-- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
+\ir prelude.psql
+select plan(40);
+select test.open('a', 'b');
+select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
+create function test.stranded() returns text
+language sql as $$
+    select string_agg(i.fsm, ' ' order by i.id) from gendurable.instances as i
+    where i.phase = 'held'
+      and not exists (select from gendurable.instances as e where e.concurrency_key = i.concurrency_key and e.phase in ('executing', 'ready'))
+      and not exists (select from gendurable.handovers as h where h.key = i.concurrency_key)
+$$;
+
+-- The slot is being freed while a pick holds back: the pick counts first.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('b', test.pick(:v, 'p'));
+update gendurable.instances set phase = 'ready' where fsm = 'N';
+select test.exec('a', 'begin');
+select test.query('a', test.end(:w, 'H'));
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a holder is finishing: the slot is not free yet');
+select is(test.phases(), 'H executing, N held', 'the next one is held back meanwhile');
+select test.exec('a', 'commit');
+select is(test.stranded(), null, 'the one who finished has left word');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'and the next pick hands the slot over');
+select test.query('b', test.end(:v, 'N'));
+
+-- The other order: the pick is in flight, has counted, and has not told anybody that it holds a row back when the slot is freed.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('b', test.pick(:v, 'p'));
+update gendurable.instances set phase = 'ready' where fsm = 'N';
+select test.exec('b', 'begin');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a pick in flight holds a row back');
+select test.query('a', test.end(:w, 'H'));
+select test.send('a', test.pick(:w, 'p'));
+select ok(not test.is_blocked('a'), 'the slot is freed meanwhile, and another pick comes by without waiting');
+select is(test.names(test.answer('a')), 'nothing', 'which cannot hand over what it does not see');
+select test.exec('b', 'commit');
+select is(test.stranded(), null, 'and has not used up the word of it');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'the next pick hands the slot over');
+select test.query('a', test.end(:w, 'N'));
+
+-- The same with the enqueue of a newcomer in a client's open transaction × finish of the holder.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select test.exec('b', 'begin');
+select test.query('b', $$ select * from gd_enqueue('N', queue => 'p', concurrency_key => 'k') $$);
+select test.send('a', test.end(:w, 'H'));
+select ok(not test.is_blocked('a'), 'a holder finishes without waiting for a newcomer in an open transaction');
+select is(test.results(test.answer('a')), 'committed', 'and is committed');
+select test.send('a', test.pick(:w, 'p'));
+select ok(not test.is_blocked('a'), 'nor does a pick wait for it');
+select is(test.names(test.answer('a')), 'nothing', 'or see it');
+select test.exec('b', 'commit');
+select is(test.stranded(), null, 'the newcomer has left word of itself');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'and is picked at once');
+select test.query('a', test.end(:w, 'N'));
+
+-- Every way in which a slot is given up tells of it, and only when it commits.
+create view given_up (nth, kind, more) as
+values (1, 'done', '{}'::jsonb), (2, 'stop', '{}'), (3, 'retry', '{"delay_ms": 3600000}'), (4, 'await', '{"names": ["x"]}'),
+    (5, 'next', '{"step": "two", "delay_ms": 3600000}'), (6, 'next', '{"step": "two", "concurrency_key": null, "continue": true}'),
+    (7, 'next', '{"step": "two", "concurrency_key": "other", "continue": true}'), (8, 'schedule_children', '{"children": [{"fsm": "C", "queue": "r"}]}');
+create function test.give_up(worker bigint, kind text, more jsonb) returns text
+language plpgsql as $$
+declare
+    v_before text;
+begin
+    delete from gendurable.instances;
+    delete from gendurable.handovers;
+    perform gd_enqueue('H', queue => 'p', concurrency_key => 'k', priority => 1), gd_enqueue('N', queue => 'q', concurrency_key => 'k', priority => 2);
+    perform gd_pick(worker, 'p', 1);
+    perform gd_pick(worker, 'q', 1);
+    return test.end(worker, 'H', kind, more);
+end
+$$;
+create procedure test.hand_over(worker bigint, kind text, more jsonb, out before text, out after text)
+language plpgsql as $$
+declare
+    v_commit text;
+begin
+    v_commit := test.give_up(worker, kind, more);
+    commit;
+    perform test.exec('a', 'begin');
+    perform test.query('a', v_commit);
+    before := test.names(test.query('b', test.pick(worker, 'q')));
+    perform test.exec('a', 'commit');
+    after := test.names(test.query('b', test.pick(worker, 'q')));
+end
+$$;
+create temp table handed (kind text, more jsonb, before text, after text);
+do $$
+declare
+    v_way record;
+    v_before text;
+    v_after text;
+begin
+    for v_way in select g.kind, g.more from given_up as g order by g.nth loop
+        call test.hand_over(1, v_way.kind, v_way.more, v_before, v_after);
+        insert into handed values (v_way.kind, v_way.more, v_before, v_after);
+    end loop;
+end
+$$;
+select is(h.before, 'nothing', format('%s %s: not before it commits', h.kind, h.more)) from handed as h;
+select is(h.after, 'N', format('%s %s: the slot is handed over', h.kind, h.more)) from handed as h;
+delete from gendurable.instances;
+delete from gendurable.handovers;
+
+-- The row that waits is locked by a client's open transaction: nobody waits for it, and the slot is not forgotten.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select id as n from gd_enqueue('N', queue => 'p', concurrency_key => 'k') \gset
+select test.query('a', test.pick(:w, 'p'));
+select test.exec('b', 'begin');
+select test.query('b', format($$ select gd_signal(%s, 'x') $$, :n));
+select test.query('a', test.end(:w, 'H'));
+select test.send('a', test.pick(:w, 'p'));
+select ok(not test.is_blocked('a'), 'a hand-over does not wait for a client that holds the row');
+select test.answer('a');
+select test.exec('b', 'commit');
+select is(test.stranded(), null, 'nor forgets the slot');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'which is handed over later');
+select test.query('a', test.end(:w, 'N'));
+
+-- Two hand-overs at once: one does it, the other one leaves it alone.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('a', test.end(:w, 'H'));
+select test.exec('a', 'begin');
+select test.query('a', test.pick(:w, 'r'));
+select test.send('b', test.pick(:v, 'p'));
+select ok(not test.is_blocked('b'), 'a pick does not wait for a hand-over in flight');
+select is(test.names(test.answer('b')), 'nothing', 'and does not hand over itself');
+select test.exec('a', 'rollback');
+select is(test.stranded(), null, 'one that is undone leaves the word where it was');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'for the next one');
+select * from finish();
