@@ -21,6 +21,9 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml tests_py tools/coverage
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
 
+stress: packages venv ## Randomised stress against invariants (SECONDS=600 SEED=…)
+	@$(VENV)/bin/python bench/stress.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
 demo: venv ## The checkout example on an embedded PostgreSQL (or on GENDURABLE_DSN)
 	@$(VENV)/bin/python examples/checkout/demo.py
 
@@ -40,4 +43,4 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py lint demo packages venv clean
+.PHONY: help test test-pg test-py lint stress demo packages venv clean

@@ -1,0 +1,266 @@
+-- What bench/stress.py adds to a database under stress: triggers that keep books, and the invariants.
+--
+-- The books are written by the transactions under test themselves, so they hold exactly what was committed. A violation is a
+-- row in stress.violations; nothing is raised, so that the run goes on and shows what a violation leads to.
+create schema stress;
+create sequence stress.book as bigint;    -- one order for both books
+
+create unlogged table stress.log (
+    seq        bigint      primary key default nextval('stress.book'),
+    xid        xid8        not null default pg_current_xact_id(),
+    at         timestamptz not null default clock_timestamp(),
+    id         bigint      not null,
+    event      text        not null,    -- born, moved, gone: live; archived, forgotten: finished
+    phase_from text,
+    phase_to   text,
+    fence      bigint,
+    worker     bigint,
+    attempt    int,
+    key        text,
+    rate       text,
+    weight     float8,
+    parent     bigint,
+    round      int,                     -- of the parent, at birth
+    own_round  int
+);
+create index log_id on stress.log (id);
+create index log_parent on stress.log (parent, round) where parent is not null;
+
+-- Every state of every bucket, with the policy that was in force.
+create unlogged table stress.ledger (
+    seq         bigint      primary key default nextval('stress.book'),
+    xid         xid8        not null default pg_current_xact_id(),
+    at          timestamptz not null default clock_timestamp(),
+    event       text        not null,   -- tokens, swept, dropped
+    key         text        not null,
+    tokens      float8,
+    refilled_at timestamptz,
+    allowed     float8,
+    period      interval,
+    burst       float8
+);
+
+create unlogged table stress.violations (
+    seq       bigint generated always as identity primary key,
+    at        timestamptz not null default clock_timestamp(),
+    invariant text        not null,
+    id        bigint,
+    detail    text
+);
+
+create function stress.watch_instance() returns trigger language plpgsql as $$
+declare
+    v_bad text;
+begin
+    if tg_op = 'INSERT' then
+        insert into stress.log (id, event, phase_to, fence, key, rate, weight, parent, round)
+        values (new.id, 'born', new.phase, new.fence, new.concurrency_key, new.rate_limit, new.weight, new.parent_id, new.parent_round);
+        return null;
+    elsif tg_op = 'DELETE' then
+        insert into stress.log (id, event, phase_from, fence, worker) values (old.id, 'gone', old.phase, old.fence, old.worker_id);
+        return null;
+    end if;
+
+    if old.phase <> new.phase or old.fence <> new.fence then
+        insert into stress.log (id, event, phase_from, phase_to, fence, worker, attempt, key, rate, weight, own_round)
+        values (new.id, 'moved', old.phase, new.phase, new.fence, coalesce(new.worker_id, old.worker_id), new.attempt, new.concurrency_key,
+                new.rate_limit, new.weight, new.round);
+    end if;
+    v_bad := case
+        when new.fence < old.fence then 'the fence went back'
+        when new.fence > old.fence + 1 then 'the fence jumped'
+        when old.phase <> 'executing' and (new.fence = old.fence + 1) <> (new.phase = 'executing') then 'a fence without a claim'
+        when old.phase = 'executing' and new.phase = 'executing' and new.worker_id <> old.worker_id then 'a claim changed hands'
+        when new.phase = 'executing' and old.phase not in ('ready', 'executing') then 'claimed out of ' || old.phase
+        when old.phase in ('awaiting_signal', 'awaiting_children') and new.phase not in (old.phase, 'ready', 'held') then 'woken to ' || new.phase
+        when new.phase in ('awaiting_signal', 'awaiting_children') and old.phase not in (new.phase, 'executing') then 'parked out of ' || old.phase
+        when (new.phase = 'executing') <> (new.worker_id is not null) then 'a claim without a worker, or the reverse'
+        when new.phase = 'held' and new.concurrency_key is null then 'held without a key'
+        when new.phase = 'throttled' and new.rate_limit is null then 'throttled without a rate limit'
+        when new.children_pending < 0 then 'more children finished than were scheduled'
+        when old.phase = 'awaiting_children' and new.phase <> old.phase
+             and exists (select from gendurable.instances as c
+                         where c.parent_id = new.id and c.parent_round = new.round and not c.counted) then 'joined before its last child'
+        when old.phase = 'ready' and new.phase = 'executing' and new.rate_limit is not null
+             and not exists (select from gendurable.rate_limits as l where l.name = split_part(new.rate_limit, ':', 1))
+            then 'started under an unknown rate limit'
+    end;
+    if v_bad is not null then
+        insert into stress.violations (invariant, id, detail) values (v_bad, new.id, format('%s -> %s', to_jsonb(old), to_jsonb(new)));
+    end if;
+    return null;
+end
+$$;
+create trigger watch after insert or update or delete on gendurable.instances for each row execute function stress.watch_instance();
+
+-- At the end of the claiming transaction, which still holds the lock of the key's name: so this is the limit that the claim was judged by, and what others
+-- have committed is counted.
+create function stress.watch_claim() returns trigger language plpgsql as $$
+declare
+    v_most  int;
+    v_count int;
+begin
+    select coalesce((select l.max_executing from gendurable.concurrency_limits as l where l.name = split_part(new.concurrency_key, ':', 1)), 1)
+    into v_most;
+    select count(*) into v_count from gendurable.instances as i where i.concurrency_key = new.concurrency_key and i.phase = 'executing';
+    if v_count > v_most then
+        insert into stress.violations (invariant, id, detail)
+        values ('more execute than the limit allows', new.id, format('%s: %s of %s', new.concurrency_key, v_count, v_most));
+    end if;
+    return null;
+end
+$$;
+create constraint trigger watch_claim after update on gendurable.instances deferrable initially deferred for each row
+    when (new.phase = 'executing' and old.phase <> 'executing' and new.concurrency_key is not null) execute function stress.watch_claim();
+
+create function stress.watch_finished() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'INSERT' then
+        insert into stress.log (id, event, fence) values (new.id, 'archived', new.fence);
+    else
+        insert into stress.log (id, event, fence) values (old.id, 'forgotten', old.fence);
+    end if;
+    return null;
+end
+$$;
+create trigger watch after insert or delete on gendurable.finished for each row execute function stress.watch_finished();
+
+create function stress.watch_bucket() returns trigger language plpgsql as $$
+begin
+    insert into stress.ledger (event, key, tokens, refilled_at, allowed, period, burst)
+    select case tg_op when 'DELETE' then 'swept' else 'tokens' end, b.key, b.tokens, b.refilled_at, l.allowed, l.period, l.burst
+    from (select case tg_op when 'DELETE' then old.key else new.key end as key,
+                 case tg_op when 'DELETE' then old.tokens else new.tokens end as tokens,
+                 case tg_op when 'DELETE' then old.refilled_at else new.refilled_at end as refilled_at) as b
+    left join gendurable.rate_limits as l on l.name = split_part(b.key, ':', 1);
+    return null;
+end
+$$;
+create trigger watch after insert or update or delete on gendurable.buckets for each row execute function stress.watch_bucket();
+
+create function stress.watch_policy() returns trigger language plpgsql as $$
+begin
+    insert into stress.ledger (event, key) values ('dropped', old.name);
+    return null;
+end
+$$;
+create trigger watch after delete on gendurable.rate_limits for each row execute function stress.watch_policy();
+
+-- What has to be true of every snapshot. One statement, so one snapshot.
+create function stress.look() returns table (invariant text, id bigint, detail text) language sql stable as $$
+    select 'live and finished at once', i.id, null from gendurable.instances as i join gendurable.finished as f on f.id = i.id
+    union all
+    select 'finished twice', f.id, null from gendurable.finished as f group by f.id having count(*) > 1
+    union all
+    select 'more execute than any limit ever allowed', min(i.id), format('%s: %s', i.concurrency_key, count(*))
+    from gendurable.instances as i where i.phase = 'executing' and i.concurrency_key is not null
+    group by i.concurrency_key
+    having count(*) > case when i.concurrency_key like 'pool%' then 4 else 1 end
+    union all
+    select 'a signal without a target', s.instance_id, s.name from gendurable.signals as s
+    where not exists (select from gendurable.instances as i where i.id = s.instance_id)
+    union all
+    select 'a deduplication key without a target', d.instance_id, d.dedup_key from gendurable.dedup_keys as d
+    where not exists (select from gendurable.instances as i where i.id = d.instance_id)
+    union all
+    select 'a correlation key out of its scope', k.instance_id, k.key from gendurable.correlation_keys as k
+    where not exists (select from gendurable.instances as i
+                      where i.id = k.instance_id and i.correlation_key = k.key
+                        and (i.correlation_scope is null or gendurable._status(i.phase) = any (i.correlation_scope)))
+      and not exists (select from gendurable.finished as f
+                      where f.id = k.instance_id and f.correlation_key = k.key
+                        and case when f.failed then 'failed' else 'done' end = any (f.correlation_scope))
+    union all
+    select 'a live instance without its correlation key', i.id, i.correlation_key from gendurable.instances as i
+    where i.correlation_key is not null and i.correlation_scope is null
+      and not exists (select from gendurable.correlation_keys as k where k.key = i.correlation_key and k.instance_id = i.id)
+    union all
+    select 'asleep on a signal that it was not handed', i.id, i.awaits::text from gendurable.instances as i
+    where i.phase = 'awaiting_signal'
+      and exists (select from gendurable.signals as s where s.instance_id = i.id and s.name = any (i.awaits) and not s.presented)
+    union all
+    select 'a barrier that is not the number of its children', p.id, format('pending %s, live %s', p.children_pending, c.live)
+    from gendurable.instances as p
+    cross join lateral (select count(*) as live from gendurable.instances as i
+                        where i.parent_id = p.id and i.parent_round = p.round and not i.counted) as c
+    where p.phase = 'awaiting_children' and p.children_pending <> c.live
+    union all
+    select 'held, a slot is free, and nobody was told', min(h.id), h.concurrency_key
+    from gendurable.instances as h
+    left join gendurable.concurrency_limits as l on l.name = split_part(h.concurrency_key, ':', 1)
+    where h.phase = 'held' and not exists (select from gendurable.handovers as r where r.key = h.concurrency_key)
+    group by h.concurrency_key, l.max_executing
+    having (select count(*) from gendurable.instances as i where i.concurrency_key = h.concurrency_key and i.phase in ('ready', 'executing'))
+           < coalesce(l.max_executing, 1)
+    union all
+    select 'throttled, and nobody will look', min(t.id), t.rate_limit
+    from gendurable.instances as t
+    join gendurable.rate_limits as l on l.name = split_part(t.rate_limit, ':', 1)
+    where t.phase = 'throttled' and not exists (select from gendurable.refills as r where r.key = t.rate_limit)
+      and not exists (select from gendurable.buckets as b where b.key = t.rate_limit and b.due_at is not null)
+    group by t.rate_limit
+$$;
+
+-- The books, at the end: nothing lost, nothing doubled, no token drawn that was not there, no join but once a round.
+create function stress.account() returns table (invariant text, id bigint, detail text) language sql stable as $$
+    with book as (
+        select l.id,
+               count(*) filter (where l.event = 'born') - count(*) filter (where l.event = 'gone') as live,
+               count(*) filter (where l.event = 'archived') - count(*) filter (where l.event = 'forgotten') as finished,
+               (array_agg(l.event order by l.seq desc) filter (where l.event <> 'moved'))[1] as last
+        from stress.log as l
+        group by l.id
+    ), place as (
+        select b.*, exists (select from gendurable.instances as i where i.id = b.id) as is_live,
+               exists (select from gendurable.finished as f where f.id = b.id) as is_finished
+        from book as b
+    )
+    select 'lost or doubled', p.id, format('live %s, finished %s, last %s', p.live, p.finished, p.last) from place as p
+    where (p.live, p.finished) not in ((1, 0), (0, 1), (0, 0)) or (p.live, p.finished) = (0, 0) and p.last <> 'forgotten'
+       or p.is_live <> (p.live = 1) or p.is_finished <> (p.finished = 1)
+    union all
+    select 'ended without being archived', g.id, null from stress.log as g
+    where g.event = 'gone' and not exists (select from stress.log as a where a.id = g.id and a.xid = g.xid and a.event = 'archived')
+    union all
+    select 'joined twice in a round', l.id, format('round %s: %s times', l.own_round, count(*)) from stress.log as l
+    where l.event = 'moved' and l.phase_from = 'awaiting_children' and l.phase_to <> 'awaiting_children'
+    -- A revived parent whose old children are forgotten counts its rounds anew.
+    group by l.id, l.own_round, (select count(*) from stress.log as b where b.id = l.id and b.event = 'born' and b.seq < l.seq) having count(*) > 1
+    union all
+    (
+        -- A pick draws in up to five rounds; each draw belongs to the last entry before it in its transaction.
+        with entries as (
+            select x.key, x.xid, x.seq, x.at, x.event, x.tokens, x.refilled_at, x.allowed, extract(epoch from x.period)::float8 as period, x.burst,
+                   lag(x.event) over w as before_event, lag(x.tokens) over w as before, lag(x.refilled_at) over w as before_at,
+                   lead(x.seq) over (partition by x.key, x.xid order by x.seq) as until
+            from stress.ledger as x where x.event <> 'dropped'
+            window w as (partition by x.key order by x.seq)
+        ), draws as (
+            select l.seq, l.xid, l.rate as key, coalesce(l.weight, 1) as weight from stress.log as l
+            where l.event = 'moved' and l.phase_from = 'ready' and l.phase_to = 'executing' and l.rate is not null
+        ), booked as (
+            select e.seq, sum(d.weight) as drawn
+            from entries as e join draws as d on d.xid = e.xid and d.key = e.key and d.seq > e.seq and (e.until is null or d.seq < e.until)
+            group by e.seq
+        ), steps as (
+            select e.*, coalesce(b.drawn, 0) as drawn from entries as e left join booked as b on b.seq = e.seq
+        ), judged as (
+            select s.*, case when s.before_event is distinct from 'tokens' then s.burst
+                             else least(s.burst, s.before + greatest(extract(epoch from s.refilled_at - s.before_at), 0)::float8
+                                                            * s.allowed / s.period) end as most
+            from steps as s
+        )
+        select 'tokens overdrawn', null::bigint, format('%s: %s before, refilled to %s, drawn %s, left %s', j.key, j.before, j.most, j.drawn, j.tokens)
+        from judged as j
+        where j.event = 'tokens' and (j.tokens < -1e-6 or j.tokens > j.most - j.drawn + 1e-6 * (1 + j.burst))
+        union all
+        select 'a bucket forgotten before it was full', null, format('%s: %s of %s', j.key, j.tokens, j.burst)
+        from judged as j
+        where j.event = 'swept'
+          and j.tokens + greatest(extract(epoch from j.at - j.refilled_at), 0)::float8 * j.allowed / j.period < j.burst - 1e-6 * (1 + j.burst)
+          and not exists (select from stress.ledger as x where x.xid = j.xid and x.event = 'dropped' and x.key = split_part(j.key, ':', 1))
+        union all
+        select 'started without drawing', null, format('%s: %s', d.key, d.weight) from draws as d
+        where not exists (select from entries as e where e.xid = d.xid and e.key = d.key and e.seq < d.seq)
+    )
+$$;
