@@ -54,7 +54,8 @@
 \ir functions/_ring_rate.sql
 \ir functions/_sweep.sql
 \ir functions/_sweep_buckets.sql
-\ir functions/_take_key.sql
+\ir functions/_take_keys.sql
+\ir functions/_tree.sql
 \ir functions/_wake_due.sql
 \ir functions/_warn_of_rates.sql
 \ir functions/_window.sql

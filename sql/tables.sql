@@ -135,7 +135,7 @@ create table gendurable.finished (
     priority          int         not null,
     fsm_version       int         not null,
     failed            boolean     not null,
-    joined            boolean     not null,
+    joined            boolean     not null default false,
     fsm               text        not null,
     step              text        not null,
     queue             text        not null,
@@ -220,7 +220,7 @@ comment on column gendurable.workers.heartbeat_at is 'Its previous heartbeat; nu
 -- A slot of the key may be free, or a newcomer may wait for one: whoever picks next looks. Inserted by the transaction that frees a slot or that
 -- makes an instance wait, so that it becomes visible together with what it tells of, and no interleaving can lose it.
 create table gendurable.handovers (
-    key text not null
+    key text collate "C" not null    -- so that the keys of a name are neighbours
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 comment on table gendurable.handovers is 'Concurrency keys whose waiting instances the next pick has to look at.';
 
@@ -228,7 +228,7 @@ create index handovers_key on gendurable.handovers (key);
 
 -- The same for rate limits: somebody waits for tokens of the key, and the next pick has to look when they are due.
 create table gendurable.refills (
-    key text not null
+    key text collate "C" not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 comment on table gendurable.refills is 'Rate keys whose waiting instances the next pick has to look at.';
 

@@ -18,6 +18,7 @@ declare
     v_locked  text[];
     v_ids     bigint[];
     v_refused bigint[];
+    v_rates   text[];
 begin
     v_locked := array(
         select k.key
@@ -35,19 +36,24 @@ begin
         left join gendurable.concurrency_limits as c on c.name = split_part(k.key, ':', 1)
         cross join lateral (select coalesce(c.max_executing, 1) as most) as l
     ), ranked as (
-        select i.id, i.concurrency_key,
+        select i.id, i.concurrency_key, i.rate_limit,
                row_number() over (partition by i.concurrency_key order by i.priority, i.eligible_at, i.id) as place
         from unnest(p_ids) as c (id) join gendurable.instances as i on i.id = c.id
     ), judged as (
-        select r.id, case when r.concurrency_key is null then true
+        select r.id, r.rate_limit, case when r.concurrency_key is null then true
                           else r.place <= (select s.free from slots as s where s.key = r.concurrency_key) end as admitted
         from ranked as r
     )
-    select array_agg(j.id) filter (where j.admitted), array_agg(j.id) filter (where not j.admitted) into v_ids, v_refused
+    select array_agg(j.id) filter (where j.admitted), array_agg(j.id) filter (where not j.admitted),
+           array_agg(j.rate_limit) filter (where not j.admitted and j.rate_limit is not null)
+    into v_ids, v_refused, v_rates
     from judged as j;
 
     if v_refused is not null then
         update gendurable.instances as i set phase = 'held' from unnest(v_refused) as r (id) where i.id = r.id;
+    end if;
+    if v_rates is not null then
+        perform gendurable._ring(null, v_rates);    -- the tokens that were offered to them are for others
     end if;
     return coalesce(v_ids, '{}');
 end

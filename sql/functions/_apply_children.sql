@@ -17,6 +17,7 @@ set jit = off
 as $$
 declare
     v_timeout  text := current_setting('lock_timeout');
+    v_patience text := '50ms';
     v_answers  gendurable.answer[] := array[]::gendurable.answer[];
     v_parent   record;
     v_entries  gendurable.entry[];
@@ -39,7 +40,7 @@ begin
             end if;
             v_pending := 0;
             if v_entries is not null then
-                perform set_config('lock_timeout', '50ms', true);
+                perform set_config('lock_timeout', v_patience, true);
                 select (count(*) filter (where not e.duplicate))::int into v_pending from gendurable._enqueue(v_entries) as e;
                 perform set_config('lock_timeout', v_timeout, true);
             end if;
@@ -49,6 +50,7 @@ begin
                 v_answers := v_answers || row(v_parent.ord, v_parent.id, v_parent.fence, 'invalid', 'children, ' || v_problem, null)::gendurable.answer;
                 continue;
             when lock_not_available then
+                v_patience := '1ms';    -- one wait a call is enough
                 v_answers := v_answers || row(v_parent.ord, v_parent.id, v_parent.fence, 'busy', null, null)::gendurable.answer;
                 continue;
         end;

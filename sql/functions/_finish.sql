@@ -19,6 +19,7 @@ declare
     v_keyed     bigint[];
     v_keys      text[];
     v_reserved  bigint[];
+    v_kept      text[];
     v_parents   bigint[];
     v_rounds    int[];
 begin
@@ -39,10 +40,10 @@ begin
     )
     select array_agg(e.id) filter (where e.signalled),
            array_agg(e.id) filter (where k.leaves), array_agg(e.correlation_key) filter (where k.leaves),
-           array_agg(e.id) filter (where not k.leaves),
+           array_agg(e.id) filter (where not k.leaves), array_agg(e.correlation_key) filter (where not k.leaves),
            array_agg(e.parent_id) filter (where e.parent_id is not null and not e.counted),
            array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted)
-    into v_signalled, v_keyed, v_keys, v_reserved, v_parents, v_rounds
+    into v_signalled, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds
     from ended as e
     cross join lateral (
         select case when e.correlation_key is not null
@@ -59,9 +60,7 @@ begin
         where k.key = e.key and k.instance_id = e.id;
     end if;
     if v_reserved is not null then
-        perform gendurable._take_key(f.correlation_key, f.id)
-        from unnest(v_reserved) as e (id) join gendurable.finished as f on f.id = e.id
-        order by f.correlation_key;
+        perform gendurable._take_keys(v_kept, v_reserved, '50ms');
     end if;
     if v_parents is not null then
         perform gendurable._count_down(v_parents, v_rounds);

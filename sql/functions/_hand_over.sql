@@ -25,16 +25,19 @@ declare
     v_again  text[];
     v_queues text[];
 begin
+    -- Key by key; a name whose lock is not free is passed over as a whole (';' follows ':'), however many keys it has.
     with recursive rung as (
-        (select h.key from gendurable.handovers as h order by h.key limit 1)
+        select n.key, gendurable._lock_key(n.key) as mine from (select h.key from gendurable.handovers as h order by h.key limit 1) as n
         union all
-        select (select h.key from gendurable.handovers as h where h.key > r.key order by h.key limit 1)
+        select n.key, gendurable._lock_key(n.key)
         from rung as r
-        where r.key is not null
+        cross join lateral (
+            select h.key from gendurable.handovers as h
+            where h.key > case when r.mine then r.key else split_part(r.key, ':', 1) || ';' end
+            order by h.key limit 1
+        ) as n
     )
-    select array_agg(r.key) into v_keys
-    from (select r.key from rung as r where r.key is not null limit 500) as r
-    where gendurable._lock_key(r.key);
+    select array_agg(r.key) into v_keys from (select x.key from rung as x where x.mine limit 500) as r;
     if v_keys is null then
         return;
     end if;

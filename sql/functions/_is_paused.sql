@@ -7,8 +7,11 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return not pg_try_advisory_xact_lock_shared(26469, hashtext(p_queue))
-        or exists (select from gendurable.queues as q where q.name = p_queue and q.paused);
+    if not pg_try_advisory_xact_lock_shared(26469, hashtext(p_queue)) then
+        return true;
+    end if;
+    -- A statement of its own, younger than the lock.
+    return exists (select from gendurable.queues as q where q.name = p_queue and q.paused);
 end
 $$;
 comment on function gendurable._is_paused(text) is 'Whether a queue hands nothing out.';

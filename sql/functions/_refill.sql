@@ -25,18 +25,23 @@ declare
     v_queues text[];
     v_held   text[];
 begin
+    -- Key by key; a name whose lock is not free is passed over as a whole (';' follows ':'), however many keys it has.
     with recursive rung as (
-        (select r.key from gendurable.refills as r order by r.key limit 1)
+        select n.key, gendurable._lock_rate(n.key) as mine from (select h.key from gendurable.refills as h order by h.key limit 1) as n
         union all
-        select (select n.key from gendurable.refills as n where n.key > r.key order by n.key limit 1)
+        select n.key, gendurable._lock_rate(n.key)
         from rung as r
-        where r.key is not null
+        cross join lateral (
+            select h.key from gendurable.refills as h
+            where h.key > case when r.mine then r.key else split_part(r.key, ':', 1) || ';' end
+            order by h.key limit 1
+        ) as n
     )
     select array_agg(k.key) into v_keys
-    from (select r.key from (select x.key from rung as x where x.key is not null limit 500) as r
+    from (select r.key from (select x.key from rung as x where x.mine limit 500) as r
           union
-          select b.key from (select x.key from gendurable.buckets as x where x.due_at <= v_now order by x.due_at limit 500) as b) as k
-    where gendurable._lock_rate(k.key);
+          select b.key from (select x.key from gendurable.buckets as x where x.due_at <= v_now order by x.due_at limit 500) as b
+          where gendurable._lock_rate(b.key)) as k;
     if v_keys is null then
         return;
     end if;
@@ -89,7 +94,11 @@ begin
         where k.tokens is not null
         on conflict (key) do update set tokens = excluded.tokens, refilled_at = excluded.refilled_at, due_at = excluded.due_at
     )
-    select array_agg(m.id) filter (where m.waits), array_agg(m.id) filter (where not m.waits),
+    select array_agg(m.id) filter (where m.waits and not exists (
+               -- Nobody overtakes one whose row somebody holds for a moment.
+               select from line as n join line as f on f.key = n.key and f.place < n.place
+               where n.id = m.id and f.waits and f.id not in (select x.id from moving as x))),
+           array_agg(m.id) filter (where not m.waits),
            -- All that was looked at fits, or somebody holds a row for a moment. Look again.
            (select array_agg(distinct n.key) from line as n
             where n.waits and n.total <= n.tokens and (n.place >= c_glance or n.id not in (select x.id from moving as x)))

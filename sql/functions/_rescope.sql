@@ -1,9 +1,9 @@
 -- Brings the correlation keys of instances with a scope of their own in line with the status that they have now: a key is occupied exactly in the statuses
 -- of its scope, and one that was left is taken back only if nobody else has it.
 --
--- Locks:  the caller holds the instances; then see gendurable._take_key. Writes: correlation_keys.
+-- Locks:  the caller holds the instances; then see gendurable._take_keys. Writes: correlation_keys.
 -- Plan:   instances_pkey, correlation_keys_pkey.
-create function gendurable._rescope(p_ids bigint[]) returns void
+create function gendurable._rescope(p_ids bigint[], p_patience text default '1ms') returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -20,11 +20,11 @@ begin
     where i.correlation_scope is not null and gendurable._status(i.phase) <> all (i.correlation_scope)
       and k.key = i.correlation_key and k.instance_id = i.id;
 
-    perform gendurable._take_key(i.correlation_key, i.id)
+    perform gendurable._take_keys(array_agg(i.correlation_key), array_agg(i.id), p_patience)
     from unnest(p_ids) as c (id)
     join gendurable.instances as i on i.id = c.id
     where i.correlation_key is not null and gendurable._status(i.phase) = any (i.correlation_scope)
-    order by i.correlation_key;
+    having count(*) > 0;
 end
 $$;
-comment on function gendurable._rescope(bigint[]) is 'Frees and takes correlation keys according to their scopes.';
+comment on function gendurable._rescope(bigint[], text) is 'Frees and takes correlation keys according to their scopes.';

@@ -27,15 +27,32 @@ begin
     select array_agg(w.key) into v_stranded
     from waiting as w
     left join gendurable.concurrency_limits as c on c.name = split_part(w.key, ':', 1)
-    where w.key is not null
-      and (select count(*) from (select from gendurable.instances as i
-                                 where i.concurrency_key = w.key and i.phase in ('ready', 'executing')
-                                 limit coalesce(c.max_executing, 1)) as x) < coalesce(c.max_executing, 1)
-      and not exists (select from gendurable.handovers as h where h.key = w.key);
+    cross join lateral (
+        select coalesce(c.max_executing, 1) - (select count(*) from (select from gendurable.instances as e
+                                                                     where e.concurrency_key = w.key and e.phase = 'executing'
+                                                                     limit coalesce(c.max_executing, 1)) as x) as free
+    ) as s
+    where w.key is not null and s.free > 0
+      and not exists (select from gendurable.handovers as h where h.key = w.key)
+      -- Some queue in which it waits was offered fewer slots than are free.
+      and exists (
+          with recursive queue as (
+              (select h.queue from gendurable.instances as h
+               where h.concurrency_key = w.key and h.phase = 'held' order by h.queue limit 1)
+              union all
+              select (select h.queue from gendurable.instances as h
+                      where h.concurrency_key = w.key and h.phase = 'held' and h.queue > q.queue order by h.queue limit 1)
+              from queue as q
+              where q.queue is not null
+          )
+          select from queue as q
+          where q.queue is not null
+            and (select count(*) from (select from gendurable.instances as r
+                                       where r.concurrency_key = w.key and r.phase = 'ready' and r.queue = q.queue
+                                       limit s.free) as x) < s.free);
 
     if v_stranded is not null then
         perform gendurable._ring(v_stranded);
-        perform gendurable._notify(array(select distinct q from gendurable.workers as w, unnest(w.queues) as q));
     end if;
     return coalesce(cardinality(v_stranded), 0);
 end

@@ -3,7 +3,7 @@
 --
 -- Locks:  the instances and the parent that counts the root, all by id in one order, waiting for them. (A parent's id is smaller than its
 --         children's, so cancelling from above and from below cannot wait for each other.) A child that is scheduled meanwhile is found by
---         looking again.
+--         looking again, with nothing in hand.
 -- Writes: as gendurable._finish; handovers, refills.
 -- Plan:   instances_pkey, instances_parent, finished_parent.
 -- Errors: GD001 target missing.
@@ -19,7 +19,7 @@ set jit = off
 as $$
 declare
     v_tree      bigint[];
-    v_locked    bigint[] := array[]::bigint[];
+    v_locked    bigint[];
     v_outcomes  gendurable.outcome[];
     v_keys      text[];
     v_rates     text[];
@@ -28,31 +28,26 @@ begin
         perform gendurable._refuse('GD001', 'target is required', 'Name the instance by its id or its correlation key.');
     end if;
 
-    loop
-        with recursive tree as (
-            select gd_cancel.target as id
-            union
-            select c.id
-            from tree as t
-            cross join lateral (
-                select i.id from gendurable.instances as i where i.parent_id = t.id
-                union all
-                select f.id from gendurable.finished as f where f.parent_id = t.id
-            ) as c
-            where gd_cancel.cascade
-        )
-        select array_agg(t.id) into v_tree from tree as t;
-
-        exit when not exists (
-            select from unnest(v_tree) as t (id) join gendurable.instances as i on i.id = t.id where i.id not in (select unnest(v_locked)));
-        v_locked := array(
-            select i.id
-            from (select t.id from unnest(v_tree) as t (id)
-                  union
-                  select r.parent_id from gendurable.instances as r where r.id = gd_cancel.target and r.parent_id is not null) as t (id)
-            join gendurable.instances as i on i.id = t.id
-            order by i.id
-            for no key update of i);
+    while v_locked is null loop
+        begin
+            v_tree := gendurable._tree(gd_cancel.target, gd_cancel.cascade);
+            v_locked := array(
+                select i.id
+                from (select t.id from unnest(v_tree) as t (id)
+                      union
+                      select r.parent_id from gendurable.instances as r where r.id = gd_cancel.target and r.parent_id is not null) as t (id)
+                join gendurable.instances as i on i.id = t.id
+                order by i.id
+                for no key update of i);
+            -- A child that was scheduled meanwhile: let go of all and start over, because locking it now could be out of order.
+            if exists (select from unnest(gendurable._tree(gd_cancel.target, gd_cancel.cascade)) as t (id)
+                       join gendurable.instances as i on i.id = t.id
+                       where i.id not in (select unnest(v_locked))) then
+                raise exception using errcode = 'GD000', message = 'gendurable: the tree has grown meanwhile';
+            end if;
+        exception when sqlstate 'GD000' then
+            v_locked := null;
+        end;
     end loop;
 
     select array_agg(row(1, i.id, i.fence, 'stop', null, null, null, null, null, null, null, null, null, null, null, null, null, null,

@@ -90,7 +90,7 @@ begin
                               where i.id = k.id and i.phase = 'executing' and i.concurrency_key = k.key)));
     end if;
     if v_scoped is not null then
-        perform gendurable._rescope(v_scoped);
+        perform gendurable._rescope(v_scoped, '50ms');
     end if;
 
     if cardinality(v_mine) is distinct from cardinality(v_all) then

@@ -20,7 +20,7 @@ begin
     if not gendurable._lock_maintenance() then
         return 0;
     end if;
-    v_forgotten := gendurable._forget_finished(now() - v_retention, v_batch) + gendurable._empty_partitions(now() - v_retention);
+    v_forgotten := gendurable._empty_partitions(now() - v_retention) + gendurable._forget_finished(now() - v_retention, v_batch);
     perform gendurable._drop_partitions(now() - v_retention);
     return v_forgotten;
 end

@@ -10,22 +10,31 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_cutoff timestamptz;
+    v_cutoff    timestamptz;
+    v_created   int;
+    v_forgotten int;
 begin
     v_cutoff := gendurable._window(now() - gendurable._retention());
 
     return query select 'reap', public.gd_reap()::bigint;
     return query select 'expire_awaits', public.gd_expire_awaits()::bigint;
     return query select 'sweep', gendurable._sweep()::bigint;
-    return query select 'sweep_buckets', gendurable._sweep_buckets()::bigint;
 
     -- A transaction that was left open with this lock must not keep anybody from being reaped, so it comes after.
     if gendurable._lock_maintenance() then
-        -- What is slow comes before what locks much.
-        return query select 'gc', (gendurable._forget_finished(v_cutoff, 10000) + gendurable._empty_partitions(v_cutoff))::bigint;
-        return query select 'create_partitions', gendurable._create_partitions()::bigint;
-        return query select 'drop_partitions', gendurable._drop_partitions(v_cutoff)::bigint;
+        v_created := gendurable._create_partitions();
+        return query select 'create_partitions', v_created::bigint;
+        -- Not both in one transaction: each holds locks of the archive until it ends. Whole partitions first; what is left of others row by row.
+        if v_created = 0 then
+            v_forgotten := gendurable._empty_partitions(v_cutoff);
+            if v_forgotten = 0 then
+                v_forgotten := gendurable._forget_finished(v_cutoff, 10000);
+            end if;
+            return query select 'gc', v_forgotten::bigint;
+            return query select 'drop_partitions', gendurable._drop_partitions(v_cutoff)::bigint;
+        end if;
     end if;
+    return query select 'sweep_buckets', gendurable._sweep_buckets()::bigint;
 end
 $$;
 comment on function public.gd_maintain() is 'Does all maintenance; answers each task and how much it did.';

@@ -21,10 +21,11 @@ as $$
 declare
     v_now     timestamptz := clock_timestamp();
     v_worker  record;
-    v_due     int;
+    v_due     int := 0;
     v_ids     bigint[];
     v_keyed   boolean;
     v_rated   boolean;
+    v_limited boolean := false;
     v_scoped  bigint[];
     v_seen    bigint[] := array[]::bigint[];
     v_claimed int;
@@ -50,84 +51,83 @@ begin
         from (select l.id from gendurable.workers as l where l.id = gd_pick.worker for no key update skip locked) as free
         where w.id = free.id;
     end if;
-    if gd_pick.slots = 0 or gendurable._is_paused(gd_pick.queue) then
-        return;
-    end if;
-
-    v_due := (gendurable._wake_due(gd_pick.queue)).moved;
-    if exists (select from gendurable.refills as r) or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
-        perform gendurable._refill();
-    end if;
-    if exists (select from gendurable.handovers as h) then
-        perform gendurable._hand_over();
-    end if;
-
-    -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen.
-    for v_round in 1 .. 5 loop
-        select array_agg(c.id), bool_or(c.keyed), bool_or(c.rated), array_agg(c.id) filter (where c.scoped)
-        into v_ids, v_keyed, v_rated, v_scoped
-        from (select i.id, i.concurrency_key is not null as keyed, i.rate_limit is not null as rated, i.correlation_scope is not null as scoped
-              from gendurable.instances as i
-              where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
-              order by i.queue, i.priority, i.eligible_at, i.id
-              limit gd_pick.slots - v_picked
-              for no key update skip locked) as c;
-        exit when v_ids is null;
-        if v_keyed or v_rated then
-            v_seen := v_seen || v_ids;
+    if gd_pick.slots > 0 and not gendurable._is_paused(gd_pick.queue) then
+        v_due := (gendurable._wake_due(gd_pick.queue)).moved;
+        if exists (select from gendurable.refills as r) or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
+            perform gendurable._refill();
         end if;
-        if v_keyed then
-            v_ids := gendurable._admit(v_ids);
-        end if;
-        if v_rated then
-            v_ids := gendurable._grant(v_ids);
+        if exists (select from gendurable.handovers as h) then
+            perform gendurable._hand_over();
         end if;
 
-        -- The signals are read with the snapshot of this statement, and exactly those that are handed out as awaited are marked. One that was
-        -- committed after the snapshot is neither, so it stays able to wake the next await.
-        return query
-        with claimed as (
-            update gendurable.instances as i
-            set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1, claimed_at = v_now, updated_at = v_now, chain = 0
-            from unnest(v_ids) as c (id)
-            where i.id = c.id
-            returning i.*
-        ), presented as (
-            update gendurable.signals as s
-            set presented = true
+        -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen.
+        for v_round in 1 .. 5 loop
+            select array_agg(c.id), bool_or(c.keyed), bool_or(c.rated), array_agg(c.id) filter (where c.scoped)
+            into v_ids, v_keyed, v_rated, v_scoped
+            from (select i.id, i.concurrency_key is not null as keyed, i.rate_limit is not null as rated, i.correlation_scope is not null as scoped
+                  from gendurable.instances as i
+                  where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
+                  order by i.queue, i.priority, i.eligible_at, i.id
+                  limit gd_pick.slots - v_picked
+                  for no key update skip locked) as c;
+            exit when v_ids is null;
+            v_limited := v_limited or v_keyed or v_rated;
+            if v_keyed or v_rated then
+                v_seen := v_seen || v_ids;
+            end if;
+            if v_keyed then
+                v_ids := gendurable._admit(v_ids);
+            end if;
+            if v_rated then
+                v_ids := gendurable._grant(v_ids);
+            end if;
+
+            -- The signals are read with the snapshot of this statement, and exactly those that are handed out as awaited are marked. One that was
+            -- committed after the snapshot is neither, so it stays able to wake the next await.
+            return query
+            with claimed as (
+                update gendurable.instances as i
+                set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1, claimed_at = v_now, updated_at = v_now, chain = 0
+                from unnest(v_ids) as c (id)
+                where i.id = c.id
+                returning i.*
+            ), presented as (
+                update gendurable.signals as s
+                set presented = true
+                from claimed as c
+                where c.signalled and s.instance_id = c.id and s.name = any (c.awaits) and not s.presented
+            )
+            select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt, c.queue, c.priority,
+                   c.correlation_key, c.concurrency_key, c.parent_id, coalesce(inbox.awaited, '[]'), coalesce(inbox.signals, '[]'),
+                   case when c.joined then gendurable._children(c.id, c.round) end, c.last_error, c.enqueued_at
             from claimed as c
-            where c.signalled and s.instance_id = c.id and s.name = any (c.awaits) and not s.presented
-        )
-        select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt, c.queue, c.priority,
-               c.correlation_key, c.concurrency_key, c.parent_id, coalesce(inbox.awaited, '[]'), coalesce(inbox.signals, '[]'),
-               case when c.joined then gendurable._children(c.id, c.round) end, c.last_error, c.enqueued_at
-        from claimed as c
-        left join lateral (
-            select jsonb_agg(x.signal order by x.id) filter (where x.name = any (c.awaits)) as awaited,
-                   jsonb_agg(x.signal order by x.id) as signals
-            from (select s.id, s.name,
-                         jsonb_build_object('id', s.id, 'name', s.name, 'payload', s.payload, 'sent_at', s.sent_at) as signal
-                  from gendurable.signals as s
-                  where c.signalled and s.instance_id = c.id) as x
-        ) as inbox on true
-        order by c.priority, c.eligible_at, c.id;
+            left join lateral (
+                select jsonb_agg(x.signal order by x.id) filter (where x.name = any (c.awaits)) as awaited,
+                       jsonb_agg(x.signal order by x.id) as signals
+                from (select s.id, s.name,
+                             jsonb_build_object('id', s.id, 'name', s.name, 'payload', s.payload, 'sent_at', s.sent_at) as signal
+                      from gendurable.signals as s
+                      where c.signalled and s.instance_id = c.id) as x
+            ) as inbox on true
+            order by c.priority, c.eligible_at, c.id;
 
-        get diagnostics v_claimed = row_count;
-        v_picked := v_picked + v_claimed;
-        if v_scoped is not null then
-            perform gendurable._rescope(v_scoped);
+            get diagnostics v_claimed = row_count;
+            v_picked := v_picked + v_claimed;
+            if v_scoped is not null then
+                perform gendurable._rescope(v_scoped);
+            end if;
+            exit when not (v_keyed or v_rated) or v_picked = gd_pick.slots;
+        end loop;
+        if v_limited and exists (select from gendurable.refills as r) then
+            perform gendurable._refill();   -- when those that were just refused are due, the caller may want to know
         end if;
-        exit when not (v_keyed or v_rated) or v_picked = gd_pick.slots;
-    end loop;
-    if v_rated and exists (select from gendurable.refills as r) then
-        perform gendurable._refill();   -- when those that were just refused are due, the caller may want to know
     end if;
 
     -- Whoever leaves with free slots is worth a notification when work arrives. (Here as above, a worker's row that its own heartbeat is writing is left
     -- alone: a heartbeat renews as well, and the next pick marks.)
     v_short := v_picked < gd_pick.slots;
-    if not v_short and v_due > 0 then
-        -- Others may have come for what fell due while its rows were locked here, and gone to sleep again.
+    if not v_short and (v_due > 0 or v_limited) then
+        -- Others may have come for what fell due, or was offered, while it was locked here, and gone to sleep again.
         perform gendurable._notify(array[gd_pick.queue]);
     end if;
     if v_short <> (gd_pick.queue = any (v_worker.idle_queues)) then
