@@ -23,6 +23,7 @@ declare
     v_ids    bigint[];
     v_back   bigint[];
     v_again  text[];
+    v_rates  text[];
     v_queues text[];
 begin
     -- Key by key; a name whose lock is not free is passed over as a whole (';' follows ':'), however many keys it has.
@@ -93,14 +94,18 @@ begin
     from moving as m;
 
     if v_back is not null then
-        update gendurable.instances as i set phase = 'held' from unnest(v_back) as b (id) where i.id = b.id;
+        -- The tokens that were offered to them are for others.
+        with back as (
+            update gendurable.instances as i set phase = 'held' from unnest(v_back) as b (id) where i.id = b.id returning i.rate_limit
+        )
+        select array_agg(b.rate_limit) into v_rates from back as b where b.rate_limit is not null;
     end if;
     if v_ids is not null then
         update gendurable.instances as i set phase = 'ready' from unnest(v_ids) as o (id) where i.id = o.id;
         perform gendurable._notify(v_queues);
     end if;
-    if v_again is not null then
-        perform gendurable._ring(v_again);
+    if v_again is not null or v_rates is not null then
+        perform gendurable._ring(v_again, v_rates);
     end if;
 end
 $$;

@@ -24,6 +24,7 @@ declare
     v_again  text[];
     v_queues text[];
     v_held   text[];
+    v_freed  text[];
 begin
     -- Key by key; a name whose lock is not free is passed over as a whole (';' follows ':'), however many keys it has.
     with recursive rung as (
@@ -106,7 +107,11 @@ begin
     from moving as m;
 
     if v_back is not null then
-        update gendurable.instances as i set phase = 'throttled' from unnest(v_back) as b (id) where i.id = b.id;
+        -- The slots that were offered to them are for others.
+        with back as (
+            update gendurable.instances as i set phase = 'throttled' from unnest(v_back) as b (id) where i.id = b.id returning i.concurrency_key
+        )
+        select array_agg(b.concurrency_key) into v_freed from back as b where b.concurrency_key is not null;
     end if;
     if v_ids is not null then
         with offered as (
@@ -120,8 +125,8 @@ begin
         from offered as o;
         perform gendurable._notify(v_queues);
     end if;
-    if v_held is not null or v_again is not null then
-        perform gendurable._ring(v_held, v_again);
+    if v_held is not null or v_freed is not null or v_again is not null then
+        perform gendurable._ring(v_held || v_freed, v_again);
     end if;
 end
 $$;
