@@ -1,0 +1,199 @@
+-- Children: every child is counted once, whatever happens at the same time, and the parent wakes once.
+\ir prelude.psql
+select plan(54);
+select test.open('a', 'b', 'c');
+select gd_register('w', array['p', 'q']) as w \gset
+create procedure test.parent(worker bigint, children int default 2)
+language plpgsql as $$
+begin
+    delete from gendurable.instances;
+    perform gd_enqueue('P', queue => 'p');
+    perform gd_pick(worker, 'p', 1);
+    commit;
+    if children > 0 then
+        perform test.query('c', test.end(worker, 'P', 'schedule_children', jsonb_build_object('step', 'join', 'children',
+            (select jsonb_agg(jsonb_build_object('fsm', 'C' || n, 'queue', 'q')) from generate_series(1, children) as n))));
+    end if;
+end
+$$;
+create function test.pending() returns int language sql as $$ select i.children_pending from gendurable.instances as i where i.fsm = 'P' $$;
+create function test.join(worker bigint) returns text
+language sql as $$
+    select coalesce(string_agg(format('%s %s', p.step, (select string_agg(format('%s %s', c ->> 'fsm', c ->> 'status'), ', ' order by c ->> 'fsm')
+                                                        from jsonb_array_elements(p.children) as c)), '; '), 'nothing')
+    from gd_pick(worker, 'p', 9) as p
+$$;
+
+-- The last two children in two transactions.
+call test.parent(:w);
+select gd_pick(:w, 'q', 2) \g /dev/null
+select test.exec('a', 'begin');
+select is(test.results(test.query('a', test.end(:w, 'C1'))), 'committed', 'one of the last two children is finishing');
+select test.send('b', test.end(:w, 'C2'));
+select ok(not test.is_blocked('b'), 'the other one does not wait for it');
+select is(test.results(test.answer('b')), 'busy', 'and is to be offered again');
+select test.exec('a', 'commit');
+select is(test.pending(), 1, 'the first one is counted');
+select is(test.results(test.query('b', test.end(:w, 'C2'))), 'committed', 'then the other one');
+select is(test.join(:w), 'join C1 done, C2 done', 'the parent runs with both');
+select is(test.join(:w), 'nothing', 'once');
+
+-- The same, the first one undone.
+call test.parent(:w);
+select gd_pick(:w, 'q', 2) \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', test.end(:w, 'C1'));
+select test.exec('a', 'rollback');
+select is(test.results(test.query('b', test.end(:w, 'C2', 'stop'))), 'committed', 'a child finishes after another one''s commit was undone');
+select is(test.pending(), 1, 'only the one is counted');
+select test.query('a', test.end(:w, 'C1'));
+select is(test.join(:w), 'join C1 done, C2 failed', 'the parent runs with both');
+
+-- Two batches with children of two parents each, in opposite orders.
+call test.parent(:w);
+update gendurable.instances set fsm = 'P2' where fsm = 'P';
+update gendurable.instances set fsm = 'D' || substr(fsm, 2) where fsm like 'C%';
+select gd_enqueue('P', queue => 'p') \g /dev/null
+select gd_pick(:w, 'p', 1) \g /dev/null
+select test.query('c', test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
+select gd_pick(:w, 'q', 4) \g /dev/null
+create function test.ends(worker bigint, variadic names text[]) returns text
+language sql as $$
+    select test.commit(worker, variadic array(select test.outcome(i.id, i.fence, 'done') from unnest(names) with ordinality as n
+                                              join gendurable.instances as i on i.fsm = n.n order by n.ordinality))
+$$;
+create trigger gate before update on gendurable.instances for each row when (new.fsm = 'P' and new.children_pending < old.children_pending) execute function test.gate('a');
+select pg_advisory_lock(1) \g /dev/null
+select test.send('a', test.ends(:w, 'C1', 'D1'));
+select ok(test.is_blocked('a'), 'a batch with children of two parents is counting');
+select test.send('b', test.ends(:w, 'D2', 'C2'));
+select ok(not test.is_blocked('b'), 'one in the opposite order does not wait for it');
+select is(test.results(test.answer('b')), 'busy busy', 'both are to be offered again');
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.results(test.answer('a')), 'committed committed', 'the first one commits');
+select is(test.results(test.query('b', test.ends(:w, 'D2', 'C2'))), 'committed committed', 'then the other one');
+select is(test.join(:w), 'join D1 done, D2 done; join C1 done, C2 done', 'both parents run with their own');
+drop trigger gate on gendurable.instances;
+
+-- schedule_children × reap: the reaper first.
+call test.parent(:w, 0);
+select test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}]}') as late \gset
+select test.exec('a', 'begin');
+select is(test.result(test.query('a', format('select gd_reap(%s)', :w))), '1', 'a reaper is at work');
+select test.send('b', :'late');
+select ok(not test.is_blocked('b'), 'schedule_children does not wait for it');
+select is(test.results(test.answer('b')), 'busy', 'and is to be offered again');
+select test.exec('a', 'commit');
+select is(test.results(test.query('b', :'late')), 'stale', 'then it is stale');
+select is(test.phases(), 'P ready', 'and has no children');
+-- The commit first.
+select gd_register('w', array['p', 'q']) as w \gset
+call test.parent(:w, 0);
+select test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}]}') as late \gset
+select test.exec('a', 'begin');
+select is(test.results(test.query('a', :'late')), 'committed', 'schedule_children is in flight');
+select test.send('b', format('select gd_reap(%s)', :w));
+select ok(not test.is_blocked('b'), 'a reaper does not wait for it');
+select is(test.result(test.answer('b')), '0', 'and leaves the claim alone');
+select test.exec('a', 'commit');
+select is(test.phases(), 'P awaiting_children, C1 ready', 'the parent waits for its child');
+select is(test.pending(), 1, 'for one');
+select is(test.results(test.query('b', :'late')), 'stale', 'the same again is stale');
+select is((select count(*) from gendurable.instances as i where i.fsm = 'C1'), 1::bigint, 'and creates no second child');
+-- The commit is undone after its worker was reaped: no child, and the parent runs again.
+select gd_register('w', array['p', 'q']) as w \gset
+call test.parent(:w, 0);
+select test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}]}') as late \gset
+select test.exec('a', 'begin');
+select test.query('a', :'late');
+select test.query('b', format('select gd_reap(%s)', :w));
+select test.exec('a', 'rollback');
+select is(gd_reap(), 1, 'a commit that fails after its worker was reaped leaves the claim to the next reaper');
+select is(test.phases(), 'P ready', 'and no child');
+
+-- A late child: counted neither as the outcome of a dead worker nor twice.
+select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
+call test.parent(:w);
+select gd_pick(:w, 'q', 1) \g /dev/null
+select test.end(:w, 'C1') as late \gset
+select gd_reap(:w) \g /dev/null
+select gd_pick(:v, 'q', 1) \g /dev/null
+select test.exec('a', 'begin');
+select is(test.results(test.query('a', test.end(:v, 'C1'))), 'committed', 'a child is finished by another worker');
+select is(test.results(test.query('b', :'late')), 'stale', 'the dead worker''s commit beside it is stale');
+select test.exec('a', 'commit');
+select is(test.results(test.query('b', :'late')), 'stale', 'and after it');
+select is(test.pending(), 1, 'the child is counted once');
+
+-- Child finish × parent cancelled: the cancel first.
+select gd_register('w', array['p', 'q']) as w \gset
+call test.parent(:w);
+select gd_pick(:w, 'q', 2) \g /dev/null
+select id as p from gendurable.instances where fsm = 'P' \gset
+select test.exec('a', 'begin');
+select is(test.result(test.query('a', format('select gd_cancel(%s)', :p))), '1', 'a parent is being cancelled');
+select test.send('b', test.end(:w, 'C1'));
+select ok(not test.is_blocked('b'), 'its child does not wait for it');
+select is(test.results(test.answer('b')), 'busy', 'and is to be offered again');
+select test.exec('a', 'rollback');
+select test.exec('a', 'begin');
+select test.query('a', format('select gd_cancel(%s)', :p));
+select test.exec('a', 'commit');
+select is(test.results(test.query('b', test.end(:w, 'C1'))), 'committed', 'then it finishes');
+select is((select s.status from gd_status(:p) as s), 'failed', 'the parent stays cancelled');
+select is(test.phases(), 'C2 executing', 'nobody else is touched');
+-- The child first.
+call test.parent(:w);
+select gd_pick(:w, 'q', 2) \g /dev/null
+select id as p from gendurable.instances where fsm = 'P' \gset
+select test.exec('a', 'begin');
+select test.query('a', test.end(:w, 'C1'));
+select test.send('b', format('select gd_cancel(%s)', :p));
+select ok(test.is_blocked('b'), 'a cancel waits for the child that is being counted');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')), '1', 'and cancels the parent');
+-- A revived parent does not take the old children for new ones.
+select gd_retry(:p) \g /dev/null
+select gd_pick(:w, 'p', 1) \g /dev/null
+select test.query('c', test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "N1", "queue": "q"}, {"fsm": "N2", "queue": "q"}]}'));
+select is(test.results(test.query('b', test.end(:w, 'C2'))), 'committed', 'a child of an earlier round finishes');
+select is(test.pending(), 2, 'and is not counted for the new one');
+
+-- GC × parent still joining: the child is old, its parent waits for the other one.
+call test.parent(:w);
+select gd_pick(:w, 'q', 2) \g /dev/null
+select test.query('a', test.end(:w, 'C1'));
+select test.exec('a', 'begin');
+select test.query('a', test.end(:w, 'C2'));
+select test.query('b', $$ select gd_gc('0') $$);
+select test.exec('a', 'commit');
+select gd_gc('0') \g /dev/null
+select is(test.join(:w), 'join C1 done, C2 done', 'children are kept for a parent that joins, though they are old and it is woken while gc runs');
+select test.exec('a', 'begin');
+select test.query('a', test.end(:w, 'P'));
+select test.query('b', $$ select gd_gc('0') $$);
+select is((select count(*) from gd_instances as i where i.fsm like 'C_' and i.status = 'done' and i.parent_id in (select p.id from gendurable.instances as p)), 2::bigint,
+    'and while it finishes');
+select test.exec('a', 'rollback');
+select test.query('a', test.end(:w, 'P'));
+select pg_sleep(0.001) \g /dev/null
+select gd_gc('0') \g /dev/null
+select is((select count(*) from gd_instances as i where i.fsm like 'C_' and i.status = 'done'), 0::bigint, 'then they go');
+
+-- A child whose correlation key a client's open transaction is taking.
+call test.parent(:w, 0);
+select gd_enqueue('Q', queue => 'p') \g /dev/null
+select gd_pick(:w, 'p', 1) \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', $$ select * from gd_enqueue('X', queue => 'r', correlation_key => 'k') $$);
+select clock_timestamp() as started \gset
+select test.results(test.query('b', test.commit(:w,
+    (select test.outcome(i.id, i.fence, 'schedule_children', '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q", "correlation_key": "k"}]}') from gendurable.instances as i where i.fsm = 'P'),
+    (select test.outcome(i.id, i.fence, 'done') from gendurable.instances as i where i.fsm = 'Q')))) as results \gset
+select is(:'results'::text, 'busy committed', 'a child''s key that a client is taking makes its parent busy; the rest commits');
+select ok(clock_timestamp() - :'started'::timestamptz < interval '1 second', 'within 50 ms, give or take a slow machine');
+select is(test.phases(), 'P executing', 'and no child is left behind');
+select test.exec('a', 'rollback');
+select is(test.results(test.query('b', test.end(:w, 'P', 'schedule_children', '{"children": [{"fsm": "C2", "queue": "q", "correlation_key": "k"}]}'))), 'committed', 'then it commits');
+select is(test.phases(), 'P awaiting_children, C2 ready', 'with its child');
+select * from finish();
