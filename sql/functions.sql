@@ -34,6 +34,7 @@
 \ir functions/_hand_over.sql
 \ir functions/_inbox.sql
 \ir functions/_is_paused.sql
+\ir functions/_lanes.sql
 \ir functions/_last_round.sql
 \ir functions/_lock_parents.sql
 \ir functions/_notify.sql

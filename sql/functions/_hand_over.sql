@@ -44,28 +44,14 @@ begin
     end if;
     delete from gendurable.handovers as h using unnest(v_keys) as k (key) where h.key = k.key;
 
-    with slots as materialized (
-        select k.key, l.most - (select count(*) from (select from gendurable.instances as e
-                                                      where e.concurrency_key = k.key and e.phase = 'executing'
-                                                      limit l.most) as x) as free
-        from unnest(v_keys) as k (key)
-        left join gendurable.concurrency_limits as c on c.name = split_part(k.key, ':', 1)
+    with lanes as materialized (
+        select n.key, n.queue,
+               greatest(l.most - (select count(*) from (select from gendurable.instances as e
+                                                        where e.concurrency_key = n.key and e.phase = 'executing'
+                                                        limit l.most) as x), 0) as free
+        from gendurable._lanes(v_keys) as n
+        left join gendurable.concurrency_limits as c on c.name = split_part(n.key, ':', 1)
         cross join lateral (select coalesce(c.max_executing, 1) as most) as l
-    ), lanes as materialized (
-        select s.key, q.queue, greatest(s.free, 0) as free
-        from slots as s
-        cross join lateral (
-            with recursive queue as (
-                (select h.queue from gendurable.instances as h
-                 where h.concurrency_key = s.key and h.phase = 'held' order by h.queue limit 1)
-                union all
-                select (select h.queue from gendurable.instances as h
-                        where h.concurrency_key = s.key and h.phase = 'held' and h.queue > q.queue order by h.queue limit 1)
-                from queue as q
-                where q.queue is not null
-            )
-            select q.queue from queue as q where q.queue is not null
-        ) as q
     ), line as materialized (
         -- Those that have an offer and the first of those that wait: an offer to somebody less urgent than a newcomer goes to the newcomer.
         select n.key, n.queue, x.id, x.held, row_number() over (partition by n.key, n.queue order by x.priority, x.eligible_at, x.id) <= n.free as offered

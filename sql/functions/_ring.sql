@@ -2,14 +2,13 @@
 --
 -- Called in the very transaction that frees a slot or makes an instance wait. Whoever decides "no slot is free, it has to wait" sees, under the key's
 -- lock, a holder that still executes; that holder's own ring becomes visible only after that decision, so it is never used up by it.
--- Locks: none. Writes: handovers, refills. Plan: instances_keyed, walked queue by queue; instances_rated.
+-- Locks: none. Writes: handovers, refills. Plan: as gendurable._lanes; instances_rated.
 create function gendurable._ring(p_keys text[], p_rates text[] default null) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_sort = off
 set jit = off
 as $$
 begin
@@ -22,20 +21,7 @@ begin
 
     if exists (select from gendurable.workers as w where w.idle_queues <> '{}') then
         perform gendurable._notify(array(
-            select q.queue
-            from (select distinct k from unnest(p_keys) as k) as d (key)
-            cross join lateral (
-                with recursive queue as (
-                    (select h.queue from gendurable.instances as h
-                     where h.concurrency_key = d.key and h.phase = 'held' order by h.queue limit 1)
-                    union all
-                    select (select h.queue from gendurable.instances as h
-                            where h.concurrency_key = d.key and h.phase = 'held' and h.queue > q.queue order by h.queue limit 1)
-                    from queue as q
-                    where q.queue is not null
-                )
-                select q.queue from queue as q where q.queue is not null
-            ) as q
+            select n.queue from gendurable._lanes(array(select distinct k from unnest(p_keys) as k)) as n
             union
             select q.queue
             from (select distinct r from unnest(p_rates) as r) as d (key)

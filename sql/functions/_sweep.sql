@@ -13,6 +13,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
+    v_waiting  text[];
     v_stranded text[];
 begin
     with recursive waiting as (
@@ -24,32 +25,21 @@ begin
         from waiting as w
         where w.key is not null
     )
-    select array_agg(w.key) into v_stranded
-    from waiting as w
-    left join gendurable.concurrency_limits as c on c.name = split_part(w.key, ':', 1)
+    select array_agg(w.key) into v_waiting from waiting as w where w.key is not null;
+
+    select array_agg(distinct n.key) into v_stranded
+    from gendurable._lanes(v_waiting) as n
+    left join gendurable.concurrency_limits as c on c.name = split_part(n.key, ':', 1)
     cross join lateral (
         select coalesce(c.max_executing, 1) - (select count(*) from (select from gendurable.instances as e
-                                                                     where e.concurrency_key = w.key and e.phase = 'executing'
+                                                                     where e.concurrency_key = n.key and e.phase = 'executing'
                                                                      limit coalesce(c.max_executing, 1)) as x) as free
     ) as s
-    where w.key is not null and s.free > 0
-      and not exists (select from gendurable.handovers as h where h.key = w.key)
-      -- Some queue in which it waits was offered fewer slots than are free.
-      and exists (
-          with recursive queue as (
-              (select h.queue from gendurable.instances as h
-               where h.concurrency_key = w.key and h.phase = 'held' order by h.queue limit 1)
-              union all
-              select (select h.queue from gendurable.instances as h
-                      where h.concurrency_key = w.key and h.phase = 'held' and h.queue > q.queue order by h.queue limit 1)
-              from queue as q
-              where q.queue is not null
-          )
-          select from queue as q
-          where q.queue is not null
-            and (select count(*) from (select from gendurable.instances as r
-                                       where r.concurrency_key = w.key and r.phase = 'ready' and r.queue = q.queue
-                                       limit s.free) as x) < s.free);
+    -- Fewer were offered a slot in this queue than there are.
+    where s.free > (select count(*) from (select from gendurable.instances as r
+                                          where r.concurrency_key = n.key and r.phase = 'ready' and r.queue = n.queue
+                                          limit greatest(s.free, 0)) as x)
+      and not exists (select from gendurable.handovers as h where h.key = n.key);
 
     if v_stranded is not null then
         perform gendurable._ring(v_stranded);
