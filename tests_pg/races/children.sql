@@ -1,6 +1,6 @@
 -- Children: every child is counted once, whatever happens at the same time, and the parent wakes once.
 \ir prelude.psql
-select plan(54);
+select plan(52);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w \gset
 create procedure test.parent(worker bigint, children int default 2)
