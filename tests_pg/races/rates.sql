@@ -1,0 +1,91 @@
+-- Rate limits: tokens are drawn once, in strict order, and nobody waits for tokens that are there.
+\ir prelude.psql
+select plan(24);
+select test.open('a', 'b');
+select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
+create function test.tokens(key text) returns numeric
+language sql as $$ select round(b.tokens::numeric, 1) from gendurable.buckets as b where b.key = tokens.key $$;
+
+-- Two picks × the first grant of a key: there is no bucket yet whose row could be locked.
+select gd_set_rate_limit('r', 2, '1 day', 2) \g /dev/null
+select gd_enqueue('M' || n, queue => 'p', rate_limit => 'r') from generate_series(1, 4) as n \g /dev/null
+update gendurable.instances set phase = 'ready';   -- more offers than tokens
+delete from gendurable.refills;
+select test.exec('a', 'begin');
+select is(test.names(test.query('a', test.pick(:w, 'p', 2))), 'M1 M2', 'a pick draws the first tokens of a key');
+select test.send('b', test.pick(:v, 'p', 2));
+select ok(not test.is_blocked('b'), 'another one does not wait for it');
+select is(test.names(test.answer('b')), 'nothing', 'and draws none');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p', 2))), 'nothing', 'nor later, because there are none');
+select is(test.tokens('r'), 0.0, 'the bucket is empty, not overdrawn');
+select is(test.phases(), 'M1 executing, M2 executing, M3 throttled, M4 throttled', 'the others wait for tokens');
+-- The first one is undone: the tokens are there.
+delete from gendurable.instances;
+delete from gendurable.buckets;
+select gd_enqueue('M' || n, queue => 'p', rate_limit => 'r') from generate_series(1, 2) as n \g /dev/null
+select test.exec('a', 'begin');
+select is(test.names(test.query('a', test.pick(:w, 'p', 2))), 'M1 M2', 'a pick draws the first tokens of a key');
+select test.exec('a', 'rollback');
+select is(test.names(test.query('b', test.pick(:v, 'p', 2))), 'M1 M2', 'one that is undone has drawn nothing');
+delete from gendurable.instances;
+
+-- The first grant held at a gate after it drew and before it claims.
+delete from gendurable.buckets;
+select gd_enqueue('P', queue => 'p', rate_limit => 'r', weight => 2), gd_enqueue('Q', queue => 'q', rate_limit => 'r', weight => 2) \g /dev/null
+update gendurable.instances set phase = 'ready';
+delete from gendurable.refills;
+create trigger gate before update on gendurable.instances for each row when (new.phase = 'executing') execute function test.gate('a');
+select pg_advisory_lock(1) \g /dev/null
+select test.send('a', test.pick(:w, 'p'));
+select ok(test.is_blocked('a'), 'a pick has drawn the tokens and not claimed yet');
+select test.send('b', test.pick(:v, 'q'));
+select ok(not test.is_blocked('b'), 'one of another queue does not wait for it');
+select is(test.names(test.answer('b')), 'nothing', 'and is granted nothing');
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.names(test.answer('a')), 'P', 'the first one claims');
+drop trigger gate on gendurable.instances;
+delete from gendurable.instances;
+
+-- Sweep of a bucket × pick: the bucket is full again, a pick draws from it, the sweep comes by.
+select gd_set_rate_limit('s', 2, '1 day', 2) \g /dev/null
+insert into gendurable.buckets (key, tokens, refilled_at) values ('s', 0, now() - interval '2 days');
+select gd_enqueue('M1', queue => 'p', rate_limit => 's', weight => 2) \g /dev/null
+select test.exec('a', 'begin');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'M1', 'a pick draws from a bucket that is full again');
+select test.send('b', 'select gendurable._sweep_buckets() as swept');
+select ok(not test.is_blocked('b'), 'a sweep does not wait for it');
+select is(test.result(test.answer('b')), '0', 'and leaves the bucket alone');
+select test.exec('a', 'commit');
+select is(test.tokens('s'), 0.0, 'which has been drawn from');
+select gendurable._sweep_buckets() \g /dev/null
+select is(test.tokens('s'), 0.0, 'and is not swept now');
+-- The sweep first: the pick does not wait, and draws from the full bucket later.
+update gendurable.buckets set refilled_at = now() - interval '2 days' where key = 's';
+select gd_enqueue('M2', queue => 'p', rate_limit => 's', weight => 2) \g /dev/null
+select test.exec('a', 'begin');
+select is(test.result(test.query('a', 'select gendurable._sweep_buckets() as swept')), '1', 'a sweep is in flight');
+select test.send('b', test.pick(:v, 'p'));
+select ok(not test.is_blocked('b'), 'a pick does not wait for it');
+select test.answer('b');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'M2', 'and finds the bucket full');
+select is(test.tokens('s'), 0.0, 'once');
+delete from gendurable.instances;
+
+-- A row that waits for tokens and is locked by a client's open transaction: nobody waits for it, nobody overtakes it, and nothing spins.
+select gd_set_rate_limit('t', 0, '1 day', 2) \g /dev/null
+select gd_enqueue('H', queue => 'p', rate_limit => 't'), gd_enqueue('N', queue => 'p', rate_limit => 't') \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_signal(i.id, 'x') from gendurable.instances as i where i.fsm = 'H' $$);
+select test.send('b', test.pick(:v, 'p', 2));
+select ok(not test.is_blocked('b'), 'a refill does not wait for a client that holds the head of the line');
+select test.answer('b');
+select test.query('b', test.pick(:v, 'p', 2));
+select i.ctid as place from gendurable.instances as i where i.fsm = 'N' \gset
+select test.query('b', test.pick(:v, 'p', 2));
+select test.query('b', test.pick(:v, 'p', 2));
+select is((select i.ctid::text || ' ' || i.phase from gendurable.instances as i where i.fsm = 'N'), :'place' || ' throttled', 'nor moves the next one to and fro');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p', 2))), 'H N', 'then both start');
+select * from finish();

@@ -1,0 +1,105 @@
+-- Retry of an archived instance × gc, × another retry, × an enqueue of its key: it is brought back once, or not at all.
+\ir prelude.psql
+select plan(24);
+select test.open('a', 'b');
+select gd_register('w', array['p']) as w \gset
+create procedure test.fail(worker bigint, inout id bigint, key text default null)
+language plpgsql as $$
+begin
+    delete from gendurable.instances;
+    select e.id into id from gd_enqueue('F', queue => 'p', correlation_key => key) as e;
+    perform gd_pick(worker, 'p', 1);
+    commit;
+    perform test.query('b', test.end(worker, 'F', 'stop'));
+    commit;
+end
+$$;
+create function test.places(id bigint) returns text
+language sql as $$
+    select format('%s live, %s archived', (select count(*) from gendurable.instances as i where i.id = places.id), (select count(*) from gendurable.finished as f where f.id = places.id))
+$$;
+
+-- The retry first.
+call test.fail(:w, null) \gset
+select test.exec('a', 'begin');
+select is(test.result(test.query('a', format('select gd_retry(%s)', :id))), 'retried', 'an archived instance is being brought back');
+select test.send('b', $$ select gd_gc('0') $$);
+select ok(not test.is_blocked('b'), 'gc does not wait for it');
+select is(test.result(test.answer('b')), '0', 'and leaves it alone');
+select test.exec('a', 'commit');
+select is(test.places(:id), '1 live, 0 archived', 'it is back');
+-- The retry is undone.
+call test.fail(:w, null) \gset
+select test.exec('a', 'begin');
+select test.query('a', format('select gd_retry(%s)', :id));
+select test.query('b', $$ select gd_gc('0') $$);
+select test.exec('a', 'rollback');
+select is(test.places(:id), '0 live, 1 archived', 'a retry that is undone leaves it in the archive');
+select is(gd_gc('0'), 1, 'for the next gc');
+-- gc first.
+call test.fail(:w, null) \gset
+select test.exec('a', 'begin');
+select is(test.result(test.query('a', $$ select gd_gc('0') $$)), '1', 'gc is forgetting an instance');
+select test.send('b', format('select gd_retry(%s)', :id));
+select ok(test.is_blocked('b'), 'a retry waits for it');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')), 'no_target', 'and finds nobody');
+select is(test.places(:id), '0 live, 0 archived', 'it is gone');
+call test.fail(:w, null) \gset
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_gc('0') $$);
+select test.send('b', format('select gd_retry(%s)', :id));
+select test.is_blocked('b') \g /dev/null
+select test.exec('a', 'rollback');
+select is(test.result(test.answer('b')), 'retried', 'a gc that is undone forgot nobody');
+select is(test.places(:id), '1 live, 0 archived', 'it is back');
+
+-- A partition that is being emptied as a whole.
+call test.fail(:w, null) \gset
+do $$
+declare
+    v_from timestamptz := gendurable._window(now() - interval '9 days');
+begin
+    create table gendurable.old (like gendurable.finished);
+    execute format('alter table gendurable.finished attach partition gendurable.old for values from (%L) to (%L)', v_from, v_from + interval '6 hours');
+    update gendurable.finished set finished_at = v_from + interval '1 hour';
+end
+$$;
+select test.exec('a', 'begin');
+select is(test.result(test.query('a', format('select gd_retry(%s)', :id))), 'retried', 'one is being brought back from an old partition');
+select test.send('b', $$ select gd_gc('7 days') $$);
+select ok(not test.is_blocked('b'), 'gc of the partition does not wait for it');
+select is(test.result(test.answer('b')), '0', 'and does not empty it');
+select test.exec('a', 'commit');
+select is(test.places(:id), '1 live, 0 archived', 'it is back');
+
+-- Two retries.
+call test.fail(:w, null) \gset
+select test.exec('a', 'begin');
+select test.query('a', format('select gd_retry(%s)', :id));
+select test.send('b', format('select gd_retry(%s)', :id));
+select ok(test.is_blocked('b'), 'a second retry waits for the first');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')), 'not_failed', 'and finds it alive');
+select is(test.places(:id), '1 live, 0 archived', 'once');
+
+-- Its key is being taken.
+delete from gendurable.correlation_keys;
+call test.fail(:w, null, 'k') \gset
+select test.exec('a', 'begin');
+select test.query('a', $$ select * from gd_enqueue('X', queue => 'q', correlation_key => 'k') $$);
+select test.send('b', format('select gd_retry(%s)', :id));
+select ok(test.is_blocked('b'), 'a retry waits for who is taking its key');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')), 'key_taken', 'and leaves it to him');
+select is(test.places(:id), '0 live, 1 archived', 'it stays where it was');
+-- The retry takes the key first.
+delete from gendurable.correlation_keys;
+call test.fail(:w, null, 'k') \gset
+select test.exec('a', 'begin');
+select test.query('a', format('select gd_retry(%s)', :id));
+select test.send('b', $$ select duplicate from gd_enqueue('X', queue => 'q', correlation_key => 'k') $$);
+select ok(test.is_blocked('b'), 'a newcomer waits for a retry that takes the key');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')), 'true', 'and is its duplicate');
+select * from finish();
