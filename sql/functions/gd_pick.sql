@@ -51,7 +51,11 @@ begin
         from (select l.id from gendurable.workers as l where l.id = gd_pick.worker for no key update skip locked) as free
         where w.id = free.id;
     end if;
-    if gd_pick.slots > 0 and not gendurable._is_paused(gd_pick.queue) then
+    if gd_pick.slots = 0 then
+        return;
+    end if;
+
+    if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
         if exists (select from gendurable.refills as r) or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
             perform gendurable._refill();
