@@ -26,7 +26,7 @@ declare
     v_held   text[];
     v_freed  text[];
 begin
-    -- Key by key; a name whose lock is not free is passed over as a whole (';' follows ':'), however many keys it has.
+    -- Key by key; the keys of a name whose lock is not free are passed over (';' follows ':'), however many there are.
     with recursive rung as (
         select n.key, gendurable._lock_rate(n.key) as mine from (select h.key from gendurable.refills as h order by h.key limit 1) as n
         union all
@@ -34,7 +34,7 @@ begin
         from rung as r
         cross join lateral (
             select h.key from gendurable.refills as h
-            where h.key > case when r.mine then r.key else split_part(r.key, ':', 1) || ';' end
+            where h.key > case when r.mine or r.key not like '%:%' then r.key else split_part(r.key, ':', 1) || ';' end
             order by h.key limit 1
         ) as n
     )
