@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(38);
+select plan(39);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -138,4 +138,14 @@ select is(test.names(test.answer('b')), 'nothing', 'and does not hand over itsel
 select test.exec('a', 'rollback');
 select is(test.stranded(), null, 'one that is undone leaves the word where it was');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'for the next one');
+select test.query('b', test.end(:v, 'N'));
+
+-- A name whose lock another pick holds is passed over, with all of its keys; the names behind it are not.
+select gd_enqueue('A', queue => 'p', concurrency_key => 'a') \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', test.pick(:w, 'p'));
+select gd_enqueue('A2', queue => 'q', concurrency_key => 'a'), gd_enqueue('A3', queue => 'q', concurrency_key => 'a:1'), gd_enqueue('B', queue => 'q', concurrency_key => 'a-b'),
+       gd_enqueue('C', queue => 'q', concurrency_key => 'b:1') \g /dev/null
+select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'B C', 'names beside one that is being decided about are handed over');
+select test.exec('a', 'commit');
 select * from finish();

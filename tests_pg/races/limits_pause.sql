@@ -1,6 +1,6 @@
 -- Pause × pick and × running ahead, change of a limit × pick, change of an instance's key × pick.
 \ir prelude.psql
-select plan(45);
+select plan(46);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 
@@ -144,4 +144,17 @@ select is(test.names(test.answer('a')), 'nothing', 'and does not start');
 select test.exec('b', 'commit');
 select test.query('b', test.end(:v, 'N2'));
 select is(test.names(test.query('a', test.pick(:w, 'p', 1))), 'S', 'until the key is free');
+delete from gendurable.instances;
+
+-- A name whose lock a client's open transaction holds does not stand in the way of others, however many of its rows are offered.
+select gd_set_rate_limit('u', 10, '1 day', 20) \g /dev/null
+select gd_enqueue('U' || n, queue => 'p', rate_limit => 'u') from generate_series(1, 9) as n \g /dev/null
+select gd_pick(:w, 'r', 1) \g /dev/null
+select gd_enqueue('Plain', queue => 'p', priority => 9) \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_set_rate_limit('u', 10, '1 day', 30) $$);
+select test.send('b', test.pick(:v, 'p', 1));
+select ok(not test.is_blocked('b'), 'a pick does not wait for a rate limit that is being set');
+select is(test.names(test.answer('b')), 'Plain', 'and takes what lies behind the rows that it cannot decide about');
+select test.exec('a', 'commit');
 select * from finish();

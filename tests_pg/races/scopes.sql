@@ -1,6 +1,6 @@
 -- Scope transitions × enqueue of the same key: one occupant at a time, and nobody's commit or pick waits for a client or fails because of a key.
 \ir prelude.psql
-select plan(34);
+select plan(33);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w \gset
 create function test.occupant(key text) returns text
