@@ -1,0 +1,91 @@
+-- Tokens are offered to those that wait, and the moment is noted at which the next one will fit.
+begin;
+set local client_min_messages = error;
+\ir prelude.psql
+select plan(24);
+
+create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
+    select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
+$$;
+create function pg_temp.phases() returns text language sql as $$ select string_agg(i.fsm || ':' || i.phase, ' ' order by i.fsm) from gendurable.instances as i $$;
+create function pg_temp.due(p_key text) returns text language sql as $$
+    select case when b.due_at = 'infinity' then 'never' else round((extract(epoch from b.due_at - clock_timestamp()) / 60)::numeric, 1)::text end from gendurable.buckets as b where b.key = p_key
+$$;
+
+select gd_set_rate_limit('r', 1, '1 minute', 3) \g /dev/null
+select pg_temp.put_rated('1', 'r:1'), pg_temp.put_rated('2', 'r:1', 2), pg_temp.put_rated('3', 'r:1', 2), pg_temp.put_rated('4', 'r:1'), pg_temp.put_rated('5', 'r:2', 4), pg_temp.put_rated('6', 'r:3') \g /dev/null
+select gendurable._refill() \g /dev/null
+select is(pg_temp.phases(), '1:ready 2:ready 3:throttled 4:throttled 5:throttled 6:ready', 'of each line the prefix that fits');
+select is(pg_temp.due('r:1') || ' ' || pg_temp.due('r:2') || ' ' || coalesce(pg_temp.due('r:3'), '-'), '2.0 never -', 'noted is when the head of what is left will fit: in time, never, nobody waits');
+select is((select round(tokens) from gendurable.buckets where key = 'r:1'), 3::float8, 'an offer draws nothing');
+select is((select count(*)::int from gendurable.refills), 0, 'each doorbell is answered once');
+select gendurable._ring(null, '{r:1}'), gendurable._refill() \g /dev/null
+select is(pg_temp.phases(), '1:ready 2:ready 3:throttled 4:throttled 5:throttled 6:ready', 'what was offered counts as long as it is not taken');
+update gendurable.buckets set due_at = now() - interval '1 s', refilled_at = refilled_at - interval '2 minutes', tokens = 3 where key = 'r:1';
+update gendurable.instances set phase = 'executing' where fsm = '1';
+select gendurable._refill() \g /dev/null
+select is(pg_temp.phases(), '1:executing 2:ready 3:throttled 4:throttled 5:throttled 6:ready', 'due without a doorbell: 3 tokens less 2 that are offered do not do for 2');
+select is(pg_temp.due('r:1'), '1.0', 'in a minute they do');
+delete from gendurable.instances; delete from gendurable.buckets;
+
+-- Offers that nobody takes.
+select gd_pause('a') \g /dev/null
+select pg_temp.put_rated('1 paused', 'r', 3, '{"queue": "a"}'), pg_temp.put_rated('2 deserted', 'r', 3, '{"queue": "nobody"}'), pg_temp.put_rated('3', 'r', 3), pg_temp.put_rated('4', 'r', 3) \g /dev/null
+select gendurable._refill() \g /dev/null
+select is(pg_temp.phases(), '1 paused:ready 2 deserted:throttled 3:throttled 4:throttled', 'the head of the line, wherever it is');
+select gendurable._ring(null, '{r}'), gendurable._refill(), gendurable._ring(null, '{r}'), gendurable._refill() \g /dev/null
+select is(pg_temp.phases(), '1 paused:ready 2 deserted:ready 3:ready 4:throttled', 'an offer in a queue that is paused or has no worker keeps the tokens from nobody');
+select is(pg_temp.pick(9), '3', 'so they are drawn by who starts');
+delete from gendurable.instances; delete from gendurable.buckets;
+
+-- A long line.
+select gd_set_rate_limit('long', 1000, '1 s') \g /dev/null
+insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
+select now(), now(), now(), 'throttled', 's', '{}', 0, 1, 'm', 'q', 'long' from generate_series(1, 250);
+insert into gendurable.refills (key) select 'long' from generate_series(1, 50);
+select gendurable._refill() \g /dev/null
+select is((select count(*)::int from gendurable.instances where phase = 'ready'), 100, 'one look goes a hundred far');
+select is((select count(*)::int from gendurable.refills), 1, 'and is followed by another');
+select gendurable._refill(), gendurable._refill() \g /dev/null
+select is((select count(*)::int from gendurable.instances where phase = 'ready'), 250, 'until the line is gone');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
+select count(pg_temp.put_rated('m' || n, 'r:' || n)) from generate_series(1, 600) as n \g /dev/null
+select gendurable._refill() \g /dev/null
+select is((select count(*)::int from gendurable.instances where phase = 'ready'), 500, 'five hundred keys in one call');
+select is((select count(*)::int from gendurable.refills), 100, 'the others are for the next one');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
+
+-- Beside a concurrency key, and far away.
+select pg_temp.put('k', '{"rate_limit": "r", "concurrency_key": "k"}') \g /dev/null
+update gendurable.instances set phase = 'throttled' where fsm = 'k';
+delete from gendurable.handovers;
+select gendurable._ring(null, '{r}'), gendurable._refill() \g /dev/null
+select is(pg_temp.phase('k'), 'held', 'one with a key waits for its slot next');
+select is((select string_agg(key, ' ') from gendurable.handovers), 'k', 'and is looked at');
+delete from gendurable.instances;
+select gd_set_rate_limit('slow', 1e-300, '1 year') \g /dev/null
+select pg_temp.put_rated('s1', 'slow'), pg_temp.put_rated('s2', 'slow') \g /dev/null
+select is(pg_temp.pick(1), 's1', 'however slow a limit, a new key is full');
+select is((select due_at > now() + interval '99 years' and due_at < 'infinity' from gendurable.buckets where key = 'slow'), true, 'and the next one is due within the calendar');
+delete from gendurable.instances; delete from gendurable.buckets;
+
+-- What somebody else holds.
+select test.connect('other') \g /dev/null
+select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{r,long,slow}'::text[]) as x) limit 1) as n \gset
+select test.query('other', format($$ select gd_set_rate_limit(%L, 9, '1 hour') $$, 'busy' || :n)) \g /dev/null
+select test.query('other', format($$ insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
+    values (now(), now(), now(), 'throttled', 's', '{}', 0, 1, 'locked', 'q', %1$L), (now(), now(), now(), 'throttled', 's', '{}', 1, 1, 'unlocked', 'q', %1$L) returning id $$, 'busy' || :n)) \g /dev/null
+select gendurable._ring(null, array['busy' || :n]) \g /dev/null
+select test.exec('other', 'begin'), test.query('other', format('select gendurable._lock_rate(%L)', 'busy' || :n)) \g /dev/null
+select gendurable._refill() \g /dev/null
+select is((select count(*)::int from gendurable.refills), 1, 'the doorbell of a key about which somebody else decides is kept');
+select test.exec('other', 'rollback'), test.exec('other', 'begin'), test.query('other', $$ select id from gendurable.instances where fsm = 'locked' for update $$) \g /dev/null
+select gendurable._refill() \g /dev/null
+select is(pg_temp.phases(), 'locked:throttled unlocked:throttled', 'nobody overtakes one whose row somebody holds for a moment');
+select is((select count(*)::int from gendurable.refills), 1, 'its line is looked at again');
+select test.exec('other', 'rollback') \g /dev/null
+select is(pg_temp.pick(9), 'locked unlocked', 'so that it is not stranded');
+select lives_ok('select gendurable._refill()', 'nothing to do');
+
+select * from finish();
+rollback;
