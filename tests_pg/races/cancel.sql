@@ -1,6 +1,6 @@
 -- Cancel × everything: it takes effect at once, once, and leaves no slot and no line behind.
 \ir prelude.psql
-select plan(42);
+select plan(46);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.id(fsm text) returns bigint language sql as $$ select i.id from gd_instances as i where i.fsm = id.fsm order by i.id desc limit 1 $$;
@@ -109,7 +109,21 @@ select test.exec('c', 'commit');
 select is(test.result(test.answer('a')), '1', 'the child is cancelled');
 select is(test.result(test.answer('b')), '2', 'then the rest');
 select is(test.phases(), null, 'nobody is left, and nobody was a deadlock''s victim');
--- The gate stops the one from below between its two locks' rows: after it has both.
+-- The one from below is at work: a gate stops it before it counts.
+select gd_enqueue('R', queue => 'p') \g /dev/null
+select gd_pick(:w, 'p', 1) \g /dev/null
+select test.query('a', test.end(:w, 'R', 'schedule_children', '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
+create trigger gate before delete on gendurable.instances for each row when (old.fsm = 'C2') execute function test.gate('a');
+select pg_advisory_lock(1) \g /dev/null
+select test.send('a', test.cancel('C2'));
+select ok(test.is_blocked('a'), 'a cancel from below is at work');
+select test.send('b', test.cancel('R', true));
+select ok(test.is_blocked('b'), 'a cascade from above waits for it');
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.result(test.answer('a')), '1', 'the child is cancelled, and nobody a deadlock''s victim');
+select is(test.result(test.answer('b')), '2', 'then the rest');
+drop trigger gate on gendurable.instances;
+-- The one from above is at work.
 select gd_enqueue('R', queue => 'p') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
 select test.query('a', test.end(:w, 'R', 'schedule_children', '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
