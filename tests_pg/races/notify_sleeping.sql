@@ -1,6 +1,6 @@
 -- A worker that sleeps is told of work, and nobody is told when no worker sleeps.
 \ir prelude.psql
-select plan(24);
+select plan(27);
 select test.open('a', 'l');
 select test.exec('l', 'listen gendurable');
 select gd_register('w', array['default', 'other']) as w \gset
@@ -111,4 +111,32 @@ select is((select w.idle_queues from gendurable.workers as w where w.id = :w), '
 select test.heard() \g /dev/null
 select test.query('a', $$ select * from gd_enqueue('M') $$);
 select is(test.heard(), 'nothing', 'and nobody is notified');
+
+-- A slot or tokens that cannot be handed over, because a client's open transaction holds the row: nobody is told, the picker least of all, or it would
+-- never sleep again while that transaction is open.
+delete from gendurable.instances;
+select test.open('b');
+select gd_register('v', array['p', 'r']) as v \g /dev/null
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
+select id as h, fence as f from gd_pick(:w, 'p', 1) \gset
+select id as n from gd_enqueue('N', queue => 'p', concurrency_key => 'k') \gset
+select test.sleep(:w, 'p');
+select test.exec('b', 'begin');
+select test.query('b', format($$ select gd_signal(%s, 'x') $$, :n));
+select test.query('a', test.commit(:w, test.outcome(:h, :f, 'done')));
+select is(test.heard(), 'p', 'a slot that is given up tells those who sleep in the queue of those who wait');
+select test.query('a', test.pick(:w, 'p'));
+select test.heard() \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select is(test.heard(), 'nothing', 'a pick that cannot hand it over wakes nobody');
+select test.exec('b', 'commit');
+select gd_set_rate_limit('t', 0, '1 day', 2) \g /dev/null
+select gd_enqueue('H', queue => 'r', rate_limit => 't'), gd_enqueue('N', queue => 'r', rate_limit => 't') \g /dev/null
+select test.exec('b', 'begin');
+select test.query('b', $$ select gd_signal(i.id, 'x') from gendurable.instances as i where i.fsm = 'H' $$);
+select test.query('a', test.pick(:w, 'r'));
+select test.heard() \g /dev/null
+select test.query('a', test.pick(:w, 'r'));
+select is(test.heard(), 'nothing', 'nor does one that cannot offer tokens');
+select test.exec('b', 'commit');
 select * from finish();
