@@ -1,6 +1,6 @@
 -- Scope transitions × enqueue of the same key: one occupant at a time, and nobody's commit or pick waits for a client or fails because of a key.
 \ir prelude.psql
-select plan(33);
+select plan(36);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w \gset
 create function test.occupant(key text) returns text
@@ -85,6 +85,29 @@ select ok(clock_timestamp() - :'started'::timestamptz < interval '1 second', 'an
 select test.exec('a', 'commit');
 select is(test.occupant('k'), 'D1 done', 'the first one keeps the key');
 select is(test.result(test.query('a', test.enqueue('X'))), 'true', 'and a newcomer is its duplicate');
+-- The first one commits between the other one's look at the key and its taking it: a gate holds that one there.
+delete from gendurable.instances;
+delete from gendurable.correlation_keys;
+select test.reserve(:w);
+create function test.patient_gate() returns trigger
+language plpgsql set lock_timeout = '10s' as $$
+begin
+    if current_setting('application_name') = 'b' then
+        perform pg_advisory_lock_shared(1);
+        perform pg_advisory_unlock_shared(1);
+    end if;
+    return new;
+end
+$$;
+create trigger gate before insert on gendurable.correlation_keys for each row execute function test.patient_gate();
+select pg_advisory_lock(1) \g /dev/null
+select test.send('b', test.end(:w, 'D2'));
+select ok(test.is_blocked('b'), 'one of two is about to take the key');
+select test.query('a', test.end(:w, 'D1'));
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.results(test.answer('b')), 'committed', 'when the other one has it, it is committed without');
+select is(test.occupant('k'), 'D1 done', 'and takes nothing away');
+drop trigger gate on gendurable.correlation_keys;
 -- Many at once: the patience is for all of them together.
 delete from gendurable.instances;
 select gd_enqueue('D' || n, queue => 'p', correlation_key => 'k' || n, correlation_scope => '{done}') from generate_series(1, 40) as n \g /dev/null
