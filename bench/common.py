@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Meter", "backend_cpu", "engine_database", "one"]
-
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
@@ -43,18 +42,27 @@ def one(conn: psycopg.Connection, query: Any, args: Any = None) -> Any:
 
 
 def backend_cpu(pid: int) -> float:
-    """User and system seconds of a server process of this machine."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    """Seconds that a server process of this machine has been running, in user and system mode."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    except OSError:  # a kernel without it: in ticks
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Meter:
-    """Wall time, CPU of these backends and WAL of the server between start and stop."""
+    """Wall time, CPU of some backends and WAL of the server, from its creation to stop()."""
 
     def __init__(self, control: psycopg.Connection, pids: list[int]) -> None:
         self.control = control
         self.pids = pids
-        self.wall = self.cpu = self.wal = 0.0
+        self.lsn = one(control, "select pg_current_wal_insert_lsn()")
+        self.cpu = -sum(map(backend_cpu, pids))
+        self.wall = -time.perf_counter()
+        self.wal = 0.0
 
-    def _cpu(self) -> float:
-        return sum(backend_cpu(pid) for pid in self.pids)
+    def stop(self) -> Meter:
+        self.wall += time.perf_counter()
+        self.cpu += sum(map(backend_cpu, self.pids))
+        self.wal = float(one(self.control, "select pg_current_wal_insert_lsn() - %s", [self.lsn]))
+        return self
