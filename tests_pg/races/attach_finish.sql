@@ -104,8 +104,6 @@ begin
     create table gendurable.old (like gendurable.finished);
     execute format('alter table gendurable.finished attach partition gendurable.old for values from (%L) to (%L)',
         gendurable._window(now() - interval '9 days'), gendurable._window(now() - interval '9 days') + interval '6 hours');
-    execute (select format('drop table %s', h.inhrelid::regclass) from pg_inherits as h join pg_class as c on c.oid = h.inhrelid
-             where h.inhparent = 'gendurable.finished'::regclass and c.relname like 'finished\_2%' order by c.relname desc limit 1);
 end
 $$;
 -- More than gc forgets row by row before it looks at whole partitions.
