@@ -513,7 +513,9 @@ def ask(session: Session) -> None:
         time.sleep(0.1)
         return
     if stress.backlog > BACKLOG:
-        time.sleep(0.05)
+        time.sleep(0.02)
+        _disturb(session, roll.choice(["signal", "signals", "cancel", "retry"]))
+        return
     time.sleep(roll.random() * 0.004)
     if roll.random() < 0.7:
         stress.promised += _ask_once(session)
@@ -614,6 +616,8 @@ def administer(session: Session) -> None:
     if session.stress.draining.is_set():
         return
     kind = roll.randint(0, 8)
+    if kind <= 3 and roll.random() < 0.7:
+        return  # a limit that changes all the time proves nothing
     if kind <= 2:
         session.call("select gd_set_concurrency_limit('pool', %s)", [roll.choice([0, 1, 2, 3, 4])])
     elif kind == 3:

@@ -93,14 +93,28 @@ end
 $$;
 create trigger watch after insert or update or delete on gendurable.instances for each row execute function stress.watch_instance();
 
--- At the end of the claiming transaction, which still holds the lock of the key's name: so this is the limit that the claim was judged by, and what others
--- have committed is counted.
+-- Limits that were replaced, and when.
+create unlogged table stress.limits (at timestamptz not null default clock_timestamp(), name text not null, max_executing int not null);
+
+create function stress.watch_limit() returns trigger language plpgsql as $$
+begin
+    insert into stress.limits (name, max_executing) values (old.name, old.max_executing);
+    return null;
+end
+$$;
+create trigger watch after update or delete on gendurable.concurrency_limits for each row execute function stress.watch_limit();
+
+-- At the end of the claiming transaction, which still holds the lock of the key's name, so that what others have committed is counted. A claim may have been
+-- judged by a limit that was replaced after its pick began, or whose replacement was not yet committed then.
 create function stress.watch_claim() returns trigger language plpgsql as $$
 declare
     v_most  int;
     v_count int;
 begin
-    select coalesce((select l.max_executing from gendurable.concurrency_limits as l where l.name = split_part(new.concurrency_key, ':', 1)), 1)
+    select greatest(coalesce((select l.max_executing from gendurable.concurrency_limits as l
+                              where l.name = split_part(new.concurrency_key, ':', 1)), 1),
+                    (select max(l.max_executing) from stress.limits as l
+                     where l.name = split_part(new.concurrency_key, ':', 1) and l.at > now() - interval '500 ms'))
     into v_most;
     select count(*) into v_count from gendurable.instances as i where i.concurrency_key = new.concurrency_key and i.phase = 'executing';
     if v_count > v_most then
