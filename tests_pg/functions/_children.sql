@@ -1,7 +1,7 @@
 -- The children of a round are readable as long as their parent lives.
 begin;
 \ir prelude.psql
-select plan(0);
+select plan(11);
 
 select is(gendurable._children(1, 1), '[]', 'no children, an empty array');
 insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state, result, error, parent_id, parent_round, ord)

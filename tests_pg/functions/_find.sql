@@ -1,7 +1,7 @@
 -- The instance that a key stands for.
 begin;
 \ir prelude.psql
-select plan(8);
+select plan(10);
 
 select is(gendurable._find('k'), null, 'a key that nobody ever carried');
 select pg_temp.put('1', '{"correlation_key": "k"}'), pg_temp.pick(1) \g /dev/null
@@ -16,6 +16,11 @@ select gd_cancel(pg_temp.id('3')) \g /dev/null
 select is(gendurable._find('k'), pg_temp.id('4'), 'without one the newest');
 select gd_cancel(pg_temp.id('4')), gd_cancel(pg_temp.id('2')) \g /dev/null
 select is(gendurable._find('k'), pg_temp.id('4'), 'living or not');
+
+select pg_temp.put('6', '{"correlation_key": "off", "correlation_scope": []}') \g /dev/null
+select is(gendurable._find('off'), null, 'with a scope of {} a key is no address');
+select gd_cancel(pg_temp.id('6')) \g /dev/null
+select is(gendurable._find('off'), null, 'nor is it after the end');
 
 select * from finish();
 rollback;

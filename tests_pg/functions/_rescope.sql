@@ -1,7 +1,7 @@
 -- Correlation scopes: a key is occupied exactly in the statuses of its scope, and never taken back from somebody else.
 begin;
 \ir prelude.psql
-select plan(51);
+select plan(52);
 
 create function pg_temp.keep(p_fsm text, p_scope text[], p_key text default null) returns bigint language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('correlation_key', coalesce(p_key, p_fsm), 'correlation_scope', to_jsonb(p_scope)))
@@ -72,6 +72,7 @@ select is(pg_temp.life('{runnable,executing,done}', 'done'), 're-r-reerdone', 's
 select pg_temp.keep('off 1', '{}', 'off'), pg_temp.keep('off 2', '{}', 'off') \g /dev/null
 select is(pg_temp.id('off 1') <> pg_temp.id('off 2'), true, 'without uniqueness two instances carry one key');
 select is(gd_signal('off', 'x'), 'no_target', 'without addressing the key is no target');
+select is(gd_cancel('off') || ' ' || (select count(*) from gd_status('off')), '0 0', 'nor does it stand for anybody in gd_cancel and gd_status');
 select is((select correlation_key from gd_status(pg_temp.id('off 1'))), 'off', 'it is still there to be seen');
 
 update gendurable.instances set queue = 'z' where fsm like 'off _';

@@ -13,7 +13,7 @@ create function pg_temp.finish(p_finished_at timestamptz, p_parent bigint defaul
     returning id
 $$;
 
-select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('sweep'), ('sweep_buckets'), ('gc'), ('create_partitions'), ('drop_partitions') $$, 'one row for each task');
+select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('sweep'), ('create_partitions'), ('gc'), ('drop_partitions'), ('sweep_buckets') $$, 'one row for each task');
 select pg_temp.partitions() as first \gset
 select results_eq($$ select affected from gd_maintain() $$, $$ select 0::bigint from generate_series(1, 7) $$, 'doing it again changes nothing');
 select is(pg_temp.partitions(), :'first'::text, 'doing it again makes no partition twice');

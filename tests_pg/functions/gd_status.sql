@@ -46,11 +46,11 @@ insert into gendurable.correlation_keys (key, instance_id) values ('k', :a);
 select is((select id from gd_status('k')), :a::bigint, 'by key: a finished occupant, before a newer one that does not occupy it');
 delete from gendurable.correlation_keys where key = 'k';
 select id as c from gd_enqueue('order', queue => 's') \gset
-update gendurable.instances set correlation_key = 'k', correlation_scope = '{}' where id = :c;
+update gendurable.instances set correlation_key = 'k', correlation_scope = '{done}' where id = :c;
 select is((select id from gd_status('k')), :c::bigint, 'by key: the newest that carried it may be live without occupying it');
 select id as d from gd_enqueue('order', queue => 's') \gset
 select is(pg_temp.commit(:me, :c, '{"kind": "next", "step": "x"}') is not null, true, 'turn');
-update gendurable.instances set correlation_key = 'k2', correlation_scope = '{}' where id in (:c, :d);
+update gendurable.instances set correlation_key = 'k2', correlation_scope = '{done}' where id in (:c, :d);
 select is((select id from gd_status('k2')), :d::bigint, 'by key: of several live ones the newest');
 
 select is_empty($$ select * from gd_status(-1) $$, 'an unknown id has no row');
