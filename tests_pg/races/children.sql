@@ -1,6 +1,6 @@
 -- Children: every child is counted once, whatever happens at the same time, and the parent wakes once.
 \ir prelude.psql
-select plan(52);
+select plan(54);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w \gset
 create procedure test.parent(worker bigint, children int default 2)
@@ -118,6 +118,8 @@ select gd_pick(:w, 'q', 1) \g /dev/null
 select test.end(:w, 'C1') as late \gset
 select gd_reap(:w) \g /dev/null
 select gd_pick(:v, 'q', 1) \g /dev/null
+select is(test.results(test.query('b', :'late')), 'stale', 'a dead worker''s child that another worker executes is not finished');
+select is(test.pending(), 2, 'nor counted');
 select test.exec('a', 'begin');
 select is(test.results(test.query('a', test.end(:v, 'C1'))), 'committed', 'a child is finished by another worker');
 select is(test.results(test.query('b', :'late')), 'stale', 'the dead worker''s commit beside it is stale');
