@@ -10,8 +10,6 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -23,8 +21,8 @@ begin
     v_locked := array(
         select k.key
         from (select distinct i.concurrency_key as key
-              from unnest(p_ids) as c (id) join gendurable.instances as i on i.id = c.id
-              where i.concurrency_key is not null) as k
+              from gendurable.instances as i
+              where i.id = any (p_ids) and i.concurrency_key is not null) as k
         where gendurable._lock_key(k.key));
 
     -- A new statement: its snapshot is younger than the locks.
@@ -33,16 +31,18 @@ begin
                                                       where e.concurrency_key = k.key and e.phase = 'executing'
                                                       limit l.most) as x) as free
         from unnest(v_locked) as k (key)
-        left join gendurable.concurrency_limits as c on c.name = split_part(k.key, ':', 1)
+        left join lateral (select x.max_executing from gendurable.concurrency_limits as x where x.name = split_part(k.key, ':', 1) limit 1) as c on true
         cross join lateral (select coalesce(c.max_executing, 1) as most) as l
     ), ranked as (
         select i.id, i.concurrency_key, i.rate_limit,
                row_number() over (partition by i.concurrency_key order by i.priority, i.eligible_at, i.id) as place
-        from unnest(p_ids) as c (id) join gendurable.instances as i on i.id = c.id
+        from gendurable.instances as i
+        where i.id = any (p_ids)
     ), judged as (
         select r.id, r.rate_limit, case when r.concurrency_key is null then true
-                          else r.place <= (select s.free from slots as s where s.key = r.concurrency_key) end as admitted
+                          else r.place <= s.free end as admitted
         from ranked as r
+        left join slots as s on s.key = r.concurrency_key
     )
     select array_agg(j.id) filter (where j.admitted), array_agg(j.id) filter (where not j.admitted),
            array_agg(j.rate_limit) filter (where not j.admitted and j.rate_limit is not null)
@@ -50,7 +50,7 @@ begin
     from judged as j;
 
     if v_refused is not null then
-        update gendurable.instances as i set phase = 'held' from unnest(v_refused) as r (id) where i.id = r.id;
+        update gendurable.instances as i set phase = 'held' where i.id = any (v_refused);
     end if;
     if v_rates is not null then
         perform gendurable._ring(null, v_rates);    -- the tokens that were offered to them are for others

@@ -75,7 +75,7 @@ begin
                 chain = i.chain + 1, priority = coalesce(o.priority, i.priority), awaits = null, last_error = null, joined = false,
                 rate_limit = null, weight = null, concurrency_key = case when not o.release_key then i.concurrency_key end
             from unnest(v_ahead) as o
-            where i.id = o.id and i.fence = o.fence
+            where o.kind = 'next' and i.id = o.id and i.fence = o.fence
             returning o.ord, i.fence, i.id, i.signalled
         )
         select array_agg(row(
@@ -96,7 +96,7 @@ begin
                 eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
                 worker_id = null, claimed_at = null
             from unnest(v_back) as o
-            where i.id = o.id and i.fence = o.fence
+            where o.kind = 'next' and i.id = o.id and i.fence = o.fence
             returning o.concurrency_key, o.rate_limit, o.weight
         )
         select array_agg(m.concurrency_key) filter (where m.concurrency_key is not null), array_agg(m.rate_limit) filter (where m.rate_limit is not null),

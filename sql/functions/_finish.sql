@@ -51,13 +51,11 @@ begin
     ) as k;
 
     if v_signalled is not null then
-        delete from gendurable.signals as s using unnest(v_signalled) as e (id) where s.instance_id = e.id;
-        delete from gendurable.dedup_keys as d using unnest(v_signalled) as e (id) where d.instance_id = e.id;
+        delete from gendurable.signals as s where s.instance_id = any (v_signalled);
+        delete from gendurable.dedup_keys as d where d.instance_id = any (v_signalled);
     end if;
     if v_keyed is not null then
-        delete from gendurable.correlation_keys as k
-        using unnest(v_keyed, v_keys) as e (id, key)
-        where k.key = e.key and k.instance_id = e.id;
+        delete from gendurable.correlation_keys as k where k.key = any (v_keys) and k.instance_id = any (v_keyed);
     end if;
     if v_reserved is not null then
         perform gendurable._take_keys(v_kept, v_reserved, '50ms');

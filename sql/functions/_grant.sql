@@ -10,8 +10,6 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -25,8 +23,8 @@ begin
     v_locked := array(
         select r.key
         from (select distinct i.rate_limit as key
-              from unnest(p_ids) as c (id) join gendurable.instances as i on i.id = c.id
-              where i.rate_limit is not null) as r
+              from gendurable.instances as i
+              where i.id = any (p_ids) and i.rate_limit is not null) as r
         where gendurable._lock_rate(r.key));
 
     with bucket as materialized (
@@ -34,8 +32,8 @@ begin
                gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, v_now) as tokens,
                h.priority, h.eligible_at, h.id
         from unnest(v_locked) as r (key)
-        left join gendurable.rate_limits as l on l.name = split_part(r.key, ':', 1)
-        left join gendurable.buckets as b on b.key = r.key
+        left join lateral (select x.* from gendurable.rate_limits as x where x.name = split_part(r.key, ':', 1) limit 1) as l on true
+        left join lateral (select x.* from gendurable.buckets as x where x.key = r.key limit 1) as b on true
         left join lateral (
             select i.priority, i.eligible_at, i.id from gendurable.instances as i
             where i.rate_limit = r.key and i.phase = 'throttled'
@@ -44,7 +42,8 @@ begin
     ), ranked as materialized (
         select i.id, i.rate_limit, i.concurrency_key, i.priority, i.eligible_at,
                sum(coalesce(i.weight, 1)) over (partition by i.rate_limit order by i.priority, i.eligible_at, i.id) as weight
-        from unnest(p_ids) as c (id) join gendurable.instances as i on i.id = c.id
+        from gendurable.instances as i
+        where i.id = any (p_ids)
     ), judged as materialized (
         select r.id, r.rate_limit, r.concurrency_key, r.weight, b.tokens,
                case when r.rate_limit is null then true
@@ -52,7 +51,7 @@ begin
                          and (b.id is null or (r.priority, r.eligible_at, r.id) < (b.priority, b.eligible_at, b.id)) end as granted
         from ranked as r
         left join bucket as b on b.key = r.rate_limit
-        where r.rate_limit is null or r.rate_limit in (select unnest(v_locked))
+        where r.rate_limit is null or b.key is not null
     ), drawn as (
         insert into gendurable.buckets as b (key, tokens, refilled_at)
         select j.rate_limit, max(j.tokens) - coalesce(max(j.weight) filter (where j.granted), 0), v_now
@@ -67,7 +66,7 @@ begin
     from judged as j;
 
     if v_refused is not null then
-        update gendurable.instances as i set phase = 'throttled' from unnest(v_refused) as r (id) where i.id = r.id;
+        update gendurable.instances as i set phase = 'throttled' where i.id = any (v_refused);
         -- The line has to be looked at once to learn when it is due; and a slot that one of them was offered is free for others.
         perform gendurable._ring(v_keys, v_rates);
     end if;

@@ -13,9 +13,6 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set enable_sort = off
 set jit = off
 as $$
 declare
@@ -42,7 +39,7 @@ begin
     if v_keys is null then
         return;
     end if;
-    delete from gendurable.handovers as h using unnest(v_keys) as k (key) where h.key = k.key;
+    delete from gendurable.handovers as h where h.key = any (v_keys);
 
     with lanes as materialized (
         select n.key, n.queue,
@@ -50,7 +47,7 @@ begin
                                                         where e.concurrency_key = n.key and e.phase = 'executing'
                                                         limit l.most) as x), 0) as free
         from gendurable._lanes(v_keys) as n
-        left join gendurable.concurrency_limits as c on c.name = split_part(n.key, ':', 1)
+        left join lateral (select x.max_executing from gendurable.concurrency_limits as x where x.name = split_part(n.key, ':', 1) limit 1) as c on true
         cross join lateral (select coalesce(c.max_executing, 1) as most) as l
     ), line as materialized (
         -- Those that have an offer and the first of those that wait: an offer to somebody less urgent than a newcomer goes to the newcomer.
@@ -67,10 +64,9 @@ begin
         ) as x
     ), moving as materialized (
         select i.id, n.key, n.queue, n.held
-        from line as n join gendurable.instances as i on i.id = n.id
+        from line as n
+        cross join lateral (select x.id from gendurable.instances as x where x.id = n.id for no key update skip locked) as i
         where n.held = n.offered
-        order by i.id
-        for no key update of i skip locked
     )
     select array_agg(m.id) filter (where m.held), array_agg(m.id) filter (where not m.held), array_agg(distinct m.queue) filter (where m.held),
            -- Somebody holds the row of one who is to have an offer, for a moment. Look again.
@@ -82,12 +78,12 @@ begin
     if v_back is not null then
         -- The tokens that were offered to them are for others.
         with back as (
-            update gendurable.instances as i set phase = 'held' from unnest(v_back) as b (id) where i.id = b.id returning i.rate_limit
+            update gendurable.instances as i set phase = 'held' where i.id = any (v_back) returning i.rate_limit
         )
         select array_agg(b.rate_limit) into v_rates from back as b where b.rate_limit is not null;
     end if;
     if v_ids is not null then
-        update gendurable.instances as i set phase = 'ready' from unnest(v_ids) as o (id) where i.id = o.id;
+        update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);
         perform gendurable._notify(v_queues);
     end if;
     if v_again is not null or v_rates is not null then

@@ -22,20 +22,23 @@ begin
         where o.kind in ('done', 'stop') and i.parent_id is not null and not i.counted
         order by i.parent_id);
     v_locked := array(
-        select p.id from unnest(v_parents) as c (id) join gendurable.instances as p on p.id = c.id
+        select p.id from gendurable.instances as p
+        where p.id = any (v_parents)
         order by p.id
-        for no key update of p skip locked);
+        for no key update skip locked);
     -- Those that live and are not locked. One that is gone counts nobody any more.
     v_parents := array(
-        select c.id from unnest(v_parents) as c (id)
-        where c.id <> all (v_locked) and exists (select from gendurable.instances as p where p.id = c.id));
+        select p.id from gendurable.instances as p where p.id = any (v_parents) and p.id <> all (v_locked));
     if cardinality(v_parents) = 0 then
         return p_outcomes;
     end if;
 
     return array(
-        select o from unnest(p_outcomes) as o join gendurable.instances as i on i.id = o.id
-        where o.kind not in ('done', 'stop') or i.counted or i.parent_id is null or i.parent_id <> all (v_parents));
+        select o from unnest(p_outcomes) as o
+        where o.kind not in ('done', 'stop')
+           or o.id <> all (array(select i.id from gendurable.instances as i
+                                 where i.id = any (array(select c.id from unnest(p_outcomes) as c))
+                                   and not i.counted and i.parent_id + 0 = any (v_parents))));
 end
 $$;
 comment on function gendurable._lock_parents(gendurable.outcome[]) is 'Locks parents; answers the outcomes that can be applied.';

@@ -11,8 +11,6 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -46,14 +44,14 @@ begin
     if v_keys is null then
         return;
     end if;
-    delete from gendurable.refills as r using unnest(v_keys) as k (key) where r.key = k.key;
+    delete from gendurable.refills as r where r.key = any (v_keys);
 
     with bucket as materialized (
         select k.key, l.allowed, extract(epoch from l.period)::float8 as period, l.burst,
                gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, v_now) as tokens
         from unnest(v_keys) as k (key)
-        left join gendurable.rate_limits as l on l.name = split_part(k.key, ':', 1)
-        left join gendurable.buckets as b on b.key = k.key
+        left join lateral (select x.* from gendurable.rate_limits as x where x.name = split_part(k.key, ':', 1) limit 1) as l on true
+        left join lateral (select x.* from gendurable.buckets as x where x.key = k.key limit 1) as b on true
     ), line as materialized (
         -- Those that have an offer and the first of those that wait: an offer to somebody less urgent than a newcomer goes to the newcomer.
         select b.key, b.tokens, x.id, x.waits, x.weight,
@@ -76,11 +74,10 @@ begin
         ) as x
         where b.tokens is not null
     ), moving as materialized (
-        select i.id, n.waits
-        from line as n join gendurable.instances as i on i.id = n.id
+        select i.id, n.waits, n.key, n.place
+        from line as n
+        cross join lateral (select x.id from gendurable.instances as x where x.id = n.id for no key update skip locked) as i
         where n.waits = (n.total <= n.tokens)
-        order by i.id
-        for no key update of i skip locked
     ), next_up as materialized (
         select distinct on (n.key) n.key, n.total, n.weight from line as n where n.total > n.tokens order by n.key, n.place
     ), noted as (
@@ -94,22 +91,25 @@ begin
         left join next_up as u on u.key = k.key
         where k.tokens is not null
         on conflict (key) do update set tokens = excluded.tokens, refilled_at = excluded.refilled_at, due_at = excluded.due_at
+    ), stuck as materialized (
+        -- The first of each line whose row somebody holds for a moment: nobody overtakes it.
+        select n.key, min(n.place) as place
+        from line as n
+        where n.waits and n.total <= n.tokens and n.id not in (select x.id from moving as x)
+        group by n.key
     )
-    select array_agg(m.id) filter (where m.waits and not exists (
-               -- Nobody overtakes one whose row somebody holds for a moment.
-               select from line as n join line as f on f.key = n.key and f.place < n.place
-               where n.id = m.id and f.waits and f.id not in (select x.id from moving as x))),
-           array_agg(m.id) filter (where not m.waits),
-           -- All that was looked at fits, or somebody holds a row for a moment. Look again.
-           (select array_agg(distinct n.key) from line as n
-            where n.waits and n.total <= n.tokens and (n.place >= c_glance or n.id not in (select x.id from moving as x)))
+    select array_agg(m.id) filter (where m.waits and (s.place is null or m.place < s.place)), array_agg(m.id) filter (where not m.waits),
+           -- All that was looked at fits, or somebody stands still. Look again.
+           (select array_agg(x.key) from (select n.key from line as n where n.waits and n.total <= n.tokens and n.place >= c_glance
+                                          union select k.key from stuck as k) as x)
     into v_ids, v_back, v_again
-    from moving as m;
+    from moving as m
+    left join stuck as s on s.key = m.key;
 
     if v_back is not null then
         -- The slots that were offered to them are for others.
         with back as (
-            update gendurable.instances as i set phase = 'throttled' from unnest(v_back) as b (id) where i.id = b.id returning i.concurrency_key
+            update gendurable.instances as i set phase = 'throttled' where i.id = any (v_back) returning i.concurrency_key
         )
         select array_agg(b.concurrency_key) into v_freed from back as b where b.concurrency_key is not null;
     end if;
@@ -117,8 +117,7 @@ begin
         with offered as (
             update gendurable.instances as i
             set phase = gendurable._runnable(i.concurrency_key, null, false)
-            from unnest(v_ids) as f (id)
-            where i.id = f.id
+            where i.id = any (v_ids)
             returning i.queue, i.concurrency_key
         )
         select array_agg(distinct o.queue), array_agg(o.concurrency_key) filter (where o.concurrency_key is not null) into v_queues, v_held

@@ -23,6 +23,7 @@ set jit = off
 as $$
 declare
     v_ids    bigint[];
+    v_locked bigint[];
     v_queues text[];
     v_keys   text[];
     v_rates  text[];
@@ -38,14 +39,14 @@ begin
         v_ids := array(select distinct c.id from unnest(p_ids) as c (id) order by c.id);
     end if;
 
-    with locked as materialized (
+    v_locked := array(
         select i.id
-        from unnest(v_ids) as c (id)
-        join gendurable.instances as i on i.id = c.id
-        where i.worker_id + 0 = any (p_workers) and (p_claimed_before is null or i.claimed_at < p_claimed_before)
+        from gendurable.instances as i
+        where i.id = any (v_ids) and i.worker_id + 0 = any (p_workers) and (p_claimed_before is null or i.claimed_at < p_claimed_before)
         order by i.id
-        for no key update of i skip locked
-    ), released as (
+        for no key update skip locked);
+
+    with released as (
         update gendurable.instances as i
         set phase = gendurable._runnable(i.concurrency_key, i.rate_limit, coalesce(p_eligible_at, i.eligible_at) > now()),
             eligible_at = coalesce(p_eligible_at, i.eligible_at),
@@ -54,8 +55,7 @@ begin
             attempt = case when p_error is null then i.attempt else i.attempt + 1 end,
             last_error = coalesce(p_error, i.last_error),
             updated_at = clock_timestamp()
-        from locked as l
-        where i.id = l.id
+        where i.id = any (v_locked)
         returning i.id, i.queue, i.concurrency_key, i.correlation_scope, i.rate_limit
     )
     select array_agg(r.id), array_agg(distinct r.queue), array_agg(r.concurrency_key) filter (where r.concurrency_key is not null),

@@ -15,15 +15,13 @@ set jit = off
 as $$
 begin
     delete from gendurable.correlation_keys as k
-    using unnest(p_ids) as c (id)
-    join gendurable.instances as i on i.id = c.id
-    where i.correlation_scope is not null and gendurable._status(i.phase) <> all (i.correlation_scope)
+    using gendurable.instances as i
+    where i.id = any (p_ids) and i.correlation_scope is not null and gendurable._status(i.phase) <> all (i.correlation_scope)
       and k.key = i.correlation_key and k.instance_id = i.id;
 
     perform gendurable._take_keys(array_agg(i.correlation_key), array_agg(i.id), p_patience)
-    from unnest(p_ids) as c (id)
-    join gendurable.instances as i on i.id = c.id
-    where i.correlation_key is not null and gendurable._status(i.phase) = any (i.correlation_scope)
+    from gendurable.instances as i
+    where i.id = any (p_ids) and i.correlation_key is not null and gendurable._status(i.phase) = any (i.correlation_scope)
     having count(*) > 0;
 end
 $$;

@@ -23,8 +23,8 @@ begin
         where gendurable._lock_rate(b.key));
     -- A new statement, younger than the locks.
     delete from gendurable.buckets as b
-    using unnest(v_keys) as k (key), gendurable.rate_limits as l
-    where b.key = k.key and l.name = split_part(b.key, ':', 1) and b.due_at is null and l.allowed > 0
+    using gendurable.rate_limits as l
+    where b.key = any (v_keys) and l.name = split_part(b.key, ':', 1) and b.due_at is null and l.allowed > 0
       and gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, clock_timestamp()) >= l.burst;
     get diagnostics v_swept = row_count;
     return v_swept;

@@ -15,10 +15,9 @@ declare
 begin
     -- One by one, each in its own block: those that are free must not suffer from the one that is not.
     for v_one in
-        select t.key, t.id from unnest(p_keys, p_ids) as t (key, id)
-        where not exists (select from gendurable.correlation_keys as k where k.key = t.key)
-        order by t.key, t.id
+        select t.key, t.id from unnest(p_keys, p_ids) as t (key, id) order by t.key, t.id
     loop
+        continue when exists (select from gendurable.correlation_keys as k where k.key = v_one.key);
         begin
             perform set_config('lock_timeout', v_patience, true);
             insert into gendurable.correlation_keys (key, instance_id) values (v_one.key, v_one.id) on conflict do nothing;

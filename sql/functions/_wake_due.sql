@@ -34,8 +34,9 @@ begin
         -- A scheduled instance keeps its place, which is the time it was meant for. A park is woken now, and keeps the names it awaited: its
         -- step is handed whatever signals of those names are there.
         with due as materialized (
-            select d.id, i.phase = 'awaiting_signal' as parked, i.concurrency_key, i.rate_limit, i.correlation_scope
-            from unnest(v_ids) as d (id) join gendurable.instances as i on i.id = d.id
+            select i.id, i.phase = 'awaiting_signal' as parked, i.concurrency_key, i.rate_limit, i.correlation_scope
+            from gendurable.instances as i
+            where i.id = any (v_ids)
         ), woken as (
             update gendurable.instances as i
             set phase = gendurable._runnable(i.concurrency_key, i.rate_limit, false),

@@ -33,16 +33,14 @@ begin
             v_tree := gendurable._tree(gd_cancel.target, gd_cancel.cascade);
             v_locked := array(
                 select i.id
-                from (select t.id from unnest(v_tree) as t (id)
-                      union
-                      select r.parent_id from gendurable.instances as r where r.id = gd_cancel.target and r.parent_id is not null) as t (id)
-                join gendurable.instances as i on i.id = t.id
+                from gendurable.instances as i
+                where i.id = any (v_tree || array(select r.parent_id from gendurable.instances as r
+                                                  where r.id = gd_cancel.target and r.parent_id is not null))
                 order by i.id
-                for no key update of i);
+                for no key update);
             -- A child that was scheduled meanwhile: let go of all and start over, because locking it now could be out of order.
-            if exists (select from unnest(gendurable._tree(gd_cancel.target, gd_cancel.cascade)) as t (id)
-                       join gendurable.instances as i on i.id = t.id
-                       where i.id not in (select unnest(v_locked))) then
+            if exists (select from gendurable.instances as i
+                       where i.id = any (gendurable._tree(gd_cancel.target, gd_cancel.cascade)) and i.id not in (select unnest(v_locked))) then
                 raise exception using errcode = 'GD000', message = 'gendurable: the tree has grown meanwhile';
             end if;
         exception when sqlstate 'GD000' then
@@ -56,7 +54,8 @@ begin
            array_agg(i.concurrency_key) filter (where i.phase in ('executing', 'ready') and i.concurrency_key is not null),
            array_agg(i.rate_limit) filter (where i.phase in ('ready', 'throttled') and i.rate_limit is not null)
     into v_outcomes, v_keys, v_rates
-    from unnest(v_tree) as t (id) join gendurable.instances as i on i.id = t.id;
+    from gendurable.instances as i
+    where i.id = any (v_tree);
     if v_outcomes is null then
         return 0;
     end if;

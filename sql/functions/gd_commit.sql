@@ -27,7 +27,10 @@ declare
     v_kinds   text[];
     v_children boolean;
     v_keyed   bigint[];
+    v_ids     bigint[];
+    v_fences  bigint[];
     v_keys    text[];
+    v_going   bigint[];
     v_scoped  bigint[];
     v_answers gendurable.answer[] := array[]::gendurable.answer[];
 begin
@@ -84,10 +87,11 @@ begin
     end if;
     if v_keyed is not null then
         -- Every slot that was given up: by all but those that go on with the same key.
+        select array_agg(i.id) filter (where i.phase = 'executing' and i.concurrency_key is not null) into v_going
+        from gendurable.instances as i
+        where i.id = any (v_keyed);
         perform gendurable._ring(array(
-            select k.key from unnest(v_keyed, v_keys) as k (id, key)
-            where not exists (select from gendurable.instances as i
-                              where i.id = k.id and i.phase = 'executing' and i.concurrency_key = k.key)));
+            select k.key from unnest(v_keyed, v_keys) as k (id, key) where k.id <> all (coalesce(v_going, '{}'))));
     end if;
     if v_scoped is not null then
         perform gendurable._rescope(v_scoped, '50ms');
@@ -96,11 +100,13 @@ begin
     if cardinality(v_mine) is distinct from cardinality(v_all) then
         -- What is still ours after everything has been applied was locked by somebody else. (A second outcome for a claim is not: the
         -- first one has grown the fence.)
+        select array_agg(i.id), array_agg(i.fence) into v_ids, v_fences
+        from gendurable.instances as i
+        where i.id = any (array(select o.id from unnest(v_all) as o where o.problem is null)) and i.worker_id + 0 = v_worker;
         v_answers := v_answers || array(
             select row(o.ord, o.id, o.fence,
                        case when o.problem is not null then 'invalid'
-                            when exists (select from gendurable.instances as i
-                                         where i.id = o.id and i.fence = o.fence and i.worker_id + 0 = v_worker) then 'busy'
+                            when (o.id, o.fence) in (select h.id, h.fence from unnest(v_ids, v_fences) as h (id, fence)) then 'busy'
                             else 'stale' end,
                        o.problem, null)::gendurable.answer
             from unnest(v_all) as o

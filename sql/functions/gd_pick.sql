@@ -92,8 +92,7 @@ begin
             with claimed as (
                 update gendurable.instances as i
                 set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1, claimed_at = v_now, updated_at = v_now, chain = 0
-                from unnest(v_ids) as c (id)
-                where i.id = c.id
+                where i.id = any (v_ids)
                 returning i.*
             ), presented as (
                 update gendurable.signals as s

@@ -59,9 +59,10 @@ begin
                 from jsonb_array_elements(gd_signal_many.entries) with ordinality as x (entry, ord)
                 order by x.ord);
             perform i.id
-            from (select distinct t.id from unnest(v_targets) as t (id)) as t join gendurable.instances as i on i.id = t.id
+            from gendurable.instances as i
+            where i.id = any (v_targets)
             order by i.id
-            for no key update of i;
+            for no key update;
             if exists (select from jsonb_array_elements(gd_signal_many.entries) with ordinality as x (entry, ord)
                        where jsonb_typeof(x.entry -> 'target') = 'string'
                          and v_targets[x.ord] is distinct from (select k.instance_id from gendurable.correlation_keys as k
