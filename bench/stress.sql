@@ -98,11 +98,15 @@ create unlogged table stress.limits (at timestamptz not null default clock_times
 
 create function stress.watch_limit() returns trigger language plpgsql as $$
 begin
-    insert into stress.limits (name, max_executing) values (old.name, old.max_executing);
+    if tg_op = 'INSERT' then
+        insert into stress.limits (name, max_executing) values (new.name, 1);    -- what it was without a limit
+    else
+        insert into stress.limits (name, max_executing) values (old.name, old.max_executing);
+    end if;
     return null;
 end
 $$;
-create trigger watch after update or delete on gendurable.concurrency_limits for each row execute function stress.watch_limit();
+create trigger watch after insert or update or delete on gendurable.concurrency_limits for each row execute function stress.watch_limit();
 
 -- At the end of the claiming transaction, which still holds the lock of the key's name, so that what others have committed is counted. A claim may have been
 -- judged by a limit that was replaced after its pick began, or whose replacement was not yet committed then.
