@@ -28,6 +28,11 @@ declare
     v_limited boolean := false;
     v_scoped  bigint[];
     v_seen    bigint[] := array[]::bigint[];
+    v_rounds  int := 0;
+    v_busy_keys  text[];
+    v_busy_rates text[];
+    v_not_keys   text[] := array[]::text[];
+    v_not_rates  text[] := array[]::text[];
     v_claimed int;
     v_picked  int := 0;
     v_short   boolean;
@@ -65,12 +70,18 @@ begin
         end if;
 
         -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen.
-        for v_round in 1 .. 5 loop
-            select array_agg(c.id), bool_or(c.keyed), bool_or(c.rated), array_agg(c.id) filter (where c.scoped)
-            into v_ids, v_keyed, v_rated, v_scoped
-            from (select i.id, i.concurrency_key is not null as keyed, i.rate_limit is not null as rated, i.correlation_scope is not null as scoped
+        while v_rounds < 5 loop
+            select array_agg(c.id), bool_or(c.keyed), bool_or(c.rated), array_agg(c.id) filter (where c.scoped),
+                   -- Names about which somebody else is deciding: nothing of theirs can be had, so it is not looked at again.
+                   array_agg(distinct c.name) filter (where c.keyed and not gendurable._lock_key(c.name)),
+                   array_agg(distinct c.rate) filter (where c.rated and not gendurable._lock_rate(c.rate))
+            into v_ids, v_keyed, v_rated, v_scoped, v_busy_keys, v_busy_rates
+            from (select i.id, i.concurrency_key is not null as keyed, i.rate_limit is not null as rated, i.correlation_scope is not null as scoped,
+                         split_part(i.concurrency_key, ':', 1) as name, split_part(i.rate_limit, ':', 1) as rate
                   from gendurable.instances as i
                   where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
+                    and (i.concurrency_key is null or split_part(i.concurrency_key, ':', 1) <> all (v_not_keys))
+                    and (i.rate_limit is null or split_part(i.rate_limit, ':', 1) <> all (v_not_rates))
                   order by i.queue, i.priority, i.eligible_at, i.id
                   limit gd_pick.slots - v_picked
                   for no key update skip locked) as c;
@@ -78,6 +89,12 @@ begin
             v_limited := v_limited or v_keyed or v_rated;
             if v_keyed or v_rated then
                 v_seen := v_seen || v_ids;
+            end if;
+            if v_busy_keys is null and v_busy_rates is null then
+                v_rounds := v_rounds + 1;
+            else
+                v_not_keys := v_not_keys || v_busy_keys;
+                v_not_rates := v_not_rates || v_busy_rates;
             end if;
             if v_keyed then
                 v_ids := gendurable._admit(v_ids);
