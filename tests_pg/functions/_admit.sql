@@ -1,7 +1,7 @@
 -- Concurrency keys: at most K at once, all free slots used, nobody else held up.
 begin;
 \ir prelude.psql
-select plan(58);
+select plan(60);
 select gd_register('second', '{q,a,b}') as second \gset
 
 -- K = 1 where nothing is configured.
@@ -37,7 +37,10 @@ select gd_set_concurrency_limit('zero', 0) \g /dev/null
 select is(pg_temp.commit('z', 'next', '{"step": "n", "continue": true}'), 'committed', 'a limit of zero ends running ahead');
 select is(pg_temp.pick(100), '-', 'the next step does not start');
 select gd_set_concurrency_limit('zero', 5) \g /dev/null
-select is(pg_temp.pick(100) || ' ' || pg_temp.commit('z', 'done'), 'z committed', 'until it is raised again');
+select is(pg_temp.pick(100), 'z', 'until it is raised again');
+select is(pg_temp.commit('z', 'await', '{"names": ["x"]}') || ' ' || pg_temp.pick(9) || ' ' || gd_signal(pg_temp.id('z'), 'x') || ' ' || pg_temp.pick(9), 'committed - delivered z', 'woken by a signal it is handed a slot that nobody else wants');
+select gd_set_concurrency_limit('zero', 0) \g /dev/null
+select is(pg_temp.commit('z', 'next', '{"step": "n", "continue": true, "concurrency_key": null}') || ' ' || pg_temp.commit('z', 'done'), 'continued committed', 'who gives the stopped key up may run ahead');
 
 -- What next says about the key.
 select count(pg_temp.put('n' || n, '{"concurrency_key": "n"}')) from generate_series(1, 3) as n \g /dev/null

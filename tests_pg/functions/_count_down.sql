@@ -1,7 +1,7 @@
 -- The join: a parent runs once, when every child of its round is terminal.
 begin;
 \ir prelude.psql
-select plan(86);
+select plan(87);
 
 create function pg_temp.family(p_fsm text, p_children text[], p_more jsonb default '{}') returns text language plpgsql as $$
 begin
@@ -130,6 +130,8 @@ select is(pg_temp.pick(9, 'a') || ' ' || pg_temp.commit('j1', 'done'), 'j1 commi
 select is(pg_temp.phase('k'), 'held', 'it waits for its slot');
 select is(pg_temp.pick(9), '-', 'which somebody else has');
 select is(pg_temp.commit('rival', 'done') || ' ' || pg_temp.pick(9), 'committed k', 'until it is free');
+select is(pg_temp.commit('k', 'schedule_children', '{"children": [{"fsm": "j2", "queue": "a"}]}') || ' ' || pg_temp.pick(9) || ' ' || pg_temp.pick(9, 'a') || ' ' || pg_temp.commit('j2', 'done') || ' ' || pg_temp.pick(9),
+    'committed - j2 committed k', 'a slot that nobody else wants is its own at once');
 select pg_temp.family('s', '{l1}', '{"correlation_key": "S", "correlation_scope": ["runnable", "executing"]}') \g /dev/null
 select is((select count(*)::int from gendurable.correlation_keys where key = 'S'), 0, 'a waiting parent has left a scope without awaiting_children');
 select is(pg_temp.pick(9, 'a') || ' ' || pg_temp.commit('l1', 'done'), 'l1 committed', 'its child ends');

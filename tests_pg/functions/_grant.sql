@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(63);
+select plan(64);
 
 -- Time goes by for the buckets.
 create function pg_temp.later(p_by interval) returns void language sql as $$
@@ -104,6 +104,11 @@ select is(pg_temp.commit('l', 'next', '{"step": "n", "rate_limit": "l:3", "delay
 update gendurable.instances set eligible_at = now() where fsm = 'l';
 select is(pg_temp.pick(1) || ' ' || pg_temp.tokens('l:3'), 'l 8.0', 'then the tokens');
 select is(pg_temp.commit('l', 'schedule_children', '{}') || ' ' || pg_temp.phase('l'), 'committed ready', 'schedule_children clears it');
+delete from gendurable.instances; delete from gendurable.buckets;
+
+select pg_temp.put('scheduled', '{"rate_limit": "l:4", "delay": 3600}'), pg_temp.pick(9) \g /dev/null
+update gendurable.instances set eligible_at = now() where fsm = 'scheduled';
+select is(pg_temp.pick(9), 'scheduled', 'what has become due is looked at in the same pick');
 delete from gendurable.instances; delete from gendurable.buckets;
 
 -- Beside a concurrency key.
