@@ -1,6 +1,6 @@
 -- commit × reap: exactly one of them has the claim; neither waits for the other.
 \ir prelude.psql
-select plan(27);
+select plan(30);
 select test.open('a', 'b');
 
 -- The reaper first.
@@ -82,4 +82,14 @@ select is(test.results(test.query('b', test.commit(:w,
         test.outcome((:'ids'::bigint[])[3], (:'fences'::bigint[])[3], 'done')))), 'stale stale', 'what is offered again after it is stale');
 select is((select string_agg(row(i.phase, i.attempt, i.step)::text, ' ' order by i.id) from gendurable.instances as i where i.id = any ((:'ids'::bigint[])[2:3])),
     '(ready,1,start) (ready,1,start)', 'and has changed nothing');
+
+-- A late release by the worker that was reaped: the claims are another worker's now.
+select gd_register('v') as v \gset
+select count(*) from gd_pick(:v, 'default', 3) \g /dev/null
+select test.exec('a', 'begin');
+select is(test.results(test.query('a', test.commit(:v, (select test.outcome(i.id, i.fence, 'next', '{"step": "two", "continue": true}') from gendurable.instances as i where i.fsm = 'Second')))),
+    'continued', 'another worker runs one of the claims ahead');
+select is(test.result(test.query('b', format('select gd_release(%s, %L)', :w, :'ids'))), '0', 'a late release by the dead worker gives back none of them');
+select test.exec('a', 'commit');
+select is(test.result(test.query('b', format('select gd_release(%s, %L)', :w, :'ids'))), '0', 'nor later');
 select * from finish();
