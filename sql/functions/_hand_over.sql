@@ -41,7 +41,9 @@ begin
     if v_keys is null then
         return;
     end if;
-    delete from gendurable.handovers as h where h.key = any (v_keys);
+    -- Not a flood of them at once: one that stays is only looked at again.
+    delete from gendurable.handovers as h
+    where h.ctid = any (array(select x.ctid from gendurable.handovers as x where x.key = any (v_keys) limit 2000));
 
     with lanes as materialized (
         select n.key, n.queue,

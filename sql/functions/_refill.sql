@@ -46,7 +46,9 @@ begin
     if v_keys is null then
         return;
     end if;
-    delete from gendurable.refills as r where r.key = any (v_keys);
+    -- Not a flood of them at once: one that stays is only looked at again.
+    delete from gendurable.refills as r
+    where r.ctid = any (array(select x.ctid from gendurable.refills as x where x.key = any (v_keys) limit 2000));
 
     with bucket as materialized (
         select k.key, l.allowed, extract(epoch from l.period)::float8 as period, l.burst,
