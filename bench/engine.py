@@ -99,7 +99,7 @@ def prepare_rated(conn: Connection, s: Setting) -> None:
 
 
 def prepare_ahead(conn: Connection, s: Setting) -> None:
-    enqueue(conn, s.batch * s.connections, plain)
+    enqueue(conn, max(s.rows, s.batch * s.connections), plain)
 
 
 def prepare_nothing(conn: Connection, s: Setting) -> None:
