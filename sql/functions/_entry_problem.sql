@@ -19,7 +19,7 @@ return case
     when p_concurrency_key = '' then 'concurrency_key is empty'
     when p_correlation_key = '' then 'correlation_key is empty'
     when not p_correlation_scope <@ array['runnable', 'executing', 'awaiting_signal', 'awaiting_children', 'done', 'failed']
-        then 'correlation_scope has what is no status: ' || array_to_string(p_correlation_scope, ', ', 'null')
+        then 'correlation_scope has what is no status: ' || gendurable._list(p_correlation_scope)
 end;
 comment on function gendurable._entry_problem(text, text, text, text, text[], text, text, float8)
     is 'What is wrong with an instance to be created, or null.';

@@ -43,7 +43,7 @@ begin
     end if;
     -- Not a flood of them at once: one that stays is only looked at again.
     delete from gendurable.handovers as h
-    where h.ctid = any (array(select x.ctid from gendurable.handovers as x where x.key = any (v_keys) limit 2000));
+    where h.ctid = any (array(select x.ctid from gendurable.handovers as x where x.key = any (v_keys) limit 10000));
 
     with lanes as materialized (
         select n.key, n.queue,
@@ -59,7 +59,8 @@ begin
         from lanes as n
         cross join lateral (
             (select r.id, r.priority, r.eligible_at, false as held from gendurable.instances as r
-             where r.concurrency_key = n.key and r.phase = 'ready' and r.queue = n.queue)
+             -- (An equality on the queue would let instances_ready serve, which holds everybody's ready rows.)
+             where r.concurrency_key = n.key and r.phase = 'ready' and r.queue || '' = n.queue)
             union all
             (select h.id, h.priority, h.eligible_at, true from gendurable.instances as h
              where h.concurrency_key = n.key and h.phase = 'held' and h.queue = n.queue

@@ -48,7 +48,7 @@ begin
     end if;
     -- Not a flood of them at once: one that stays is only looked at again.
     delete from gendurable.refills as r
-    where r.ctid = any (array(select x.ctid from gendurable.refills as x where x.key = any (v_keys) limit 2000));
+    where r.ctid = any (array(select x.ctid from gendurable.refills as x where x.key = any (v_keys) limit 10000));
 
     with bucket as materialized (
         select k.key, l.allowed, extract(epoch from l.period)::float8 as period, l.burst,

@@ -27,6 +27,7 @@ declare
     v_rated   boolean;
     v_limited boolean := false;
     v_scoped  bigint[];
+    v_inbox   bigint[];
     v_seen    bigint[] := array[]::bigint[];
     v_rounds  int := 0;
     v_busy_keys  text[];
@@ -71,12 +72,13 @@ begin
 
         -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen.
         while v_rounds < 5 loop
-            select array_agg(c.id), bool_or(c.keyed), bool_or(c.rated), array_agg(c.id) filter (where c.scoped),
+            select array_agg(c.id), bool_or(c.keyed), bool_or(c.rated), array_agg(c.id) filter (where c.scoped), array_agg(c.id) filter (where c.awaited),
                    -- Names about which somebody else is deciding: nothing of theirs can be had, so it is not looked at again.
                    array_agg(distinct c.name) filter (where c.keyed and not gendurable._lock_key(c.name)),
                    array_agg(distinct c.rate) filter (where c.rated and not gendurable._lock_rate(c.rate))
-            into v_ids, v_keyed, v_rated, v_scoped, v_busy_keys, v_busy_rates
+            into v_ids, v_keyed, v_rated, v_scoped, v_inbox, v_busy_keys, v_busy_rates
             from (select i.id, i.concurrency_key is not null as keyed, i.rate_limit is not null as rated, i.correlation_scope is not null as scoped,
+                         i.signalled and i.awaits is not null as awaited,
                          split_part(i.concurrency_key, ':', 1) as name, split_part(i.rate_limit, ':', 1) as rate
                   from gendurable.instances as i
                   where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
@@ -103,32 +105,28 @@ begin
                 v_ids := gendurable._grant(v_ids);
             end if;
 
-            -- The signals are read with the snapshot of this statement, and exactly those that are handed out as awaited are marked. One that was
-            -- committed after the snapshot is neither, so it stays able to wake the next await.
+            -- Exactly the signals that are handed out as awaited are marked. Nothing can be delivered between this statement and the next: a delivery needs
+            -- the row that is locked here.
+            if v_inbox is not null then
+                update gendurable.signals as s
+                set presented = true
+                from gendurable.instances as i
+                where i.id = any (v_inbox) and i.id = any (v_ids) and s.instance_id = any (v_inbox)
+                  and s.instance_id = i.id and s.name = any (i.awaits) and not s.presented;
+            end if;
             return query
             with claimed as (
                 update gendurable.instances as i
                 set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1, claimed_at = v_now, updated_at = v_now, chain = 0
                 where i.id = any (v_ids)
                 returning i.*
-            ), presented as (
-                update gendurable.signals as s
-                set presented = true
-                from claimed as c
-                where c.signalled and s.instance_id = c.id and s.name = any (c.awaits) and not s.presented
             )
             select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt, c.queue, c.priority,
-                   c.correlation_key, c.concurrency_key, c.parent_id, coalesce(inbox.awaited, '[]'), coalesce(inbox.signals, '[]'),
+                   c.correlation_key, c.concurrency_key, c.parent_id,
+                   case when c.signalled and c.awaits is not null then gendurable._inbox(c.id, c.awaits) else '[]' end,
+                   case when c.signalled then gendurable._inbox(c.id) else '[]' end,
                    case when c.joined then gendurable._children(c.id, c.round) end, c.last_error, c.enqueued_at
             from claimed as c
-            left join lateral (
-                select jsonb_agg(x.signal order by x.id) filter (where x.name = any (c.awaits)) as awaited,
-                       jsonb_agg(x.signal order by x.id) as signals
-                from (select s.id, s.name,
-                             jsonb_build_object('id', s.id, 'name', s.name, 'payload', s.payload, 'sent_at', s.sent_at) as signal
-                      from gendurable.signals as s
-                      where c.signalled and s.instance_id = c.id) as x
-            ) as inbox on true
             order by c.priority, c.eligible_at, c.id;
 
             get diagnostics v_claimed = row_count;
