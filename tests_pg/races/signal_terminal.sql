@@ -110,6 +110,17 @@ select test.exec('a', format($$ insert into gendurable.correlation_keys values (
 select test.exec('a', format($$ insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, priority, phase, step, state, fsm_version, fsm, queue,
     correlation_key) values (%s, now(), now(), now(), 0, 'ready', 'start', '{}', 1, 'M', 'default', 'k') $$, :early));
 select test.exec('a', 'commit');
+-- The first batch has let go and locked both in order when it stands at the gate; only then does the second one start.
+do $$
+begin
+    for n in 1 .. 5000 loop
+        perform pg_stat_clear_snapshot();
+        exit when exists (select from pg_locks as l join pg_stat_activity as s on s.pid = l.pid
+                          where s.datname = current_database() and s.application_name = 'b' and l.locktype = 'advisory' and not l.granted);
+        perform pg_sleep(0.002);  -- the pace of looking
+    end loop;
+end
+$$;
 select test.send('c', format($$ select string_agg(result, ',' order by ord) from gd_signal_many('[{"id": %s, "name": "y"}, {"id": %s, "name": "y"}]') $$, :early, :late));
 select ok(test.is_blocked('c'), 'a second batch holds the new occupant and waits for the first one');
 select pg_advisory_unlock(1) \g /dev/null
