@@ -30,8 +30,9 @@
 --
 -- Set-based updates lock in plan order, so rows are locked explicitly and in order before they are written. Instances are locked
 -- FOR NO KEY UPDATE. gd_pick and maintenance never wait (SKIP LOCKED); gd_commit never waits for an instance (an outcome whose row is
--- locked is answered `busy`); the only waits are gd_signal for one instance, gd_signal_many for its targets in id order, and
--- the insertion of a correlation key for the transaction that is inserting or freeing the same key, in key order.
+-- locked is answered `busy`); the only waits are gd_signal for one instance, gd_signal_many and gd_cancel for theirs in id
+-- order, and the insertion of a correlation key for the transaction that is inserting or freeing the same key, in key order (a commit gives
+-- that up after 50 ms). docs/concurrency.md has the whole argument.
 
 create schema gendurable;
 comment on schema gendurable is 'gendurable: tables, types and private functions. The interface are the gd_* functions and views in public.';

@@ -2,7 +2,7 @@
 --
 -- two picks × one key: only the holder of the key's lock decides about it, and it counts in a statement of its own, so that the count sees every
 -- claim that was committed before. Where the lock is not free the rows stay ready, for whoever holds it or for the next pick.
--- Locks:  keys by name, never waiting; the caller holds the instances. Writes: instances.
+-- Locks:  keys by name, never waiting; the caller holds the instances. Writes: instances, refills.
 -- Plan:   instances_pkey; instances_keyed for the counts.
 create function gendurable._admit(p_ids bigint[]) returns bigint[]
 language plpgsql volatile

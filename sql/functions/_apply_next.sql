@@ -3,7 +3,8 @@
 -- Running ahead never changes what runs: it is refused where the row has to wait for something (a delay, a rate limit, a new concurrency key), where
 -- a pick would not have chosen it (a paused queue, more urgent work, a limit of zero), and when the chain of steps in this claim is long enough. What fell
 -- due since the last pick and is not ready yet counts as far as the first hundred go.
--- Locks:  the caller holds the instances; queues shared (advisory, never waiting), so that no pause is overtaken. Writes: signals, instances, handovers.
+-- Locks:  the caller holds the instances; queues shared (advisory, never waiting), so that no pause is overtaken; then as
+--         gendurable._refill and _hand_over, never waiting either. Writes: signals, instances, handovers, refills, buckets.
 --         Running ahead is a HOT update.
 -- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless there is such work; instances_due.
 create function gendurable._apply_next(p_outcomes gendurable.outcome[]) returns gendurable.answer[]

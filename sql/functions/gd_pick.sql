@@ -3,7 +3,8 @@
 -- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a claim of a forgotten worker would be
 --         stranded until a sweep); the queue shared; then ready instances, and the keys that they need. Never waits: what somebody else
 --         holds is skipped.
--- Writes: instances; signals (the awaited ones that it hands out are marked presented); handovers; workers (lease, idle queues).
+-- Writes: instances; signals (the awaited ones that it hands out are marked presented); handovers, refills, buckets;
+--         correlation_keys (scopes); workers (lease, idle queues).
 -- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due, handovers_key, refills_key and
 --         buckets_due one descent each when nothing is due and no slot was freed.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.

@@ -2,7 +2,8 @@
 --
 -- retry × gc: the archived row's lock decides; gc skips it, or this finds it gone.
 -- A child that its parent has counted is not counted again.
--- Locks:  the archived row, waiting for another retry of it; its correlation key. Writes: finished, instances, correlation_keys, handovers.
+-- Locks:  the archived row, waiting for another retry of it; its correlation key. Writes: finished, instances, correlation_keys,
+--         handovers, refills.
 -- Plan:   finished_id in each partition.
 -- Errors: GD001 id missing; GD002 a step that is empty or too long.
 create function public.gd_retry(id bigint, step text default null, state jsonb default null) returns text
