@@ -4,13 +4,12 @@ select plan(9);
 
 -- A warning goes to the client: this is another one, that says what it was told.
 \setenv GENDURABLE_DB :DBNAME
-create temp table said (line text);
-\copy said from program 'psql -Xq -d "$GENDURABLE_DB" -v VERBOSITY=verbose -f tests_pg/functions/_warn_of_rates.psql 2>&1 | grep -oE "(WARNING|DETAIL|HINT|==|ERROR):? .*"' with (format csv, delimiter e'\x02', quote e'\x01')
+create temp table said (n int generated always as identity, line text);
+\copy said (line) from program 'psql -Xq -d "$GENDURABLE_DB" -v VERBOSITY=verbose -f tests_pg/functions/_warn_of_rates.psql 2>&1 | grep -oE "(WARNING|DETAIL|HINT|==|ERROR):? .*"' with (format csv, delimiter e'\x02', quote e'\x01')
 create function pg_temp.said(p_part text) returns text language sql as $$
     select string_agg(regexp_replace(x.line, '^WARNING:  ', ''), ' | ' order by x.n)
-    from (select s.line, row_number() over () as n, count(*) filter (where s.line like '== %') over (rows unbounded preceding) as part from said as s) as x
-    where x.line not like '== %' and x.line not like 'HINT%'
-      and x.part = (select y.part from (select z.line, count(*) filter (where z.line like '== %') over (rows unbounded preceding) as part from said as z) as y where y.line = '== ' || p_part)
+    from (select s.*, (select h.line from said as h where h.n <= s.n and h.line like '== %' order by h.n desc limit 1) as heading from said as s) as x
+    where x.line not like '== %' and x.line not like 'HINT%' and x.heading = '== ' || p_part
 $$;
 select is(pg_temp.said('known'), null, 'nothing to say of a limit that is known and of a weight that fits, or of a weight without a limit');
 select is(pg_temp.said('unknown'), 'GD101: gendurable: unknown rate limit | DETAIL:  rate limit nobody', 'gd_enqueue warns of an unknown name with GD101');
