@@ -132,11 +132,11 @@ create table gendurable.finished (
     weight            float8,
     attempt           int         not null,
     parent_round      int,
+    joined_round      int,
     ord               int,
     priority          int         not null,
     fsm_version       int         not null,
     failed            boolean     not null,
-    joined            boolean     not null default false,
     fsm               text        not null,
     step              text        not null,
     queue             text        not null,
@@ -150,6 +150,7 @@ create table gendurable.finished (
 ) partition by range (finished_at);
 
 comment on table gendurable.finished is 'Archive of finished instances, partitioned by the time they finished.';
+comment on column gendurable.finished.joined_round is 'The round whose join woke the last step; null where no join did.';
 comment on column gendurable.finished.failed is 'True: the public status is failed; false: done.';
 
 create index finished_id on gendurable.finished (id);

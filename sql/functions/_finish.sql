@@ -30,10 +30,10 @@ begin
         returning i.*, o.kind, o.result, o.error, o.state as last_state
     ), archived as (
         insert into gendurable.finished
-            (id, enqueued_at, finished_at, fence, parent_id, weight, attempt, parent_round, ord, priority,
-             fsm_version, failed, joined, fsm, step, queue, state, result, error, rate_limit, concurrency_key, correlation_key, correlation_scope)
-        select e.id, e.enqueued_at, v_now, e.fence + 1, e.parent_id, e.weight, e.attempt, e.parent_round, e.ord, e.priority,
-               e.fsm_version, e.kind = 'stop', e.joined, e.fsm, e.step, e.queue, coalesce(e.last_state, e.state),
+            (id, enqueued_at, finished_at, fence, parent_id, weight, attempt, parent_round, joined_round, ord, priority,
+             fsm_version, failed, fsm, step, queue, state, result, error, rate_limit, concurrency_key, correlation_key, correlation_scope)
+        select e.id, e.enqueued_at, v_now, e.fence + 1, e.parent_id, e.weight, e.attempt, e.parent_round, case when e.joined then e.round end, e.ord, e.priority,
+               e.fsm_version, e.kind = 'stop', e.fsm, e.step, e.queue, coalesce(e.last_state, e.state),
                case when e.kind = 'done' then e.result end, case when e.kind = 'stop' then coalesce(e.error, '{}') end,
                e.rate_limit, e.concurrency_key, e.correlation_key, e.correlation_scope
         from ended as e

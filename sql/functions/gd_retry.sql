@@ -40,9 +40,9 @@ begin
          round, parent_round, ord, priority, fsm_version, fsm, queue, correlation_key, correlation_scope)
     values
         (v_old.id, v_old.enqueued_at, v_now, v_old.fence, v_now, gendurable._runnable(v_old.concurrency_key, case when gd_retry.step is null then v_old.rate_limit end, false), v_old.parent_id is not null,
-         v_old.joined and coalesce(gd_retry.step = v_old.step, true), coalesce(gd_retry.step, v_old.step), coalesce(gd_retry.state, v_old.state), v_old.error,
+         v_old.joined_round is not null and coalesce(gd_retry.step = v_old.step, true), coalesce(gd_retry.step, v_old.step), coalesce(gd_retry.state, v_old.state), v_old.error,
          case when gd_retry.step is null then v_old.rate_limit end, case when gd_retry.step is null then v_old.weight end,
-         v_old.concurrency_key, v_old.parent_id, gendurable._last_round(v_old.id), v_old.parent_round, v_old.ord, v_old.priority,
+         v_old.concurrency_key, v_old.parent_id, coalesce(v_old.joined_round, gendurable._last_round(v_old.id)), v_old.parent_round, v_old.ord, v_old.priority,
          v_old.fsm_version, v_old.fsm, v_old.queue, v_old.correlation_key, v_old.correlation_scope);
     if v_old.correlation_scope is not null then
         perform gendurable._rescope(array[v_old.id]);

@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(53);
+select plan(56);
 
 select pg_temp.put('m', '{"state": {"n": 1}, "step": "broken", "priority": 3, "fsm_version": 4, "correlation_key": "key", "delay": -1}') \g /dev/null
 select pg_temp.pick(1) \g /dev/null
@@ -83,6 +83,9 @@ select is(pg_temp.commit('p', 'stop') || ' ' || gd_retry(pg_temp.id('p'), 'befor
 select is(pg_temp.children('p'), null, 'it is not: no join woke that one');
 select is(pg_temp.commit('p', 'schedule_children', '{"step": "join", "children": [{"fsm": "child", "queue": "b"}]}'), 'committed', 'a new round');
 select is((select round from pg_temp.row('p')), 2, 'is told from the old one');
+select is(pg_temp.pick(1, 'b') || ' ' || pg_temp.commit('child', 'done') || ' ' || pg_temp.pick(1) || ' ' || pg_temp.commit('p', 'schedule_children', '{"step": "join"}'), 'child committed p committed', 'a round of none after it');
+select is(pg_temp.pick(1) || ' ' || pg_temp.commit('p', 'stop') || ' ' || gd_retry(pg_temp.id('p')) || ' ' || pg_temp.pick(1), 'p committed retried p', 'fails as it joins');
+select is(pg_temp.children('p'), '[]', 'and is handed none again, not those of the round before');
 
 select * from finish();
 rollback;
