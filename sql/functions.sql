@@ -37,6 +37,7 @@
 \ir functions/_is_paused.sql
 \ir functions/_lanes.sql
 \ir functions/_last_round.sql
+\ir functions/_leaving.sql
 \ir functions/_lock_parents.sql
 \ir functions/_notify.sql
 \ir functions/_occupy.sql
@@ -58,6 +59,7 @@
 \ir functions/_sweep_buckets.sql
 \ir functions/_take_keys.sql
 \ir functions/_tree.sql
+\ir functions/_vacancies.sql
 \ir functions/_wake_due.sql
 \ir functions/_warn_of_rates.sql
 \ir functions/_window.sql

@@ -222,9 +222,11 @@ comment on column gendurable.workers.heartbeat_at is 'Its previous heartbeat; nu
 -- A slot of the key may be free, or a newcomer may wait for one: whoever picks next looks. Inserted by the transaction that frees a slot or that
 -- makes an instance wait, so that it becomes visible together with what it tells of, and no interleaving can lose it.
 create table gendurable.handovers (
-    key text collate "C" not null    -- so that the keys of a name are neighbours
+    key     text collate "C" not null,    -- so that the keys of a name are neighbours
+    rung_by xid8             not null default pg_current_xact_id()
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 comment on table gendurable.handovers is 'Concurrency keys whose waiting instances the next pick has to look at.';
+comment on column gendurable.handovers.rung_by is 'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet what it tells of.';
 
 create index handovers_key on gendurable.handovers (key);
 

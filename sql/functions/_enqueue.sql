@@ -19,6 +19,7 @@ as $$
 declare
     v_entries gendurable.entry[] := p_entries;
     v_taken   bigint[];
+    v_vacant  boolean[];    -- by ord: may be born ready, because a slot of its concurrency key is free
     v_now     timestamptz := now();
 begin
     -- A key either becomes ours or has an occupant. The occupant may finish and free the key while we wait for another one, and somebody may be
@@ -64,11 +65,20 @@ begin
         end;
     end loop;
 
+    if exists (select from unnest(v_entries) as e where e.concurrency_key is not null) then
+        v_vacant := array(
+            select coalesce(row_number() over (partition by e.concurrency_key order by e.priority, e.eligible_at, e.ord) <= v.vacant
+                            and e.rate_limit is null and e.eligible_at <= v_now and coalesce(e.occupant = e.id, true), false)
+            from unnest(v_entries) as e
+            left join gendurable._vacancies(array(select distinct k.concurrency_key from unnest(v_entries) as k
+                                                  where k.concurrency_key is not null)) as v on v.key = e.concurrency_key
+            order by e.ord);
+    end if;
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, updated_at, priority, phase, step, state, rate_limit, weight, concurrency_key, parent_id,
          parent_round, ord, fsm_version, fsm, queue, correlation_key, correlation_scope)
     select e.id, v_now, e.eligible_at, v_now, e.priority,
-           gendurable._runnable(e.concurrency_key, e.rate_limit, e.eligible_at > v_now),
+           case when v_vacant[e.ord] then 'ready' else gendurable._runnable(e.concurrency_key, e.rate_limit, e.eligible_at > v_now) end,
            e.step, e.state, e.rate_limit, nullif(e.weight, 1), e.concurrency_key, e.parent_id,
            e.parent_round, case when e.parent_id is not null then e.ord end, e.fsm_version, e.fsm, e.queue, e.correlation_key,
            e.correlation_scope
@@ -76,8 +86,9 @@ begin
     where e.occupant is null or e.occupant = e.id;
 
     if exists (select from unnest(v_entries) as e where e.concurrency_key is not null or e.rate_limit is not null) then
-        perform gendurable._ring(array(select e.concurrency_key from unnest(v_entries) as e where e.eligible_at <= v_now),
-                                 array(select e.rate_limit from unnest(v_entries) as e where e.eligible_at <= v_now));
+        perform gendurable._ring(array_agg(e.concurrency_key), array_agg(e.rate_limit))
+        from unnest(v_entries) as e
+        where e.eligible_at <= v_now and coalesce(not v_vacant[e.ord], true);
         perform gendurable._warn_of_rates(array_agg(e.rate_limit), array_agg(e.weight)) from unnest(v_entries) as e where e.rate_limit is not null;
     end if;
     perform gendurable._notify(array(select distinct e.queue from unnest(v_entries) as e));

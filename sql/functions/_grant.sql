@@ -1,8 +1,9 @@
--- Of ready instances that the caller has locked: those that may be claimed as far as tokens go, which are drawn. The others leave the ready set.
+-- Of ready instances that the caller has locked, and whose rates' names it has locked: those that may be claimed as far as tokens go, which are drawn.
+-- The others leave the ready set.
 --
 -- Strict order within a key: the most urgent prefix whose cumulative weight fits, and nobody who is less urgent than one who waits already.
--- two picks × first grant: only the holder of the key's lock reads and writes the bucket, in statements that are younger than the lock.
--- Locks:  keys by name, never waiting; the caller holds the instances. Writes: buckets, instances, refills, handovers.
+-- two picks × first grant: only the holder of the name's lock reads and writes the bucket, in statements that are younger than the lock.
+-- Locks:  none; the caller holds the instances and the names. Writes: buckets, instances, refills, handovers.
 -- Plan:   instances_pkey, instances_rated for the head of the line, buckets_pkey, rate_limits_pkey.
 create function gendurable._grant(p_ids bigint[]) returns bigint[]
 language plpgsql volatile
@@ -16,24 +17,21 @@ set jit = off
 as $$
 declare
     v_now     timestamptz := clock_timestamp();
-    v_locked  text[];
     v_ids     bigint[];
     v_refused bigint[];
     v_rates   text[];
     v_keys    text[];
 begin
-    v_locked := array(
-        select r.key
-        from (select distinct i.rate_limit as key
-              from gendurable.instances as i
-              where i.id = any (p_ids) and i.rate_limit is not null) as r
-        where gendurable._lock_rate(r.key));
-
-    with bucket as materialized (
+    with ranked as materialized (
+        select i.id, i.rate_limit, i.concurrency_key, i.priority, i.eligible_at,
+               sum(coalesce(i.weight, 1)) over (partition by i.rate_limit order by i.priority, i.eligible_at, i.id) as weight
+        from gendurable.instances as i
+        where i.id = any (p_ids)
+    ), bucket as materialized (
         select r.key, l.name is not null as known,
                gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, v_now) as tokens,
                h.priority, h.eligible_at, h.id
-        from unnest(v_locked) as r (key)
+        from (select distinct x.rate_limit as key from ranked as x where x.rate_limit is not null) as r
         left join lateral (select x.* from gendurable.rate_limits as x where x.name = split_part(r.key, ':', 1) limit 1) as l on true
         left join lateral (select x.* from gendurable.buckets as x where x.key = r.key limit 1) as b on true
         left join lateral (
@@ -41,11 +39,6 @@ begin
             where i.rate_limit = r.key and i.phase = 'throttled'
             order by i.priority, i.eligible_at, i.id
             limit 1) as h on true
-    ), ranked as materialized (
-        select i.id, i.rate_limit, i.concurrency_key, i.priority, i.eligible_at,
-               sum(coalesce(i.weight, 1)) over (partition by i.rate_limit order by i.priority, i.eligible_at, i.id) as weight
-        from gendurable.instances as i
-        where i.id = any (p_ids)
     ), judged as materialized (
         select r.id, r.rate_limit, r.concurrency_key, r.weight, b.tokens,
                case when r.rate_limit is null then true
@@ -53,7 +46,6 @@ begin
                          and (b.id is null or (r.priority, r.eligible_at, r.id) < (b.priority, b.eligible_at, b.id)) end as granted
         from ranked as r
         left join bucket as b on b.key = r.rate_limit
-        where r.rate_limit is null or b.key is not null
     ), drawn as (
         insert into gendurable.buckets as b (key, tokens, refilled_at)
         select j.rate_limit, max(j.tokens) - coalesce(max(j.weight) filter (where j.granted), 0), v_now

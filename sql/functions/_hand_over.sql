@@ -4,6 +4,7 @@
 -- in a paused queue. An offer that nobody has taken up is taken back for somebody more urgent.
 -- slot freed × rows just held back: see gendurable._ring. Only the holder of the key's lock uses up a handover, and it deletes before it counts,
 -- so that what it used up is visible to the count.
+-- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already: see gendurable._leaving.
 -- Locks:  keys by name, those that are free at once (others keep their handover); held instances, skipping locked ones (their key keeps it too).
 -- Writes: handovers, instances.
 -- Plan:   handovers_key, walked key by key; instances_keyed for every count and every head.
@@ -18,12 +19,15 @@ set enable_sort = on
 set jit = off
 as $$
 declare
+    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;    -- not spelled out: a literal would let instances_ready serve, which holds everybody's ready rows
     v_keys   text[];
     v_ids    bigint[];
     v_back   bigint[];
     v_again  text[];
     v_rates  text[];
     v_queues text[];
+    v_holders bigint[];
+    v_slots  text[];
 begin
     -- Key by key; the keys of a name whose lock is not free are passed over (';' follows ':'), however many there are.
     with recursive rung as (
@@ -41,9 +45,15 @@ begin
     if v_keys is null then
         return;
     end if;
-    -- Not a flood of them at once: one that stays is only looked at again.
+    -- Not a flood of them at once: one that stays is only looked at again. What this transaction rang itself stays too: a holder that goes away before it has
+    -- committed cannot see who waits.
     delete from gendurable.handovers as h
-    where h.ctid = any (array(select x.ctid from gendurable.handovers as x where x.key = any (v_keys) limit 10000));
+    where h.ctid = any (array(select x.ctid from gendurable.handovers as x
+                              where x.key = any (v_keys) and x.rung_by <> pg_current_xact_id() limit 10000));
+
+    select array_agg(e.id), array_agg(e.concurrency_key) into v_holders, v_slots
+    from gendurable.instances as e
+    where e.concurrency_key = any (v_keys) and e.phase = 'executing';
 
     with lanes as materialized (
         select n.key, n.queue,
@@ -59,8 +69,7 @@ begin
         from lanes as n
         cross join lateral (
             (select r.id, r.priority, r.eligible_at, false as held from gendurable.instances as r
-             -- (An equality on the queue would let instances_ready serve, which holds everybody's ready rows.)
-             where r.concurrency_key = n.key and r.phase = 'ready' and r.queue || '' = n.queue)
+             where r.concurrency_key = n.key and r.phase in ('ready', 'held', 'executing') and r.phase = c_ready and r.queue = n.queue)
             union all
             (select h.id, h.priority, h.eligible_at, true from gendurable.instances as h
              where h.concurrency_key = n.key and h.phase = 'held' and h.queue = n.queue
@@ -90,6 +99,9 @@ begin
     if v_ids is not null then
         update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);
         perform gendurable._notify(v_queues);
+    end if;
+    if v_holders is not null then
+        v_again := v_again || gendurable._leaving(v_holders, v_slots);
     end if;
     -- Put back without a sound: who would hear it can do no more than this call.
     insert into gendurable.handovers (key) select a from unnest(v_again) as a;

@@ -86,12 +86,20 @@ begin
         v_answers := v_answers || gendurable._apply_children(v_mine);
     end if;
     if v_keyed is not null then
-        -- Every slot that was given up: by all but those that go on with the same key.
-        select array_agg(i.id) filter (where i.phase = 'executing' and i.concurrency_key is not null) into v_going
-        from gendurable.instances as i
-        where i.id = any (v_keyed);
-        perform gendurable._ring(array(
-            select k.key from unnest(v_keyed, v_keys) as k (id, key) where k.id <> all (coalesce(v_going, '{}'))));
+        -- Every slot that was given up, by all but those that go on with the same key, if somebody waits for it. Who cannot be seen yet was rung for, and
+        -- whoever answers that finds this row locked (gendurable._hand_over).
+        if not v_kinds <@ '{done,stop}' then
+            select array_agg(i.id) filter (where i.phase = 'executing' and i.concurrency_key is not null) into v_going
+            from gendurable.instances as i
+            where i.id = any (v_keyed);
+        end if;
+        v_keys := array(
+            select k.key from unnest(v_keyed, v_keys) as k (id, key)
+            where k.id <> all (coalesce(v_going, '{}'))
+              and exists (select from gendurable.instances as h where h.concurrency_key = k.key and h.phase = 'held'));
+        if v_keys <> '{}' then
+            perform gendurable._ring(v_keys);
+        end if;
     end if;
     if v_scoped is not null then
         perform gendurable._rescope(v_scoped, '50ms');

@@ -24,6 +24,7 @@ declare
     v_eligible_at timestamptz := coalesce(gd_enqueue.eligible_at, v_now);
     v_id          bigint;
     v_problem     text;
+    v_phase       gendurable.phase;
 begin
     v_problem := gendurable._entry_problem(gd_enqueue.fsm, v_step, v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope,
                                            gd_enqueue.concurrency_key, gd_enqueue.rate_limit, v_weight);
@@ -46,21 +47,23 @@ begin
         end if;
     end if;
 
+    v_phase := gendurable._runnable(gd_enqueue.concurrency_key, gd_enqueue.rate_limit, v_eligible_at > v_now);
+    if v_phase = 'held' and gd_enqueue.rate_limit is null and (select v.vacant > 0 from gendurable._vacancies(array[gd_enqueue.concurrency_key]) as v) then
+        v_phase := 'ready';
+    end if;
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, updated_at, priority, phase, step, state, rate_limit, weight, concurrency_key, fsm_version, fsm,
          queue, correlation_key, correlation_scope)
     values
         (v_id, v_now, v_eligible_at, v_now, coalesce(gd_enqueue.priority, 0),
-         gendurable._runnable(gd_enqueue.concurrency_key, gd_enqueue.rate_limit, v_eligible_at > v_now), v_step, coalesce(gd_enqueue.state, '{}'),
+         v_phase, v_step, coalesce(gd_enqueue.state, '{}'),
          gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key, coalesce(gd_enqueue.fsm_version, 1), gd_enqueue.fsm,
          v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope);
-    if gd_enqueue.concurrency_key is not null or gd_enqueue.rate_limit is not null then
-        if v_eligible_at <= v_now then
-            perform gendurable._ring(array[gd_enqueue.concurrency_key], array[gd_enqueue.rate_limit]);
-        end if;
-        if gd_enqueue.rate_limit is not null then
-            perform gendurable._warn_of_rates(array[gd_enqueue.rate_limit], array[v_weight]);
-        end if;
+    if v_phase in ('held', 'throttled') then
+        perform gendurable._ring(array[gd_enqueue.concurrency_key], array[gd_enqueue.rate_limit]);
+    end if;
+    if gd_enqueue.rate_limit is not null then
+        perform gendurable._warn_of_rates(array[gd_enqueue.rate_limit], array[v_weight]);
     end if;
     perform gendurable._notify(array[v_queue]);
 

@@ -23,6 +23,7 @@ declare
     v_now     timestamptz := clock_timestamp();
     v_worker  record;
     v_due     int := 0;
+    v_found   bigint[];
     v_ids     bigint[];
     v_keyed   boolean;
     v_rated   boolean;
@@ -73,25 +74,26 @@ begin
 
         -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen.
         while v_rounds < 5 loop
-            select array_agg(c.id), bool_or(c.keyed), bool_or(c.rated), array_agg(c.id) filter (where c.scoped), array_agg(c.id) filter (where c.awaited),
+            select array_agg(c.id), array_agg(c.id) filter (where not c.busy_key and not c.busy_rate), bool_or(c.keyed), bool_or(c.rated),
+                   array_agg(c.id) filter (where c.scoped), array_agg(c.id) filter (where c.awaited),
                    -- Names about which somebody else is deciding: nothing of theirs can be had, so it is not looked at again.
-                   array_agg(distinct c.name) filter (where c.keyed and not gendurable._lock_key(c.name)),
-                   array_agg(distinct c.rate) filter (where c.rated and not gendurable._lock_rate(c.rate))
-            into v_ids, v_keyed, v_rated, v_scoped, v_inbox, v_busy_keys, v_busy_rates
-            from (select i.id, i.concurrency_key is not null as keyed, i.rate_limit is not null as rated, i.correlation_scope is not null as scoped,
-                         i.signalled and i.awaits is not null as awaited,
-                         split_part(i.concurrency_key, ':', 1) as name, split_part(i.rate_limit, ':', 1) as rate
-                  from gendurable.instances as i
-                  where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
-                    and (i.concurrency_key is null or split_part(i.concurrency_key, ':', 1) <> all (v_not_keys))
-                    and (i.rate_limit is null or split_part(i.rate_limit, ':', 1) <> all (v_not_rates))
-                  order by i.queue, i.priority, i.eligible_at, i.id
-                  limit gd_pick.slots - v_picked
-                  for no key update skip locked) as c;
-            exit when v_ids is null;
+                   array_agg(distinct c.name) filter (where c.busy_key), array_agg(distinct c.rate) filter (where c.busy_rate)
+            into v_found, v_ids, v_keyed, v_rated, v_scoped, v_inbox, v_busy_keys, v_busy_rates
+            from (select r.*, r.keyed and not gendurable._lock_key(r.name) as busy_key, r.rated and not gendurable._lock_rate(r.rate) as busy_rate
+                  from (select i.id, i.concurrency_key is not null as keyed, i.rate_limit is not null as rated, i.correlation_scope is not null as scoped,
+                               i.signalled and i.awaits is not null as awaited,
+                               split_part(i.concurrency_key, ':', 1) as name, split_part(i.rate_limit, ':', 1) as rate
+                        from gendurable.instances as i
+                        where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
+                          and (i.concurrency_key is null or split_part(i.concurrency_key, ':', 1) <> all (v_not_keys))
+                          and (i.rate_limit is null or split_part(i.rate_limit, ':', 1) <> all (v_not_rates))
+                        order by i.queue, i.priority, i.eligible_at, i.id
+                        limit gd_pick.slots - v_picked
+                        for no key update skip locked) as r) as c;
+            exit when v_found is null;
             v_limited := v_limited or v_keyed or v_rated;
             if v_keyed or v_rated then
-                v_seen := v_seen || v_ids;
+                v_seen := v_seen || v_found;
             end if;
             if v_busy_keys is null and v_busy_rates is null then
                 v_rounds := v_rounds + 1;

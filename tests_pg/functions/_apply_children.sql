@@ -17,7 +17,7 @@ select results_eq($$ select phase::text, step, state, attempt, last_error, await
 select results_eq($$ select fsm, ord, queue, step, state, priority, fsm_version, weight, concurrency_key, correlation_key, phase::text, parent_round
                      from gendurable.instances where parent_id = pg_temp.id('p') order by ord $$,
     $$ values ('c1', 1, 'a', 'start', '{}'::jsonb, 0, 1, null::float8, null::text, null::text, 'ready', 1),
-              ('c2', 2, 'b', 'go', '{"x": 1}', 4, 7, 3, 'ck', 'child:2', 'held', 1),
+              ('c2', 2, 'b', 'go', '{"x": 1}', 4, 7, 3, 'ck', 'child:2', 'ready', 1),
               ('c3', 3, 'a', 'start', '{}', 0, 1, null, null, null, 'scheduled', 1) $$,
     'children are what gd_enqueue would make of them, in the parent''s queue unless they name one, numbered in the order of the batch');
 select is((select concurrency_key from pg_temp.row('p')), 'pk', 'the parent keeps its concurrency key');

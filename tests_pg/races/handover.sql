@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(39);
+select plan(58);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -59,6 +59,78 @@ select is(test.stranded(), null, 'the newcomer has left word of itself');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'and is picked at once');
 select test.query('a', test.end(:w, 'N'));
 
+-- A holder is giving its slot up and has looked whether anybody waits, when a newcomer comes, and a pick that looks at the newcomer's key.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select test.exec('a', 'begin');
+select test.query('a', test.end(:w, 'H'));
+select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a newcomer finds the slot taken');
+select is((select string_agg(h.key, ' ') from gendurable.handovers as h), 'k', 'its key stays to be looked at, because the holder may not have seen it');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'so that the slot is handed over');
+select test.query('b', test.end(:v, 'N'));
+
+-- The same, and the holder's commit ends after the pick has counted it and before it looks whether it is under way.
+select gd_set_concurrency_limit('other', 0) \g /dev/null
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k'), gd_enqueue('O', queue => 'q', concurrency_key => 'other') \g /dev/null
+select gd_drop_concurrency_limit('other') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+delete from gendurable.handovers;
+update gendurable.instances set phase = 'held' where fsm = 'O';
+insert into gendurable.handovers (key) values ('other');
+create trigger gate before update on gendurable.instances for each row when (new.phase = 'ready') execute function test.gate('b');
+select test.exec('a', 'begin');
+select test.query('a', test.end(:w, 'H'));
+select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
+select pg_advisory_lock(1) \g /dev/null
+select test.send('b', test.pick(:v, 'p'));
+select ok(test.is_blocked('b'), 'a pick has counted who holds a slot, and stops while it offers another one');
+select test.exec('a', 'commit');
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.names(test.answer('b')), 'nothing', 'the holder it counted is gone meanwhile');
+drop trigger gate on gendurable.instances;
+select is(test.stranded(), null, 'so it looks at the key again');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'and hands the slot over');
+select test.query('b', test.end(:v, 'N'));
+delete from gendurable.instances;
+
+-- A pick finds the slot taken for one that it has itself woken: whoever holds the slot cannot see that one until the pick has committed.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k'), gd_enqueue('N', queue => 'p', concurrency_key => 'k', delay => '1 hour') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+update gendurable.instances set eligible_at = now() where fsm = 'N';
+select test.exec('b', 'begin');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a pick finds the slot taken for one that has become due');
+select is(test.results(test.query('a', test.end(:w, 'H'))), 'committed', 'the holder finishes, and does not see that it waits');
+select test.exec('b', 'commit');
+select is(test.stranded(), null, 'but its key is still to be looked at');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'so that the slot is handed over');
+select test.query('a', test.end(:w, 'N'));
+
+-- A holder that is left in peace is not turned away by a pick that looks at its key.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.exec('b', 'begin');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a pick that has looked at a key');
+select is((select count(*)::int from gendurable.handovers), 1, 'and is done with it, but not committed');
+select is(test.results(test.query('a', test.end(:w, 'H'))), 'committed', 'does not turn the holder''s commit away');
+select test.exec('b', 'commit');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'which has seen who waits, and has rung');
+select test.query('a', test.end(:w, 'N'));
+
+-- Two newcomers who do not see each other are both born ready: one of them is held back, and not forgotten.
+select test.exec('a', 'begin'), test.exec('b', 'begin');
+select test.query('a', $$ select id from gd_enqueue('H', queue => 'p', concurrency_key => 'k') $$), test.query('b', $$ select id from gd_enqueue('N', queue => 'p', concurrency_key => 'k') $$);
+select test.exec('a', 'commit'), test.exec('b', 'commit');
+select is(test.phases(), 'H ready, N ready', 'two newcomers who do not see each other are both born ready');
+select is(test.names(test.query('a', test.pick(:w, 'p', 9))), 'H', 'one of them is picked');
+select is(test.phases(), 'H executing, N held', 'the other one is held back');
+select test.query('b', test.pick(:v, 'p'));
+select test.query('a', test.end(:w, 'H'));
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'until the slot is free');
+select test.query('b', test.end(:v, 'N'));
+
 -- Every way in which a slot is given up tells of it, and only when it commits.
 create view given_up (nth, kind, more) as
 values (1, 'done', '{}'::jsonb), (2, 'stop', '{}'), (3, 'retry', '{"delay_ms": 3600000}'), (4, 'await', '{"names": ["x"]}'),
@@ -74,6 +146,7 @@ begin
     perform gd_enqueue('H', queue => 'p', concurrency_key => 'k', priority => 1), gd_enqueue('N', queue => 'q', concurrency_key => 'k', priority => 2);
     perform gd_pick(worker, 'p', 1);
     perform gd_pick(worker, 'q', 1);
+    perform gd_pick(worker, 'q', 1);    -- the key has been looked at, and is quiet
     return test.end(worker, 'H', kind, more);
 end
 $$;
