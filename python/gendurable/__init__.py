@@ -7,6 +7,7 @@ connection (``enqueue``, ``signal``), and run them with ``gendurable-py run MODU
 
 from __future__ import annotations
 
+from gendurable.backoff import RetryPolicy
 from gendurable.client import (
     Enqueued,
     SignalEntry,
@@ -37,7 +38,6 @@ from gendurable.job import Job, job
 from gendurable.machine import Machine, step
 from gendurable.outcomes import Await, Done, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
-from gendurable.retry import RetryPolicy
 from gendurable.worker import Worker, run_worker
 
 __all__ = [
