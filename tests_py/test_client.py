@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, assert_type
 
 import msgspec
 import psycopg
@@ -15,12 +15,14 @@ from psycopg.types.json import set_json_loads
 from gendurable import (
     Context,
     Done,
+    Enqueued,
     Entry,
     InvalidArgumentError,
     Machine,
     NotInstalledError,
     Outcome,
     SignalEntry,
+    Status,
     enqueue,
     enqueue_many,
     job,
@@ -163,6 +165,22 @@ def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connec
 
     asyncio.run(use())
     assert statuses(conn) == {"runnable": 1}
+
+
+def test_the_type_of_an_answer_follows_the_connection(dsn: str, conn: Connection) -> None:
+    """``assert_type`` is checked by the linter; at run time it does nothing."""
+
+    async def use() -> None:
+        async with await psycopg.AsyncConnection.connect(dsn) as app:
+            assert_type(await enqueue(app, "M"), Enqueued)
+            assert_type(await signal(app, "nobody", "paid"), str)
+            assert_type(await status(app, "nobody"), Status | None)
+
+    asyncio.run(use())
+    assert_type(enqueue(conn, "M"), Enqueued)
+    assert_type(enqueue_many(conn, []), list[Enqueued])
+    assert_type(signal(conn, "nobody", "paid"), str)
+    assert_type(status(conn, "nobody"), Status | None)
 
 
 def test_the_callers_own_settings_do_not_matter(dsn: str) -> None:

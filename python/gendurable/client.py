@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 import msgspec
 from psycopg import AsyncConnection, Connection
@@ -30,10 +30,31 @@ __all__ = [
     "status",
 ]
 
+P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
+Answer: TypeAlias = T | Awaitable[T]
+"""The value on a sync connection, an awaitable of it on an async one."""
 Parameters: TypeAlias = Mapping[str, Any]
+Rows: TypeAlias = Sequence[tuple[Any, ...]]
+
+
+class _Call(Protocol[P, T_co]):
+    """A call to a type checker: what it answers follows from the connection."""
+
+    @overload
+    def __call__(self, conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
+    @overload
+    def __call__(
+        self, conn: AsyncConnection[Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[T_co]: ...
+
+
+def _sync_or_async(function: Callable[Concatenate[AnyConnection, P], Answer[T]]) -> _Call[P, T]:
+    """Type a function by its connection; it stays as it is."""
+    return cast("_Call[P, T]", function)
 
 
 class Enqueued(msgspec.Struct, frozen=True):
@@ -112,21 +133,10 @@ _STATUS = """
       from public.gd_status(%(target)s::{type})"""
 
 
-@overload
+@_sync_or_async
 def enqueue(
-    conn: Connection[Any], target: Target | Entry, state: Any = None, **options: Any
-) -> Enqueued: ...
-@overload
-def enqueue(
-    conn: AsyncConnection[Any], target: Target | Entry, state: Any = None, **options: Any
-) -> Awaitable[Enqueued]: ...
-@overload
-def enqueue(
-    conn: AnyConnection, target: Target | Entry, state: Any = None, **options: Any
-) -> Enqueued | Awaitable[Enqueued]: ...
-def enqueue(
-    conn: AnyConnection, target: Target | Entry, state: Any = None, **options: Any
-) -> Enqueued | Awaitable[Enqueued]:
+    conn: AnyConnection, /, target: Target | Entry, state: Any = None, **options: Any
+) -> Answer[Enqueued]:
     """Create one instance.
 
     Args:
@@ -147,15 +157,8 @@ def enqueue(
     return _call(conn, _ENQUEUE, parameters, lambda rows: Enqueued(*rows[0]))
 
 
-@overload
-def enqueue_many(conn: Connection[Any], entries: Iterable[Entry]) -> list[Enqueued]: ...
-@overload
-def enqueue_many(
-    conn: AsyncConnection[Any], entries: Iterable[Entry]
-) -> Awaitable[list[Enqueued]]: ...
-def enqueue_many(
-    conn: AnyConnection, entries: Iterable[Entry]
-) -> list[Enqueued] | Awaitable[list[Enqueued]]:
+@_sync_or_async
+def enqueue_many(conn: AnyConnection, /, entries: Iterable[Entry]) -> Answer[list[Enqueued]]:
     """Create many instances in one call, all or none; the answers are in the entries' order.
 
     Raises:
@@ -168,32 +171,16 @@ def enqueue_many(
     )
 
 
-@overload
-def signal(
-    conn: Connection[Any],
-    target: str | int,
-    name: str,
-    payload: Any = None,
-    *,
-    dedup_key: str | None = None,
-) -> str: ...
-@overload
-def signal(
-    conn: AsyncConnection[Any],
-    target: str | int,
-    name: str,
-    payload: Any = None,
-    *,
-    dedup_key: str | None = None,
-) -> Awaitable[str]: ...
+@_sync_or_async
 def signal(
     conn: AnyConnection,
+    /,
     target: str | int,
     name: str,
     payload: Any = None,
     *,
     dedup_key: str | None = None,
-) -> str | Awaitable[str]:
+) -> Answer[str]:
     """Send a durable message to an instance, by correlation key (str) or by id (int).
 
     Returns:
@@ -202,32 +189,22 @@ def signal(
     parameters = {
         "target": target,
         "name": name,
-        "payload": None if payload is None else encode_json(payload).decode(),
+        "payload": _json(payload),
         "dedup_key": dedup_key,
     }
     query = _SIGNAL.format(type=_target_type(target))
-    return _call(conn, query, parameters, lambda rows: str(rows[0][0]))
+    return _call(conn, query, parameters, _text_of)
 
 
-@overload
-def signal_many(conn: Connection[Any], entries: Iterable[SignalEntry]) -> list[str]: ...
-@overload
-def signal_many(
-    conn: AsyncConnection[Any], entries: Iterable[SignalEntry]
-) -> Awaitable[list[str]]: ...
-def signal_many(
-    conn: AnyConnection, entries: Iterable[SignalEntry]
-) -> list[str] | Awaitable[list[str]]:
+@_sync_or_async
+def signal_many(conn: AnyConnection, /, entries: Iterable[SignalEntry]) -> Answer[list[str]]:
     """Send many signals in one call, all or none; the answers are in the entries' order."""
     batch = encode_json([entry.arguments() for entry in entries]).decode()
     return _call(conn, _SIGNAL_MANY, {"entries": batch}, lambda rows: [str(row[0]) for row in rows])
 
 
-@overload
-def status(conn: Connection[Any], target: str | int) -> Status | None: ...
-@overload
-def status(conn: AsyncConnection[Any], target: str | int) -> Awaitable[Status | None]: ...
-def status(conn: AnyConnection, target: str | int) -> Status | Awaitable[Status | None] | None:
+@_sync_or_async
+def status(conn: AnyConnection, /, target: str | int) -> Answer[Status | None]:
     """Look up one instance by id (int) or correlation key (str), live or finished.
 
     Returns:
@@ -241,8 +218,8 @@ def _call(
     conn: AnyConnection,
     query: str,
     parameters: Parameters,
-    answer: Callable[[Sequence[tuple[Any, ...]]], T],
-) -> T | Awaitable[T]:
+    answer: Callable[[Rows], T],
+) -> Answer[T]:
     """Run one query and build the answer of its rows, now or when awaited."""
     if isinstance(conn, AsyncConnection):
         return _call_async(conn, query, parameters, answer)
@@ -255,7 +232,7 @@ async def _call_async(
     conn: AsyncConnection[Any],
     query: str,
     parameters: Parameters,
-    answer: Callable[[Sequence[tuple[Any, ...]]], T],
+    answer: Callable[[Rows], T],
 ) -> T:
     with engine_errors():
         async with conn.cursor(row_factory=tuple_row) as cursor:
@@ -267,7 +244,16 @@ def _target_type(target: str | int) -> str:
     return "text" if isinstance(target, str) else "bigint"
 
 
-def _status_of(rows: Sequence[tuple[Any, ...]]) -> Status | None:
+def _json(value: Any) -> str | None:
+    """A value as JSON text; None is left to the engine's default."""
+    return None if value is None else encode_json(value).decode()
+
+
+def _text_of(rows: Rows) -> str:
+    return str(rows[0][0])
+
+
+def _status_of(rows: Rows) -> Status | None:
     if not rows:
         return None
     found = dict(zip(Status.__struct_fields__, rows[0], strict=True))
