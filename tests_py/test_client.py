@@ -24,6 +24,7 @@ from gendurable import (
     SignalEntry,
     Status,
     cancel,
+    client,
     drop_concurrency_limit,
     drop_rate_limit,
     enqueue,
@@ -40,6 +41,7 @@ from gendurable import (
     step,
 )
 from support import Connection, statuses
+from test_privileges import ADMIN, CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -317,6 +319,12 @@ def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connec
 
     asyncio.run(use())
     assert statuses(conn) == {"runnable": 1}
+
+
+def test_every_function_for_applications_has_a_call_of_its_name() -> None:
+    maintenance = {"gd_gc", "gd_version"}
+    calls = {f"gd_{name}" for name in client.__all__ if name.islower()}
+    assert calls == (CLIENT | ADMIN) - maintenance
 
 
 def test_the_type_of_an_answer_follows_the_connection(dsn: str, conn: Connection) -> None:
