@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, assert_type
 
 import msgspec
 import psycopg
@@ -15,21 +15,36 @@ from psycopg.types.json import set_json_loads
 from gendurable import (
     Context,
     Done,
+    Enqueued,
     Entry,
     InvalidArgumentError,
     Machine,
     NotInstalledError,
     Outcome,
     SignalEntry,
+    Status,
+    cancel,
+    client,
+    drop_concurrency_limit,
+    drop_rate_limit,
     enqueue,
     enqueue_many,
     job,
+    pause,
+    resume,
+    retry,
+    set_concurrency_limit,
+    set_rate_limit,
     signal,
     signal_many,
     status,
     step,
 )
 from support import Connection, statuses
+from test_privileges import ADMIN, CLIENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Order(msgspec.Struct):
@@ -47,6 +62,34 @@ class Checkout(Machine[Order]):
 
 @job()
 def mail(to: str) -> None: ...
+
+
+def paused(conn: Connection) -> list[str]:
+    return [queue for (queue,) in conn.execute("select queue from gd_queues where paused")]
+
+
+def limits(conn: Connection) -> list[tuple[Any, ...]]:
+    return conn.execute(
+        "select kind, name, allowed, period, burst, max_executing from gd_limits order by kind"
+    ).fetchall()
+
+
+def with_two_children(conn: Connection) -> int:
+    """An instance that waits for two children."""
+    parent = enqueue(conn, "M", queue="parents").id
+    conn.execute(
+        """select gd_commit(w, jsonb_build_array(jsonb_build_object(
+               'id', p.id, 'fence', p.fence, 'kind', 'schedule_children', 'step', 'join',
+               'children', '[{"fsm": "C", "queue": "q"}, {"fsm": "C", "queue": "q"}]'::jsonb)))
+           from gd_register('w', '{parents}') as w, gd_pick(w, 'parents', 1) as p"""
+    )
+    return parent
+
+
+def picked(conn: Connection) -> list[int]:
+    """The instances that a worker is handed now."""
+    rows = conn.execute("select p.id from gd_register('w') as w, gd_pick(w, 'default', 10) as p")
+    return [instance for (instance,) in rows]
 
 
 def test_an_instance_is_created_with_everything_given(conn: Connection) -> None:
@@ -143,6 +186,111 @@ def test_an_unknown_instance_has_no_status(conn: Connection) -> None:
     assert status(conn, "nobody") is None
 
 
+def test_an_instance_is_cancelled_by_key_and_by_id_with_the_reason(conn: Connection) -> None:
+    by_key = enqueue(conn, "M", correlation_key="order:1").id
+    by_id = enqueue(conn, "M").id
+    assert cancel(conn, "order:1", "changed their mind") == 1
+    assert cancel(conn, by_id) == 1
+    assert cancel(conn, by_id) == 0
+    assert cancel(conn, "nobody") == 0
+    reasons = [found.error for n in (by_key, by_id) if (found := status(conn, n))]
+    assert reasons == [
+        {"kind": "cancelled", "reason": "changed their mind"},
+        {"kind": "cancelled", "reason": None},
+    ]
+
+
+def test_cancel_takes_the_children_along_only_if_told_to(conn: Connection) -> None:
+    parents = [with_two_children(conn), with_two_children(conn)]
+    assert cancel(conn, parents[0]) == 1
+    assert statuses(conn) == {"failed": 1, "awaiting_children": 1, "runnable": 4}
+    assert cancel(conn, parents[0], cascade=True) == 2
+    assert cancel(conn, parents[1], cascade=True) == 3
+    assert statuses(conn) == {"failed": 6}
+
+
+def test_a_failed_instance_comes_back_as_it_was_or_elsewhere(conn: Connection) -> None:
+    instance = enqueue(conn, Checkout, Order("a"), correlation_key="order:1").id
+    assert retry(conn, instance) == "not_failed"
+    cancel(conn, instance)
+    assert retry(conn, instance) == "retried"
+    found = status(conn, instance)
+    assert found is not None
+    assert (found.status, found.step, found.state) == ("runnable", "start", {"sku": "a"})
+    cancel(conn, instance)
+    assert retry(conn, instance, "ship", Order("b")) == "retried"
+    found = status(conn, instance)
+    assert found is not None
+    assert (found.step, found.state) == ("ship", {"sku": "b"})
+
+
+def test_a_retry_that_cannot_be_says_why(conn: Connection) -> None:
+    instance = enqueue(conn, "M", correlation_key="order:1").id
+    cancel(conn, instance)
+    enqueue(conn, "M", correlation_key="order:1")
+    assert retry(conn, instance) == "key_taken"
+    assert retry(conn, 10**12) == "no_target"
+
+
+def test_a_paused_queue_hands_out_nothing_until_it_is_resumed(conn: Connection) -> None:
+    instance = enqueue(conn, "M").id
+    pause(conn, "default")
+    assert paused(conn) == ["default"]
+    assert picked(conn) == []
+    resume(conn, "default")
+    resume(conn, "default")
+    assert paused(conn) == []
+    assert picked(conn) == [instance]
+
+
+def test_limits_are_set_changed_and_dropped(conn: Connection) -> None:
+    second, hour = timedelta(seconds=1), timedelta(hours=1)
+    set_rate_limit(conn, "mail", 10, 1)
+    set_concurrency_limit(conn, "customer", 3)
+    assert limits(conn) == [
+        ("concurrency", "customer", None, None, None, 3),
+        ("rate", "mail", 10.0, second, 10.0, None),
+    ]
+    set_rate_limit(conn, "mail", 0.5, hour, burst=2.5)
+    set_concurrency_limit(conn, "customer", 0)
+    assert limits(conn) == [
+        ("concurrency", "customer", None, None, None, 0),
+        ("rate", "mail", 0.5, hour, 2.5, None),
+    ]
+    set_rate_limit(conn, "mail", 0.5, 0.25)
+    assert limits(conn)[1] == ("rate", "mail", 0.5, timedelta(milliseconds=250), 1.0, None)
+    drop_rate_limit(conn, "mail")
+    drop_rate_limit(conn, "mail")
+    drop_concurrency_limit(conn, "customer")
+    drop_concurrency_limit(conn, "customer")
+    assert limits(conn) == []
+
+
+def test_control_holds_only_if_the_caller_commits(dsn: str, conn: Connection) -> None:
+    live, failed = enqueue(conn, "M").id, enqueue(conn, "M").id
+    cancel(conn, failed)
+    with psycopg.connect(dsn) as app:
+        assert cancel(app, live) == 1
+        assert retry(app, failed) == "retried"
+        pause(app, "default")
+        set_rate_limit(app, "mail", 10, 1)
+        set_concurrency_limit(app, "customer", 3)
+        app.rollback()
+    found = [status(conn, instance) for instance in (live, failed)]
+    assert [one and one.status for one in found] == ["runnable", "failed"]
+    assert (paused(conn), limits(conn)) == ([], [])
+
+
+def test_an_unknown_rate_limit_is_warned_of_by_a_notice(conn: Connection) -> None:
+    notices: list[str | None] = []
+    conn.add_notice_handler(lambda notice: notices.append(notice.sqlstate))
+    instance = enqueue(conn, "M", rate_limit="nobody").id
+    cancel(conn, instance)
+    assert notices == ["GD101"]
+    retry(conn, instance)
+    assert notices == ["GD101", "GD101"]
+
+
 def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connection) -> None:
     async def use() -> None:
         async with await psycopg.AsyncConnection.connect(dsn) as app:
@@ -157,12 +305,44 @@ def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connec
             assert found is not None
             assert found.state == {"sku": "a"}
             assert await status(app, "nobody") is None
+            assert await cancel(app, "order:1", "why", cascade=True) == 1
+            assert await retry(app, first.id) == "retried"
+            await pause(app, "default")
+            await resume(app, "default")
+            await set_rate_limit(app, "mail", 10, 1)
+            await drop_rate_limit(app, "mail")
+            await set_concurrency_limit(app, "customer", 3)
+            await drop_concurrency_limit(app, "customer")
             assert statuses(conn) == {}
             await app.rollback()
             await enqueue(app, Checkout, Order("a"))
 
     asyncio.run(use())
     assert statuses(conn) == {"runnable": 1}
+
+
+def test_every_function_for_applications_has_a_call_of_its_name() -> None:
+    maintenance = {"gd_gc", "gd_version"}
+    calls = {f"gd_{name}" for name in client.__all__ if name.islower()}
+    assert calls == (CLIENT | ADMIN) - maintenance
+
+
+def test_the_type_of_an_answer_follows_the_connection(dsn: str, conn: Connection) -> None:
+    """``assert_type`` is checked by the linter; at run time it does nothing."""
+
+    async def use() -> None:
+        async with await psycopg.AsyncConnection.connect(dsn) as app:
+            assert_type(await enqueue(app, "M"), Enqueued)
+            assert_type(await signal(app, "nobody", "paid"), str)
+            assert_type(await status(app, "nobody"), Status | None)
+            assert_type(await cancel(app, 1), int)
+
+    asyncio.run(use())
+    assert_type(enqueue(conn, "M"), Enqueued)
+    assert_type(enqueue_many(conn, []), list[Enqueued])
+    assert_type(signal(conn, "nobody", "paid"), str)
+    assert_type(status(conn, "nobody"), Status | None)
+    assert_type(cancel(conn, 1), int)
 
 
 def test_the_callers_own_settings_do_not_matter(dsn: str) -> None:
@@ -191,6 +371,29 @@ def test_what_the_engine_refuses_is_an_error_with_detail_and_hint(
     assert caught.value.detail
     assert caught.value.hint
     assert caught.value.message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "sqlstate"),
+    [
+        (retry, (1, ""), "GD001"),
+        (pause, ("",), "GD001"),
+        (resume, ("x" * 1001,), "GD002"),
+        (set_rate_limit, ("mail", -1, 1), "GD002"),
+        (set_rate_limit, ("mail", 1, 0), "GD002"),
+        (set_rate_limit, ("mail:1", 1, 1), "GD002"),
+        (drop_rate_limit, ("mail:1",), "GD002"),
+        (set_concurrency_limit, ("customer", -1), "GD002"),
+        (drop_concurrency_limit, ("",), "GD001"),
+    ],
+)
+def test_what_control_is_refused_is_the_same_error(
+    conn: Connection, call: Callable[..., Any], arguments: tuple[Any, ...], sqlstate: str
+) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        call(conn, *arguments)
+    assert caught.value.sqlstate == sqlstate
+    assert caught.value.hint
 
 
 def test_a_bad_entry_of_a_batch_is_named(conn: Connection) -> None:

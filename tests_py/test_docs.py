@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
+def shop(directory: Path) -> Path:
+    """The README's first machine as a module."""
+    module = directory / "shop.py"
+    module.write_text(blocks("README.md", "python")[0])
+    return module
+
+
 def commands(document: str) -> list[str]:
     """The shell commands of a document, without their comments."""
     lines = "".join(blocks(document, "sh")).splitlines()
@@ -38,9 +46,9 @@ def commands(document: str) -> list[str]:
 def test_the_readme_s_first_machine_and_its_sql_do_what_it_says(
     dsn: str, conn: Connection, tmp_path: Path
 ) -> None:
-    (source,) = blocks("README.md", "python")
-    module = tmp_path / "shop.py"
-    module.write_text(source)
+    warnings: list[str | None] = []
+    conn.add_notice_handler(lambda notice: warnings.append(notice.sqlstate))
+    module = shop(tmp_path)
     first, *others = blocks("README.md", "sql")
     statements = [part for part in first.split(";") if part.strip()]
     assert len(statements) == 3
@@ -55,6 +63,29 @@ def test_the_readme_s_first_machine_and_its_sql_do_what_it_says(
         )
     for block in others:
         conn.execute(block)
+    assert warnings == []
+
+
+def test_the_readme_s_python_calls_do_what_it_says(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    shop(tmp_path)
+    _, source = blocks("README.md", "python")
+    assert source.count("postgresql:///shop") == 1
+    done = subprocess.run(
+        [sys.executable, "-c", source.replace("postgresql:///shop", dsn)],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert re.match(r"Status\(id=\d+, status='runnable', fsm='Checkout'.*B-2", done.stdout)
+    assert conn.execute(
+        "select rate_limit, concurrency_key, error ->> 'reason' from gd_instances"
+    ).fetchall() == [("mail", "customer:7", "changed their mind")]
+    assert conn.execute(
+        "select name, allowed, period from gd_limits where kind = 'rate'"
+    ).fetchall() == [("mail", 10.0, timedelta(seconds=1))]
 
 
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:

@@ -1,18 +1,27 @@
 """Durable execution in PostgreSQL: machines, jobs, a worker, and calls for applications.
 
 Write machines (``Machine``, ``step``) or jobs (``job``), enqueue them on your own psycopg
-connection (``enqueue``, ``signal``), and run them with ``gendurable-py run MODULE`` or
-``run_worker``.
+connection (``enqueue``, ``signal``, ``cancel`` and so on), and run them with
+``gendurable-py run MODULE`` or ``run_worker``.
 """
 
 from __future__ import annotations
 
+from gendurable.backoff import RetryPolicy
 from gendurable.client import (
     Enqueued,
     SignalEntry,
     Status,
+    cancel,
+    drop_concurrency_limit,
+    drop_rate_limit,
     enqueue,
     enqueue_many,
+    pause,
+    resume,
+    retry,
+    set_concurrency_limit,
+    set_rate_limit,
     signal,
     signal_many,
     status,
@@ -37,7 +46,6 @@ from gendurable.job import Job, job
 from gendurable.machine import Machine, step
 from gendurable.outcomes import Await, Done, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
-from gendurable.retry import RetryPolicy
 from gendurable.worker import Worker, run_worker
 
 __all__ = [
@@ -71,10 +79,18 @@ __all__ = [
     "UsageError",
     "Worker",
     "WorkerGoneError",
+    "cancel",
+    "drop_concurrency_limit",
+    "drop_rate_limit",
     "enqueue",
     "enqueue_many",
     "job",
+    "pause",
+    "resume",
+    "retry",
     "run_worker",
+    "set_concurrency_limit",
+    "set_rate_limit",
     "signal",
     "signal_many",
     "status",

@@ -13,7 +13,7 @@ from gendurable.codec import encode_json
 if TYPE_CHECKING:
     from gendurable.machine import Machine
 
-__all__ = ["Duration", "Entry", "Target", "seconds"]
+__all__ = ["Duration", "Entry", "Target", "interval", "seconds"]
 
 Duration: TypeAlias = float | timedelta
 """Seconds, or a timedelta."""
@@ -68,7 +68,7 @@ class Entry(msgspec.Struct, frozen=True):
             "queue": self.queue,
             "priority": self.priority,
             "eligible_at": self.eligible_at and self.eligible_at.isoformat(),
-            "delay": None if self.delay is None else f"{seconds(self.delay):.6f} seconds",
+            "delay": None if self.delay is None else interval(self.delay),
             "correlation_key": self.correlation_key,
             "correlation_scope": self.correlation_scope,
             "concurrency_key": self.concurrency_key,
@@ -95,3 +95,8 @@ class Entry(msgspec.Struct, frozen=True):
 def seconds(duration: Duration) -> float:
     """A duration in seconds."""
     return duration.total_seconds() if isinstance(duration, timedelta) else duration
+
+
+def interval(duration: Duration) -> str:
+    """A duration as PostgreSQL reads an interval."""
+    return f"{seconds(duration):.6f} seconds"

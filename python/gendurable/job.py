@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
 import msgspec
 from psycopg import AsyncConnection, Connection
 
+from gendurable.backoff import RetryPolicy
 from gendurable.client import Enqueued, enqueue
 from gendurable.codec import StateCodec
 from gendurable.context import Context
@@ -16,7 +17,6 @@ from gendurable.entry import Entry
 from gendurable.errors import DefinitionError
 from gendurable.machine import Definition, Machine, UserFunction
 from gendurable.outcomes import Done, Outcome, Retry, Stop
-from gendurable.retry import RetryPolicy
 
 __all__ = ["Job", "job"]
 

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
 
+from gendurable.backoff import RetryPolicy
 from gendurable.codec import StateCodec
 from gendurable.context import Context
 from gendurable.errors import DefinitionError, OutcomeError
 from gendurable.outcomes import Outcome
-from gendurable.retry import RetryPolicy
 
 __all__ = ["Definition", "Machine", "UserFunction", "define", "is_abstract", "step"]
 

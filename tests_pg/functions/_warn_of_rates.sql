@@ -1,6 +1,6 @@
 -- Limits that will not let an instance start are warned of, wherever they are set.
 begin;
-select plan(9);
+select plan(12);
 
 -- A warning goes to the client: this is another one, that says what it was told.
 \setenv GENDURABLE_DB :DBNAME
@@ -20,6 +20,10 @@ select is(pg_temp.said('many'), 'GD102: gendurable: weight above burst | DETAIL:
 select is(pg_temp.said('next'), 'GD101: gendurable: unknown rate limit | DETAIL:  rate limit lost', 'so does next');
 select is(pg_temp.said('children'), 'GD101: gendurable: unknown rate limit | DETAIL:  rate limit orphan', 'so do children');
 select is(pg_temp.said('default weight'), 'GD102: gendurable: weight above burst | DETAIL:  rate limit small: weight 1, burst 0.5', 'a weight that is not given is 1');
+select is(pg_temp.said('retry'), 'GD102: gendurable: weight above burst | DETAIL:  rate limit gone: weight 4, burst 3 | GD101: gendurable: unknown rate limit | DETAIL:  rate limit gone',
+    'gd_retry warns of a limit that has been lowered or dropped meanwhile, and of no other');
+select is(pg_temp.said('retry, default weight'), 'GD102: gendurable: weight above burst | DETAIL:  rate limit small: weight 1, burst 0.5', 'a weight that was not given is 1 there too');
+select is(pg_temp.said('retry elsewhere'), null, 'at another step there is no limit to warn of');
 select is((select string_agg(fsm, ' ' order by id) from gd_instances where rate_limit is not null), 'a b c d d d d d f g', 'what is warned of is stored all the same');
 
 select * from finish();
