@@ -28,13 +28,13 @@
 \ir functions/_enqueue.sql
 \ir functions/_find.sql
 \ir functions/_finish.sql
-\ir functions/_first_problem.sql
 \ir functions/_forget_finished.sql
 \ir functions/_forget_workers.sql
 \ir functions/_grant.sql
 \ir functions/_hand_over.sql
 \ir functions/_inbox.sql
 \ir functions/_is_paused.sql
+\ir functions/_json_problem.sql
 \ir functions/_lanes.sql
 \ir functions/_last_round.sql
 \ir functions/_leaving.sql

@@ -34,10 +34,6 @@ begin
     loop
         begin
             v_entries := gendurable._parse_entries(coalesce(v_parent.children, '[]'), v_parent.queue, v_parent.id, v_parent.next_round);
-            v_problem := gendurable._first_problem(v_entries);
-            if v_problem is not null then
-                perform gendurable._refuse('GD003', v_problem, 'Correct the child.');
-            end if;
             v_pending := 0;
             if v_entries is not null then
                 perform set_config('lock_timeout', v_patience, true);

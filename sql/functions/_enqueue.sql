@@ -3,7 +3,7 @@
 -- Locks:  correlation_keys in key order, waiting for whoever is inserting or freeing the same key at this moment. Two batches that name
 --         the same new keys in opposite orders both insert in key order, and none waits for a key with a later one in hand.
 -- Writes: correlation_keys, instances, handovers, refills.
--- Plan:   correlation_keys_pkey.
+-- Plan:   correlation_keys_pkey; gendurable.workers, a few rows, read whole.
 -- Errors: none of its own (GD000 is how a turn lets go of its keys; it never leaves).
 create function gendurable._enqueue(p_entries gendurable.entry[])
 returns table (ord int, id bigint, duplicate boolean)
@@ -17,16 +17,25 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_entries gendurable.entry[] := p_entries;
-    v_taken   bigint[];
-    v_vacant  boolean[];    -- by ord: may be born ready, because a slot of its concurrency key is free
-    v_now     timestamptz := now();
+    v_entries    gendurable.entry[] := p_entries;
+    v_correlated boolean;
+    v_keyed      boolean;
+    v_limited    boolean;
+    v_taken      bigint[];
+    v_vacant     boolean[];    -- by ord: may be born ready, because a slot of its concurrency key is free
+    v_now        timestamptz := now();
 begin
+    -- One look at the batch spares most of them all others.
+    select bool_or(e.correlation_key is not null), bool_or(e.concurrency_key is not null),
+           bool_or(e.concurrency_key is not null or e.rate_limit is not null)
+    into v_correlated, v_keyed, v_limited
+    from unnest(p_entries) as e;
+
     -- A key either becomes ours or has an occupant. The occupant may finish and free the key while we wait for another one, and somebody may be
     -- taking it: to wait for him with later keys in hand would be a deadlock if he waits for one of those. So let go of all and start over.
-    while exists (select from unnest(v_entries) as e
-                  where e.correlation_key is not null and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope))
-                    and e.occupant is null) loop
+    while v_correlated and exists (
+        select from unnest(v_entries) as e
+        where e.correlation_key is not null and (e.correlation_scope is null or 'runnable' = any (e.correlation_scope)) and e.occupant is null) loop
         begin
             with taken as (
                 insert into gendurable.correlation_keys as k (key, instance_id)
@@ -65,7 +74,7 @@ begin
         end;
     end loop;
 
-    if exists (select from unnest(v_entries) as e where e.concurrency_key is not null) then
+    if v_keyed then
         v_vacant := array(
             select coalesce(row_number() over (partition by e.concurrency_key order by e.priority, e.eligible_at, e.ord) <= v.vacant
                             and e.rate_limit is null and e.eligible_at <= v_now and coalesce(e.occupant = e.id, true), false)
@@ -85,13 +94,15 @@ begin
     from unnest(v_entries) as e
     where e.occupant is null or e.occupant = e.id;
 
-    if exists (select from unnest(v_entries) as e where e.concurrency_key is not null or e.rate_limit is not null) then
+    if v_limited then
         perform gendurable._ring(array_agg(e.concurrency_key), array_agg(e.rate_limit))
         from unnest(v_entries) as e
         where e.eligible_at <= v_now and coalesce(not v_vacant[e.ord], true);
         perform gendurable._warn_of_rates(array_agg(e.rate_limit), array_agg(e.weight)) from unnest(v_entries) as e where e.rate_limit is not null;
     end if;
-    perform gendurable._notify(array(select distinct e.queue from unnest(v_entries) as e));
+    if exists (select from gendurable.workers as w where w.idle_queues <> '{}') then
+        perform gendurable._notify(array(select distinct e.queue from unnest(v_entries) as e));
+    end if;
 
     return query
     select e.ord, coalesce(e.occupant, e.id), coalesce(e.occupant <> e.id, false) from unnest(v_entries) as e;

@@ -9,22 +9,13 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
-declare
-    v_entries gendurable.entry[];
-    v_problem text;
 begin
     if jsonb_typeof(gd_enqueue_many.entries) is distinct from 'array' then
         perform gendurable._refuse('GD002', format('entries is %s, not an array', coalesce(jsonb_typeof(gd_enqueue_many.entries), 'null')),
                                    'Pass a JSON array of objects with the argument names of gd_enqueue.');
     end if;
 
-    v_entries := gendurable._parse_entries(gd_enqueue_many.entries);
-    v_problem := gendurable._first_problem(v_entries);
-    if v_problem is not null then
-        perform gendurable._refuse('GD003', v_problem, 'Correct the entry and send the batch again; nothing of it was stored.');
-    end if;
-
-    return query select e.ord, e.id, e.duplicate from gendurable._enqueue(v_entries) as e;
+    return query select e.ord, e.id, e.duplicate from gendurable._enqueue(gendurable._parse_entries(gd_enqueue_many.entries)) as e;
 end
 $$;
 comment on function public.gd_enqueue_many(jsonb) is 'Creates many instances, all or none.';
