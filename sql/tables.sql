@@ -117,10 +117,21 @@ create index instances_keyed on gendurable.instances (concurrency_key, phase, qu
 -- What waits for tokens of a rate limit, in the order of granting, and what was offered some.
 create index instances_rated on gendurable.instances (rate_limit, phase, priority, eligible_at, id)
     where rate_limit is not null and phase in ('ready', 'throttled');
+-- What neither can be picked nor is held by a worker: what the views count in. `is true` hides it from every query that does not say so, or the
+-- engine's own look-ups of one key or one due queue could be planned as a walk through all that wait.
+create index instances_waiting on gendurable.instances (phase, queue) where (phase not in ('ready', 'executing')) is true;
+-- Weights that were given, for gd_stuck: whether one is above a burst that is set later is seen without looking at the others.
+create index instances_weighted on gendurable.instances (rate_limit, weight)
+    where rate_limit is not null and weight is not null and phase in ('ready', 'throttled');
 -- The children of a parent, and what carries a correlation key without necessarily occupying it: both rare.
 create index instances_parent on gendurable.instances (parent_id) where parent_id is not null;
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
     where correlation_scope is not null and correlation_key is not null;
+
+-- Where the views do not count to the end they take the rest from these (gendurable._estimates); ANALYZE keeps them.
+create statistics gendurable.instances_by_queue (mcv) on phase, queue from gendurable.instances;
+create statistics gendurable.instances_by_key (mcv) on phase, (split_part(concurrency_key, ':', 1)) from gendurable.instances;
+create statistics gendurable.instances_by_rate (mcv) on phase, (split_part(rate_limit, ':', 1)) from gendurable.instances;
 
 -- The archive. Its only writers are the transactions that finish instances; whole partitions are dropped when they are old.
 create table gendurable.finished (
