@@ -2,8 +2,8 @@
 --
 -- Exact while no phase has more than p_most instances. Beyond that a queue is counted as far as the rest of p_most reaches, and at least to a hundredth
 -- of it; what has more takes its number from the statistics, if that is larger. So the cost is that of p_most index entries for each phase and of
--- a few descents for each queue, however many instances there are. What is scheduled and due counts as ready. The oldest is looked for in the 1,000 most urgent
--- priorities of a queue.
+-- a few descents for each queue, however many instances there are. The oldest of a queue that was not counted to the end is that of its 1,000 most
+-- urgent priorities. What is scheduled and due counts as ready.
 -- Locks: none.
 -- Plan:  instances_ready and instances_waiting, walked queue by queue and without a look at the rows; instances_due for what is due;
 --        instances_claims for what is executing.
@@ -19,10 +19,10 @@ as $$
 begin
     return query
     -- `most` is how far a queue is counted: what those before it left.
-    with recursive ready (queue, n, most) as (
-        select '', 0::bigint, p_most::bigint
+    with recursive ready (queue, n, oldest, most) as (
+        select '', 0::bigint, null::timestamptz, p_most::bigint
         union all
-        select q.queue, c.n, m.most
+        select q.queue, c.n, c.oldest, m.most
         from ready as w
         cross join lateral (select greatest(w.most - w.n, p_most / 100) as most) as m
         cross join lateral (
@@ -31,8 +31,8 @@ begin
             order by i.queue limit 1
         ) as q
         cross join lateral (
-            select count(*) as n
-            from (select from gendurable.instances as i where i.phase = 'ready' and i.queue = q.queue limit m.most + 1) as x
+            select count(*) as n, min(x.eligible_at) as oldest
+            from (select i.eligible_at from gendurable.instances as i where i.phase = 'ready' and i.queue = q.queue limit m.most + 1) as x
         ) as c
     ), waiting (phase, queue, n, most) as (
         select 'ready'::gendurable.phase, '', 0::bigint, p_most::bigint
@@ -69,25 +69,25 @@ begin
                   order by i.queue, i.eligible_at limit m.most + 1) as x
         ) as c
     ), counted as (
-        select r.queue, 'ready'::gendurable.phase as phase, r.n, r.n > r.most as more, a.oldest
+        select r.queue, 'ready'::gendurable.phase as phase, r.n, r.n > r.most as more,
+               case when r.n <= r.most then r.oldest else (
+                   with recursive head (priority, eligible_at, place) as (
+                       (select i.priority, i.eligible_at, 1 from gendurable.instances as i
+                        where i.phase = 'ready' and i.queue = r.queue
+                        order by i.queue, i.priority, i.eligible_at limit 1)
+                       union all
+                       select x.priority, x.eligible_at, h.place + 1
+                       from head as h
+                       cross join lateral (
+                           select i.priority, i.eligible_at from gendurable.instances as i
+                           where i.phase = 'ready' and i.queue = r.queue and i.priority > h.priority
+                           order by i.queue, i.priority, i.eligible_at limit 1
+                       ) as x
+                       where h.place < 1000
+                   )
+                   select min(h.eligible_at) from head as h)
+               end as oldest
         from ready as r
-        cross join lateral (
-            with recursive head (priority, eligible_at, place) as (
-                (select i.priority, i.eligible_at, 1 from gendurable.instances as i
-                 where i.phase = 'ready' and i.queue = r.queue
-                 order by i.queue, i.priority, i.eligible_at limit 1)
-                union all
-                select x.priority, x.eligible_at, h.place + 1
-                from head as h
-                cross join lateral (
-                    select i.priority, i.eligible_at from gendurable.instances as i
-                    where i.phase = 'ready' and i.queue = r.queue and i.priority > h.priority
-                    order by i.queue, i.priority, i.eligible_at limit 1
-                ) as x
-                where h.place < 1000
-            )
-            select min(h.eligible_at) as oldest from head as h
-        ) as a
         union all
         select w.queue, w.phase, w.n, w.n > w.most, null from waiting as w
         union all

@@ -34,10 +34,9 @@ begin
         from waiting as w
         cross join lateral (
             select i.phase, i.queue from gendurable.instances as i
-            where (i.phase not in ('ready', 'executing')) is true and (i.phase, i.queue) > (w.phase, w.queue)
+            where (i.phase not in ('ready', 'executing')) is true and (i.phase, i.queue) > (w.phase, w.queue) and i.phase < 'executing'
             order by i.phase, i.queue limit 1
         ) as q
-        where w.phase < 'executing'
     ), queues as materialized (
         select n.queue,
                case when exists (select from gendurable.queues as q where q.name = n.queue and q.paused) then 'queue_paused'

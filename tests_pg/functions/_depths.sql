@@ -1,6 +1,6 @@
 -- gendurable._depths: how many instances each queue has in each phase, counted or estimated.
 begin;
-select plan(14);
+select plan(15);
 
 -- Instances of one queue and phase.
 create function pg_temp.put(p_queue text, p_phase gendurable.phase, p_n int default 1, p_at interval default '0', p_priority int default 0) returns void language sql as $$
@@ -36,8 +36,9 @@ select pg_temp.put('old', 'ready', 1, '-1 minute', 0), pg_temp.put('old', 'ready
 select is((select min(d.oldest) from gendurable._depths() as d), now() - interval '1 hour', 'the oldest, whatever its priority');
 select pg_temp.put('old', 'ready', 1, '-1 second', 100 + g) from generate_series(1, 1000) as g \g /dev/null
 select pg_temp.put('old', 'ready', 1, '-1 day', 9999) \g /dev/null
-select is((select min(d.oldest) from gendurable._depths() as d), now() - interval '1 hour', '… of the thousand most urgent priorities');
-select is(pg_temp.depths('ready'), 'old 1004', '… all are counted');
+select is((select min(d.oldest) from gendurable._depths(1004) as d), now() - interval '1 day', '… as long as all are counted');
+select is((select min(d.oldest) from gendurable._depths(1003) as d), now() - interval '1 hour', 'else of the thousand most urgent priorities');
+select is(pg_temp.depths('ready'), 'old 1004', 'all are counted');
 
 delete from gendurable.instances;
 select pg_temp.put('a', 'ready', 500), pg_temp.put('b', 'ready', 300), pg_temp.put('c', 'ready', 1), pg_temp.put('d', 'ready', 1),
