@@ -22,10 +22,12 @@
 \ir functions/_count_down.sql
 \ir functions/_create_partitions.sql
 \ir functions/_deliver.sql
+\ir functions/_depths.sql
 \ir functions/_drop_partitions.sql
 \ir functions/_eligible_at.sql
 \ir functions/_empty_partitions.sql
 \ir functions/_enqueue.sql
+\ir functions/_estimates.sql
 \ir functions/_find.sql
 \ir functions/_finish.sql
 \ir functions/_forget_finished.sql
@@ -55,10 +57,12 @@
 \ir functions/_ring.sql
 \ir functions/_ring_name.sql
 \ir functions/_ring_rate.sql
+\ir functions/_stuck.sql
 \ir functions/_sweep.sql
 \ir functions/_sweep_buckets.sql
 \ir functions/_take_keys.sql
 \ir functions/_tree.sql
+\ir functions/_usage.sql
 \ir functions/_vacancies.sql
 \ir functions/_wake_due.sql
 \ir functions/_warn_of_rates.sql

@@ -69,7 +69,7 @@ begin
     if exists (select from pg_catalog.pg_roles as r where r.rolname = 'gd_client') then
         grant select on public.gd_instances, public.gd_queues, public.gd_workers, public.gd_limits, public.gd_stuck to gd_client;
         -- What the views call, they call with the rights of the one who looks.
-        grant execute on function gendurable._status(gendurable.phase), public.gd_next_due(text),
+        grant execute on function gendurable._status(gendurable.phase), gendurable._depths(int), gendurable._usage(int), gendurable._stuck(), public.gd_next_due(text),
             gendurable._tokens(float8, timestamptz, float8, interval, float8, timestamptz) to gd_client;
     end if;
 end

@@ -1,4 +1,5 @@
--- Views for people and exporters. Each reads the tables as they are; none is used by the engine.
+-- Views for people and exporters; none is used by the engine. gd_queues, gd_limits and gd_stuck may be looked at every second, whatever there is:
+-- they count through indexes, and only so far (gendurable._depths, _usage and _stuck say how far).
 
 create view public.gd_instances as
 select i.id, gendurable._status(i.phase) as status, i.fsm, i.fsm_version, i.step, i.queue, i.priority, i.attempt, i.correlation_key,
@@ -16,15 +17,15 @@ comment on view public.gd_instances is 'Every instance, live and finished.';
 
 create view public.gd_queues as
 with live as (
-    select i.queue,
-           count(*) filter (where i.phase = 'ready' or i.phase = 'scheduled' and i.eligible_at <= now()) as ready,
-           count(*) filter (where i.phase = 'scheduled' and i.eligible_at > now() or i.phase = 'throttled') as scheduled,
-           count(*) filter (where i.phase = 'held') as held,
-           count(*) filter (where i.phase = 'executing') as executing,
-           count(*) filter (where i.phase in ('awaiting_signal', 'awaiting_children')) as awaiting,
-           min(i.eligible_at) filter (where i.phase = 'ready' or i.phase = 'scheduled' and i.eligible_at <= now()) as oldest
-    from gendurable.instances as i
-    group by i.queue
+    select d.queue,
+           coalesce(sum(d.n) filter (where d.phase = 'ready'), 0)::bigint as ready,
+           greatest(coalesce(sum(d.n) filter (where d.phase in ('scheduled', 'throttled')), 0), 0)::bigint as scheduled,
+           coalesce(sum(d.n) filter (where d.phase = 'held'), 0)::bigint as held,
+           coalesce(sum(d.n) filter (where d.phase = 'executing'), 0)::bigint as executing,
+           coalesce(sum(d.n) filter (where d.phase in ('awaiting_signal', 'awaiting_children')), 0)::bigint as awaiting,
+           min(d.oldest) as oldest
+    from gendurable._depths() as d
+    group by d.queue
 ), served as (
     select q.queue, count(*) as workers
     from gendurable.workers as w cross join lateral unnest(w.queues) as q (queue)
@@ -44,7 +45,8 @@ from known as k
 left join live as l on l.queue = k.queue
 left join served as s on s.queue = k.queue
 left join gendurable.queues as q on q.name = k.queue;
-comment on view public.gd_queues is 'Every queue that has instances, workers or a pause, with its depth.';
+comment on view public.gd_queues is 'Every queue that has instances, workers or a pause, with its depth. Exact up to 100,000 instances of a phase, beyond that
+an estimate from the statistics that autovacuum keeps.';
 
 create view public.gd_workers as
 select w.id, w.name, w.queues,
@@ -54,59 +56,28 @@ from gendurable.workers as w;
 comment on view public.gd_workers is 'Registered workers; alive as long as their lease runs.';
 
 create view public.gd_limits as
-with keys as (
-    select i.concurrency_key as key,
-           count(*) filter (where i.phase = 'executing') as in_use, count(*) filter (where i.phase <> 'executing') as waiting
-    from gendurable.instances as i
-    where i.concurrency_key is not null and i.phase in ('ready', 'held', 'executing')
-    group by i.concurrency_key
-), concurrency as (
-    select split_part(k.key, ':', 1) as name, count(*) as keys, sum(k.in_use) as in_use, sum(k.waiting) as waiting
-    from keys as k
-    group by split_part(k.key, ':', 1)
+with used as materialized (
+    select u.kind, u.name, u.keys, u.executing, u.waiting from gendurable._usage() as u
 ), drawn as (
     select l.name, count(*) as keys, sum(l.burst - gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, now())) as in_use
-    from gendurable.buckets as b
+    from (select b.* from gendurable.buckets as b limit 100000) as b
     join gendurable.rate_limits as l on l.name = split_part(b.key, ':', 1)
     group by l.name
-), waiting as (
-    select split_part(i.rate_limit, ':', 1) as name, count(*) as waiting
-    from gendurable.instances as i
-    where i.rate_limit is not null and i.phase in ('ready', 'throttled')
-    group by split_part(i.rate_limit, ':', 1)
 )
 select 'concurrency' as kind, coalesce(c.name, l.name) as name, null::float8 as allowed, null::interval as period, null::float8 as burst,
-       coalesce(l.max_executing, 1) as max_executing, coalesce(c.keys, 0) as keys, coalesce(c.in_use, 0)::float8 as in_use,
-       coalesce(c.waiting, 0)::bigint as waiting
-from concurrency as c
+       coalesce(l.max_executing, 1) as max_executing, coalesce(c.keys, 0) as keys,
+       coalesce(c.executing, 0)::float8 as in_use, coalesce(c.waiting, 0) as waiting
+from (select u.* from used as u where u.kind = 'concurrency') as c
 full join gendurable.concurrency_limits as l on l.name = c.name
 union all
 select 'rate', coalesce(l.name, w.name), l.allowed, l.period, l.burst, null, coalesce(d.keys, 0), coalesce(d.in_use, 0), coalesce(w.waiting, 0)
 from gendurable.rate_limits as l
-full join waiting as w on w.name = l.name
+full join (select u.* from used as u where u.kind = 'rate') as w on w.name = l.name
 left join drawn as d on d.name = l.name;
 comment on view public.gd_limits is
-    'Every limit that is set or in use: its policy, how many keys it has, how many executions or tokens are in use, how many instances wait.';
+    'Every limit that is set or in use: its policy, how many keys it has, how many executions or tokens are in use, how many instances wait. `waiting`
+is exact up to 100,000, beyond that an estimate from the statistics that autovacuum keeps; 100,000 instances and buckets are looked at for `keys`, and for the tokens in use.';
 
 create view public.gd_stuck as
-select i.id, i.fsm, i.queue, i.step, r.reason, r.detail, i.eligible_at as since
-from gendurable.instances as i
-left join gendurable.rate_limits as l on l.name = split_part(i.rate_limit, ':', 1)
-cross join lateral (
-    select case
-               when exists (select from gendurable.queues as q where q.name = i.queue and q.paused) then 'queue_paused'
-               when not exists (select from gendurable.workers as w where i.queue = any (w.queues) and w.lease_until >= now()) then 'no_worker'
-               when i.rate_limit is not null and l.name is null then 'unknown_rate_limit'
-               when i.rate_limit is not null and coalesce(i.weight, 1) > l.burst then 'weight_above_burst'
-               when i.phase = 'held' and not exists (select from gendurable.handovers as h where h.key = i.concurrency_key) then 'concurrency_key'
-           end as reason
-) as g
-cross join lateral (
-    select g.reason, case g.reason when 'concurrency_key' then i.concurrency_key
-                                   when 'unknown_rate_limit' then i.rate_limit
-                                   when 'weight_above_burst' then format('%s: weight %s, burst %s', i.rate_limit, coalesce(i.weight, 1), l.burst)
-                                   else i.queue end as detail
-) as r
-where i.phase in ('ready', 'scheduled', 'held', 'throttled') and i.eligible_at <= now() and r.reason is not null
-order by i.eligible_at, i.id;
+select s.id, s.fsm, s.queue, s.step, s.reason, s.detail, s.since from gendurable._stuck() as s;
 comment on view public.gd_stuck is 'Every runnable instance that cannot start now, and why; oldest first.';

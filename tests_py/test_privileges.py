@@ -69,6 +69,7 @@ def test_no_role_may_touch_a_table_and_public_may_do_nothing(conn: Connection, l
                 other.execute(query)
         conn.execute(sql.SQL("grant gd_admin to {}").format(role_of(login)))
         other.execute("select gd_version(), count(*) from gd_instances, gd_queues, gd_limits")
+        other.execute("select count(*) from gd_stuck, gd_workers")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             other.execute("select * from gendurable.instances")
 

@@ -2,7 +2,8 @@
 -- a park reaches its deadline, or the tokens are due for which an instance waits. Null: only an enqueue or a signal can bring work.
 --
 -- Locks: none. Writes: nothing.
--- Plan:  instances_due, one descent; buckets_due up to the first key that waits in this queue, instances_rated.
+-- Plan:  instances_due, one descent; instances_waiting, one descent; only if some of this queue wait for tokens,
+--        buckets_due up to the first key that waits in this queue, instances_rated.
 create function public.gd_next_due(queue text) returns timestamptz
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -24,9 +25,12 @@ begin
     ), (
         select b.due_at
         from gendurable.buckets as b
+        cross join lateral (select from gendurable.instances as i
+                            where i.rate_limit = b.key and i.phase = 'throttled' and i.queue = gd_next_due.queue limit 1) as waits
         where b.due_at > now() and b.due_at < 'infinity'
+          -- Most queues have nobody who waits for tokens, and need not look through those of other queues.
           and exists (select from gendurable.instances as i
-                      where i.rate_limit = b.key and i.phase = 'throttled' and i.queue = gd_next_due.queue)
+                      where (i.phase not in ('ready', 'executing')) is true and i.phase = 'throttled' and i.queue = gd_next_due.queue)
         order by b.due_at
         limit 1));
 end

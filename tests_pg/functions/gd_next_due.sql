@@ -1,6 +1,6 @@
 -- gd_next_due: when waiting work of a queue becomes due.
 begin;
-select plan(13);
+select plan(16);
 
 create function pg_temp.put(p_phase gendurable.phase, p_eligible_at timestamptz, p_queue text default 'q') returns void language plpgsql as $$
 declare
@@ -27,8 +27,15 @@ select is(pg_temp.due_after('scheduled', now() - interval '1 s'), '1 hour', 'wha
 select is(pg_temp.due_after('scheduled', now()), '1 hour', 'due now is due already');
 select is(gd_next_due('other') - now(), '1 s', 'each queue has its own');
 select is(gd_next_due(null), null, 'no queue, nothing due');
-select gd_enqueue('m', queue => 'whole', delay => '10 minutes') as e \gset
+select gd_enqueue('m', queue => 'whole', delay => '10 minutes') as e \g /dev/null
 select is(gd_next_due('whole') - now(), '10 minutes', 'a delayed enqueue is due after its delay');
+
+insert into gendurable.buckets (key, tokens, refilled_at, due_at) values ('t', 0, now(), now() + interval '5 minutes'), ('never', 0, now(), 'infinity');
+update gendurable.instances set phase = 'throttled', rate_limit = 't' where queue = 'whole';
+select is(gd_next_due('whole') - now(), '5 minutes', 'what waits for tokens is due when they are');
+select is(gd_next_due('q') - now(), '1 hour', '… in its own queue');
+update gendurable.instances set rate_limit = 'never' where queue = 'whole';
+select is(gd_next_due('whole'), null, '… never, if they never are');
 
 select * from finish();
 rollback;

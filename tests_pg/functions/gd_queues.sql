@@ -4,8 +4,8 @@ select plan(3);
 
 select columns_are('public', 'gd_queues', '{queue,paused,ready,scheduled,held,executing,awaiting,depth,oldest_ready_age,next_due,workers}', 'the documented columns');
 select is_empty('select * from gd_queues', 'nothing known, no queues');
-insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue)
-select 1000 + v.n, now(), now() + v.at::interval, now(), v.phase::gendurable.phase, 's', '{}', 0, 1, 'm', v.queue
+insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, worker_id)
+select 1000 + v.n, now(), now() + v.at::interval, now(), v.phase::gendurable.phase, 's', '{}', 0, 1, 'm', v.queue, case v.phase when 'executing' then 1 end
 from (values (1, 'ready', '-5 s', 'full'), (2, 'ready', '-7 s', 'full'), (3, 'scheduled', '1 hour', 'full'), (4, 'scheduled', '2 hours', 'full'), (5, 'scheduled', '3 hours', 'full'),
              (6, 'held', '-1 day', 'full'), (7, 'executing', '-1 day', 'full'), (8, 'awaiting_signal', '30 minutes', 'full'), (9, 'awaiting_children', '-1 day', 'full'),
              (10, 'held', '0', 'full'), (11, 'held', '0', 'full'), (12, 'held', '0', 'full'),

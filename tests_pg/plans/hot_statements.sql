@@ -1,9 +1,8 @@
 -- What the hot calls read, on 100,000 live and 100,000 finished instances: index entries in proportion to the batch, and no table from end to end.
 --
 -- (Everything here is one transaction, so entries of rows that it replaced are still there and are read too: hence the slack.)
--- Not the text of plans but what they did: PostgreSQL counts, in the transaction that does it, the scans of every table and index and the entries that they
--- returned. A plan that walks everything live, everything in flight or everything of a saturated key reads a hundred times what is allowed here.
 begin;
+\ir prelude.psql
 select plan(33);
 
 insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key, rate_limit,
@@ -26,37 +25,6 @@ select gd_register('looked at', lease => '1 hour');
 update gendurable.instances as i set concurrency_key = 'hot'
 where i.id = (select min(e.id) from gendurable.instances as e where e.phase = 'executing');
 analyze gendurable.instances, gendurable.finished;
-
-create function test.reads(query text) returns table (relation text, scans bigint, entries bigint)
-language plpgsql as $$
-declare
-    v_before jsonb;
-begin
-    select jsonb_object_agg(c.oid::text, jsonb_build_array(pg_stat_get_xact_numscans(c.oid), pg_stat_get_xact_tuples_returned(c.oid)))
-    into v_before
-    from pg_class as c where c.relnamespace = 'gendurable'::regnamespace and c.relkind in ('r', 'i');
-    execute format('create temporary table answer on commit drop as %s', reads.query);
-    return query
-    select c.relname::text, pg_stat_get_xact_numscans(c.oid) - (v_before -> c.oid::text ->> 0)::bigint,
-           pg_stat_get_xact_tuples_returned(c.oid) - (v_before -> c.oid::text ->> 1)::bigint
-    from pg_class as c
-    where c.relnamespace = 'gendurable'::regnamespace and c.relkind in ('r', 'i')
-      and pg_stat_get_xact_numscans(c.oid) > (v_before -> c.oid::text ->> 0)::bigint;
-end
-$$;
-
--- A call reads at most so many entries in any one index or table, apart from the handful that every call may read.
-create function test.cheap(name text, query text, most int) returns text
-language plpgsql as $$
-declare
-    v_bad text;
-begin
-    drop table if exists answer;
-    select string_agg(format('%s: %s scans, %s entries', r.relation, r.scans, r.entries), '; ') into v_bad
-    from test.reads(cheap.query) as r where r.entries > cheap.most + 20;
-    return concat_ws(E'\n', ok(v_bad is null, cheap.name), diag('    ' || v_bad));
-end
-$$;
 
 create function test.outcomes(rows text, more jsonb) returns text
 language plpgsql as $$
