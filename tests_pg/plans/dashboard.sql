@@ -38,6 +38,7 @@ insert into gendurable.buckets (key, tokens, refilled_at, due_at) values ('slow:
 select test.cheap('when a queue is due in which some wait for tokens', 'select gd_next_due(''b'')', 5);
 select test.cheap('when a queue is due beside one in which some wait for tokens', 'select gd_next_due(''a'')', 5);
 -- And when something is stuck, that is read, not the rest.
+select gd_set_concurrency_limit('key', 0);
 select pg_temp.put(100, 'held', 'a', 'key:1'), pg_temp.put(100, 'ready', 'nobody'), pg_temp.put(100, 'throttled', 'a', p_rate => 'unknown:1');
 select pg_temp.indexed('what is stuck', 'select * from gd_stuck', 330);
 select is((select count(*) from answer), 300::bigint, '… all of it');
