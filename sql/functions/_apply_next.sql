@@ -18,8 +18,8 @@ as $$
 declare
     c_chain   constant int := 99;
     v_now     timestamptz := clock_timestamp();
-    v_ahead   gendurable.outcome[];
-    v_back    gendurable.outcome[];
+    v_ahead   int[];    -- which outcomes, by ord
+    v_back    int[];
     v_queues  text[];
     v_keys    text[];
     v_rates   text[];
@@ -36,7 +36,7 @@ begin
     end if;
 
     with moving as materialized (
-        select o as outcome, i.queue, coalesce(o.priority, i.priority) as priority, i.signalled,
+        select o.ord, i.queue, coalesce(o.priority, i.priority) as priority, i.signalled,
                coalesce(o.continue and i.chain < c_chain and coalesce(o.delay_ms, 0) <= 0 and o.rate_limit is null
                         and (o.concurrency_key is null or o.concurrency_key = i.concurrency_key)
                         and (i.concurrency_key is null or o.release_key or not exists (
@@ -56,11 +56,11 @@ begin
                             order by s.queue, s.eligible_at limit 100) as d)) as waiting
         from (select x.queue, max(x.priority) as priority from moving as x where x.may group by x.queue) as m
     ), decided as (
-        select m.outcome, m.queue, m.signalled,
+        select m.ord, m.queue, m.signalled,
                m.may and not q.paused and (q.waiting is null or q.waiting >= m.priority) as ahead
         from moving as m left join queue as q on q.queue = m.queue
     )
-    select array_agg(d.outcome) filter (where d.ahead), array_agg(d.outcome) filter (where d.ahead is not true),
+    select array_agg(d.ord) filter (where d.ahead), array_agg(d.ord) filter (where d.ahead is not true),
            array_agg(distinct d.queue) filter (where d.ahead is not true), bool_or(d.signalled)
     into v_ahead, v_back, v_queues, v_inbox
     from decided as d;
@@ -75,8 +75,8 @@ begin
             set fence = i.fence + 1, updated_at = v_now, step = o.step, state = coalesce(o.state, i.state), attempt = 0,
                 chain = i.chain + 1, priority = coalesce(o.priority, i.priority), awaits = null, last_error = null, joined = false,
                 rate_limit = null, weight = null, concurrency_key = case when not o.release_key then i.concurrency_key end
-            from unnest(v_ahead) as o
-            where o.kind = 'next' and i.id = o.id and i.fence = o.fence
+            from unnest(p_outcomes) as o
+            where o.kind = 'next' and (v_back is null or o.ord = any (v_ahead)) and i.id = o.id and i.fence = o.fence
             returning o.ord, i.fence, i.id, i.signalled
         )
         select array_agg(row(
@@ -96,8 +96,8 @@ begin
                                              o.rate_limit, coalesce(o.delay_ms > 0, false)),
                 eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
                 worker_id = null, claimed_at = null
-            from unnest(v_back) as o
-            where o.kind = 'next' and i.id = o.id and i.fence = o.fence
+            from unnest(p_outcomes) as o
+            where o.kind = 'next' and (v_ahead is null or o.ord = any (v_back)) and i.id = o.id and i.fence = o.fence
             returning o.concurrency_key, o.rate_limit, o.weight
         )
         select array_agg(m.concurrency_key) filter (where m.concurrency_key is not null), array_agg(m.rate_limit) filter (where m.rate_limit is not null),

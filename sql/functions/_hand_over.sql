@@ -51,9 +51,9 @@ begin
     where h.ctid = any (array(select x.ctid from gendurable.handovers as x
                               where x.key = any (v_keys) and x.rung_by <> pg_current_xact_id() limit 10000));
 
-    select array_agg(e.id), array_agg(e.concurrency_key) into v_holders, v_slots
-    from gendurable.instances as e
-    where e.concurrency_key = any (v_keys) and e.phase = 'executing';
+    select array_agg(e.id), array_agg(k.key) into v_holders, v_slots
+    from unnest(v_keys) as k (key)
+    cross join lateral (select x.id from gendurable.instances as x where x.concurrency_key = k.key and x.phase = 'executing' offset 0) as e;
 
     with lanes as materialized (
         select n.key, n.queue,

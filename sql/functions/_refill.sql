@@ -16,6 +16,7 @@ set enable_sort = on
 set jit = off
 as $$
 declare
+    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;    -- as in gendurable._hand_over
     c_glance constant int := 100;    -- how far into a line one look goes
     v_now    timestamptz := clock_timestamp();
     v_keys   text[];
@@ -64,7 +65,7 @@ begin
         from bucket as b
         cross join lateral (
             (select r.id, r.priority, r.eligible_at, coalesce(r.weight, 1) as weight, false as waits from gendurable.instances as r
-             where r.rate_limit = b.key and r.phase = 'ready'
+             where r.rate_limit = b.key and r.phase in ('ready', 'throttled') and r.phase = c_ready
                -- An offer in a queue that nobody picks from must not keep the tokens from the others.
                and not exists (select from gendurable.queues as q where q.name = r.queue and q.paused)
                and exists (select from gendurable.workers as w where r.queue = any (w.queues) and w.lease_until >= v_now)

@@ -8,7 +8,7 @@
 --
 -- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel or release it.
 -- Writes: instances, handovers, correlation_keys.
--- Plan:   instances_claims to find everything of a worker; instances_pkey for the locks and the update (`worker_id + 0`: no index serves it).
+-- Plan:   instances_claims to find everything of a worker; instances_pkey for the locks and the update (`coalesce`: no index serves it).
 create function gendurable._release(p_workers bigint[], p_ids bigint[] default null, p_error jsonb default null,
                                     p_eligible_at timestamptz default null, p_claimed_before timestamptz default null)
 returns int
@@ -43,7 +43,7 @@ begin
     v_locked := array(
         select i.id
         from gendurable.instances as i
-        where i.id = any (v_ids) and i.worker_id + 0 = any (p_workers) and (p_claimed_before is null or i.claimed_at < p_claimed_before)
+        where i.id = any (v_ids) and coalesce(i.worker_id, 0) = any (p_workers) and (p_claimed_before is null or i.claimed_at < p_claimed_before)
         order by i.id
         for no key update skip locked);
 

@@ -14,6 +14,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
+    c_ready    constant gendurable.phase := 'ready'::gendurable.phase;    -- as in gendurable._hand_over
     v_waiting  text[];
     v_stranded text[];
 begin
@@ -38,7 +39,7 @@ begin
     ) as s
     -- Fewer were offered a slot in this queue than there are.
     where s.free > (select count(*) from (select from gendurable.instances as r
-                                          where r.concurrency_key = n.key and r.phase = 'ready' and r.queue || '' = n.queue
+                                          where r.concurrency_key = n.key and r.phase in ('ready', 'held', 'executing') and r.phase = c_ready and r.queue = n.queue
                                           limit greatest(s.free, 0)) as x)
       and not exists (select from gendurable.handovers as h where h.key = n.key);
 

@@ -24,6 +24,7 @@ declare
     v_worker  bigint;
     v_all     gendurable.outcome[];
     v_mine    gendurable.outcome[];
+    v_ords    int[];
     v_kinds   text[];
     v_children boolean;
     v_keyed   bigint[];
@@ -48,24 +49,26 @@ begin
 
     -- Of two outcomes for one claim the first applies; the other one finds the fence grown.
     with claims as materialized (
-        select distinct on (o.id, o.fence) o as outcome, o.id, o.fence, o.kind
+        select distinct on (o.id, o.fence) o.ord, o.id, o.fence, o.kind
         from unnest(v_all) as o
         where o.problem is null
         order by o.id, o.fence, o.ord
     ), locked as (
-        select c.outcome, c.kind, c.id, i.concurrency_key, i.correlation_scope is not null as scoped,
+        select c.ord, c.kind, c.id, i.concurrency_key, i.correlation_scope is not null as scoped,
                c.kind in ('done', 'stop') and i.parent_id is not null and not i.counted as counts
         from claims as c
         join gendurable.instances as i on i.id = c.id
-        where i.fence = c.fence and i.worker_id + 0 = v_worker
+        where i.fence = c.fence and coalesce(i.worker_id, 0) = v_worker
         order by c.id
         for no key update of i skip locked
     )
-    select array_agg(l.outcome), array_agg(distinct l.kind), bool_or(l.counts),
+    select array_agg(l.ord), array_agg(distinct l.kind), bool_or(l.counts),
            array_agg(l.id) filter (where l.concurrency_key is not null), array_agg(l.concurrency_key) filter (where l.concurrency_key is not null),
            array_agg(l.id) filter (where l.scoped)
-    into v_mine, v_kinds, v_children, v_keyed, v_keys, v_scoped
+    into v_ords, v_kinds, v_children, v_keyed, v_keys, v_scoped
     from locked as l;
+    v_mine := case when cardinality(v_ords) = cardinality(v_all) then v_all
+                   else array(select o from unnest(v_all) as o where o.ord = any (v_ords)) end;
     if v_children then
         v_mine := gendurable._lock_parents(v_mine);
     end if;
@@ -110,7 +113,7 @@ begin
         -- first one has grown the fence.)
         select array_agg(i.id), array_agg(i.fence) into v_ids, v_fences
         from gendurable.instances as i
-        where i.id = any (array(select o.id from unnest(v_all) as o where o.problem is null)) and i.worker_id + 0 = v_worker;
+        where i.id = any (array(select o.id from unnest(v_all) as o where o.problem is null)) and coalesce(i.worker_id, 0) = v_worker;
         v_answers := v_answers || array(
             select row(o.ord, o.id, o.fence,
                        case when o.problem is not null then 'invalid'
