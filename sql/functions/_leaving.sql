@@ -29,7 +29,7 @@ begin
     begin
         v_stay := array(
             select i.id from gendurable.instances as i
-            where i.id = any (p_ids) and coalesce(i.worker_id, 0) > 0 and i.concurrency_key || '' = any (v_waited)
+            where i.id = any (p_ids) and coalesce(i.worker_id > 0, false) and i.concurrency_key || '' = any (v_waited)
             for share skip locked);
         raise exception using errcode = 'GD000', message = 'gendurable: seen';
     exception when sqlstate 'GD000' then

@@ -38,7 +38,7 @@ begin
         where o.kind not in ('done', 'stop')
            or o.id <> all (array(select i.id from gendurable.instances as i
                                  where i.id = any (array(select c.id from unnest(p_outcomes) as c))
-                                   and not i.counted and coalesce(i.parent_id, 0) = any (v_parents))));
+                                   and not i.counted and coalesce(i.parent_id = any (v_parents), false))));
 end
 $$;
 comment on function gendurable._lock_parents(gendurable.outcome[]) is 'Locks parents; answers the outcomes that can be applied.';

@@ -43,7 +43,7 @@ begin
     v_locked := array(
         select i.id
         from gendurable.instances as i
-        where i.id = any (v_ids) and coalesce(i.worker_id, 0) = any (p_workers) and (p_claimed_before is null or i.claimed_at < p_claimed_before)
+        where i.id = any (v_ids) and coalesce(i.worker_id = any (p_workers), false) and (p_claimed_before is null or i.claimed_at < p_claimed_before)
         order by i.id
         for no key update skip locked);
 

@@ -58,7 +58,7 @@ begin
                c.kind in ('done', 'stop') and i.parent_id is not null and not i.counted as counts
         from claims as c
         join gendurable.instances as i on i.id = c.id
-        where i.fence = c.fence and coalesce(i.worker_id, 0) = v_worker
+        where i.fence = c.fence and coalesce(i.worker_id = v_worker, false)
         order by c.id
         for no key update of i skip locked
     )
@@ -113,7 +113,7 @@ begin
         -- first one has grown the fence.)
         select array_agg(i.id), array_agg(i.fence) into v_ids, v_fences
         from gendurable.instances as i
-        where i.id = any (array(select o.id from unnest(v_all) as o where o.problem is null)) and coalesce(i.worker_id, 0) = v_worker;
+        where i.id = any (array(select o.id from unnest(v_all) as o where o.problem is null)) and coalesce(i.worker_id = v_worker, false);
         v_answers := v_answers || array(
             select row(o.ord, o.id, o.fence,
                        case when o.problem is not null then 'invalid'
