@@ -36,7 +36,7 @@ begin
         left join lateral (select x.* from gendurable.buckets as x where x.key = r.key limit 1) as b on true
         left join lateral (
             select i.priority, i.eligible_at, i.id from gendurable.instances as i
-            where i.rate_limit = r.key and i.phase = 'throttled'
+            where i.rate_limit = r.key and i.phase = 'throttled' and i.id <> all (p_ids)
             order by i.priority, i.eligible_at, i.id
             limit 1) as h on true
     ), judged as materialized (

@@ -1,11 +1,11 @@
 -- Offers the tokens of rate limits to those that wait for them: the most urgent prefix of each line that fits, and notes when the next one will.
 --
 -- An offer is only a place in the ready set; gd_pick draws the tokens, and counts again. An offer that nobody has taken up is taken back for
--- somebody more urgent.
+-- somebody more urgent. The first p_slots of p_queue are answered instead, locked and as they are, for a pick that claims them at once.
 -- Locks:  keys by name, those that are free at once; waiting instances, skipping locked ones (their line is looked at again). Writes: refills, buckets,
 --         instances, handovers.
 -- Plan:   refills_key, walked key by key; buckets_due; instances_rated for what was offered and for the line.
-create function gendurable._refill() returns void
+create function gendurable._refill(p_queue text default null, p_slots int default 0, out mine bigint[])
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -59,12 +59,13 @@ begin
         left join lateral (select x.* from gendurable.buckets as x where x.key = k.key limit 1) as b on true
     ), line as materialized (
         -- Those that have an offer and the first of those that wait: an offer to somebody less urgent than a newcomer goes to the newcomer.
-        select b.key, b.tokens, x.id, x.waits, x.weight,
+        select b.key, b.tokens, x.id, x.waits, x.weight, o.own,
                sum(x.weight) over (partition by b.key order by x.priority, x.eligible_at, x.id) as total,
-               row_number() over (partition by b.key order by x.priority, x.eligible_at, x.id) as place
+               row_number() over (partition by b.key order by x.priority, x.eligible_at, x.id) as place,
+               o.own and row_number() over (partition by o.own order by x.priority, x.eligible_at, x.id) > p_slots as later
         from bucket as b
         cross join lateral (
-            (select r.id, r.priority, r.eligible_at, coalesce(r.weight, 1) as weight, false as waits from gendurable.instances as r
+            (select r.id, r.priority, r.eligible_at, r.queue, r.concurrency_key, coalesce(r.weight, 1) as weight, false as waits from gendurable.instances as r
              where r.rate_limit = b.key and r.phase in ('ready', 'throttled') and r.phase = c_ready
                -- An offer in a queue that nobody picks from must not keep the tokens from the others.
                and not exists (select from gendurable.queues as q where q.name = r.queue and q.paused)
@@ -72,17 +73,18 @@ begin
              order by r.priority, r.eligible_at, r.id
              limit c_glance)
             union all
-            (select i.id, i.priority, i.eligible_at, coalesce(i.weight, 1), true from gendurable.instances as i
+            (select i.id, i.priority, i.eligible_at, i.queue, i.concurrency_key, coalesce(i.weight, 1), true from gendurable.instances as i
              where i.rate_limit = b.key and i.phase = 'throttled'
              order by i.priority, i.eligible_at, i.id
              limit c_glance)
         ) as x
+        cross join lateral (select coalesce(x.queue = p_queue and x.concurrency_key is null, false) as own) as o
         where b.tokens is not null
     ), moving as materialized (
-        select i.id, n.waits, n.key, n.place
+        select i.id, n.waits, n.key, n.place, n.own
         from line as n
         cross join lateral (select x.id from gendurable.instances as x where x.id = n.id for no key update skip locked) as i
-        where n.waits = (n.total <= n.tokens)
+        where n.waits = (n.total <= n.tokens) and not (n.waits and n.later)
     ), next_up as materialized (
         select distinct on (n.key) n.key, n.total, n.weight from line as n where n.total > n.tokens order by n.key, n.place
     ), noted as (
@@ -100,14 +102,15 @@ begin
         -- The first of each line whose row somebody holds for a moment: nobody overtakes it.
         select n.key, min(n.place) as place
         from line as n
-        where n.waits and n.total <= n.tokens and n.id not in (select x.id from moving as x)
+        where n.waits and n.total <= n.tokens and not n.later and n.id not in (select x.id from moving as x)
         group by n.key
     )
-    select array_agg(m.id) filter (where m.waits and (s.place is null or m.place < s.place)), array_agg(m.id) filter (where not m.waits),
-           -- All that was looked at fits, or somebody stands still. Look again.
-           (select array_agg(x.key) from (select n.key from line as n where n.waits and n.total <= n.tokens and n.place >= c_glance
+    select array_agg(m.id) filter (where m.waits and not m.own and (s.place is null or m.place < s.place)),
+           array_agg(m.id) filter (where m.waits and m.own and (s.place is null or m.place < s.place)), array_agg(m.id) filter (where not m.waits),
+           -- All that was looked at fits, or not all of it was taken, or somebody stands still. Look again.
+           (select array_agg(x.key) from (select n.key from line as n where n.waits and n.total <= n.tokens and (n.later or n.place >= c_glance)
                                           union select k.key from stuck as k) as x)
-    into v_ids, v_back, v_again
+    into v_ids, mine, v_back, v_again
     from moving as m
     left join stuck as s on s.key = m.key;
 
@@ -136,4 +139,4 @@ begin
     end if;
 end
 $$;
-comment on function gendurable._refill() is 'Offers tokens of rate limits to the instances that wait for them.';
+comment on function gendurable._refill(text, int) is 'Offers tokens of rate limits to the instances that wait for them.';

@@ -23,6 +23,7 @@ declare
     v_now     timestamptz := clock_timestamp();
     v_worker  record;
     v_due     int := 0;
+    v_offered bigint[];
     v_found   bigint[];
     v_ids     bigint[];
     v_keyed   boolean;
@@ -66,7 +67,7 @@ begin
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
         if exists (select from gendurable.refills as r) or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
-            perform gendurable._refill();
+            v_offered := gendurable._refill(gd_pick.queue, gd_pick.slots);
         end if;
         if exists (select from gendurable.handovers as h) then
             perform gendurable._hand_over();
@@ -80,17 +81,31 @@ begin
                    array_agg(distinct c.name) filter (where c.busy_key), array_agg(distinct c.rate) filter (where c.busy_rate)
             into v_found, v_ids, v_keyed, v_rated, v_scoped, v_inbox, v_busy_keys, v_busy_rates
             from (select r.*, r.keyed and not gendurable._lock_key(r.name) as busy_key, r.rated and not gendurable._lock_rate(r.rate) as busy_rate
-                  from (select i.id, i.concurrency_key is not null as keyed, i.rate_limit is not null as rated, i.correlation_scope is not null as scoped,
-                               i.signalled and i.awaits is not null as awaited,
-                               split_part(i.concurrency_key, ':', 1) as name, split_part(i.rate_limit, ':', 1) as rate
-                        from gendurable.instances as i
-                        where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
-                          and (i.concurrency_key is null or split_part(i.concurrency_key, ':', 1) <> all (v_not_keys))
-                          and (i.rate_limit is null or split_part(i.rate_limit, ':', 1) <> all (v_not_rates))
-                        order by i.queue, i.priority, i.eligible_at, i.id
-                        limit gd_pick.slots - v_picked
-                        for no key update skip locked) as r) as c;
+                  from (select x.id, x.concurrency_key is not null as keyed, x.rate_limit is not null as rated, x.correlation_scope is not null as scoped,
+                               x.signalled and x.awaits is not null as awaited,
+                               split_part(x.concurrency_key, ':', 1) as name, split_part(x.rate_limit, ':', 1) as rate
+                        from (select ready.*
+                              from (select i.id, i.priority, i.eligible_at, i.concurrency_key, i.rate_limit, i.correlation_scope, i.signalled, i.awaits
+                                    from gendurable.instances as i
+                                    where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
+                                      and (i.concurrency_key is null or split_part(i.concurrency_key, ':', 1) <> all (v_not_keys))
+                                      and (i.rate_limit is null or split_part(i.rate_limit, ':', 1) <> all (v_not_rates))
+                                    order by i.queue, i.priority, i.eligible_at, i.id
+                                    limit gd_pick.slots - v_picked
+                                    for no key update skip locked) as ready
+                              union all
+                              select i.id, i.priority, i.eligible_at, i.concurrency_key, i.rate_limit, i.correlation_scope, i.signalled, i.awaits
+                              from gendurable.instances as i
+                              where i.id = any (v_offered)) as x
+                        order by x.priority, x.eligible_at, x.id
+                        limit gd_pick.slots - v_picked) as r) as c;
             exit when v_found is null;
+            if v_offered is not null then
+                -- Who was to have tokens here and finds the slots taken by more urgent work keeps the offer.
+                update gendurable.instances as i set phase = 'ready' where i.id = any (v_offered) and i.id <> all (v_found);
+                v_offered := null;
+                v_limited := true;
+            end if;
             v_limited := v_limited or v_keyed or v_rated;
             if v_keyed or v_rated then
                 v_seen := v_seen || v_found;
@@ -139,7 +154,7 @@ begin
             end if;
             exit when not (v_keyed or v_rated) or v_picked = gd_pick.slots;
         end loop;
-        if v_limited and exists (select from gendurable.refills as r) then
+        if v_limited and v_picked < gd_pick.slots and exists (select from gendurable.refills as r) then
             perform gendurable._refill();   -- when those that were just refused are due, the caller may want to know
         end if;
     end if;

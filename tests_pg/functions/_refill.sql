@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(24);
+select plan(32);
 
 create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
@@ -67,6 +67,23 @@ select gd_set_rate_limit('slow', 1e-300, '1 year') \g /dev/null
 select pg_temp.put_rated('s1', 'slow'), pg_temp.put_rated('s2', 'slow') \g /dev/null
 select is(pg_temp.pick(1), 's1', 'however slow a limit, a new key is full');
 select is((select due_at > now() + interval '99 years' and due_at < 'infinity' from gendurable.buckets where key = 'slow'), true, 'and the next one is due within the calendar');
+delete from gendurable.instances; delete from gendurable.buckets;
+
+-- For a pick: the first of its queue are answered as they are, and claimed without a detour.
+delete from gendurable.handovers; delete from gendurable.refills;
+select gd_set_rate_limit('p', 1, '1 hour', 5) \g /dev/null
+select pg_temp.put_rated('1 first', 'p:1'), pg_temp.put_rated('2 other queue', 'p:1', 1, '{"queue": "a"}'), pg_temp.put_rated('3 keyed', 'p:1', 1, '{"concurrency_key": "kk"}'),
+       pg_temp.put_rated('4 second', 'p:1'), pg_temp.put_rated('5 third', 'p:1'), pg_temp.put_rated('6 does not fit', 'p:1', 3) \g /dev/null
+select is((select array_agg(i.fsm) from unnest(gendurable._refill('q', 1)) as m (id) join gendurable.instances as i on i.id = m.id), '{1 first}', 'as many as the pick has slots');
+select is(pg_temp.phases(), '1 first:throttled 2 other queue:ready 3 keyed:held 4 second:throttled 5 third:throttled 6 does not fit:throttled',
+    'it stays where it is; what comes later in the queue waits for a later pick, others are offered theirs');
+select is((select string_agg(r.key, ' ') from gendurable.refills as r), 'p:1', 'which looks at the line again');
+select is(pg_temp.pick(9), '1 first 3 keyed 4 second 5 third', 'a pick claims all that fit, in order');
+select is(pg_temp.pick(9) || ' ' || pg_temp.phases(), '- 1 first:executing 2 other queue:ready 3 keyed:executing 4 second:executing 5 third:executing 6 does not fit:throttled', 'and nothing else');
+select pg_temp.put_rated('7 offered', 'p:2'), pg_temp.put('8 urgent', '{"priority": -1}') \g /dev/null
+select is(pg_temp.pick(1) || ' ' || pg_temp.phase('7 offered'), '8 urgent ready', 'who finds the slots taken by more urgent work keeps the offer');
+select is((select round(b.tokens) from gendurable.buckets as b where b.key = 'p:2'), 5::float8, 'for which nothing was drawn');
+select is(pg_temp.pick(1), '7 offered', 'until it is picked');
 delete from gendurable.instances; delete from gendurable.buckets;
 
 -- What somebody else holds.
