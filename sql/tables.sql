@@ -20,7 +20,7 @@
 --       └──── next, retry, release, reap ◄────────────────────────┘
 --
 --     held:      runnable, but waiting for a slot of its concurrency key. Out of the ready set until one is handed over.
---     throttled: runnable, but waiting for tokens of its rate limit. Out of the ready set until they are due.
+--     throttled: runnable, but waiting for tokens of its rate limit. Out of the ready set until they are due; a pick that finds them due claims at once.
 --
 -- To the outside ready, scheduled, held and throttled are all `runnable`.
 --
