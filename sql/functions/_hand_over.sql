@@ -4,7 +4,8 @@
 -- in a paused queue. An offer that nobody has taken up is taken back for somebody more urgent.
 -- slot freed × rows just held back: see gendurable._ring. Only the holder of the key's lock uses up a handover, and it deletes before it counts,
 -- so that what it used up is visible to the count.
--- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already: see gendurable._leaving.
+-- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already (see gendurable._leaving), or
+-- they wait only since this call: their key is looked at once more.
 -- Locks:  keys by name, those that are free at once (others keep their handover); held instances, skipping locked ones (their key keeps it too).
 -- Writes: handovers, instances.
 -- Plan:   handovers_key, walked key by key; instances_keyed for every count and every head.
@@ -90,11 +91,12 @@ begin
     from moving as m;
 
     if v_back is not null then
-        -- The tokens that were offered to them are for others.
+        -- The tokens that were offered to them are for others. And a holder that goes away before this has committed cannot see that they wait.
         with back as (
-            update gendurable.instances as i set phase = 'held' where i.id = any (v_back) returning i.rate_limit
+            update gendurable.instances as i set phase = 'held' where i.id = any (v_back) returning i.rate_limit, i.concurrency_key
         )
-        select array_agg(b.rate_limit) into v_rates from back as b where b.rate_limit is not null;
+        select array_agg(b.rate_limit) filter (where b.rate_limit is not null), v_again || array_agg(distinct b.concurrency_key) into v_rates, v_again
+        from back as b;
     end if;
     if v_ids is not null then
         update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);

@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(58);
+select plan(61);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -130,6 +130,21 @@ select test.query('b', test.pick(:v, 'p'));
 select test.query('a', test.end(:w, 'H'));
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'until the slot is free');
 select test.query('b', test.end(:v, 'N'));
+
+-- An offer is taken back for one who is cancelled before the pick has committed: the holder sees nobody who waits.
+select test.exec('a', 'begin'), test.exec('b', 'begin');
+select test.query('a', $$ select id from gd_enqueue('H', queue => 'p', concurrency_key => 'k') $$), test.query('b', $$ select id from gd_enqueue('R', queue => 'p', concurrency_key => 'k') $$);
+select test.exec('a', 'commit'), test.exec('b', 'commit');
+select test.query('a', test.pick(:w, 'p'));
+select id as n from gd_enqueue('N', queue => 'p', concurrency_key => 'k') \gset
+select test.exec('b', 'begin');
+select test.query('b', test.pick(:v, 'q'));
+select gd_cancel(:n) \g /dev/null
+select is(test.results(test.query('a', test.end(:w, 'H'))), 'committed', 'the holder finishes while an offer is being taken back');
+select test.exec('b', 'commit');
+select is(test.stranded(), null, 'whose key is still to be looked at');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'R', 'so that the slot is handed over');
+select test.query('b', test.end(:v, 'R'));
 
 -- Every way in which a slot is given up tells of it, and only when it commits.
 create view given_up (nth, kind, more) as
