@@ -6,10 +6,11 @@
 -- so that what it used up is visible to the count.
 -- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already (see gendurable._leaving), or
 -- they wait only since this call: their key is looked at once more.
+-- p_most: how many keys it looks at, in the order of keys. No fewer than are rung for from one call to the next, or the last ones would never be reached.
 -- Locks:  keys by name, those that are free at once (others keep their handover); held instances, skipping locked ones (their key keeps it too).
 -- Writes: handovers, instances.
 -- Plan:   handovers_key, walked key by key; instances_keyed for every count and every head.
-create function gendurable._hand_over() returns void
+create function gendurable._hand_over(p_most int default 500) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -42,7 +43,7 @@ begin
             order by h.key limit 1
         ) as n
     )
-    select array_agg(r.key) into v_keys from (select x.key from rung as x where x.mine limit 500) as r;
+    select array_agg(r.key) into v_keys from (select x.key from rung as x where x.mine limit p_most) as r;
     if v_keys is null then
         return;
     end if;
@@ -112,4 +113,4 @@ begin
     end if;
 end
 $$;
-comment on function gendurable._hand_over() is 'Offers free slots of concurrency keys to the instances that wait for them.';
+comment on function gendurable._hand_over(int) is 'Offers free slots of concurrency keys to the instances that wait for them.';

@@ -69,7 +69,8 @@ begin
             perform gendurable._refill();
         end if;
         if exists (select from gendurable.handovers as h) then
-            perform gendurable._hand_over();
+            -- As many slots as it hands out are given up before the next pick, and as many newcomers come.
+            perform gendurable._hand_over(greatest(500, 2 * least(gd_pick.slots, 10000)));
         end if;
 
         -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen.

@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(61);
+select plan(62);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -236,4 +236,20 @@ select gd_enqueue('A2', queue => 'q', concurrency_key => 'a'), gd_enqueue('A3', 
        gd_enqueue('C', queue => 'q', concurrency_key => 'b:1') \g /dev/null
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'B C', 'names beside one that is being decided about are handed over');
 select test.exec('a', 'commit');
+delete from gendurable.instances;
+delete from gendurable.handovers;
+
+-- A worker of many slots whose keys all have some who wait: the last keys are served as often as the first.
+select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'M', 'queue', 'p', 'concurrency_key', 'm:' || n)) from generate_series(1, 700) as n)) from generate_series(1, 3) \g /dev/null
+create function test.turn(worker bigint) returns bigint
+language plpgsql as $$
+declare
+    v_outcomes jsonb := (select jsonb_agg(test.outcome(p.id, p.fence, 'done')) from gd_pick(worker, 'p', 700) as p);
+begin
+    return (select count(*) from gd_commit(worker, v_outcomes) as c where c.result = 'committed');
+end
+$$;
+select test.turn(:w) \g /dev/null
+select test.turn(:w) \g /dev/null
+select is(test.turn(:w), 700::bigint, 'a slot that was given up is used, however many were');
 select * from finish();
