@@ -5,12 +5,16 @@
 -- for itself, and no pick uses that up under the old limit.
 -- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it; the limit's row. Writes: concurrency_limits, handovers.
 -- Plan:   instances_keyed, one descent for each key of the name that has waiting instances.
--- Errors: GD001 an argument missing; GD002 a negative limit, a name with a colon.
+-- Errors: GD001 an argument missing; GD002 a negative limit, a name with a colon; GD004 not READ COMMITTED.
 create function public.gd_set_concurrency_limit(name text, max_executing int) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- An older snapshot would not show all that wait, and they would not be told.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform gendurable._refuse_isolation();
+    end if;
     perform gendurable._check_policy_name(gd_set_concurrency_limit.name);
     if gd_set_concurrency_limit.max_executing is null then
         perform gendurable._refuse('GD001', 'max_executing is required', 'Zero or more; gd_drop_concurrency_limit goes back to one.');
