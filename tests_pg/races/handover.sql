@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(62);
+select plan(64);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -145,6 +145,16 @@ select test.exec('b', 'commit');
 select is(test.stranded(), null, 'whose key is still to be looked at');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'R', 'so that the slot is handed over');
 select test.query('b', test.end(:v, 'R'));
+
+-- The same with many keys: those that have to be held back do not stand in the way of others.
+select test.exec('a', 'begin'), test.exec('b', 'begin');
+select test.query(s, $$ select gd_enqueue('M', queue => 'p', concurrency_key => 'k:' || n) is null as m from generate_series(1, 20) as n $$) from unnest('{a,b}'::text[]) as s \g /dev/null
+select test.exec('a', 'commit'), test.exec('b', 'commit');
+select gd_enqueue('Plain', queue => 'p') \g /dev/null
+select is(jsonb_array_length(test.query('a', test.pick(:w, 'p', 20))), 20, 'one of each key is picked');
+select is(test.names(test.query('b', test.pick(:v, 'p', 1))), 'Plain', 'and the next pick finds what lies behind the others');
+delete from gendurable.instances;
+delete from gendurable.handovers;
 
 -- Every way in which a slot is given up tells of it, and only when it commits.
 create view given_up (nth, kind, more) as
