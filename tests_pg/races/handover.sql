@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(64);
+select plan(65);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -218,6 +218,9 @@ select test.query('a', test.end(:w, 'H'));
 select test.send('a', test.pick(:w, 'p'));
 select ok(not test.is_blocked('a'), 'a hand-over does not wait for a client that holds the row');
 select test.answer('a');
+select max(ctid::text) as bell from gendurable.handovers \gset
+select test.query('a', test.pick(:w, 'p'));
+select is((select max(ctid::text) from gendurable.handovers), :'bell', 'what is to be looked at again stays where it is, however often');
 select test.exec('b', 'commit');
 select is(test.stranded(), null, 'nor forgets the slot');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'which is handed over later');
