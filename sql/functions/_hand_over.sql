@@ -2,13 +2,16 @@
 --
 -- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many offers do no harm, and a slot does not wait for a row
 -- in a paused queue. An offer that nobody has taken up is taken back for somebody more urgent.
--- slot freed × rows just held back: see gendurable._ring. Only the holder of the key's lock uses up a handover, and it deletes before it counts,
--- so that what it used up is visible to the count.
--- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already: see gendurable._leaving.
+-- slot freed × rows just held back: see gendurable._ring. Only the holder of the key's lock uses up a handover, and it notes which before it counts,
+-- so that what it used up is visible to the count. One that has to stay is left where it is: a transaction that is open for long would keep every row
+-- that was taken away and put back, for each pick to walk over.
+-- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already (see gendurable._leaving), or
+-- they wait only since this call: their key is looked at once more.
+-- p_most: how many keys it looks at, in the order of keys. No fewer than are rung for from one call to the next, or the last ones would never be reached.
 -- Locks:  keys by name, those that are free at once (others keep their handover); held instances, skipping locked ones (their key keeps it too).
 -- Writes: handovers, instances.
 -- Plan:   handovers_key, walked key by key; instances_keyed for every count and every head.
-create function gendurable._hand_over() returns void
+create function gendurable._hand_over(p_most int default 500) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -21,6 +24,7 @@ as $$
 declare
     c_ready  constant gendurable.phase := 'ready'::gendurable.phase;    -- not spelled out: a literal would let instances_ready serve, which holds everybody's ready rows
     v_keys   text[];
+    v_rung   tid[];
     v_ids    bigint[];
     v_back   bigint[];
     v_again  text[];
@@ -41,15 +45,13 @@ begin
             order by h.key limit 1
         ) as n
     )
-    select array_agg(r.key) into v_keys from (select x.key from rung as x where x.mine limit 500) as r;
+    select array_agg(r.key) into v_keys from (select x.key from rung as x where x.mine limit p_most) as r;
     if v_keys is null then
         return;
     end if;
     -- Not a flood of them at once: one that stays is only looked at again. What this transaction rang itself stays too: a holder that goes away before it has
     -- committed cannot see who waits.
-    delete from gendurable.handovers as h
-    where h.ctid = any (array(select x.ctid from gendurable.handovers as x
-                              where x.key = any (v_keys) and x.rung_by <> pg_current_xact_id() limit 10000));
+    v_rung := array(select h.ctid from gendurable.handovers as h where h.key = any (v_keys) and h.rung_by <> pg_current_xact_id() limit 10000);
 
     select array_agg(e.id), array_agg(k.key) into v_holders, v_slots
     from unnest(v_keys) as k (key)
@@ -90,11 +92,12 @@ begin
     from moving as m;
 
     if v_back is not null then
-        -- The tokens that were offered to them are for others.
+        -- The tokens that were offered to them are for others. And a holder that goes away before this has committed cannot see that they wait.
         with back as (
-            update gendurable.instances as i set phase = 'held' where i.id = any (v_back) returning i.rate_limit
+            update gendurable.instances as i set phase = 'held' where i.id = any (v_back) returning i.rate_limit, i.concurrency_key
         )
-        select array_agg(b.rate_limit) into v_rates from back as b where b.rate_limit is not null;
+        select array_agg(b.rate_limit) filter (where b.rate_limit is not null), v_again || array_agg(distinct b.concurrency_key) into v_rates, v_again
+        from back as b;
     end if;
     if v_ids is not null then
         update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);
@@ -103,11 +106,17 @@ begin
     if v_holders is not null then
         v_again := v_again || gendurable._leaving(v_holders, v_slots);
     end if;
-    -- Put back without a sound: who would hear it can do no more than this call.
-    insert into gendurable.handovers (key) select a from unnest(v_again) as a;
+    delete from gendurable.handovers as h
+    where h.ctid = any (array(
+        select x.ctid
+        from (select r.ctid, r.key, row_number() over (partition by r.key) as nth from gendurable.handovers as r where r.ctid = any (v_rung)) as x
+        where x.nth > 1 or x.key not in (select unnest(v_again))));
+    -- Without a sound: who would hear it can do no more than this call.
+    insert into gendurable.handovers (key)
+    select distinct a from unnest(v_again) as a where not exists (select from gendurable.handovers as h where h.key = a);
     if v_rates is not null then
         perform gendurable._ring(null, v_rates);
     end if;
 end
 $$;
-comment on function gendurable._hand_over() is 'Offers free slots of concurrency keys to the instances that wait for them.';
+comment on function gendurable._hand_over(int) is 'Offers free slots of concurrency keys to the instances that wait for them.';

@@ -20,6 +20,7 @@ declare
     c_glance constant int := 100;    -- how far into a line one look goes
     v_now    timestamptz := clock_timestamp();
     v_keys   text[];
+    v_rung   tid[];
     v_ids    bigint[];
     v_back   bigint[];
     v_again  text[];
@@ -48,8 +49,7 @@ begin
         return;
     end if;
     -- Not a flood of them at once: one that stays is only looked at again.
-    delete from gendurable.refills as r
-    where r.ctid = any (array(select x.ctid from gendurable.refills as x where x.key = any (v_keys) limit 10000));
+    v_rung := array(select r.ctid from gendurable.refills as r where r.key = any (v_keys) limit 10000);
 
     with bucket as materialized (
         select k.key, l.allowed, extract(epoch from l.period)::float8 as period, l.burst,
@@ -98,6 +98,7 @@ begin
         left join next_up as u on u.key = k.key
         where k.tokens is not null
         on conflict (key) do update set tokens = excluded.tokens, refilled_at = excluded.refilled_at, due_at = excluded.due_at
+        where b.due_at is distinct from excluded.due_at    -- what it holds follows from what is there
     ), stuck as materialized (
         -- The first of each line whose row somebody holds for a moment: nobody overtakes it.
         select n.key, min(n.place) as place
@@ -132,8 +133,15 @@ begin
         from offered as o;
         perform gendurable._notify(v_queues);
     end if;
-    -- Put back without a sound: who would hear it can do no more than this call.
-    insert into gendurable.refills (key) select a from unnest(v_again) as a;
+    -- One that has to stay is left where it is, as in gendurable._hand_over.
+    delete from gendurable.refills as r
+    where r.ctid = any (array(
+        select x.ctid
+        from (select f.ctid, f.key, row_number() over (partition by f.key) as nth from gendurable.refills as f where f.ctid = any (v_rung)) as x
+        where x.nth > 1 or x.key not in (select unnest(v_again))));
+    -- Without a sound: who would hear it can do no more than this call.
+    insert into gendurable.refills (key)
+    select distinct a from unnest(v_again) as a where not exists (select from gendurable.refills as r where r.key = a);
     if v_held is not null or v_freed is not null then
         perform gendurable._ring(v_held || v_freed);
     end if;

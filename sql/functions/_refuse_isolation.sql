@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform gendurable._refuse('GD004', format('transaction isolation is %s', current_setting('transaction_isolation')),
-                               'Call gd_pick and gd_commit in READ COMMITTED.');
+                               'Call it in READ COMMITTED.');
 end
 $$;
 comment on function gendurable._refuse_isolation() is 'Raises GD004: not READ COMMITTED.';

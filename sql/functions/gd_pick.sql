@@ -70,11 +70,13 @@ begin
             v_offered := gendurable._refill(gd_pick.queue, gd_pick.slots);
         end if;
         if exists (select from gendurable.handovers as h) then
-            perform gendurable._hand_over();
+            -- As many slots as it hands out are given up before the next pick, and as many newcomers come.
+            perform gendurable._hand_over(greatest(500, 2 * least(gd_pick.slots, 10000)));
         end if;
 
-        -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen.
-        while v_rounds < 5 loop
+        -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen: also one of a
+        -- single slot, behind those that were born ready side by side.
+        while v_rounds < 5 or cardinality(v_seen) < 100 loop
             select array_agg(c.id), array_agg(c.id) filter (where not c.busy_key and not c.busy_rate), bool_or(c.keyed), bool_or(c.rated),
                    array_agg(c.id) filter (where c.scoped), array_agg(c.id) filter (where c.awaited),
                    -- Names about which somebody else is deciding: nothing of theirs can be had, so it is not looked at again.

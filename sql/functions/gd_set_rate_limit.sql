@@ -2,7 +2,7 @@
 -- is kept, up to the new burst.
 --
 -- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it. Writes: rate_limits, buckets, refills.
--- Errors: GD001 an argument missing; GD002 a value out of range, a name with a colon.
+-- Errors: GD001 an argument missing; GD002 a value out of range, a name with a colon; GD004 not READ COMMITTED.
 create function public.gd_set_rate_limit(name text, allowed float8, period interval, burst float8 default null) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -11,6 +11,10 @@ declare
     v_now   timestamptz := clock_timestamp();
     v_burst float8 := coalesce(gd_set_rate_limit.burst, greatest(gd_set_rate_limit.allowed, 1));
 begin
+    -- An older snapshot would not show all that wait, and they would not be told.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform gendurable._refuse_isolation();
+    end if;
     perform gendurable._check_policy_name(gd_set_rate_limit.name);
     if gd_set_rate_limit.allowed is null or gd_set_rate_limit.period is null then
         perform gendurable._refuse('GD001', 'allowed and period are required', 'For example gd_set_rate_limit(''mail'', 10, ''1 second'').');

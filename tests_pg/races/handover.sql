@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(58);
+select plan(65);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -131,6 +131,31 @@ select test.query('a', test.end(:w, 'H'));
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'until the slot is free');
 select test.query('b', test.end(:v, 'N'));
 
+-- An offer is taken back for one who is cancelled before the pick has committed: the holder sees nobody who waits.
+select test.exec('a', 'begin'), test.exec('b', 'begin');
+select test.query('a', $$ select id from gd_enqueue('H', queue => 'p', concurrency_key => 'k') $$), test.query('b', $$ select id from gd_enqueue('R', queue => 'p', concurrency_key => 'k') $$);
+select test.exec('a', 'commit'), test.exec('b', 'commit');
+select test.query('a', test.pick(:w, 'p'));
+select id as n from gd_enqueue('N', queue => 'p', concurrency_key => 'k') \gset
+select test.exec('b', 'begin');
+select test.query('b', test.pick(:v, 'q'));
+select gd_cancel(:n) \g /dev/null
+select is(test.results(test.query('a', test.end(:w, 'H'))), 'committed', 'the holder finishes while an offer is being taken back');
+select test.exec('b', 'commit');
+select is(test.stranded(), null, 'whose key is still to be looked at');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'R', 'so that the slot is handed over');
+select test.query('b', test.end(:v, 'R'));
+
+-- The same with many keys: those that have to be held back do not stand in the way of others.
+select test.exec('a', 'begin'), test.exec('b', 'begin');
+select test.query(s, $$ select gd_enqueue('M', queue => 'p', concurrency_key => 'k:' || n) is null as m from generate_series(1, 20) as n $$) from unnest('{a,b}'::text[]) as s \g /dev/null
+select test.exec('a', 'commit'), test.exec('b', 'commit');
+select gd_enqueue('Plain', queue => 'p') \g /dev/null
+select is(jsonb_array_length(test.query('a', test.pick(:w, 'p', 20))), 20, 'one of each key is picked');
+select is(test.names(test.query('b', test.pick(:v, 'p', 1))), 'Plain', 'and the next pick finds what lies behind the others');
+delete from gendurable.instances;
+delete from gendurable.handovers;
+
 -- Every way in which a slot is given up tells of it, and only when it commits.
 create view given_up (nth, kind, more) as
 values (1, 'done', '{}'::jsonb), (2, 'stop', '{}'), (3, 'retry', '{"delay_ms": 3600000}'), (4, 'await', '{"names": ["x"]}'),
@@ -193,6 +218,9 @@ select test.query('a', test.end(:w, 'H'));
 select test.send('a', test.pick(:w, 'p'));
 select ok(not test.is_blocked('a'), 'a hand-over does not wait for a client that holds the row');
 select test.answer('a');
+select max(ctid::text) as bell from gendurable.handovers \gset
+select test.query('a', test.pick(:w, 'p'));
+select is((select max(ctid::text) from gendurable.handovers), :'bell', 'what is to be looked at again stays where it is, however often');
 select test.exec('b', 'commit');
 select is(test.stranded(), null, 'nor forgets the slot');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'which is handed over later');
@@ -221,4 +249,20 @@ select gd_enqueue('A2', queue => 'q', concurrency_key => 'a'), gd_enqueue('A3', 
        gd_enqueue('C', queue => 'q', concurrency_key => 'b:1') \g /dev/null
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'B C', 'names beside one that is being decided about are handed over');
 select test.exec('a', 'commit');
+delete from gendurable.instances;
+delete from gendurable.handovers;
+
+-- A worker of many slots whose keys all have some who wait: the last keys are served as often as the first.
+select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'M', 'queue', 'p', 'concurrency_key', 'm:' || n)) from generate_series(1, 700) as n)) from generate_series(1, 3) \g /dev/null
+create function test.turn(worker bigint) returns bigint
+language plpgsql as $$
+declare
+    v_outcomes jsonb := (select jsonb_agg(test.outcome(p.id, p.fence, 'done')) from gd_pick(worker, 'p', 700) as p);
+begin
+    return (select count(*) from gd_commit(worker, v_outcomes) as c where c.result = 'committed');
+end
+$$;
+select test.turn(:w) \g /dev/null
+select test.turn(:w) \g /dev/null
+select is(test.turn(:w), 700::bigint, 'a slot that was given up is used, however many were');
 select * from finish();

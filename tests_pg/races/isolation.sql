@@ -1,6 +1,6 @@
--- Isolation levels × park, pick and delivery: another level than READ COMMITTED may fail, but never loses a wake-up.
+-- Isolation levels × park, pick, delivery and change of a limit: another level than READ COMMITTED may fail, but never loses a wake-up.
 \ir prelude.psql
-select plan(12);
+select plan(14);
 select test.open('a', 'b');
 select gd_register('w') as w \gset
 \set park '{"names": ["paid"]}'
@@ -73,4 +73,20 @@ select test.query('a', 'select 1');
 select is(jsonb_array_length(test.query('b', format($$ select id from gd_pick(%s, 'default', 1) $$, :w))), 1, 'a row is picked after the snapshot of another pick');
 select test.attempt(format($$ select id from gd_pick(%s, 'default', 1) $$, :w)) \g /dev/null
 select is((select i.fence from gendurable.instances as i), 1::bigint, 'which does not claim it again');
+
+-- The snapshot of one who sets a limit is older than one who waits for it.
+delete from gendurable.instances;
+select gd_set_concurrency_limit('k', 0) \g /dev/null
+select test.exec('a', 'begin isolation level repeatable read');
+select test.query('a', 'select 1');
+select gd_enqueue('K', concurrency_key => 'k') \g /dev/null
+select test.query('b', test.pick(:w));
+select test.attempt($$ select gd_set_concurrency_limit('k', 1) $$) as attempt \gset
+select is(test.names(test.query('b', test.pick(:w))), case :'attempt' when 'refused' then 'nothing' else 'K' end, 'a limit on slots is refused, or tells who waits');
+select test.exec('a', 'begin isolation level serializable');
+select test.query('a', 'select 1');
+select gd_enqueue('R', rate_limit => 'r') \g /dev/null
+select test.query('b', test.pick(:w));
+select test.attempt($$ select gd_set_rate_limit('r', 1, '1 day', 9) $$) as attempt \gset
+select is(test.names(test.query('b', test.pick(:w, 'default', 9))), case :'attempt' when 'refused' then 'nothing' else 'R' end, 'and so is a rate limit');
 select * from finish();

@@ -1,6 +1,6 @@
 -- Pause × pick and × running ahead, change of a limit × pick, change of an instance's key × pick.
 \ir prelude.psql
-select plan(46);
+select plan(50);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 
@@ -157,4 +157,28 @@ select test.send('b', test.pick(:v, 'p', 1));
 select ok(not test.is_blocked('b'), 'a pick does not wait for a rate limit that is being set');
 select is(test.names(test.answer('b')), 'Plain', 'and takes what lies behind the rows that it cannot decide about');
 select test.exec('a', 'commit');
+delete from gendurable.instances;
+
+-- The change has looked for those that wait, when one more comes, and a pick looks at its key under the old limit. Nobody holds a slot who could ring.
+select gd_set_concurrency_limit('k', 0) \g /dev/null
+create function test.set_and_come(setter text) returns text
+language plpgsql as $$
+begin
+    perform test.exec('a', 'begin');
+    perform test.query('a', setter);
+    perform gd_enqueue('L', queue => 'p', concurrency_key => 'k');
+    return null;
+end
+$$;
+select test.set_and_come($$ select gd_set_concurrency_limit('k', 1) $$) \g /dev/null
+select is(test.names(test.query('b', test.pick(:v, 'p', 1))), 'nothing', 'a newcomer is not admitted under a limit that is not committed');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p', 1))), 'L', 'and is not forgotten when it is');
+delete from gendurable.instances;
+select gd_set_concurrency_limit('k', 0) \g /dev/null
+select test.set_and_come($$ select gd_drop_concurrency_limit('k') $$) \g /dev/null
+select is(test.names(test.query('b', test.pick(:v, 'p', 1))), 'nothing', 'nor while the limit is being dropped');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p', 1))), 'L', 'nor forgotten then');
+delete from gendurable.instances;
 select * from finish();
