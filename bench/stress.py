@@ -520,7 +520,10 @@ def ask(session: Session) -> None:
         return
     if stress.backlog > BACKLOG:
         time.sleep(0.02)
-        _disturb(session, roll.choice(["signal", "signals", "cancel", "retry"]))
+        if roll.random() < 0.5:
+            _wake(session)
+        else:
+            _disturb(session, roll.choice(["signal", "signals", "cancel", "retry"]))
         return
     time.sleep(roll.random() * 0.004)
     if roll.random() < 0.7:
@@ -570,6 +573,17 @@ def _ask_once(session: Session) -> list[int]:
     stress.operations["enqueued"] += len(ids)
     stress.known.extend(ids)
     return ids
+
+
+def _wake(session: Session) -> None:
+    """Signals some that are parked, or what is parked for good would fill the place of all others."""
+    parked = session.call(
+        "select id, awaits[1] from gendurable.instances where phase = 'awaiting_signal' offset %s limit 5",
+        [session.random.randrange(BACKLOG)],
+    )
+    entries = [{"id": claim, "name": name} for claim, name in parked]
+    for row in session.call("select result from gd_signal_many(%s)", [Jsonb(entries)]):
+        session.stress.operations[f"signal {row[0]}"] += 1
 
 
 def _disturb(session: Session, kind: str) -> None:

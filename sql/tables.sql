@@ -235,12 +235,15 @@ comment on column gendurable.workers.heartbeat_at is 'Its previous heartbeat; nu
 -- makes an instance wait, so that it becomes visible together with what it tells of, and no interleaving can lose it.
 create table gendurable.handovers (
     key     text collate "C" not null,    -- so that the keys of a name are neighbours
-    rung_by xid8             not null default pg_current_xact_id()
+    rung_by xid8             not null default pg_current_xact_id(),
+    is_name boolean          not null default false
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 comment on table gendurable.handovers is 'Concurrency keys whose waiting instances the next pick has to look at.';
 comment on column gendurable.handovers.rung_by is 'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet what it tells of.';
 
+comment on column gendurable.handovers.is_name is 'The limit of a name was changed: every key of it is to be looked at.';
 create index handovers_key on gendurable.handovers (key);
+create index handovers_name on gendurable.handovers (key) where is_name;
 
 -- The same for rate limits: somebody waits for tokens of the key, and the next pick has to look when they are due.
 create table gendurable.refills (

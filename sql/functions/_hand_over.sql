@@ -33,6 +33,9 @@ declare
     v_holders bigint[];
     v_slots  text[];
 begin
+    if exists (select from gendurable.handovers as h where h.is_name) then
+        perform gendurable._spread();
+    end if;
     -- Key by key; the keys of a name whose lock is not free are passed over (';' follows ':'), however many there are.
     with recursive rung as (
         select n.key, gendurable._lock_key(n.key) as mine from (select h.key from gendurable.handovers as h order by h.key limit 1) as n
@@ -51,7 +54,7 @@ begin
     end if;
     -- Not a flood of them at once: one that stays is only looked at again. What this transaction rang itself stays too: a holder that goes away before it has
     -- committed cannot see who waits.
-    v_rung := array(select h.ctid from gendurable.handovers as h where h.key = any (v_keys) and h.rung_by <> pg_current_xact_id() limit 10000);
+    v_rung := array(select h.ctid from gendurable.handovers as h where h.key = any (v_keys) and not h.is_name and h.rung_by <> pg_current_xact_id() limit 10000);
 
     select array_agg(e.id), array_agg(k.key) into v_holders, v_slots
     from unnest(v_keys) as k (key)
@@ -113,7 +116,7 @@ begin
         where x.nth > 1 or x.key not in (select unnest(v_again))));
     -- Without a sound: who would hear it can do no more than this call.
     insert into gendurable.handovers (key)
-    select distinct a from unnest(v_again) as a where not exists (select from gendurable.handovers as h where h.key = a);
+    select distinct a from unnest(v_again) as a where not exists (select from gendurable.handovers as h where h.key = a and not h.is_name);
     if v_rates is not null then
         perform gendurable._ring(null, v_rates);
     end if;

@@ -51,7 +51,7 @@ select is(pg_temp.heard(), 'q', 'so is a limit that is set');
 select is(jsonb_array_length(pg_temp.pick(:idle, 'q', 9)), 1, 'it starts');
 select pg_temp.heard() \g /dev/null
 select pg_temp.app($$ select gd_set_concurrency_limit('nobody', 100) $$), pg_temp.app($$ select gd_set_rate_limit('nobody', 1, '1 s') $$) \g /dev/null
-select is(pg_temp.heard(), null, 'a limit for which nobody waits is told to nobody');
+select is(pg_temp.heard(), 'p q', 'a concurrency limit is told to all who sleep, a rate limit for which nobody waits to nobody');
 
 select * from finish();
 rollback;

@@ -11,6 +11,7 @@ $$;
 
 select is(pg_temp.vacant('k'), 1, 'a key that nobody uses has one slot');
 select gd_set_concurrency_limit('k', 3), gd_set_concurrency_limit('none', 0), gd_set_concurrency_limit('big', 1000) \g /dev/null
+delete from gendurable.handovers;
 select is(pg_temp.vacant('k') || ' ' || pg_temp.vacant('none') || ' ' || pg_temp.vacant('big'), '3 0 100', 'as many as its limit says, a hundred at most');
 select pg_temp.fill('k', 'executing', 1) \g /dev/null
 select is(pg_temp.vacant('k'), 2, 'less what executes');
