@@ -41,7 +41,7 @@ begin
     where s.free > (select count(*) from (select from gendurable.instances as r
                                           where r.concurrency_key = n.key and r.phase in ('ready', 'held', 'executing') and r.phase = c_ready and r.queue = n.queue
                                           limit greatest(s.free, 0)) as x)
-      and not exists (select from gendurable.handovers as h where h.key = n.key);
+      and not exists (select from gendurable.handovers as h where h.key in (n.key, split_part(n.key, ':', 1)) and (h.is_name or h.key = n.key));
 
     if v_stranded is not null then
         perform gendurable._ring(v_stranded);

@@ -1,7 +1,7 @@
 -- The floor under the hand-over: a waiting key that nobody was told of is found.
 begin;
 \ir prelude.psql
-select plan(7);
+select plan(8);
 
 select is(gendurable._sweep(), 0, 'nobody waits, nothing is found');
 insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
@@ -11,6 +11,11 @@ from (values ('stranded', 'held', 's:1'), ('stranded too', 'held', 's:1'), ('alo
 select gd_set_concurrency_limit('zero', 0), gd_set_concurrency_limit('two', 2) \g /dev/null
 delete from gendurable.handovers;
 insert into gendurable.handovers (key) values ('rung');
+savepoint untold;
+insert into gendurable.handovers (key, is_name) values ('s', true), ('tw', true);
+insert into gendurable.handovers (key) values ('s:1:1');
+select is(gendurable._sweep(), 2, 'a key of a name that was rung for has been told');
+rollback to untold;
 select is(gendurable._sweep(), 3, 'it answers for how many keys an instance waits though a slot is free and nobody was told');
 select is((select string_agg(key, ' ' order by key) from gendurable.handovers), 'alone rung s:1 two', 'it rings for exactly those');
 select is(gendurable._sweep(), 0, 'once');
