@@ -83,9 +83,10 @@ begin
         where n.held = n.offered
     )
     select array_agg(m.id) filter (where m.held), array_agg(m.id) filter (where not m.held), array_agg(distinct m.queue) filter (where m.held),
-           -- Somebody holds the row of one who is to have an offer, for a moment. Look again.
+           -- Look again where one who is to have an offer did not move, because somebody holds its row for a moment; and where one whose offer is taken back
+           -- did: a holder that goes away before this has committed cannot see that it waits.
            (select array_agg(distinct n.key) from line as n
-            where n.held and n.offered and n.id not in (select x.id from moving as x))
+            where n.held = n.offered and n.held <> (n.id in (select x.id from moving as x)))
     into v_ids, v_back, v_queues, v_again
     from moving as m;
 

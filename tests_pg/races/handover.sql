@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(58);
+select plan(61);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -106,6 +106,21 @@ select test.exec('b', 'commit');
 select is(test.stranded(), null, 'but its key is still to be looked at');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'so that the slot is handed over');
 select test.query('a', test.end(:w, 'N'));
+
+-- A pick takes an offer back for one who waits; that one is cancelled, and the holder finishes, before it has committed.
+select test.exec('a', 'begin'), test.exec('b', 'begin');
+select test.query('a', $$ select id from gd_enqueue('H', queue => 'p', concurrency_key => 'k') $$), test.query('b', $$ select id from gd_enqueue('O', queue => 'p', concurrency_key => 'k') $$);
+select test.exec('a', 'commit'), test.exec('b', 'commit');
+select test.query('a', test.pick(:w, 'p'));
+select id as n from gd_enqueue('N', queue => 'p', concurrency_key => 'k') \gset
+select test.exec('b', 'begin');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a pick takes an offer back');
+select gd_cancel(:n) \g /dev/null
+select test.query('a', test.end(:w, 'H'));
+select test.exec('b', 'commit');
+select is(test.stranded(), null, 'a holder that finishes meanwhile does not see that it waits again, but its key is still to be looked at');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'O', 'so that the slot is handed over');
+select test.query('b', test.end(:v, 'O'));
 
 -- A holder that is left in peace is not turned away by a pick that looks at its key.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
