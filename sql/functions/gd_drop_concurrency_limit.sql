@@ -1,6 +1,6 @@
 -- Takes the limit of a name back: one instance of each of its keys at once.
 --
--- Locks:  the limit's row. Writes: concurrency_limits, handovers.
+-- Locks:  as gd_set_concurrency_limit, for the same reason. Writes: concurrency_limits, handovers.
 -- Errors: GD001 name missing; GD002 a name with a colon.
 create function public.gd_drop_concurrency_limit(name text) returns void
 language plpgsql volatile security definer
@@ -8,6 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform gendurable._check_policy_name(gd_drop_concurrency_limit.name);
+    perform pg_advisory_xact_lock(26468, hashtext(gd_drop_concurrency_limit.name) & 63);
     delete from gendurable.concurrency_limits as l where l.name = gd_drop_concurrency_limit.name;
     perform gendurable._ring_name(gd_drop_concurrency_limit.name);
 end

@@ -1,6 +1,6 @@
 -- Pause × pick and × running ahead, change of a limit × pick, change of an instance's key × pick.
 \ir prelude.psql
-select plan(46);
+select plan(50);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 
@@ -78,6 +78,23 @@ select ok(not test.is_blocked('b'), 'a pick does not wait for a change of the li
 select is(test.names(test.answer('b')), 'nothing', 'and does not know of it');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'M3', 'the next pick does');
+-- A newcomer comes while the change is in flight, and a pick.
+select gd_set_concurrency_limit('l', 0) \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_set_concurrency_limit('l', 1) $$);
+select gd_enqueue('L', queue => 'p', concurrency_key => 'l') \g /dev/null
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing', 'a newcomer meets a limit that is being raised');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'L', 'and is picked once it is');
+select test.query('b', test.end(:v, 'L'));
+select gd_set_concurrency_limit('l', 0) \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_drop_concurrency_limit('l') $$);
+select gd_enqueue('L', queue => 'p', concurrency_key => 'l') \g /dev/null
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing', 'or one that is being dropped');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'L', 'and is picked once it is');
+select test.query('b', test.end(:v, 'L'));
 -- Lowered: what executes is counted.
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_concurrency_limit('k', 1) $$);
