@@ -1,6 +1,6 @@
 -- Pause × pick and × running ahead, change of a limit × pick, change of an instance's key × pick.
 \ir prelude.psql
-select plan(50);
+select plan(54);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 
@@ -56,6 +56,34 @@ select test.exec('a', 'commit');
 select test.answer('b');
 select is(test.result(test.query('a', $$ select gendurable._is_paused('p') $$)), 'true', 'the next one is told');
 select test.query('b', $$ select gd_resume('p') $$);
+delete from gendurable.instances;
+
+-- A pick is looking whether its queue is paused: it has the lock in hand, so that no pause comes between its look and what it hands out.
+create function test.stop() returns boolean
+language plpgsql as $$
+begin
+    if current_setting('application_name') = 'a' then
+        perform pg_advisory_lock_shared(1);
+        perform pg_advisory_unlock_shared(1);
+    end if;
+    return true;
+end
+$$;
+alter table gendurable.queues rename to known_queues;
+create view gendurable.queues as select q.* from gendurable.known_queues as q where (select test.stop());   -- once, before the first row
+select gd_enqueue('M1', queue => 'p'), gd_enqueue('M2', queue => 'p') \g /dev/null
+select pg_advisory_lock(1) \g /dev/null
+select test.send('a', test.pick(:w, 'p'));
+select ok(test.is_blocked('a'), 'a pick is looking whether its queue is paused');
+select test.send('b', $$ select gd_pause('p') $$);
+select ok(test.is_blocked('b'), 'a pause waits for it');
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.names(test.answer('a')), 'M1', 'what the pick has seen is still so when it hands out');
+select test.answer('b');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'nothing', 'and nothing is handed out after the pause');
+drop view gendurable.queues;
+alter table gendurable.known_queues rename to queues;
+select gd_resume('p') \g /dev/null
 delete from gendurable.instances;
 
 -- Change of a limit × pick: the pick is in flight under the old limit.
