@@ -54,14 +54,14 @@ begin
         order by o.id, o.fence, o.ord
     ), locked as (
         select c.outcome, c.kind, c.id, i.concurrency_key, i.correlation_scope is not null as scoped,
-               c.kind in ('done', 'stop') and i.parent_id is not null and not i.counted as counts
+               c.kind in ('done', 'stop') and i.parent_id is not null as child
         from claims as c
         join gendurable.instances as i on i.id = c.id
         where i.fence = c.fence and i.worker_id + 0 = v_worker
         order by c.id
         for no key update of i skip locked
     )
-    select array_agg(l.outcome), array_agg(distinct l.kind), bool_or(l.counts),
+    select array_agg(l.outcome), array_agg(distinct l.kind), bool_or(l.child),
            array_agg(l.id) filter (where l.concurrency_key is not null), array_agg(l.concurrency_key) filter (where l.concurrency_key is not null),
            array_agg(l.id) filter (where l.scoped)
     into v_mine, v_kinds, v_children, v_keyed, v_keys, v_scoped
