@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(61);
+select plan(65);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -58,6 +58,18 @@ select test.exec('b', 'commit');
 select is(test.stranded(), null, 'the newcomer has left word of itself');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'and is picked at once');
 select test.query('a', test.end(:w, 'N'));
+-- A batch of newcomers.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select test.exec('b', 'begin');
+select test.query('b', $$ select * from gd_enqueue_many('[{"fsm": "N", "queue": "p", "concurrency_key": "k"}, {"fsm": "O", "queue": "q", "concurrency_key": "k"}]') $$);
+select test.query('a', test.end(:w, 'H'));
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'nothing', 'a batch of newcomers in an open transaction is not seen');
+select test.exec('b', 'commit');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'and has left word of itself');
+select test.query('a', test.end(:w, 'N'));
+select is(test.names(test.query('a', test.pick(:w, 'q'))), 'O', 'in every queue');
+select test.query('a', test.end(:w, 'O'));
 
 -- A holder is giving its slot up and has looked whether anybody waits, when a newcomer comes, and a pick that looks at the newcomer's key.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
@@ -228,12 +240,16 @@ select is(test.stranded(), null, 'one that is undone leaves the word where it wa
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'for the next one');
 select test.query('b', test.end(:v, 'N'));
 
--- A name whose lock another pick holds is passed over, with all of its keys; the names behind it are not.
+-- A name whose lock another pick holds is passed over, with all of its keys; the names behind it are not. In the order of the keys: a a-b a:1 b:1.
 select gd_enqueue('A', queue => 'p', concurrency_key => 'a') \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', test.pick(:w, 'p'));
 select gd_enqueue('A2', queue => 'q', concurrency_key => 'a'), gd_enqueue('A3', queue => 'q', concurrency_key => 'a:1'), gd_enqueue('B', queue => 'q', concurrency_key => 'a-b'),
        gd_enqueue('C', queue => 'q', concurrency_key => 'b:1') \g /dev/null
+update gendurable.instances set phase = 'held' where phase = 'ready' and queue = 'q';
+delete from gendurable.handovers;
+insert into gendurable.handovers (key) values ('a'), ('a-b'), ('a:1'), ('b:1');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'B C', 'names beside one that is being decided about are handed over');
+select is((select string_agg(h.key, ' ' order by h.key) from gendurable.handovers as h), 'a a:1', 'its own keys are left to be looked at');
 select test.exec('a', 'commit');
 select * from finish();
