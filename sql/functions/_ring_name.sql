@@ -1,4 +1,4 @@
--- Lets the next pick look at every concurrency key of a name for which an instance waits or has an offer, and wakes whoever may pick it.
+-- Lets the next pick look at every concurrency key of a name for which an instance waits, and wakes whoever may pick it.
 --
 -- Locks: none. Writes: handovers. Plan: instances_keyed, walked key by key.
 create function gendurable._ring_name(p_name text) returns void
@@ -16,7 +16,7 @@ begin
     loop
         select i.concurrency_key
         into v_key from gendurable.instances as i
-        where i.concurrency_key > v_key and i.phase in ('ready', 'held')
+        where i.concurrency_key > v_key and i.phase = 'held'
         order by i.concurrency_key
         limit 1;
         exit when not found;

@@ -1,6 +1,6 @@
 -- Pause × pick and × running ahead, change of a limit × pick, change of an instance's key × pick.
 \ir prelude.psql
-select plan(54);
+select plan(55);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 
@@ -198,8 +198,11 @@ select gd_pick(:w, 'r', 1) \g /dev/null
 select gd_enqueue('Plain', queue => 'p', priority => 9) \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_rate_limit('u', 10, '1 day', 30) $$);
+select test.exec('b', 'begin');
 select test.send('b', test.pick(:v, 'p', 1));
 select ok(not test.is_blocked('b'), 'a pick does not wait for a rate limit that is being set');
 select is(test.names(test.answer('b')), 'Plain', 'and takes what lies behind the rows that it cannot decide about');
+select is(jsonb_array_length(test.query('c', $$ select i.id from gendurable.instances as i where i.rate_limit = 'u' for update skip locked $$)), 8, 'of which it has looked at one');
+select test.exec('b', 'commit');
 select test.exec('a', 'commit');
 select * from finish();
