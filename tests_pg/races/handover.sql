@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(65);
+select plan(87);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -208,6 +208,91 @@ select is(h.before, 'nothing', format('%s %s: not before it commits', h.kind, h.
 select is(h.after, 'N', format('%s %s: the slot is handed over', h.kind, h.more)) from handed as h;
 delete from gendurable.instances;
 delete from gendurable.handovers;
+
+-- Every way in which an instance begins to wait tells of it. The holder goes meanwhile: it cannot see that one, and one slot or two are free when it can be seen.
+create view waiting (nth, way) as
+values (1, 'signal'), (2, 'deadline'), (3, 'due'), (4, 'join'), (5, 'revived'), (6, 'tokens'), (7, 'release'), (8, 'next with the key'), (9, 'retry'), (10, 'answered await'), (11, 'no children');
+select gd_set_rate_limit('tokens', 1000, '1 s') \g /dev/null
+create function test.begin_waiting(worker bigint, way text) returns text
+language plpgsql as $$
+declare
+    v_id bigint;
+begin
+    delete from gendurable.instances;
+    perform gd_set_concurrency_limit('k', case when way in ('release', 'retry', 'answered await', 'no children') then 2 else 1 end);
+    v_id := (gd_enqueue('N', queue => 'q', concurrency_key => case way when 'next with the key' then 'other' else 'k' end, delay => case way when 'due' then interval '1 hour' end,
+                        rate_limit => case way when 'tokens' then 'tokens' end)).id;
+    if way not in ('due', 'tokens') then
+        perform gd_pick(worker, 'q', 1);
+    end if;
+    if way in ('signal', 'deadline') then
+        execute test.end(worker, 'N', 'await', case way when 'deadline' then '{"names": ["x"], "timeout_ms": -1}'::jsonb else '{"names": ["x"]}' end);
+    elsif way = 'due' then
+        update gendurable.instances set eligible_at = now();
+    elsif way = 'tokens' then
+        update gendurable.instances set phase = 'throttled';
+    elsif way = 'join' then
+        execute test.end(worker, 'N', 'schedule_children', '{"children": [{"fsm": "C", "queue": "r"}]}');
+        perform gd_pick(worker, 'r', 1);
+    elsif way = 'revived' then
+        execute test.end(worker, 'N', 'stop');
+    elsif way = 'answered await' then
+        perform gd_signal(v_id, 'x');
+    end if;
+    perform gd_enqueue('H', queue => 'p', concurrency_key => 'k');
+    if way = 'tokens' then
+        update gendurable.instances set phase = 'executing', worker_id = worker, claimed_at = now() where fsm = 'H';    -- a pick would give N its tokens
+    else
+        perform gd_pick(worker, 'p', 1);
+    end if;
+    delete from gendurable.handovers;
+    return case way
+        when 'signal' then format('select gd_signal(%s, ''x'')', v_id)
+        when 'deadline' then 'select gd_expire_awaits()'
+        when 'due' then 'select gd_expire_awaits()'
+        when 'join' then test.end(worker, 'C')
+        when 'revived' then format('select gd_retry(%s)', v_id)
+        when 'tokens' then test.pick(worker, 'none')
+        when 'release' then format('select gd_release(%s, array[%s])', worker, v_id)
+        when 'next with the key' then test.end(worker, 'N', 'next', '{"step": "two", "concurrency_key": "k"}')
+        when 'retry' then test.end(worker, 'N', 'retry')
+        when 'answered await' then test.end(worker, 'N', 'await', '{"names": ["x"]}')
+        when 'no children' then test.end(worker, 'N', 'schedule_children', '{"children": []}') end;
+end
+$$;
+create procedure test.wait(worker bigint, way text, out before text, out after text)
+language plpgsql as $$
+declare
+    v_begin text;
+begin
+    v_begin := test.begin_waiting(worker, way);
+    commit;
+    perform test.exec('a', 'begin');
+    perform test.query('a', v_begin);
+    perform test.query('b', test.end(worker, 'H'));
+    before := test.names(test.query('b', test.pick(worker, 'q')));
+    perform test.exec('a', 'commit');
+    after := test.names(test.query('b', test.pick(worker, 'q')));
+end
+$$;
+create temp table waited (way text, before text, after text);
+do $$
+declare
+    v_way text;
+    v_before text;
+    v_after text;
+begin
+    for v_way in select w.way from waiting as w order by w.nth loop
+        call test.wait(1, v_way, v_before, v_after);
+        insert into waited values (v_way, v_before, v_after);
+    end loop;
+end
+$$;
+select is(w.before, 'nothing', format('%s: not before it commits', w.way)) from waited as w;
+select is(w.after, 'N', format('%s: it is found', w.way)) from waited as w;
+delete from gendurable.instances;
+delete from gendurable.handovers;
+select gd_drop_concurrency_limit('k') \g /dev/null
 
 -- The row that waits is locked by a client's open transaction: nobody waits for it, and the slot is not forgotten.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null

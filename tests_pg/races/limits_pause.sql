@@ -1,6 +1,6 @@
 -- Pause × pick and × running ahead, change of a limit × pick, change of an instance's key × pick.
 \ir prelude.psql
-select plan(55);
+select plan(56);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 
@@ -93,7 +93,7 @@ update gendurable.instances set phase = 'ready';
 select test.exec('a', 'begin');
 select is(test.names(test.query('a', test.pick(:w, 'p', 3))), 'M1', 'a pick admits one and holds two back');
 select test.send('b', $$ select gd_set_concurrency_limit('k', 2) $$);
-select test.is_blocked('b') \g /dev/null
+select ok(test.is_blocked('b'), 'a change of the limit waits for it');
 select test.exec('a', 'commit');
 select test.answer('b');
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'M2', 'a limit that was raised meanwhile lets one more in');
@@ -103,7 +103,7 @@ select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_concurrency_limit('k', 3) $$);
 select test.send('b', test.pick(:v, 'p', 3));
 select ok(not test.is_blocked('b'), 'a pick does not wait for a change of the limit in an open transaction');
-select is(test.names(test.answer('b')), 'nothing', 'and does not know of it');
+select is(test.names(test.answer('b')), 'nothing', 'and does not decide about its keys');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'M3', 'the next pick does');
 -- A newcomer comes while the change is in flight, and a pick.
