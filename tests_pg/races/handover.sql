@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(87);
+select plan(90);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -104,6 +104,25 @@ select is(test.names(test.answer('b')), 'nothing', 'the holder it counted is gon
 drop trigger gate on gendurable.instances;
 select is(test.stranded(), null, 'so it looks at the key again');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'and hands the slot over');
+select test.query('b', test.end(:v, 'N'));
+delete from gendurable.instances;
+
+-- What begins to wait once a pick has counted is for the next one: doorbells are used up before the count.
+select gd_enqueue('N', queue => 'p', concurrency_key => 'k'), gd_enqueue('O', queue => 'q', concurrency_key => 'other') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select test.query('a', test.end(:w, 'N', 'await', '{"names": ["x"]}'));
+delete from gendurable.handovers;
+update gendurable.instances set phase = 'held' where fsm = 'O';
+insert into gendurable.handovers (key) values ('k'), ('other');
+create trigger gate before update on gendurable.instances for each row when (new.phase = 'ready') execute function test.gate('b');
+select pg_advisory_lock(1) \g /dev/null
+select test.send('b', test.pick(:v, 'p'));
+select ok(test.is_blocked('b'), 'a pick has counted who waits for a key, and stops while it offers another one');
+select gd_signal((select i.id from gendurable.instances as i where i.fsm = 'N'), 'x') \g /dev/null
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.names(test.answer('b')), 'nothing', 'one is woken meanwhile, which it does not see');
+drop trigger gate on gendurable.instances;
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'the next pick does');
 select test.query('b', test.end(:v, 'N'));
 delete from gendurable.instances;
 
