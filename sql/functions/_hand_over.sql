@@ -2,11 +2,12 @@
 --
 -- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many offers do no harm, and a slot does not wait for a row
 -- in a paused queue. An offer that nobody has taken up is taken back for somebody more urgent.
--- slot freed × rows just held back: see gendurable._ring. Only the holder of the key's lock uses up a handover, and it deletes before it counts,
--- so that what it used up is visible to the count.
+-- slot freed × rows just held back: only the holder of the key's lock uses up a handover, and it deletes before it counts, so that what it used up is
+-- visible to the count.
 -- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already: see gendurable._leaving.
--- Locks:  keys by name, those that are free at once (others keep their handover); held instances, skipping locked ones (their key keeps it too).
--- Writes: handovers, instances.
+-- Locks:  keys by name, those that are free at once (others keep their handover); instances that move, skipping locked ones (their key keeps it too);
+--         those that hold a slot, for a moment.
+-- Writes: handovers, instances, refills.
 -- Plan:   handovers_key, walked key by key; instances_keyed for every count and every head.
 create function gendurable._hand_over() returns void
 language plpgsql volatile

@@ -2,7 +2,7 @@
 -- before they could be seen, and so will not ring. Given what held slots, id and key, when the caller saw some wait: one that is locked now, or gone.
 --
 -- gd_commit locks an instance before it looks whether somebody waits for its key. So whoever is not locked now, and is still there, looks later than the
--- caller, and rings.
+-- caller, and rings. (All others who end a claim ring in any case.)
 -- Locks:  the instances, skipping locked ones, for a moment: they are let go of at once, so that nobody's commit is turned away for them.
 -- Writes: nothing. Plan: instances_pkey; instances_keyed.
 -- Errors: none of its own (GD000 is how it lets go; it never leaves).

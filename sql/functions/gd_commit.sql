@@ -7,7 +7,7 @@
 --         so a commit waits for nobody's transaction. Then the keys and the inbox of what it finishes, which the instance's lock protects.
 -- Writes: instances, finished, signals, dedup_keys, correlation_keys, handovers, refills, buckets.
 -- Plan:   instances_pkey for the locks and for every update. The worker is compared in a way that no index serves: a plan that looks
---         for the batch among everything that the worker holds costs ten times as much.
+--         for the batch among everything that the worker holds costs ten times as much. instances_keyed, one descent for each slot that is given up.
 -- Errors: GD002 outcomes is not an array; GD004 not READ COMMITTED.
 create function public.gd_commit(worker bigint, outcomes jsonb)
 returns table (id bigint, fence bigint, result text, detail text, signals jsonb, children jsonb)
