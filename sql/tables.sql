@@ -19,7 +19,8 @@
 --       │                                                         │
 --       └──── next, retry, release, reap ◄────────────────────────┘
 --
---     held:      runnable, but waiting for a slot of its concurrency key. Out of the ready set until one is handed over.
+--     held:      runnable, but waiting for a slot of its concurrency key (a newcomer is, if none seems to be free). Out of the ready set until one is
+--                handed over.
 --     throttled: runnable, but waiting for tokens of its rate limit. Out of the ready set until they are due; a pick that finds them due claims at once.
 --
 -- To the outside ready, scheduled, held and throttled are all `runnable`.
@@ -231,8 +232,9 @@ comment on table gendurable.workers is 'Registered workers, one lease each for e
 comment on column gendurable.workers.idle_queues is 'Queues of which its latest pick came back empty: work for them is worth a notification.';
 comment on column gendurable.workers.heartbeat_at is 'Its previous heartbeat; null before the first.';
 
--- A slot of the key may be free, or a newcomer may wait for one: whoever picks next looks. Inserted by the transaction that frees a slot or that
--- makes an instance wait, so that it becomes visible together with what it tells of, and no interleaving can lose it.
+-- A slot of the key may be free, or a newcomer may wait for one: whoever picks next looks. Inserted by the transaction that makes an instance wait, and by
+-- the one that frees a slot (a commit only if it sees somebody wait), so that it becomes visible together with what it tells of, and no interleaving can
+-- lose it: docs/concurrency.md, Doorbells.
 create table gendurable.handovers (
     key     text collate "C" not null,    -- so that the keys of a name are neighbours
     rung_by xid8             not null default pg_current_xact_id(),

@@ -69,9 +69,10 @@ begin
     loop
         perform pg_stat_clear_snapshot();
         if exists (
+            -- By another session of this test: commits that notify queue for a moment, those of all databases together.
             select from pg_stat_activity as a
+            join pg_stat_activity as b on b.pid = any (pg_blocking_pids(a.pid)) and b.datname = a.datname
             where a.datname = current_database() and a.application_name = is_blocked.session
-                and cardinality(pg_blocking_pids(a.pid)) > 0
         ) then
             return true;
         end if;
@@ -83,4 +84,4 @@ begin
 end
 $$;
 comment on function test.is_blocked(text, interval) is
-    'Waits until the session waits for a lock: true; false if its query ends or patience does.';
+    'Waits until the session waits for another one''s lock: true; false if its query ends or patience does.';

@@ -8,8 +8,9 @@
 -- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already (see gendurable._leaving), or
 -- they wait only since this call: their key is looked at once more.
 -- p_most: how many keys it looks at, in the order of keys. No fewer than are rung for from one call to the next, or the last ones would never be reached.
--- Locks:  keys by name, those that are free at once (others keep their handover); held instances, skipping locked ones (their key keeps it too).
--- Writes: handovers, instances.
+-- Locks:  keys by name, those that are free at once (others keep their handover); instances that move, skipping locked ones (their key keeps it too);
+--         some that hold a slot, for a moment.
+-- Writes: handovers, instances, refills.
 -- Plan:   handovers_key, walked key by key; instances_keyed for every count and every head.
 create function gendurable._hand_over(p_most int default 500) returns void
 language plpgsql volatile
@@ -88,19 +89,19 @@ begin
         where n.held = n.offered
     )
     select array_agg(m.id) filter (where m.held), array_agg(m.id) filter (where not m.held), array_agg(distinct m.queue) filter (where m.held),
-           -- Somebody holds the row of one who is to have an offer, for a moment. Look again.
+           -- Look again where one who is to have an offer did not move, because somebody holds its row for a moment; and where one whose offer is taken back
+           -- did: a holder that goes away before this has committed cannot see that it waits.
            (select array_agg(distinct n.key) from line as n
-            where n.held and n.offered and n.id not in (select x.id from moving as x))
+            where n.held = n.offered and n.held <> (n.id in (select x.id from moving as x)))
     into v_ids, v_back, v_queues, v_again
     from moving as m;
 
     if v_back is not null then
-        -- The tokens that were offered to them are for others. And a holder that goes away before this has committed cannot see that they wait.
+        -- The tokens that were offered to them are for others.
         with back as (
-            update gendurable.instances as i set phase = 'held' where i.id = any (v_back) returning i.rate_limit, i.concurrency_key
+            update gendurable.instances as i set phase = 'held' where i.id = any (v_back) returning i.rate_limit
         )
-        select array_agg(b.rate_limit) filter (where b.rate_limit is not null), v_again || array_agg(distinct b.concurrency_key) into v_rates, v_again
-        from back as b;
+        select array_agg(b.rate_limit) into v_rates from back as b where b.rate_limit is not null;
     end if;
     if v_ids is not null then
         update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);

@@ -1,7 +1,7 @@
 -- Lets the next pick look at these concurrency keys and rate keys, and tells sleeping workers of the queues in which instances wait for them.
 --
--- Called in the very transaction that frees a slot or makes an instance wait. Whoever decides "no slot is free, it has to wait" sees, under the key's
--- lock, a holder that still executes; that holder's own ring becomes visible only after that decision, so it is never used up by it.
+-- Called in the very transaction that makes an instance wait or frees a slot, so that the doorbell becomes visible together with what it tells of. (A commit
+-- that frees one rings only if it sees somebody wait.) Why that is enough: docs/concurrency.md, Doorbells.
 -- Locks: none. Writes: handovers, refills. Plan: as gendurable._lanes; instances_rated.
 create function gendurable._ring(p_keys text[], p_rates text[] default null) returns void
 language plpgsql volatile

@@ -1,5 +1,6 @@
 -- The phase of an instance that becomes runnable. One with a concurrency key or a rate limit waits for an offer, however many slots or tokens there
--- are: the ring that comes with it makes the next pick look, and a crowd of one key can never stand in anybody's way.
+-- are: the ring that comes with it makes the next pick look, and a crowd of one key can never stand in anybody's way. (Newcomers may do better:
+-- gendurable._vacancies.)
 create function gendurable._runnable(p_concurrency_key text, p_rate_limit text, p_later boolean) returns gendurable.phase
 language sql immutable parallel safe
 -- Each literal is cast, not the whole: a cast from text to an enum is no constant, and would keep the planner from inlining this.

@@ -7,7 +7,7 @@
 --         so a commit waits for nobody's transaction. Then the keys and the inbox of what it finishes, which the instance's lock protects.
 -- Writes: instances, finished, signals, dedup_keys, correlation_keys, handovers, refills, buckets.
 -- Plan:   instances_pkey for the locks and for every update. The worker is compared in a way that no index serves: a plan that looks
---         for the batch among everything that the worker holds costs ten times as much.
+--         for the batch among everything that the worker holds costs ten times as much. instances_keyed, one descent for each slot that is given up.
 -- Errors: GD002 outcomes is not an array; GD004 not READ COMMITTED.
 create function public.gd_commit(worker bigint, outcomes jsonb)
 returns table (id bigint, fence bigint, result text, detail text, signals jsonb, children jsonb)
@@ -55,14 +55,14 @@ begin
         order by o.id, o.fence, o.ord
     ), locked as (
         select c.ord, c.kind, c.id, i.concurrency_key, i.correlation_scope is not null as scoped,
-               c.kind in ('done', 'stop') and i.parent_id is not null and not i.counted as counts
+               c.kind in ('done', 'stop') and i.parent_id is not null as child
         from claims as c
         join gendurable.instances as i on i.id = c.id
         where i.fence = c.fence and coalesce(i.worker_id = v_worker, false)
         order by c.id
         for no key update of i skip locked
     )
-    select array_agg(l.ord), array_agg(distinct l.kind), bool_or(l.counts),
+    select array_agg(l.ord), array_agg(distinct l.kind), bool_or(l.child),
            array_agg(l.id) filter (where l.concurrency_key is not null), array_agg(l.concurrency_key) filter (where l.concurrency_key is not null),
            array_agg(l.id) filter (where l.scoped)
     into v_ords, v_kinds, v_children, v_keyed, v_keys, v_scoped

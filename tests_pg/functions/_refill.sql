@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(32);
+select plan(34);
 
 create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
@@ -62,7 +62,14 @@ delete from gendurable.handovers;
 select gendurable._ring(null, '{r}'), gendurable._refill() \g /dev/null
 select is(pg_temp.phase('k'), 'held', 'one with a key waits for its slot next');
 select is((select string_agg(key, ' ') from gendurable.handovers), 'k', 'and is looked at');
-delete from gendurable.instances;
+delete from gendurable.instances; delete from gendurable.buckets;
+select pg_temp.put_rated('1', 'r', 3, '{"priority": -1}'), pg_temp.put_rated('2', 'r', 1, '{"concurrency_key": "l"}') \g /dev/null
+update gendurable.instances set phase = 'ready' where fsm = '2';
+delete from gendurable.handovers;
+select gendurable._refill() \g /dev/null
+select is(pg_temp.phases(), '1:ready 2:throttled', 'tokens that were offered go to somebody more urgent');
+select is((select string_agg(key, ' ') from gendurable.handovers), 'l', 'and the slot that was offered beside them is free');
+delete from gendurable.instances; delete from gendurable.buckets;
 select gd_set_rate_limit('slow', 1e-300, '1 year') \g /dev/null
 select pg_temp.put_rated('s1', 'slow'), pg_temp.put_rated('s2', 'slow') \g /dev/null
 select is(pg_temp.pick(1), 's1', 'however slow a limit, a new key is full');

@@ -1,6 +1,6 @@
 -- Slot freed × rows held back: a slot is handed over in every order of the two, and no row is left waiting beside a free one.
 \ir prelude.psql
-select plan(65);
+select plan(97);
 select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.stranded() returns text
@@ -58,6 +58,18 @@ select test.exec('b', 'commit');
 select is(test.stranded(), null, 'the newcomer has left word of itself');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'and is picked at once');
 select test.query('a', test.end(:w, 'N'));
+-- A batch of newcomers.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select test.exec('b', 'begin');
+select test.query('b', $$ select * from gd_enqueue_many('[{"fsm": "N", "queue": "p", "concurrency_key": "k"}, {"fsm": "O", "queue": "q", "concurrency_key": "k"}]') $$);
+select test.query('a', test.end(:w, 'H'));
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'nothing', 'a batch of newcomers in an open transaction is not seen');
+select test.exec('b', 'commit');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'and has left word of itself');
+select test.query('a', test.end(:w, 'N'));
+select is(test.names(test.query('a', test.pick(:w, 'q'))), 'O', 'in every queue');
+select test.query('a', test.end(:w, 'O'));
 
 -- A holder is giving its slot up and has looked whether anybody waits, when a newcomer comes, and a pick that looks at the newcomer's key.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
@@ -95,6 +107,25 @@ select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'and hands the s
 select test.query('b', test.end(:v, 'N'));
 delete from gendurable.instances;
 
+-- What begins to wait once a pick has counted is for the next one: doorbells are used up before the count.
+select gd_enqueue('N', queue => 'p', concurrency_key => 'k'), gd_enqueue('O', queue => 'q', concurrency_key => 'other') \g /dev/null
+select test.query('a', test.pick(:w, 'p'));
+select test.query('a', test.end(:w, 'N', 'await', '{"names": ["x"]}'));
+delete from gendurable.handovers;
+update gendurable.instances set phase = 'held' where fsm = 'O';
+insert into gendurable.handovers (key) values ('k'), ('other');
+create trigger gate before update on gendurable.instances for each row when (new.phase = 'ready') execute function test.gate('b');
+select pg_advisory_lock(1) \g /dev/null
+select test.send('b', test.pick(:v, 'p'));
+select ok(test.is_blocked('b'), 'a pick has counted who waits for a key, and stops while it offers another one');
+select gd_signal((select i.id from gendurable.instances as i where i.fsm = 'N'), 'x') \g /dev/null
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.names(test.answer('b')), 'nothing', 'one is woken meanwhile, which it does not see');
+drop trigger gate on gendurable.instances;
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'the next pick does');
+select test.query('b', test.end(:v, 'N'));
+delete from gendurable.instances;
+
 -- A pick finds the slot taken for one that it has itself woken: whoever holds the slot cannot see that one until the pick has committed.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k'), gd_enqueue('N', queue => 'p', concurrency_key => 'k', delay => '1 hour') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
@@ -106,6 +137,21 @@ select test.exec('b', 'commit');
 select is(test.stranded(), null, 'but its key is still to be looked at');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'so that the slot is handed over');
 select test.query('a', test.end(:w, 'N'));
+
+-- A pick takes an offer back for one who waits; that one is cancelled, and the holder finishes, before it has committed.
+select test.exec('a', 'begin'), test.exec('b', 'begin');
+select test.query('a', $$ select id from gd_enqueue('H', queue => 'p', concurrency_key => 'k') $$), test.query('b', $$ select id from gd_enqueue('O', queue => 'p', concurrency_key => 'k') $$);
+select test.exec('a', 'commit'), test.exec('b', 'commit');
+select test.query('a', test.pick(:w, 'p'));
+select id as n from gd_enqueue('N', queue => 'p', concurrency_key => 'k') \gset
+select test.exec('b', 'begin');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a pick takes an offer back');
+select gd_cancel(:n) \g /dev/null
+select test.query('a', test.end(:w, 'H'));
+select test.exec('b', 'commit');
+select is(test.stranded(), null, 'a holder that finishes meanwhile does not see that it waits again, but its key is still to be looked at');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'O', 'so that the slot is handed over');
+select test.query('b', test.end(:v, 'O'));
 
 -- A holder that is left in peace is not turned away by a pick that looks at its key.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
@@ -207,6 +253,91 @@ select is(h.after, 'N', format('%s %s: the slot is handed over', h.kind, h.more)
 delete from gendurable.instances;
 delete from gendurable.handovers;
 
+-- Every way in which an instance begins to wait tells of it. The holder goes meanwhile: it cannot see that one, and one slot or two are free when it can be seen.
+create view waiting (nth, way) as
+values (1, 'signal'), (2, 'deadline'), (3, 'due'), (4, 'join'), (5, 'revived'), (6, 'tokens'), (7, 'release'), (8, 'next with the key'), (9, 'retry'), (10, 'answered await'), (11, 'no children');
+select gd_set_rate_limit('tokens', 1000, '1 s') \g /dev/null
+create function test.begin_waiting(worker bigint, way text) returns text
+language plpgsql as $$
+declare
+    v_id bigint;
+begin
+    delete from gendurable.instances;
+    perform gd_set_concurrency_limit('k', case when way in ('release', 'retry', 'answered await', 'no children') then 2 else 1 end);
+    v_id := (gd_enqueue('N', queue => 'q', concurrency_key => case way when 'next with the key' then 'other' else 'k' end, delay => case way when 'due' then interval '1 hour' end,
+                        rate_limit => case way when 'tokens' then 'tokens' end)).id;
+    if way not in ('due', 'tokens') then
+        perform gd_pick(worker, 'q', 1);
+    end if;
+    if way in ('signal', 'deadline') then
+        execute test.end(worker, 'N', 'await', case way when 'deadline' then '{"names": ["x"], "timeout_ms": -1}'::jsonb else '{"names": ["x"]}' end);
+    elsif way = 'due' then
+        update gendurable.instances set eligible_at = now();
+    elsif way = 'tokens' then
+        update gendurable.instances set phase = 'throttled';
+    elsif way = 'join' then
+        execute test.end(worker, 'N', 'schedule_children', '{"children": [{"fsm": "C", "queue": "r"}]}');
+        perform gd_pick(worker, 'r', 1);
+    elsif way = 'revived' then
+        execute test.end(worker, 'N', 'stop');
+    elsif way = 'answered await' then
+        perform gd_signal(v_id, 'x');
+    end if;
+    perform gd_enqueue('H', queue => 'p', concurrency_key => 'k');
+    if way = 'tokens' then
+        update gendurable.instances set phase = 'executing', worker_id = worker, claimed_at = now() where fsm = 'H';    -- a pick would give N its tokens
+    else
+        perform gd_pick(worker, 'p', 1);
+    end if;
+    delete from gendurable.handovers;
+    return case way
+        when 'signal' then format('select gd_signal(%s, ''x'')', v_id)
+        when 'deadline' then 'select gd_expire_awaits()'
+        when 'due' then 'select gd_expire_awaits()'
+        when 'join' then test.end(worker, 'C')
+        when 'revived' then format('select gd_retry(%s)', v_id)
+        when 'tokens' then test.pick(worker, 'none')
+        when 'release' then format('select gd_release(%s, array[%s])', worker, v_id)
+        when 'next with the key' then test.end(worker, 'N', 'next', '{"step": "two", "concurrency_key": "k"}')
+        when 'retry' then test.end(worker, 'N', 'retry')
+        when 'answered await' then test.end(worker, 'N', 'await', '{"names": ["x"]}')
+        when 'no children' then test.end(worker, 'N', 'schedule_children', '{"children": []}') end;
+end
+$$;
+create procedure test.wait(worker bigint, way text, out before text, out after text)
+language plpgsql as $$
+declare
+    v_begin text;
+begin
+    v_begin := test.begin_waiting(worker, way);
+    commit;
+    perform test.exec('a', 'begin');
+    perform test.query('a', v_begin);
+    perform test.query('b', test.end(worker, 'H'));
+    before := test.names(test.query('b', test.pick(worker, 'q')));
+    perform test.exec('a', 'commit');
+    after := test.names(test.query('b', test.pick(worker, 'q')));
+end
+$$;
+create temp table waited (way text, before text, after text);
+do $$
+declare
+    v_way text;
+    v_before text;
+    v_after text;
+begin
+    for v_way in select w.way from waiting as w order by w.nth loop
+        call test.wait(1, v_way, v_before, v_after);
+        insert into waited values (v_way, v_before, v_after);
+    end loop;
+end
+$$;
+select is(w.before, 'nothing', format('%s: not before it commits', w.way)) from waited as w;
+select is(w.after, 'N', format('%s: it is found', w.way)) from waited as w;
+delete from gendurable.instances;
+delete from gendurable.handovers;
+select gd_drop_concurrency_limit('k') \g /dev/null
+
 -- The row that waits is locked by a client's open transaction: nobody waits for it, and the slot is not forgotten.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
@@ -241,13 +372,17 @@ select is(test.stranded(), null, 'one that is undone leaves the word where it wa
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'for the next one');
 select test.query('b', test.end(:v, 'N'));
 
--- A name whose lock another pick holds is passed over, with all of its keys; the names behind it are not.
+-- A name whose lock another pick holds is passed over, with all of its keys; the names behind it are not. In the order of the keys: a a-b a:1 b:1.
 select gd_enqueue('A', queue => 'p', concurrency_key => 'a') \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', test.pick(:w, 'p'));
 select gd_enqueue('A2', queue => 'q', concurrency_key => 'a'), gd_enqueue('A3', queue => 'q', concurrency_key => 'a:1'), gd_enqueue('B', queue => 'q', concurrency_key => 'a-b'),
        gd_enqueue('C', queue => 'q', concurrency_key => 'b:1') \g /dev/null
+update gendurable.instances set phase = 'held' where phase = 'ready' and queue = 'q';
+delete from gendurable.handovers;
+insert into gendurable.handovers (key) values ('a'), ('a-b'), ('a:1'), ('b:1');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'B C', 'names beside one that is being decided about are handed over');
+select is((select string_agg(h.key, ' ' order by h.key) from gendurable.handovers as h), 'a a:1', 'its own keys are left to be looked at');
 select test.exec('a', 'commit');
 delete from gendurable.instances;
 delete from gendurable.handovers;

@@ -1,6 +1,6 @@
 -- Isolation levels × park, pick, delivery and change of a limit: another level than READ COMMITTED may fail, but never loses a wake-up.
 \ir prelude.psql
-select plan(14);
+select plan(16);
 select test.open('a', 'b');
 select gd_register('w') as w \gset
 \set park '{"names": ["paid"]}'
@@ -74,6 +74,16 @@ select is(jsonb_array_length(test.query('b', format($$ select id from gd_pick(%s
 select test.attempt(format($$ select id from gd_pick(%s, 'default', 1) $$, :w)) \g /dev/null
 select is((select i.fence from gendurable.instances as i), 1::bigint, 'which does not claim it again');
 
+-- The same with two rows of one concurrency key, both of them offered its slot.
+delete from gendurable.instances;
+select gd_enqueue('M', concurrency_key => 'k'), gd_enqueue('N', queue => 'q', concurrency_key => 'k') \g /dev/null
+update gendurable.instances set phase = 'ready';
+delete from gendurable.handovers;
+select test.exec('a', 'begin isolation level repeatable read');
+select test.query('a', 'select 1');
+select is(test.names(test.query('b', test.pick(:w))), 'M', 'the slot of a key is taken after the snapshot of another pick');
+select test.attempt(test.pick(:w, 'q')) \g /dev/null
+select is((select count(*) from gendurable.instances as i where i.phase = 'executing'), 1::bigint, 'which does not take it again');
 -- The snapshot of one who sets a limit is older than one who waits for it.
 delete from gendurable.instances;
 select gd_set_concurrency_limit('k', 0) \g /dev/null

@@ -1,6 +1,6 @@
 -- Pause × pick and × running ahead, change of a limit × pick, change of an instance's key × pick.
 \ir prelude.psql
-select plan(51);
+select plan(60);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 
@@ -58,6 +58,34 @@ select is(test.result(test.query('a', $$ select gendurable._is_paused('p') $$)),
 select test.query('b', $$ select gd_resume('p') $$);
 delete from gendurable.instances;
 
+-- A pick is looking whether its queue is paused: it has the lock in hand, so that no pause comes between its look and what it hands out.
+create function test.stop() returns boolean
+language plpgsql as $$
+begin
+    if current_setting('application_name') = 'a' then
+        perform pg_advisory_lock_shared(1);
+        perform pg_advisory_unlock_shared(1);
+    end if;
+    return true;
+end
+$$;
+alter table gendurable.queues rename to known_queues;
+create view gendurable.queues as select q.* from gendurable.known_queues as q where (select test.stop());   -- once, before the first row
+select gd_enqueue('M1', queue => 'p'), gd_enqueue('M2', queue => 'p') \g /dev/null
+select pg_advisory_lock(1) \g /dev/null
+select test.send('a', test.pick(:w, 'p'));
+select ok(test.is_blocked('a'), 'a pick is looking whether its queue is paused');
+select test.send('b', $$ select gd_pause('p') $$);
+select ok(test.is_blocked('b'), 'a pause waits for it');
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.names(test.answer('a')), 'M1', 'what the pick has seen is still so when it hands out');
+select test.answer('b');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'nothing', 'and nothing is handed out after the pause');
+drop view gendurable.queues;
+alter table gendurable.known_queues rename to queues;
+select gd_resume('p') \g /dev/null
+delete from gendurable.instances;
+
 -- Change of a limit × pick: the pick is in flight under the old limit.
 select gd_enqueue('M' || n, queue => 'p', concurrency_key => 'k') from generate_series(1, 3) as n \g /dev/null
 select gd_pick(:w, 'r', 1) \g /dev/null
@@ -75,9 +103,26 @@ select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_concurrency_limit('k', 3) $$);
 select test.send('b', test.pick(:v, 'p', 3));
 select ok(not test.is_blocked('b'), 'a pick does not wait for a change of the limit in an open transaction');
-select is(test.names(test.answer('b')), 'nothing', 'and does not know of it');
+select is(test.names(test.answer('b')), 'nothing', 'and does not decide about its keys');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'M3', 'the next pick does');
+-- A newcomer comes while the change is in flight, and a pick.
+select gd_set_concurrency_limit('l', 0) \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_set_concurrency_limit('l', 1) $$);
+select gd_enqueue('L', queue => 'p', concurrency_key => 'l') \g /dev/null
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing', 'a newcomer meets a limit that is being raised');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'L', 'and is picked once it is');
+select test.query('b', test.end(:v, 'L'));
+select gd_set_concurrency_limit('l', 0) \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_drop_concurrency_limit('l') $$);
+select gd_enqueue('L', queue => 'p', concurrency_key => 'l') \g /dev/null
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing', 'or one that is being dropped');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'L', 'and is picked once it is');
+select test.query('b', test.end(:v, 'L'));
 -- Lowered: what executes is counted.
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_concurrency_limit('k', 1) $$);
@@ -153,9 +198,12 @@ select gd_pick(:w, 'r', 1) \g /dev/null
 select gd_enqueue('Plain', queue => 'p', priority => 9) \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_rate_limit('u', 10, '1 day', 30) $$);
+select test.exec('b', 'begin');
 select test.send('b', test.pick(:v, 'p', 1));
 select ok(not test.is_blocked('b'), 'a pick does not wait for a rate limit that is being set');
 select is(test.names(test.answer('b')), 'Plain', 'and takes what lies behind the rows that it cannot decide about');
+select is(jsonb_array_length(test.query('c', $$ select i.id from gendurable.instances as i where i.rate_limit = 'u' for update skip locked $$)), 8, 'of which it has looked at one');
+select test.exec('b', 'commit');
 select test.exec('a', 'commit');
 delete from gendurable.instances;
 

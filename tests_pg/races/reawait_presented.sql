@@ -51,14 +51,14 @@ select fence as f from gd_pick(:w, 'default', 1) \gset
 select gd_commit(:w, jsonb_build_array(test.outcome(:i, :f, 'done'))) \g /dev/null
 
 -- A signal that is sent while a pick is at work, which has locked the row: it is not handed out, so it must not be marked as presented.
--- The gate stops the pick at its first claim.
+-- The gate stops the pick at its first claim, which is that of the smallest id.
 create trigger gate before update on gendurable.instances for each row when (new.phase = 'executing' and new.fsm = 'First')
     execute function test.gate('a');
-select gd_enqueue('Parked') \g /dev/null
+select gd_enqueue('First', delay => '1 hour'), gd_enqueue('Parked') \g /dev/null
 select id as i, fence as f from gd_pick(:w, 'default', 1) \gset
 select gd_commit(:w, jsonb_build_array(test.outcome(:i, :f, 'await', '{"names": ["paid"], "timeout_ms": -1}'))) \g /dev/null
 select gd_expire_awaits() \g /dev/null
-select gd_enqueue('First', priority => -1) \g /dev/null
+update gendurable.instances set phase = 'ready', eligible_at = now() where fsm = 'First';
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', format($$ select id, fence, awaited from gd_pick(%s, 'default', 2) where fsm = 'Parked' $$, :w));
 select ok(test.is_blocked('a'), 'a pick is at work');

@@ -1,6 +1,6 @@
 -- Scope transitions × enqueue of the same key: one occupant at a time, and nobody's commit or pick waits for a client or fails because of a key.
 \ir prelude.psql
-select plan(36);
+select plan(37);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w \gset
 create function test.occupant(key text) returns text
@@ -20,7 +20,10 @@ select test.is_blocked('b', '20 ms') \g /dev/null
 select is(test.names(test.answer('b')), 'E', 'a pick into the scope does not wait for a client that is taking the key');
 select test.exec('a', 'commit');
 select is(test.occupant('k'), 'X runnable', 'who has it now');
-select is(test.results(test.query('b', test.end(:w, 'E'))), 'committed', 'the other one goes on without');
+select gd_release(:w, array(select id from gendurable.instances where fsm = 'E')) \g /dev/null
+select is(test.occupant('k'), 'X runnable', 'the other one takes nothing away when it leaves the scope');
+select test.query('b', test.pick(:w, 'p'));
+select is(test.results(test.query('b', test.end(:w, 'E'))), 'committed', 'it goes on without');
 select is(test.occupant('k'), 'X runnable', 'and takes nothing away when it ends');
 delete from gendurable.instances;
 delete from gendurable.correlation_keys;

@@ -1,6 +1,6 @@
 -- gd_signal × terminal of its target: to the new occupant of the key or to nobody, never stored for the dead.
 \ir prelude.psql
-select plan(31);
+select plan(33);
 select test.open('a', 'b', 'c');
 select gd_register('w') as w \gset
 create function test.claim(worker bigint) returns jsonb
@@ -90,7 +90,14 @@ select test.exec('c', 'begin');
 select test.query('c', format('select id from gendurable.instances where id = %s for no key update', :late));
 select test.exec('a', 'commit');
 select ok(test.is_blocked('b'), 'then it waits for the other one, held by a second batch');
+select test.exec('a', 'begin');
+select test.query('a', format('select id from gendurable.instances where id = %s for no key update', :early));
 select test.exec('c', 'rollback');
+select ok(test.is_blocked('b'), 'then for the new occupant of the key, held by a third');
+select test.send('a', format('select id from gendurable.instances where id = %s for no key update', :late));
+select ok(not test.is_blocked('a'), 'with nothing in hand');
+select test.answer('a');
+select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'delivered,delivered', 'both are delivered');
 select is(test.inbox(), 'x of the living, x of the living', 'to the living');
 
