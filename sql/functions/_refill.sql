@@ -17,7 +17,7 @@ set jit = off
 as $$
 declare
     c_ready  constant gendurable.phase := 'ready'::gendurable.phase;    -- as in gendurable._hand_over
-    c_glance constant int := 100;    -- how far into a line one look goes
+    v_glance int := greatest(100, least(p_slots, 10000));    -- how far into a line one look goes
     v_now    timestamptz := clock_timestamp();
     v_keys   text[];
     v_rung   tid[];
@@ -71,12 +71,12 @@ begin
                and not exists (select from gendurable.queues as q where q.name = r.queue and q.paused)
                and exists (select from gendurable.workers as w where r.queue = any (w.queues) and w.lease_until >= v_now)
              order by r.priority, r.eligible_at, r.id
-             limit c_glance)
+             limit v_glance)
             union all
             (select i.id, i.priority, i.eligible_at, i.queue, i.concurrency_key, coalesce(i.weight, 1), true from gendurable.instances as i
              where i.rate_limit = b.key and i.phase = 'throttled'
              order by i.priority, i.eligible_at, i.id
-             limit c_glance)
+             limit v_glance)
         ) as x
         cross join lateral (select coalesce(x.queue = p_queue and x.concurrency_key is null, false) as own) as o
         where b.tokens is not null
@@ -109,7 +109,7 @@ begin
     select array_agg(m.id) filter (where m.waits and not m.own and (s.place is null or m.place < s.place)),
            array_agg(m.id) filter (where m.waits and m.own and (s.place is null or m.place < s.place)), array_agg(m.id) filter (where not m.waits),
            -- All that was looked at fits, or not all of it was taken, or somebody stands still. Look again.
-           (select array_agg(x.key) from (select n.key from line as n where n.waits and n.total <= n.tokens and (n.later or n.place >= c_glance)
+           (select array_agg(x.key) from (select n.key from line as n where n.waits and n.total <= n.tokens and (n.later or n.place >= v_glance)
                                           union select k.key from stuck as k) as x)
     into v_ids, mine, v_back, v_again
     from moving as m
