@@ -1,6 +1,6 @@
 -- Pause × pick and × running ahead, change of a limit × pick, change of an instance's key × pick.
 \ir prelude.psql
-select plan(56);
+select plan(58);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 
@@ -113,6 +113,12 @@ select test.query('a', $$ select gd_set_concurrency_limit('l', 1) $$);
 select gd_enqueue('L', queue => 'p', concurrency_key => 'l') \g /dev/null
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing', 'a newcomer meets a limit that is being raised');
 select test.exec('a', 'commit');
+select test.exec('a', 'begin');
+select test.query('a', test.pick(:w, 'r'));
+select test.send('b', test.pick(:v, 'p', 3));
+select ok(not test.is_blocked('b'), 'a pick does not wait for one that answers the change');
+select is(test.names(test.answer('b')), 'nothing', 'nor answers it');
+select test.exec('a', 'rollback');
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'L', 'and is picked once it is');
 select test.query('b', test.end(:v, 'L'));
 select gd_set_concurrency_limit('l', 0) \g /dev/null
