@@ -197,18 +197,18 @@ select test.query('b', test.end(:v, 'N2'));
 select is(test.names(test.query('a', test.pick(:w, 'p', 1))), 'S', 'until the key is free');
 delete from gendurable.instances;
 
--- A name whose lock a client's open transaction holds does not stand in the way of others, however many of its rows are offered.
-select gd_set_rate_limit('u', 10, '1 day', 20) \g /dev/null
-select gd_enqueue('U' || n, queue => 'p', rate_limit => 'u') from generate_series(1, 9) as n \g /dev/null
+-- Names whose locks a client's open transaction holds do not stand in the way of others, however many they are and of however many rows are offered.
+select gd_set_rate_limit('u' || n, 10, '1 day', 30) from generate_series(1, 6) as n \g /dev/null
+select gd_enqueue('U', queue => 'p', rate_limit => 'u' || n, priority => n) from generate_series(1, 6) as n, generate_series(1, 30) \g /dev/null
 select gd_pick(:w, 'r', 1) \g /dev/null
 select gd_enqueue('Plain', queue => 'p', priority => 9) \g /dev/null
 select test.exec('a', 'begin');
-select test.query('a', $$ select gd_set_rate_limit('u', 10, '1 day', 30) $$);
+select test.query('a', $$ select gd_set_rate_limit('u' || n, 10, '1 day', 40) from generate_series(1, 6) as n $$);
 select test.exec('b', 'begin');
-select test.send('b', test.pick(:v, 'p', 1));
-select ok(not test.is_blocked('b'), 'a pick does not wait for a rate limit that is being set');
+select test.send('b', test.pick(:v, 'p', 20));
+select ok(not test.is_blocked('b'), 'a pick does not wait for rate limits that are being set');
 select is(test.names(test.answer('b')), 'Plain', 'and takes what lies behind the rows that it cannot decide about');
-select is(jsonb_array_length(test.query('c', $$ select i.id from gendurable.instances as i where i.rate_limit = 'u' for update skip locked $$)), 8, 'of which it has looked at one');
+select is(jsonb_array_length(test.query('c', $$ select i.id from gendurable.instances as i where i.fsm = 'U' for update skip locked $$)), 60, 'of each name it has looked at no more rows than it has slots');
 select test.exec('b', 'commit');
 select test.exec('a', 'commit');
 delete from gendurable.instances;
