@@ -242,8 +242,8 @@ create table gendurable.handovers (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 comment on table gendurable.handovers is 'Concurrency keys whose waiting instances the next pick has to look at.';
 comment on column gendurable.handovers.rung_by is 'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet what it tells of.';
-
 comment on column gendurable.handovers.is_name is 'The limit of a name was changed: every key of it is to be looked at.';
+
 create index handovers_key on gendurable.handovers (key);
 create index handovers_name on gendurable.handovers (key) where is_name;
 

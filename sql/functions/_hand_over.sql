@@ -2,16 +2,16 @@
 --
 -- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many offers do no harm, and a slot does not wait for a row
 -- in a paused queue. An offer that nobody has taken up is taken back for somebody more urgent.
--- slot freed × rows just held back: see gendurable._ring. Only the holder of the key's lock uses up a handover, and it notes which before it counts,
+-- slot freed × rows just held back: see gendurable._ring. Only the holder of the name's lock uses up a doorbell, and it notes which before it counts,
 -- so that what it used up is visible to the count. One that has to stay is left where it is: a transaction that is open for long would keep every row
 -- that was taken away and put back, for each pick to walk over.
 -- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already (see gendurable._leaving), or
 -- they wait only since this call: their key is looked at once more.
 -- p_most: how many keys it looks at, in the order of keys. No fewer than are rung for from one call to the next, or the last ones would never be reached.
--- Locks:  keys by name, those that are free at once (others keep their handover); instances that move, skipping locked ones (their key keeps it too);
+-- Locks:  names, those that are free at once (others keep their doorbells); instances that move, skipping locked ones (their key keeps one too);
 --         some that hold a slot, for a moment.
 -- Writes: handovers, instances, refills.
--- Plan:   handovers_key, walked key by key; instances_keyed for every count and every head.
+-- Plan:   handovers_name, one descent; handovers_key, walked key by key; instances_keyed for every count and every head.
 create function gendurable._hand_over(p_most int default 500) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -1,9 +1,10 @@
 -- Offers the tokens of rate limits to those that wait for them: the most urgent prefix of each line that fits, and notes when the next one will.
 --
 -- An offer is only a place in the ready set; gd_pick draws the tokens, and counts again. An offer that nobody has taken up is taken back for
--- somebody more urgent. The first p_slots of p_queue are answered instead, locked and as they are, for a pick that claims them at once.
--- Locks:  keys by name, those that are free at once; waiting instances, skipping locked ones (their line is looked at again). Writes: refills, buckets,
---         instances, handovers.
+-- somebody more urgent. Of p_queue, those that need no slot are for the pick that calls: the first p_slots are answered, locked and as they are, and it claims
+-- them at once; for the others the line is looked at again.
+-- Locks:  keys by name, those that are free at once; instances that move, skipping locked ones (their line is looked at again).
+-- Writes: refills, buckets, instances, handovers.
 -- Plan:   refills_key, walked key by key; buckets_due; instances_rated for what was offered and for the line.
 create function gendurable._refill(p_queue text default null, p_slots int default 0, out mine bigint[])
 language plpgsql volatile

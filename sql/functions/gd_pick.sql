@@ -1,12 +1,13 @@
--- Claims up to `slots` ready instances of a queue, the most urgent first: (priority, eligible_at, id).
+-- Claims up to `slots` instances of a queue, the most urgent first: (priority, eligible_at, id). They are ready, or wait for tokens that are there: these it
+-- claims without an offer first (gendurable._refill), and whom of them it has no slot for keeps the offer.
 --
 -- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a claim of a forgotten worker would be
---         stranded until a sweep); the queue shared; then ready instances, and the keys that they need. Never waits: what somebody else
+--         stranded until a sweep); the queue shared; then the instances, and the names of the keys that they need. Never waits: what somebody else
 --         holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); handovers, refills, buckets;
 --         correlation_keys (scopes); workers (lease, idle queues).
 -- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due, handovers_key, refills_key and
---         buckets_due one descent each when nothing is due and no slot was freed.
+--         buckets_due one descent each when nothing is due and nobody rang.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer

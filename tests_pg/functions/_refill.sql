@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(34);
+select plan(35);
 
 create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
@@ -81,6 +81,7 @@ delete from gendurable.handovers; delete from gendurable.refills;
 select gd_set_rate_limit('p', 1, '1 hour', 5) \g /dev/null
 select pg_temp.put_rated('1 first', 'p:1'), pg_temp.put_rated('2 other queue', 'p:1', 1, '{"queue": "a"}'), pg_temp.put_rated('3 keyed', 'p:1', 1, '{"concurrency_key": "kk"}'),
        pg_temp.put_rated('4 second', 'p:1'), pg_temp.put_rated('5 third', 'p:1'), pg_temp.put_rated('6 does not fit', 'p:1', 3) \g /dev/null
+update gendurable.instances set phase = 'throttled' where fsm = '3 keyed';
 select is((select array_agg(i.fsm) from unnest(gendurable._refill('q', 1)) as m (id) join gendurable.instances as i on i.id = m.id), '{1 first}', 'as many as the pick has slots');
 select is(pg_temp.phases(), '1 first:throttled 2 other queue:ready 3 keyed:held 4 second:throttled 5 third:throttled 6 does not fit:throttled',
     'it stays where it is; what comes later in the queue waits for a later pick, others are offered theirs');
@@ -91,6 +92,8 @@ select pg_temp.put_rated('7 offered', 'p:2'), pg_temp.put('8 urgent', '{"priorit
 select is(pg_temp.pick(1) || ' ' || pg_temp.phase('7 offered'), '8 urgent ready', 'who finds the slots taken by more urgent work keeps the offer');
 select is((select round(b.tokens) from gendurable.buckets as b where b.key = 'p:2'), 5::float8, 'for which nothing was drawn');
 select is(pg_temp.pick(1), '7 offered', 'until it is picked');
+select pg_temp.put('8 ready'), pg_temp.put_rated('9 urgent', 'p:3', 1, '{"priority": -1}') \g /dev/null
+select is(pg_temp.pick(1), '9 urgent', 'who gets tokens and is more urgent is claimed before who was ready');
 delete from gendurable.instances; delete from gendurable.buckets;
 
 -- What somebody else holds.
