@@ -307,6 +307,7 @@ begin
 end
 $$;
 create temp table waited (way text, before text, after text);
+set plpgsql_check.profiler = off;    -- version 2.3 crashes on this procedure, which commits
 do $$
 declare
     v_way text;
