@@ -85,7 +85,7 @@ class InvalidArgumentError(EngineError):
 
 
 class IsolationError(EngineError):
-    """Steps were run, or a rate limit was set, in a transaction that is not READ COMMITTED (GD004)."""
+    """Steps were run, or a rate limit set, in a transaction that is not READ COMMITTED (GD004)."""
 
 
 class WorkerGoneError(EngineError):
