@@ -59,10 +59,10 @@ begin
         left join lateral (select x.* from gendurable.buckets as x where x.key = k.key limit 1) as b on true
     ), line as materialized (
         -- Those that have an offer and the first of those that wait: an offer to somebody less urgent than a newcomer goes to the newcomer.
-        select b.key, b.tokens, x.id, x.waits, x.weight, o.own,
+        select b.key, b.tokens, x.id, x.priority, x.eligible_at, x.waits, x.weight,
+               coalesce(x.queue = p_queue and x.concurrency_key is null, false) as own,
                sum(x.weight) over (partition by b.key order by x.priority, x.eligible_at, x.id) as total,
-               row_number() over (partition by b.key order by x.priority, x.eligible_at, x.id) as place,
-               o.own and row_number() over (partition by o.own order by x.priority, x.eligible_at, x.id) > p_slots as later
+               row_number() over (partition by b.key order by x.priority, x.eligible_at, x.id) as place
         from bucket as b
         cross join lateral (
             (select r.id, r.priority, r.eligible_at, r.queue, r.concurrency_key, coalesce(r.weight, 1) as weight, false as waits from gendurable.instances as r
@@ -78,13 +78,28 @@ begin
              order by i.priority, i.eligible_at, i.id
              limit v_glance)
         ) as x
-        cross join lateral (select coalesce(x.queue = p_queue and x.concurrency_key is null, false) as own) as o
         where b.tokens is not null
-    ), moving as materialized (
-        select i.id, n.waits, n.key, n.place, n.own
+    ), wanted as materialized (
+        -- Who is to move. For later ones of the pick's queue it has no slots.
+        select n.*, n.waits and n.own
+                    and row_number() over (partition by n.waits, n.own order by n.priority, n.eligible_at, n.id) > p_slots as later
         from line as n
+        where n.waits = (n.total <= n.tokens)
+    ), first as materialized (
+        select i.id, n.waits, n.key, n.place, n.own
+        from wanted as n
         cross join lateral (select x.id from gendurable.instances as x where x.id = n.id for no key update skip locked) as i
-        where n.waits = (n.total <= n.tokens) and not (n.waits and n.later)
+        where not n.later
+    ), halted as materialized (
+        select distinct n.key from wanted as n where not n.later and n.waits and n.id not in (select x.id from first as x)
+    ), moving as materialized (
+        select f.* from first as f
+        union all
+        -- A line that stands still leaves slots to the others.
+        select i.id, true, n.key, n.place, false
+        from wanted as n
+        cross join lateral (select x.id from gendurable.instances as x where x.id = n.id for no key update skip locked) as i
+        where n.later and exists (select from halted) and n.key not in (select h.key from halted as h)
     ), next_up as materialized (
         select distinct on (n.key) n.key, n.total, n.weight from line as n where n.total > n.tokens order by n.key, n.place
     ), noted as (
@@ -102,14 +117,14 @@ begin
     ), stuck as materialized (
         -- The first of each line whose row somebody holds for a moment: nobody overtakes it.
         select n.key, min(n.place) as place
-        from line as n
-        where n.waits and n.total <= n.tokens and not n.later and n.id not in (select x.id from moving as x)
+        from wanted as n
+        where n.waits and (not n.later or exists (select from halted)) and n.id not in (select x.id from moving as x)
         group by n.key
     )
     select array_agg(m.id) filter (where m.waits and not m.own and (s.place is null or m.place < s.place)),
            array_agg(m.id) filter (where m.waits and m.own and (s.place is null or m.place < s.place)), array_agg(m.id) filter (where not m.waits),
            -- All that was looked at fits, or not all of it was taken, or somebody stands still. Look again.
-           (select array_agg(x.key) from (select n.key from line as n where n.waits and n.total <= n.tokens and (n.later or n.place >= v_glance)
+           (select array_agg(x.key) from (select n.key from wanted as n where n.waits and (n.later or n.place >= v_glance)
                                           union select k.key from stuck as k) as x)
     into v_ids, mine, v_back, v_again
     from moving as m

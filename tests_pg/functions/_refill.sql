@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(34);
+select plan(37);
 
 create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
@@ -93,6 +93,11 @@ select is((select round(b.tokens) from gendurable.buckets as b where b.key = 'p:
 select is(pg_temp.pick(1), '7 offered', 'until it is picked');
 delete from gendurable.instances; delete from gendurable.buckets;
 
+-- The slots of a pick are for those that it can have.
+select pg_temp.put_rated('1 heavy', 'p:1', 6, '{"priority": -1}'), pg_temp.put_rated('2 light', 'p:2') \g /dev/null
+select is(pg_temp.pick(1), '2 light', 'a line whose head does not fit takes no slot from another line');
+delete from gendurable.instances; delete from gendurable.buckets;
+
 -- What somebody else holds.
 select test.connect('other') \g /dev/null
 select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{r,long,slow}'::text[]) as x) limit 1) as n \gset
@@ -107,8 +112,17 @@ select test.exec('other', 'rollback'), test.exec('other', 'begin'), test.query('
 select gendurable._refill() \g /dev/null
 select is(pg_temp.phases(), 'locked:throttled unlocked:throttled', 'nobody overtakes one whose row somebody holds for a moment');
 select is((select count(*)::int from gendurable.refills), 1, 'its line is looked at again');
+select pg_temp.put_rated('other line', 'p:1', 1, '{"priority": 2}') \g /dev/null
+select is(pg_temp.pick(1), 'other line', 'and takes no slot from another line');
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.pick(9), 'locked unlocked', 'so that it is not stranded');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
+select test.query('other', $$ insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
+    values (now(), now(), now(), 'ready', 's', '{}', -1, 1, 'offered', 'q', 'p:1') returning id $$) \g /dev/null
+select test.exec('other', 'begin'), test.query('other', $$ select id from gendurable.instances where fsm = 'offered' for update $$) \g /dev/null
+select pg_temp.put_rated('behind', 'p:1') \g /dev/null
+select is(pg_temp.pick(1), 'behind', 'nor does one that was offered its tokens and cannot be had');
+select test.exec('other', 'rollback') \g /dev/null
 select lives_ok('select gendurable._refill()', 'nothing to do');
 
 select * from finish();
