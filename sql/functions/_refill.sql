@@ -80,8 +80,9 @@ begin
         ) as x
         where b.tokens is not null
     ), wanted as materialized (
-        -- Who is to move. For later ones of the pick's queue it has no slots.
-        select n.*, n.waits and n.own
+        -- Who is to move. For later ones of the pick's queue it has no slots: they wait for the next pick, unless it would have many lines to look at again,
+        -- and never come to those beyond.
+        select n.*, n.waits and n.own and cardinality(v_keys) <= greatest(p_slots / 10, 1)
                     and row_number() over (partition by n.waits, n.own order by n.priority, n.eligible_at, n.id) > p_slots as later
         from line as n
         where n.waits = (n.total <= n.tokens)

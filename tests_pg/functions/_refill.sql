@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(37);
+select plan(38);
 
 create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
@@ -98,9 +98,15 @@ select pg_temp.put_rated('1 heavy', 'p:1', 6, '{"priority": -1}'), pg_temp.put_r
 select is(pg_temp.pick(1), '2 light', 'a line whose head does not fit takes no slot from another line');
 delete from gendurable.instances; delete from gendurable.buckets;
 
+-- Many lines.
+select count(pg_temp.put_rated('m' || n, 'r:' || n)) from generate_series(1, 510) as n \g /dev/null
+select pg_temp.put_rated('urgent', 's', 1, '{"priority": -1}'), gd_set_rate_limit('s', 1, '1 hour') \g /dev/null
+select is(pg_temp.pick(1) = 'urgent' or pg_temp.pick(1) = 'urgent', true, 'lines that have to wait for slots keep no pick from the lines beyond five hundred');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
+
 -- What somebody else holds.
 select test.connect('other') \g /dev/null
-select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{r,long,slow}'::text[]) as x) limit 1) as n \gset
+select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{r,long,slow,p,s}'::text[]) as x) limit 1) as n \gset
 select test.query('other', format($$ select gd_set_rate_limit(%L, 9, '1 hour') $$, 'busy' || :n)) \g /dev/null
 select test.query('other', format($$ insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
     values (now(), now(), now(), 'throttled', 's', '{}', 0, 1, 'locked', 'q', %1$L), (now(), now(), now(), 'throttled', 's', '{}', 1, 1, 'unlocked', 'q', %1$L) returning id $$, 'busy' || :n)) \g /dev/null
