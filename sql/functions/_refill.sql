@@ -17,6 +17,7 @@ set jit = off
 as $$
 declare
     c_ready  constant gendurable.phase := 'ready'::gendurable.phase;    -- as in gendurable._hand_over
+    c_offers constant int := 1000;    -- so many offers of a line count; somebody less urgent would overtake those that do not
     v_glance int := greatest(100, least(p_slots, 10000));    -- how far into a line one look goes
     v_now    timestamptz := clock_timestamp();
     v_keys   text[];
@@ -71,7 +72,7 @@ begin
                and not exists (select from gendurable.queues as q where q.name = r.queue and q.paused)
                and exists (select from gendurable.workers as w where r.queue = any (w.queues) and w.lease_until >= v_now)
              order by r.priority, r.eligible_at, r.id
-             limit v_glance)
+             limit c_offers)
             union all
             (select i.id, i.priority, i.eligible_at, i.queue, i.concurrency_key, coalesce(i.weight, 1), true from gendurable.instances as i
              where i.rate_limit = b.key and i.phase = 'throttled'

@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(38);
+select plan(39);
 
 create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
@@ -102,6 +102,13 @@ delete from gendurable.instances; delete from gendurable.buckets;
 select count(pg_temp.put_rated('m' || n, 'r:' || n)) from generate_series(1, 510) as n \g /dev/null
 select pg_temp.put_rated('urgent', 's', 1, '{"priority": -1}'), gd_set_rate_limit('s', 1, '1 hour') \g /dev/null
 select is(pg_temp.pick(1) = 'urgent' or pg_temp.pick(1) = 'urgent', true, 'lines that have to wait for slots keep no pick from the lines beyond five hundred');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
+
+select gd_set_rate_limit('s', 0, '1 hour', 110) \g /dev/null
+select count(pg_temp.put_rated('m' || n, 's', 1, '{"queue": "b"}')) from generate_series(1, 110) as n \g /dev/null
+select gendurable._refill(), gendurable._refill() \g /dev/null
+select pg_temp.put_rated('last', 's', 1, '{"priority": 1}') \g /dev/null
+select is(pg_temp.pick(1), '-', 'nobody overtakes more than a hundred who were offered their tokens');
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
 
 -- What somebody else holds.
