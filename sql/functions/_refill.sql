@@ -59,6 +59,7 @@ begin
         left join lateral (select x.* from gendurable.rate_limits as x where x.name = split_part(k.key, ':', 1) limit 1) as l on true
         left join lateral (select x.* from gendurable.buckets as x where x.key = k.key limit 1) as b on true
     ), line as materialized (
+        -- Weights are cut where no sum of them overflows: an error here would stop every pick.
         -- Those that have an offer and the first of those that wait: an offer to somebody less urgent than a newcomer goes to the newcomer.
         select b.key, b.tokens, x.id, x.priority, x.eligible_at, x.waits, x.weight,
                coalesce(x.queue = p_queue and x.concurrency_key is null, false) as own,
@@ -66,7 +67,7 @@ begin
                row_number() over (partition by b.key order by x.priority, x.eligible_at, x.id) as place
         from bucket as b
         cross join lateral (
-            (select r.id, r.priority, r.eligible_at, r.queue, r.concurrency_key, coalesce(r.weight, 1) as weight, false as waits from gendurable.instances as r
+            (select r.id, r.priority, r.eligible_at, r.queue, r.concurrency_key, least(coalesce(r.weight, 1), 1e100) as weight, false as waits from gendurable.instances as r
              where r.rate_limit = b.key and r.phase in ('ready', 'throttled') and r.phase = c_ready
                -- An offer in a queue that nobody picks from must not keep the tokens from the others.
                and not exists (select from gendurable.queues as q where q.name = r.queue and q.paused)
@@ -74,7 +75,7 @@ begin
              order by r.priority, r.eligible_at, r.id
              limit c_offers)
             union all
-            (select i.id, i.priority, i.eligible_at, i.queue, i.concurrency_key, coalesce(i.weight, 1), true from gendurable.instances as i
+            (select i.id, i.priority, i.eligible_at, i.queue, i.concurrency_key, least(coalesce(i.weight, 1), 1e100), true from gendurable.instances as i
              where i.rate_limit = b.key and i.phase = 'throttled'
              order by i.priority, i.eligible_at, i.id
              limit v_glance)
@@ -110,7 +111,7 @@ begin
                case when u.key is null then null
                     when u.weight > k.burst or k.allowed = 0 then 'infinity'
                     -- A century at most, so that no sum leaves the calendar.
-                    else v_now + least((u.total - k.tokens) / k.allowed * k.period, 3.2e9) * interval '1 second' end
+                    else v_now + least((u.total - k.tokens) / greatest(k.allowed, 1e-100) * k.period, 3.2e9) * interval '1 second' end
         from bucket as k
         left join next_up as u on u.key = k.key
         where k.tokens is not null

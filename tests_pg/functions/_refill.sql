@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(39);
+select plan(41);
 
 create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
@@ -109,6 +109,16 @@ select count(pg_temp.put_rated('m' || n, 's', 1, '{"queue": "b"}')) from generat
 select gendurable._refill(), gendurable._refill() \g /dev/null
 select pg_temp.put_rated('last', 's', 1, '{"priority": 1}') \g /dev/null
 select is(pg_temp.pick(1), '-', 'nobody overtakes more than a hundred who were offered their tokens');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
+
+-- Numbers that nobody means stop nobody else.
+select pg_temp.put_rated('1 enormous', 's', 1.5e308, '{"priority": -1}'), pg_temp.put_rated('2 enormous', 's', 1.5e308), pg_temp.put('3 plain') \g /dev/null
+select is(pg_temp.pick(9), '3 plain', 'weights whose sum is out of range freeze their own line alone');
+select gd_set_rate_limit('s', 1e-320, '1 year', 100), gd_set_rate_limit('r', 1e308, '1 microsecond', 1e308) \g /dev/null
+select pg_temp.put_rated('4 minute', 's', 90), pg_temp.put_rated('5 minute', 's', 90), pg_temp.put_rated('6 vast', 'r', 1e308), pg_temp.put_rated('7 vast', 'r', 1e308) \g /dev/null
+update gendurable.instances set phase = 'executing' where fsm like '%enormous'; insert into gendurable.buckets (key, tokens, refilled_at) values ('r', 1, now() - interval '1 year') on conflict (key) do update set refilled_at = excluded.refilled_at;
+insert into gendurable.buckets (key, tokens, refilled_at) values ('s', 100, now() - interval '1 year') on conflict (key) do update set tokens = 100;
+select is(pg_temp.pick(9), '4 minute 6 vast 7 vast', 'nor do limits');
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
 
 -- What somebody else holds.
