@@ -24,7 +24,7 @@ declare
 begin
     with ranked as materialized (
         select i.id, i.rate_limit, i.concurrency_key, i.priority, i.eligible_at,
-               sum(coalesce(i.weight, 1)) over (partition by i.rate_limit order by i.priority, i.eligible_at, i.id) as weight
+               sum(least(coalesce(i.weight, 1), 1e100)) over (partition by i.rate_limit order by i.priority, i.eligible_at, i.id) as weight
         from gendurable.instances as i
         where i.id = any (p_ids)
     ), bucket as materialized (

@@ -18,6 +18,7 @@ set jit = off
 as $$
 declare
     c_ready  constant gendurable.phase := 'ready'::gendurable.phase;    -- as in gendurable._hand_over
+    c_offers constant int := 1000;    -- so many offers of a line count; somebody less urgent would overtake those that do not
     v_glance int := greatest(100, least(p_slots, 10000));    -- how far into a line one look goes
     v_now    timestamptz := clock_timestamp();
     v_keys   text[];
@@ -59,33 +60,50 @@ begin
         left join lateral (select x.* from gendurable.rate_limits as x where x.name = split_part(k.key, ':', 1) limit 1) as l on true
         left join lateral (select x.* from gendurable.buckets as x where x.key = k.key limit 1) as b on true
     ), line as materialized (
+        -- Weights are cut where no sum of them overflows: an error here would stop every pick.
         -- Those that have an offer and the first of those that wait: an offer to somebody less urgent than a newcomer goes to the newcomer.
-        select b.key, b.tokens, x.id, x.waits, x.weight, o.own,
+        select b.key, b.tokens, x.id, x.priority, x.eligible_at, x.waits, x.weight,
+               coalesce(x.queue = p_queue and x.concurrency_key is null, false) as own,
                sum(x.weight) over (partition by b.key order by x.priority, x.eligible_at, x.id) as total,
-               row_number() over (partition by b.key order by x.priority, x.eligible_at, x.id) as place,
-               o.own and row_number() over (partition by o.own order by x.priority, x.eligible_at, x.id) > p_slots as later
+               row_number() over (partition by b.key order by x.priority, x.eligible_at, x.id) as place
         from bucket as b
         cross join lateral (
-            (select r.id, r.priority, r.eligible_at, r.queue, r.concurrency_key, coalesce(r.weight, 1) as weight, false as waits from gendurable.instances as r
+            (select r.id, r.priority, r.eligible_at, r.queue, r.concurrency_key, least(coalesce(r.weight, 1), 1e100) as weight, false as waits from gendurable.instances as r
              where r.rate_limit = b.key and r.phase in ('ready', 'throttled') and r.phase = c_ready
                -- An offer in a queue that nobody picks from must not keep the tokens from the others.
                and not exists (select from gendurable.queues as q where q.name = r.queue and q.paused)
                and exists (select from gendurable.workers as w where r.queue = any (w.queues) and w.lease_until >= v_now)
              order by r.priority, r.eligible_at, r.id
-             limit v_glance)
+             limit c_offers)
             union all
-            (select i.id, i.priority, i.eligible_at, i.queue, i.concurrency_key, coalesce(i.weight, 1), true from gendurable.instances as i
+            (select i.id, i.priority, i.eligible_at, i.queue, i.concurrency_key, least(coalesce(i.weight, 1), 1e100), true from gendurable.instances as i
              where i.rate_limit = b.key and i.phase = 'throttled'
              order by i.priority, i.eligible_at, i.id
              limit v_glance)
         ) as x
-        cross join lateral (select coalesce(x.queue = p_queue and x.concurrency_key is null, false) as own) as o
         where b.tokens is not null
-    ), moving as materialized (
-        select i.id, n.waits, n.key, n.place, n.own
+    ), wanted as materialized (
+        -- Who is to move. For later ones of the pick's queue it has no slots: they wait for the next pick, unless it would have many lines to look at again,
+        -- and never come to those beyond.
+        select n.*, n.waits and n.own and cardinality(v_keys) <= greatest(p_slots / 10, 1)
+                    and row_number() over (partition by n.waits, n.own order by n.priority, n.eligible_at, n.id) > p_slots as later
         from line as n
+        where n.waits = (n.total <= n.tokens)
+    ), first as materialized (
+        select i.id, n.waits, n.key, n.place, n.own
+        from wanted as n
         cross join lateral (select x.id from gendurable.instances as x where x.id = n.id for no key update skip locked) as i
-        where n.waits = (n.total <= n.tokens) and not (n.waits and n.later)
+        where not n.later
+    ), halted as materialized (
+        select distinct n.key from wanted as n where not n.later and n.waits and n.id not in (select x.id from first as x)
+    ), moving as materialized (
+        select f.* from first as f
+        union all
+        -- A line that stands still leaves slots to the others.
+        select i.id, true, n.key, n.place, false
+        from wanted as n
+        cross join lateral (select x.id from gendurable.instances as x where x.id = n.id for no key update skip locked) as i
+        where n.later and exists (select from halted) and n.key not in (select h.key from halted as h)
     ), next_up as materialized (
         select distinct on (n.key) n.key, n.total, n.weight from line as n where n.total > n.tokens order by n.key, n.place
     ), noted as (
@@ -94,7 +112,7 @@ begin
                case when u.key is null then null
                     when u.weight > k.burst or k.allowed = 0 then 'infinity'
                     -- A century at most, so that no sum leaves the calendar.
-                    else v_now + least((u.total - k.tokens) / k.allowed * k.period, 3.2e9) * interval '1 second' end
+                    else v_now + least((u.total - k.tokens) / greatest(k.allowed, 1e-100) * k.period, 3.2e9) * interval '1 second' end
         from bucket as k
         left join next_up as u on u.key = k.key
         where k.tokens is not null
@@ -103,14 +121,14 @@ begin
     ), stuck as materialized (
         -- The first of each line whose row somebody holds for a moment: nobody overtakes it.
         select n.key, min(n.place) as place
-        from line as n
-        where n.waits and n.total <= n.tokens and not n.later and n.id not in (select x.id from moving as x)
+        from wanted as n
+        where n.waits and (not n.later or exists (select from halted)) and n.id not in (select x.id from moving as x)
         group by n.key
     )
     select array_agg(m.id) filter (where m.waits and not m.own and (s.place is null or m.place < s.place)),
            array_agg(m.id) filter (where m.waits and m.own and (s.place is null or m.place < s.place)), array_agg(m.id) filter (where not m.waits),
            -- All that was looked at fits, or not all of it was taken, or somebody stands still. Look again.
-           (select array_agg(x.key) from (select n.key from line as n where n.waits and n.total <= n.tokens and (n.later or n.place >= v_glance)
+           (select array_agg(x.key) from (select n.key from wanted as n where n.waits and (n.later or n.place >= v_glance)
                                           union select k.key from stuck as k) as x)
     into v_ids, mine, v_back, v_again
     from moving as m

@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(35);
+select plan(42);
 
 create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
@@ -96,9 +96,37 @@ select pg_temp.put('8 ready'), pg_temp.put_rated('9 urgent', 'p:3', 1, '{"priori
 select is(pg_temp.pick(1), '9 urgent', 'who gets tokens and is more urgent is claimed before who was ready');
 delete from gendurable.instances; delete from gendurable.buckets;
 
+-- The slots of a pick are for those that it can have.
+select pg_temp.put_rated('1 heavy', 'p:1', 6, '{"priority": -1}'), pg_temp.put_rated('2 light', 'p:2') \g /dev/null
+select is(pg_temp.pick(1), '2 light', 'a line whose head does not fit takes no slot from another line');
+delete from gendurable.instances; delete from gendurable.buckets;
+
+-- Many lines.
+select count(pg_temp.put_rated('m' || n, 'r:' || n)) from generate_series(1, 510) as n \g /dev/null
+select pg_temp.put_rated('urgent', 's', 1, '{"priority": -1}'), gd_set_rate_limit('s', 1, '1 hour') \g /dev/null
+select is(pg_temp.pick(1) = 'urgent' or pg_temp.pick(1) = 'urgent', true, 'lines that have to wait for slots keep no pick from the lines beyond five hundred');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
+
+select gd_set_rate_limit('s', 0, '1 hour', 110) \g /dev/null
+select count(pg_temp.put_rated('m' || n, 's', 1, '{"queue": "b"}')) from generate_series(1, 110) as n \g /dev/null
+select gendurable._refill(), gendurable._refill() \g /dev/null
+select pg_temp.put_rated('last', 's', 1, '{"priority": 1}') \g /dev/null
+select is(pg_temp.pick(1), '-', 'nobody overtakes more than a hundred who were offered their tokens');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
+
+-- Numbers that nobody means stop nobody else.
+select pg_temp.put_rated('1 enormous', 's', 1.5e308, '{"priority": -1}'), pg_temp.put_rated('2 enormous', 's', 1.5e308), pg_temp.put('3 plain') \g /dev/null
+select is(pg_temp.pick(9), '3 plain', 'weights whose sum is out of range freeze their own line alone');
+select gd_set_rate_limit('s', 1e-320, '1 year', 100), gd_set_rate_limit('r', 1e308, '1 microsecond', 1e308) \g /dev/null
+select pg_temp.put_rated('4 minute', 's', 90), pg_temp.put_rated('5 minute', 's', 90), pg_temp.put_rated('6 vast', 'r', 1e308), pg_temp.put_rated('7 vast', 'r', 1e308) \g /dev/null
+update gendurable.instances set phase = 'executing' where fsm like '%enormous'; insert into gendurable.buckets (key, tokens, refilled_at) values ('r', 1, now() - interval '1 year') on conflict (key) do update set refilled_at = excluded.refilled_at;
+insert into gendurable.buckets (key, tokens, refilled_at) values ('s', 100, now() - interval '1 year') on conflict (key) do update set tokens = 100;
+select is(pg_temp.pick(9), '4 minute 6 vast 7 vast', 'nor do limits');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
+
 -- What somebody else holds.
 select test.connect('other') \g /dev/null
-select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{r,long,slow}'::text[]) as x) limit 1) as n \gset
+select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{r,long,slow,p,s}'::text[]) as x) limit 1) as n \gset
 select test.query('other', format($$ select gd_set_rate_limit(%L, 9, '1 hour') $$, 'busy' || :n)) \g /dev/null
 select test.query('other', format($$ insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
     values (now(), now(), now(), 'throttled', 's', '{}', 0, 1, 'locked', 'q', %1$L), (now(), now(), now(), 'throttled', 's', '{}', 1, 1, 'unlocked', 'q', %1$L) returning id $$, 'busy' || :n)) \g /dev/null
@@ -110,8 +138,17 @@ select test.exec('other', 'rollback'), test.exec('other', 'begin'), test.query('
 select gendurable._refill() \g /dev/null
 select is(pg_temp.phases(), 'locked:throttled unlocked:throttled', 'nobody overtakes one whose row somebody holds for a moment');
 select is((select count(*)::int from gendurable.refills), 1, 'its line is looked at again');
+select pg_temp.put_rated('other line', 'p:1', 1, '{"priority": 2}') \g /dev/null
+select is(pg_temp.pick(1), 'other line', 'and takes no slot from another line');
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.pick(9), 'locked unlocked', 'so that it is not stranded');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.refills;
+select test.query('other', $$ insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
+    values (now(), now(), now(), 'ready', 's', '{}', -1, 1, 'offered', 'q', 'p:1') returning id $$) \g /dev/null
+select test.exec('other', 'begin'), test.query('other', $$ select id from gendurable.instances where fsm = 'offered' for update $$) \g /dev/null
+select pg_temp.put_rated('behind', 'p:1') \g /dev/null
+select is(pg_temp.pick(1), 'behind', 'nor does one that was offered its tokens and cannot be had');
+select test.exec('other', 'rollback') \g /dev/null
 select lives_ok('select gendurable._refill()', 'nothing to do');
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- A worker that sleeps is told of work, and nobody is told when no worker sleeps.
 \ir prelude.psql
-select plan(27);
+select plan(28);
 select test.open('a', 'l');
 select test.exec('l', 'listen gendurable');
 select gd_register('w', array['default', 'other']) as w \gset
@@ -139,4 +139,11 @@ select test.heard() \g /dev/null
 select test.query('a', test.pick(:w, 'r'));
 select is(test.heard(), 'nothing', 'nor does one that cannot offer tokens');
 select test.exec('b', 'commit');
+-- The head of a line is in a queue from which nobody picks, and a limit is set that covers those behind it.
+delete from gendurable.instances;
+select test.sleep(:w);
+select gd_enqueue('head', queue => 'deserted', rate_limit => 'set'), gd_enqueue('behind', rate_limit => 'set');
+select test.sleep(:w), test.heard();
+select gd_set_rate_limit('set', 2, '1 day', 2);
+select matches(test.heard(), '^default', 'a limit that is set wakes whoever sleeps, wherever the head of a line is');
 select * from finish();
