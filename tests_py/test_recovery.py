@@ -8,6 +8,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ import pytest
 
 from gendurable import Context, Done, Machine, Next, Outcome, enqueue, job, protocol, status, step
 from gendurable.process import describe_process, is_gone
+from gendurable.session import Session
 from support import Connection, finished, gate, running, statuses, until
 
 
@@ -295,6 +297,29 @@ def test_what_does_not_finish_in_time_is_given_back(dsn: str, conn: Connection) 
     left = status(conn, instance)
     assert left is not None
     assert (left.status, left.attempt) == ("runnable", 0)
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_turn_may_be_cut_off_at_any_moment(dsn: str, conn: Connection, moment: int) -> None:
+    """A second signal does not wait for it; the database hears goodbye all the same."""
+
+    async def cut_off() -> None:
+        session = Session(dsn, name="cut", queues=["default"], lease=60, pooler=False)
+        await session.start()
+        connection, worker = await session.open()
+        slots = {"default": 1}
+        turn = asyncio.create_task(protocol.turn(connection, worker, [b"{}"], slots, []))
+        # The driver yields to a loop that was busy for long even where it need not wait.
+        time.sleep(0.02)  # noqa: ASYNC251
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        turn.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await turn
+        await session.close()
+
+    asyncio.run(cut_off())
+    assert conn.execute("select from gd_workers").rowcount == 0
 
 
 def test_a_worker_that_cannot_say_goodbye_leaves_all_the_same(

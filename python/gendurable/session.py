@@ -111,8 +111,9 @@ class Session:
         conn = self._conn
         try:
             async with asyncio.timeout(_FAREWELL):
-                if conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                    # A turn was cut off in the middle; only a new connection can speak.
+                if conn.info.transaction_status or conn.info.pipeline_status:
+                    # A turn was cut off in the middle; only a new connection can speak. In a
+                    # pipeline nothing is committed before its end, which nobody would send.
                     await conn.close()
                     conn = await self.connect()
                 if self.worker is not None:
