@@ -1,6 +1,6 @@
 -- JSON outcomes, typed; what gd_commit answers for bad ones is tested there.
 begin;
-select plan(6);
+select plan(8);
 
 select is(gendurable._parse_outcomes('[]'), null, 'nothing parsed is nothing');
 create temp table parsed as select o.* from unnest(gendurable._parse_outcomes('[
@@ -20,6 +20,17 @@ select results_eq($$ select o.ord, o.id, o.fence, o.kind, o.problem is null from
 select is_empty($$ select p.ms from unnest('{-3.2e12,0,3.2e12}'::float8[]) as p (ms),
                    lateral unnest(gendurable._parse_outcomes(jsonb_build_array(jsonb_build_object('id', 1, 'fence', 1, 'kind', 'retry', 'delay_ms', p.ms)))) as o
                    where o.problem is not null $$, 'a century of delay is accepted');
+select results_eq($$ select o.problem from unnest(gendurable._parse_outcomes('[
+        {"id": 1, "fence": 1, "kind": "next", "step": {"a": 1}}, {"id": 1, "fence": 1, "kind": "next", "step": "s", "rate_limit": ["a"]},
+        {"id": 1, "fence": 1, "kind": "next", "step": "s", "concurrency_key": {}}, {"id": 1, "fence": 1, "kind": "await", "step": "{", "names": ["a", {"b": 1}]},
+        {"id": 1, "fence": 1, "kind": "retry", "step": []}]')) as o $$,
+    $$ values ('step is object, not a string'), ('rate_limit is array, not a string'), ('concurrency_key is object, not a string'),
+              ('a name is object, not a string'), ('step is array, not a string') $$,
+    'an object or an array in place of a name is a problem');
+select is_empty($$ select o.problem from unnest(gendurable._parse_outcomes('[
+        {"id": 1, "fence": 1, "kind": "next", "step": "{a}", "rate_limit": "[b]", "concurrency_key": "{c"},
+        {"id": 1, "fence": 1, "kind": "await", "names": ["{d}", "[e"]}]')) as o where o.problem is not null $$,
+    'a name that only looks like one is a name');
 
 select * from finish();
 rollback;
