@@ -45,6 +45,7 @@
 \ir functions/_occupy.sql
 \ir functions/_old_partitions.sql
 \ir functions/_parse_entries.sql
+\ir functions/_text_problem.sql
 \ir functions/_parse_outcomes.sql
 \ir functions/_partition_name.sql
 \ir functions/_refill.sql

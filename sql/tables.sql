@@ -312,6 +312,11 @@ create type gendurable.outcome as (
 );
 comment on type gendurable.outcome is 'One outcome of a step, parsed from the JSON that gd_commit is given.';
 
+-- What gd_commit saw, when it locked it, of an instance that is to go on: its priority to be, and the key that it keeps. `may` says whether nothing
+-- about the outcome or the chain of steps forbids to run ahead.
+create type gendurable.move as (ord int, queue text, priority int, signalled boolean, kept_key text, may boolean);
+comment on type gendurable.move is 'An instance whose outcome is next, as far as it matters for running ahead.';
+
 -- What gd_commit answers for an outcome that was not simply committed.
 create type gendurable.answer as (ord int, id bigint, fence bigint, result text, detail text, signals jsonb);
 comment on type gendurable.answer is 'The answer of gd_commit to one outcome.';

@@ -7,7 +7,7 @@
 --         gendurable._refill and _hand_over, never waiting either. Writes: signals, instances, handovers, refills, buckets.
 --         Running ahead is a HOT update.
 -- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless there is such work; instances_due.
-create function gendurable._apply_next(p_outcomes gendurable.outcome[]) returns gendurable.answer[]
+create function gendurable._apply_next(p_outcomes gendurable.outcome[], p_moves gendurable.move[]) returns gendurable.answer[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -16,7 +16,6 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    c_chain   constant int := 99;
     v_now     timestamptz := clock_timestamp();
     v_ahead   int[];    -- which outcomes, by ord
     v_back    int[];
@@ -35,17 +34,7 @@ begin
         perform gendurable._hand_over();
     end if;
 
-    with moving as materialized (
-        select o.ord, i.queue, coalesce(o.priority, i.priority) as priority, i.signalled,
-               coalesce(o.continue and i.chain < c_chain and coalesce(o.delay_ms, 0) <= 0 and o.rate_limit is null
-                        and (o.concurrency_key is null or o.concurrency_key = i.concurrency_key)
-                        and (i.concurrency_key is null or o.release_key or not exists (
-                                select from gendurable.concurrency_limits as l
-                                where l.name = split_part(i.concurrency_key, ':', 1) and l.max_executing = 0)), false) as may
-        from unnest(p_outcomes) as o
-        join gendurable.instances as i on i.id = o.id
-        where o.kind = 'next'
-    ), queue as materialized (
+    with queue as materialized (
         select m.queue, gendurable._is_paused(m.queue) as paused,
                least((select r.priority from gendurable.instances as r
                       where r.queue = m.queue and r.phase = 'ready' and r.priority < m.priority
@@ -54,11 +43,13 @@ begin
                       from (select s.priority from gendurable.instances as s
                             where s.queue = m.queue and s.phase = 'scheduled' and s.eligible_at < 'infinity' and s.eligible_at <= v_now
                             order by s.queue, s.eligible_at limit 100) as d)) as waiting
-        from (select x.queue, max(x.priority) as priority from moving as x where x.may group by x.queue) as m
-    ), decided as (
+        from (select x.queue, max(x.priority) as priority from unnest(p_moves) as x where x.may group by x.queue) as m
+    ), decided as materialized (
         select m.ord, m.queue, m.signalled,
-               m.may and not q.paused and (q.waiting is null or q.waiting >= m.priority) as ahead
-        from moving as m left join queue as q on q.queue = m.queue
+               m.may and not q.paused and (q.waiting is null or q.waiting >= m.priority)
+               and (m.kept_key is null or not exists (select from gendurable.concurrency_limits as l
+                                                      where l.name = split_part(m.kept_key, ':', 1) and l.max_executing = 0)) as ahead
+        from unnest(p_moves) as m left join queue as q on q.queue = m.queue
     )
     select array_agg(d.ord) filter (where d.ahead), array_agg(d.ord) filter (where d.ahead is not true),
            array_agg(distinct d.queue) filter (where d.ahead is not true), bool_or(d.signalled)
@@ -115,4 +106,4 @@ begin
     return coalesce(v_answers, '{}');
 end
 $$;
-comment on function gendurable._apply_next(gendurable.outcome[]) is 'Commits outcomes of kind next; answers those that run ahead.';
+comment on function gendurable._apply_next(gendurable.outcome[], gendurable.move[]) is 'Commits outcomes of kind next; answers those that run ahead.';

@@ -25,8 +25,6 @@ begin
             when o.step = '' or octet_length(o.step) > 1000 then 'step is empty or longer than 1,000 bytes'
             when o.kind = 'await' and (coalesce(cardinality(o.names), 0) = 0 or array_position(o.names, null) is not null)
                 then 'await needs names'
-            when o.kind = 'await' and exists (select from unnest(o.names) as n where n = '' or octet_length(n) > 1000)
-                then 'a name is empty or longer than 1,000 bytes'
             -- A century of milliseconds.
             when not (coalesce(o.delay_ms, 0) between -3.2e12 and 3.2e12) then 'delay_ms is out of range'
             when not (coalesce(o.timeout_ms, 0) between -3.2e12 and 3.2e12) then 'timeout_ms is out of range'
@@ -36,16 +34,10 @@ begin
             when o.kind = 'next' and (o.concurrency_key = '' or octet_length(o.concurrency_key) > 1000)
                 then 'concurrency_key is empty or longer than 1,000 bytes'
             when o.kind = 'schedule_children' and jsonb_typeof(o.children) <> 'array' then 'children is no array'
-            -- Any JSON becomes a text. Only where that looks like an object or an array is it worth a look at what it was.
+            -- Any JSON becomes a text. Only where that looks like an object or an array, or is long, is it worth a look at what it was.
             when left(o.step, 1) in ('{', '[') or left(o.rate_limit, 1) in ('{', '[') or left(o.concurrency_key, 1) in ('{', '[')
-                 or array_to_string(o.names, '') ~ '[[{]' then
-                (select x.field || ' is ' || x.type || ', not a string'
-                 from (select f, jsonb_typeof(p_outcomes -> (o.ord - 1)::int -> f) from unnest(array['step', 'rate_limit', 'concurrency_key']) as f
-                       union all
-                       select 'a name', jsonb_typeof(n) from jsonb_array_elements(p_outcomes -> (o.ord - 1)::int -> 'names') as n
-                       where o.names is not null) as x (field, type)
-                 where x.type in ('object', 'array')
-                 limit 1)
+                 or o.kind = 'await' and ('' = any (o.names) or octet_length(array_to_string(o.names, '')) > 1000 or array_to_string(o.names, '') ~ '[[{]')
+                then gendurable._text_problem(p_outcomes -> (o.ord - 1)::int)
         end)::gendurable.outcome)
     into v_outcomes
     from rows from (jsonb_to_recordset(p_outcomes) as (

@@ -21,11 +21,13 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
+    c_chain   constant int := 99;
     v_worker  bigint;
     v_all     gendurable.outcome[];
     v_mine    gendurable.outcome[];
     v_ords    int[];
     v_kinds   text[];
+    v_moves   gendurable.move[];
     v_children boolean;
     v_keyed   bigint[];
     v_ids     bigint[];
@@ -49,23 +51,28 @@ begin
 
     -- Of two outcomes for one claim the first applies; the other one finds the fence grown.
     with claims as materialized (
-        select distinct on (o.id, o.fence) o.ord, o.id, o.fence, o.kind
+        select distinct on (o.id, o.fence) o.ord, o.id, o.fence, o.kind, o.priority, o.concurrency_key, o.release_key,
+               o.continue and coalesce(o.delay_ms, 0) <= 0 and o.rate_limit is null as at_once
         from unnest(v_all) as o
         where o.problem is null
         order by o.id, o.fence, o.ord
     ), locked as (
         select c.ord, c.kind, c.id, i.concurrency_key, i.correlation_scope is not null as scoped,
-               c.kind in ('done', 'stop') and i.parent_id is not null as child
+               c.kind in ('done', 'stop') and i.parent_id is not null as child,
+               i.queue, coalesce(c.priority, i.priority) as priority, i.signalled,
+               case when not c.release_key then i.concurrency_key end as kept_key,
+               coalesce(c.at_once and i.chain < c_chain and (c.concurrency_key is null or c.concurrency_key = i.concurrency_key), false) as may
         from claims as c
         join gendurable.instances as i on i.id = c.id
         where i.fence = c.fence and coalesce(i.worker_id = v_worker, false)
         order by c.id
         for no key update of i skip locked
     )
-    select array_agg(l.ord), array_agg(distinct l.kind), bool_or(l.child),
+    select array_agg(l.ord), array_agg(l.kind), bool_or(l.child),
            array_agg(l.id) filter (where l.concurrency_key is not null), array_agg(l.concurrency_key) filter (where l.concurrency_key is not null),
-           array_agg(l.id) filter (where l.scoped)
-    into v_ords, v_kinds, v_children, v_keyed, v_keys, v_scoped
+           array_agg(l.id) filter (where l.scoped),
+           array_agg(row(l.ord, l.queue, l.priority, l.signalled, l.kept_key, l.may)::gendurable.move) filter (where l.kind = 'next')
+    into v_ords, v_kinds, v_children, v_keyed, v_keys, v_scoped, v_moves
     from locked as l;
     v_mine := case when cardinality(v_ords) = cardinality(v_all) then v_all
                    else array(select o from unnest(v_all) as o where o.ord = any (v_ords)) end;
@@ -76,8 +83,8 @@ begin
     if v_kinds && '{done,stop}' then
         perform gendurable._finish(v_mine);
     end if;
-    if 'next' = any (v_kinds) then
-        v_answers := gendurable._apply_next(v_mine);
+    if v_moves is not null then
+        v_answers := gendurable._apply_next(v_mine, v_moves);
     end if;
     if 'retry' = any (v_kinds) then
         perform gendurable._apply_retry(v_mine);
