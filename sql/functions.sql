@@ -22,6 +22,7 @@
 \ir functions/_count_down.sql
 \ir functions/_create_partitions.sql
 \ir functions/_deliver.sql
+\ir functions/_deliver_many.sql
 \ir functions/_depths.sql
 \ir functions/_drop_partitions.sql
 \ir functions/_eligible_at.sql
@@ -45,7 +46,6 @@
 \ir functions/_occupy.sql
 \ir functions/_old_partitions.sql
 \ir functions/_parse_entries.sql
-\ir functions/_text_problem.sql
 \ir functions/_parse_outcomes.sql
 \ir functions/_partition_name.sql
 \ir functions/_refill.sql
@@ -63,9 +63,11 @@
 \ir functions/_sweep.sql
 \ir functions/_sweep_buckets.sql
 \ir functions/_take_keys.sql
+\ir functions/_text_problem.sql
 \ir functions/_tree.sql
 \ir functions/_usage.sql
 \ir functions/_vacancies.sql
+\ir functions/_wake.sql
 \ir functions/_wake_due.sql
 \ir functions/_warn_of_rates.sql
 \ir functions/_window.sql

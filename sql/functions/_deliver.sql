@@ -56,16 +56,9 @@ begin
     insert into gendurable.signals (instance_id, sent_at, name, payload) values (v_id, clock_timestamp(), p_name, coalesce(p_payload, '{}'));
 
     if v_target.wakes then
-        update gendurable.instances as i
-        set phase = gendurable._runnable(i.concurrency_key, null, false), eligible_at = now(), signalled = true, updated_at = clock_timestamp()
-        where i.id = v_id;
-        if v_target.concurrency_key is not null then
-            perform gendurable._ring(array[v_target.concurrency_key]);
-        end if;
-        if v_target.scoped then
-            perform gendurable._rescope(array[v_id]);
-        end if;
-        perform gendurable._notify(array[v_target.queue]);
+        perform gendurable._wake(array[v_id], array[v_target.queue],
+                                 case when v_target.concurrency_key is not null then array[v_target.concurrency_key] end,
+                                 case when v_target.scoped then array[v_id] end);
     elsif not v_target.signalled then
         update gendurable.instances as i set signalled = true where i.id = v_id;
     end if;

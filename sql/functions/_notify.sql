@@ -9,11 +9,9 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if exists (select from gendurable.workers as w where w.idle_queues && p_queues) then
-        perform pg_notify('gendurable', q.queue)
-        from unnest(p_queues) as q (queue)
-        where exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
-    end if;
+    perform pg_notify('gendurable', q.queue)
+    from unnest(p_queues) as q (queue)
+    where exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
 end
 $$;
 comment on function gendurable._notify(text[]) is 'Notifies sleeping workers of work in the given queues.';

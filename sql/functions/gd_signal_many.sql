@@ -3,7 +3,7 @@
 -- `id` addresses an instance by id; `target` by correlation key when it is a string, by id when it is a number.
 -- Locks:  the targets by id, all of them before the first delivery, so that two batches cannot wait for each other.
 -- Writes: dedup_keys, signals, instances.
--- Plan:   correlation_keys_pkey, instances_pkey; then as gendurable._deliver.
+-- Plan:   correlation_keys_pkey, instances_pkey; then as gendurable._deliver_many.
 -- Errors: GD002 not an array; GD003 a bad entry, with its place in DETAIL.
 create function public.gd_signal_many(entries jsonb) returns table (ord int, result text)
 language plpgsql volatile security definer
@@ -16,10 +16,15 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    c_fields  constant text[] := array['target', 'id', 'name', 'payload', 'dedup_key'];
-    c_id      constant text := '^[0-9]{1,18}$';
-    v_entry   record;
-    v_targets bigint[];
+    c_fields     constant text[] := array['target', 'id', 'name', 'payload', 'dedup_key'];
+    c_id         constant text := '^[0-9]{1,18}$';
+    v_entry      record;
+    v_targets    bigint[];
+    v_locked     bigint[];
+    v_names      text[];
+    v_payloads   jsonb[];
+    v_dedups     text[];
+    v_duplicates int[];
 begin
     if jsonb_typeof(gd_signal_many.entries) is distinct from 'array' then
         perform gendurable._refuse('GD002', format('entries is %s, not an array', coalesce(jsonb_typeof(gd_signal_many.entries), 'null')),
@@ -58,11 +63,12 @@ begin
                             else coalesce(x.entry ->> 'id', x.entry ->> 'target')::bigint end
                 from jsonb_array_elements(gd_signal_many.entries) with ordinality as x (entry, ord)
                 order by x.ord);
-            perform i.id
-            from gendurable.instances as i
-            where i.id = any (v_targets)
-            order by i.id
-            for no key update;
+            v_locked := array(
+                select i.id
+                from gendurable.instances as i
+                where i.id = any (v_targets)
+                order by i.id
+                for no key update);
             if exists (select from jsonb_array_elements(gd_signal_many.entries) with ordinality as x (entry, ord)
                        where jsonb_typeof(x.entry -> 'target') = 'string'
                          and v_targets[x.ord] is distinct from (select k.instance_id from gendurable.correlation_keys as k
@@ -74,18 +80,20 @@ begin
         end;
     end loop;
 
-    -- One after the other: what one delivery does to its target, the next one to the same target has to see.
-    for v_entry in
-        select x.ord::int as ord, x.entry ->> 'name' as name, nullif(x.entry -> 'payload', 'null') as payload,
-               x.entry ->> 'dedup_key' as dedup_key
-        from jsonb_array_elements(gd_signal_many.entries) with ordinality as x (entry, ord)
-        order by x.ord
-    loop
-        ord := v_entry.ord;
-        result := case when v_targets[v_entry.ord] is null then 'no_target'
-                       else gendurable._deliver(null, v_targets[v_entry.ord], v_entry.name, v_entry.payload, v_entry.dedup_key) end;
-        return next;
-    end loop;
+    -- Whoever was found and has ended meanwhile is nobody.
+    v_targets := array(
+        select case when t.id in (select l from unnest(v_locked) as l) then t.id end
+        from unnest(v_targets) with ordinality as t (id, ord)
+        order by t.ord);
+    select array_agg(x.entry ->> 'name' order by x.ord), array_agg(nullif(x.entry -> 'payload', 'null') order by x.ord),
+           array_agg(x.entry ->> 'dedup_key' order by x.ord)
+    into v_names, v_payloads, v_dedups
+    from jsonb_array_elements(gd_signal_many.entries) with ordinality as x (entry, ord);
+    v_duplicates := gendurable._deliver_many(v_targets, v_names, v_payloads, v_dedups);
+    return query
+    select t.ord::int, case when t.id is null then 'no_target' when t.ord = any (v_duplicates) then 'duplicate' else 'delivered' end
+    from unnest(v_targets) with ordinality as t (id, ord)
+    order by t.ord;
 end
 $$;
 comment on function public.gd_signal_many(jsonb) is 'Delivers many signals, all or none.';

@@ -1,6 +1,6 @@
 -- park × deliver, in both orders: a signal that meets a park never leaves it asleep.
 \ir prelude.psql
-select plan(19);
+select plan(27);
 select test.open('a', 'b');
 select gd_register('w') as w \gset
 
@@ -59,4 +59,29 @@ select ok(test.is_blocked('b'), 'a second delivery waits for the first');
 select test.exec('a', 'commit');
 select test.answer('b');
 select is((select jsonb_path_query_array(p.awaited, '$[*].payload.n') from gd_pick(:w, 'default', 5) as p), '[3, 4]', 'both are handed to the one wake-up');
+
+-- The same of a batch, which stops at the first of its targets whose park is in flight.
+select test.query('b', format($$ select gd_enqueue_many('[{"fsm": "M"}, {"fsm": "M"}]') $$));
+select array_agg(p.id order by p.id) as ids, max(p.fence) as f from gd_pick(:w, 'default', 2) as p \gset
+create function test.batch(ids bigint[], n int) returns text language sql as $$
+    select format('select string_agg(result, '' '') from gd_signal_many(%L)',
+                  (select jsonb_agg(jsonb_build_object('id', i, 'name', 'paid', 'payload', jsonb_build_object('n', n))) from unnest(ids) as i))
+$$;
+select test.exec('a', 'begin');
+select test.query('a', test.commit(:w, test.outcome((:'ids'::bigint[])[2], :f, 'await', '{"names": ["paid"]}')));
+select test.send('b', test.batch(:'ids', 5));
+select ok(test.is_blocked('b'), 'a batch waits for the park in flight');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')), 'delivered delivered', 'and is delivered');
+select is(test.phase((:'ids'::bigint[])[2]), 'ready', 'park first: the batch wakes it');
+select is(test.phase((:'ids'::bigint[])[1]), 'executing', 'and leaves its other target at work');
+
+select test.exec('a', 'begin');
+select is(test.result(test.query('a', test.batch(array[(:'ids'::bigint[])[1]], 6))), 'delivered', 'a batch is in flight');
+select test.send('b', test.commit(:w, test.outcome((:'ids'::bigint[])[1], :f, 'await', '{"names": ["paid"]}')));
+select is(test.results(test.answer('b')), 'busy', 'a park does not wait for it');
+select test.exec('a', 'commit');
+select is(test.results(test.query('b', test.commit(:w, test.outcome((:'ids'::bigint[])[1], :f, 'await', '{"names": ["paid"]}')))), 'committed', 'offered again it is accepted');
+select results_eq(format($$ select jsonb_path_query_array(p.awaited, '$[*].payload.n') from gd_pick(%s, 'default', 5) as p order by p.id $$, :w),
+    $$ values ('[5, 6]'::jsonb), ('[5]') $$, 'and goes on at once, with both signals; so does the one that was woken');
 select * from finish();
