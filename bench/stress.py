@@ -184,8 +184,7 @@ class Stress:
             " from gendurable.instances group by 1, 2, 3, 4 order by 5 desc limit 12"
         ).fetchall()
         bells = conn.execute(
-            "select 'handover', key, count(*), null from gendurable.handovers group by 2 union all"
-            " select 'refill', key, count(*), null from gendurable.refills group by 2 union all"
+            "select kind::text, key, count(*), null from gendurable.doorbells group by 1, 2 union all"
             " select 'bucket', key, 1, due_at::text from gendurable.buckets where due_at is not null"
         ).fetchall()
         self.violation(f"stranded: {n} instances do not drain: {left}; doorbells {bells}")

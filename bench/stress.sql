@@ -206,7 +206,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     select 'held, a slot is free, and nobody was told', min(h.id), h.concurrency_key
     from gendurable.instances as h
     left join gendurable.concurrency_limits as l on l.name = split_part(h.concurrency_key, ':', 1)
-    where h.phase = 'held' and not exists (select from gendurable.handovers as r where r.key = h.concurrency_key or r.is_name and r.key = split_part(h.concurrency_key, ':', 1))
+    where h.phase = 'held' and not exists (select from gendurable.doorbells as r where r.kind = 'slot' and r.key = h.concurrency_key or r.kind = 'limit' and r.key = split_part(h.concurrency_key, ':', 1))
     group by h.concurrency_key, l.max_executing
     having (select count(*) from gendurable.instances as i where i.concurrency_key = h.concurrency_key and i.phase in ('ready', 'executing'))
            < coalesce(l.max_executing, 1)
@@ -214,7 +214,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     select 'throttled, and nobody will look', min(t.id), t.rate_limit
     from gendurable.instances as t
     join gendurable.rate_limits as l on l.name = split_part(t.rate_limit, ':', 1)
-    where t.phase = 'throttled' and not exists (select from gendurable.refills as r where r.key = t.rate_limit)
+    where t.phase = 'throttled' and not exists (select from gendurable.doorbells as r where r.kind = 'tokens' and r.key = t.rate_limit)
       and not exists (select from gendurable.buckets as b where b.key = t.rate_limit and b.due_at is not null)
     group by t.rate_limit
 $$;

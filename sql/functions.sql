@@ -58,8 +58,10 @@
 \ir functions/_ring.sql
 \ir functions/_ring_name.sql
 \ir functions/_ring_rate.sql
-\ir functions/_stuck.sql
+\ir functions/_rung.sql
+\ir functions/_silence.sql
 \ir functions/_spread.sql
+\ir functions/_stuck.sql
 \ir functions/_sweep.sql
 \ir functions/_sweep_buckets.sql
 \ir functions/_take_keys.sql

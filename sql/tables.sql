@@ -232,28 +232,24 @@ comment on table gendurable.workers is 'Registered workers, one lease each for e
 comment on column gendurable.workers.idle_queues is 'Queues of which its latest pick came back empty: work for them is worth a notification.';
 comment on column gendurable.workers.heartbeat_at is 'Its previous heartbeat; null before the first.';
 
--- A slot of the key may be free, or a newcomer may wait for one: whoever picks next looks. Inserted by the transaction that makes an instance wait, and by
--- the one that frees a slot (a commit only if it sees somebody wait), so that it becomes visible together with what it tells of, and no interleaving can
--- lose it: docs/concurrency.md, Doorbells.
-create table gendurable.handovers (
-    key     text collate "C" not null,    -- so that the keys of a name are neighbours
-    rung_by xid8             not null default pg_current_xact_id(),
-    is_name boolean          not null default false
+-- Something has happened to a key of which an instance may wait: whoever picks next looks. A doorbell is inserted by the transaction that makes an instance
+-- wait, and by the one that frees a slot (a commit only if it sees somebody wait), so that it becomes visible together with what it tells of, and no
+-- interleaving can lose it: docs/concurrency.md, Doorbells.
+--
+-- slot: a slot of a concurrency key may be free, or a newcomer waits for one. limit: the limit of a name was changed, every key of it is to be looked at.
+-- tokens: somebody waits for tokens of a rate key, or has given up some that it was offered.
+create type gendurable.doorbell_kind as enum ('slot', 'limit', 'tokens');
+comment on type gendurable.doorbell_kind is 'What a doorbell tells of.';
+
+create table gendurable.doorbells (
+    kind    gendurable.doorbell_kind not null,
+    key     text collate "C"         not null,    -- so that the keys of a name are neighbours
+    rung_by xid8                     not null default pg_current_xact_id()
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-comment on table gendurable.handovers is 'Concurrency keys whose waiting instances the next pick has to look at.';
-comment on column gendurable.handovers.rung_by is 'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet what it tells of.';
-comment on column gendurable.handovers.is_name is 'The limit of a name was changed: every key of it is to be looked at.';
+comment on table gendurable.doorbells is 'Keys whose waiting instances the next pick has to look at.';
+comment on column gendurable.doorbells.rung_by is 'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet what it tells of.';
 
-create index handovers_key on gendurable.handovers (key);
-create index handovers_name on gendurable.handovers (key) where is_name;
-
--- The same for rate limits: somebody waits for tokens of the key, and the next pick has to look when they are due.
-create table gendurable.refills (
-    key text collate "C" not null
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-comment on table gendurable.refills is 'Rate keys whose waiting instances the next pick has to look at.';
-
-create index refills_key on gendurable.refills (key);
+create index doorbells_key on gendurable.doorbells (kind, key);
 
 create table gendurable.queues (
     name   text primary key,

@@ -2,7 +2,7 @@
 -- (none given, or all of them duplicates) goes on at once.
 --
 -- A bad child makes its parent's outcome invalid. A child's correlation key that somebody is taking in an open transaction makes it busy after 50 ms.
--- Locks:  the caller holds the parents; correlation_keys in key order, waiting 50 ms at most. Writes: signals, instances, correlation_keys, handovers.
+-- Locks:  the caller holds the parents; correlation_keys in key order, waiting 50 ms at most. Writes: signals, instances, correlation_keys, doorbells.
 -- Plan:   instances_pkey, instances_parent.
 -- Errors: none that leaves it; a bad child is an answer.
 create function gendurable._apply_children(p_outcomes gendurable.outcome[]) returns gendurable.answer[]

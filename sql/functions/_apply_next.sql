@@ -4,7 +4,7 @@
 -- a pick would not have chosen it (a paused queue, more urgent work, a limit of zero), and when the chain of steps in this claim is long enough. What fell
 -- due since the last pick and is not ready yet counts as far as the first hundred go.
 -- Locks:  the caller holds the instances; queues shared (advisory, never waiting), so that no pause is overtaken; then as
---         gendurable._refill and _hand_over, never waiting either. Writes: signals, instances, handovers, refills, buckets.
+--         gendurable._refill and _hand_over, never waiting either. Writes: signals, instances, doorbells, buckets.
 --         Running ahead is a HOT update.
 -- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless there is such work; instances_due.
 create function gendurable._apply_next(p_outcomes gendurable.outcome[], p_moves gendurable.move[]) returns gendurable.answer[]
@@ -27,10 +27,10 @@ declare
     v_answers gendurable.answer[];
 begin
     -- What was given a slot or tokens is ready, even if nobody has picked since.
-    if exists (select from gendurable.refills as r) or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
+    if exists (select from gendurable.doorbells as d where d.kind = 'tokens') or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
         perform gendurable._refill();
     end if;
-    if exists (select from gendurable.handovers as h) then
+    if exists (select from gendurable.doorbells as d where d.kind in ('slot', 'limit')) then
         perform gendurable._hand_over();
     end if;
 

@@ -1,6 +1,6 @@
 -- Commits `retry`: the same step again after a delay, one attempt later. What it awaited and what it was handed stays for the redo.
 --
--- Locks:  the caller holds the instances. Writes: instances, refills. Plan: instances_pkey.
+-- Locks:  the caller holds the instances. Writes: instances, doorbells. Plan: instances_pkey.
 create function gendurable._apply_retry(p_outcomes gendurable.outcome[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- Counts finished children, given as the parent and round of each, at their parents' barriers, with one update for each parent, and wakes a parent whose last child this was.
 --
 -- last two children in two transactions: the parent's row lock puts them in an order, and the second one sees the first one's count.
--- Locks:  the caller holds the parents' rows. Writes: instances, handovers, correlation_keys. Plan: instances_pkey.
+-- Locks:  the caller holds the parents' rows. Writes: instances, doorbells, correlation_keys. Plan: instances_pkey.
 create function gendurable._count_down(p_parents bigint[], p_rounds int[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -4,7 +4,7 @@
 -- park × deliver: the target's row lock decides. Either the park commits first and is seen here, or the signal commits first and is seen by
 -- the park, which looks into the inbox after it has locked the row.
 -- Locks:  the target instance, waiting for it; a pick, a commit or a reaper holds it for milliseconds.
--- Writes: dedup_keys, signals, instances (woken, or signalled for the first time), handovers.
+-- Writes: dedup_keys, signals, instances (woken, or signalled for the first time), doorbells.
 -- Plan:   correlation_keys_pkey, instances_pkey, dedup_keys_pkey.
 -- Errors: GD001 target or name missing; GD002 a name or key that is too long.
 create function gendurable._deliver(p_key text, p_id bigint, p_name text, p_payload jsonb, p_dedup_key text) returns text

@@ -4,7 +4,7 @@
 -- Returns the places of those that are duplicates, counted from 1.
 --
 -- Locks:  none but what it writes: the caller holds the targets, since before the statement that calls this.
--- Writes: dedup_keys, signals, instances (woken, or signalled for the first time), handovers.
+-- Writes: dedup_keys, signals, instances (woken, or signalled for the first time), doorbells.
 -- Plan:   instances_pkey, dedup_keys_pkey.
 create function gendurable._deliver_many(p_ids bigint[], p_names text[], p_payloads jsonb[], p_dedup_keys text[]) returns int[]
 language plpgsql volatile

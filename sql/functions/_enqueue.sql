@@ -3,7 +3,7 @@
 --
 -- Locks:  correlation_keys in key order, waiting for whoever is inserting or freeing the same key at this moment. Two batches that name
 --         the same new keys in opposite orders both insert in key order, and none waits for a key with a later one in hand.
--- Writes: correlation_keys, instances, handovers, refills.
+-- Writes: correlation_keys, instances, doorbells.
 -- Plan:   correlation_keys_pkey; what gendurable._vacancies reads; gendurable.workers, a few rows, read whole.
 -- Errors: none of its own (GD000 is how a turn lets go of its keys; it never leaves).
 create function gendurable._enqueue(p_entries gendurable.entry[])

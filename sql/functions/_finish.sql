@@ -1,7 +1,7 @@
 -- Commits `done` and `stop`: moves instances to the archive in the same transaction, with everything that ends with them.
 --
 -- Locks:  the caller holds the instances, and with them their inboxes and keys, and those parents' rows that count them.
--- Writes: instances, finished, signals, dedup_keys, correlation_keys; the parents, one update each; handovers.
+-- Writes: instances, finished, signals, dedup_keys, correlation_keys; the parents, one update each; doorbells.
 -- Plan:   instances_pkey, signals_pkey, dedup_keys_pkey, correlation_keys_pkey.
 create function gendurable._finish(p_outcomes gendurable.outcome[]) returns void
 language plpgsql volatile

@@ -3,7 +3,7 @@
 --
 -- Strict order within a key: the most urgent prefix whose cumulative weight fits, and nobody who is less urgent than one who waits already.
 -- two picks × first grant: only the holder of the name's lock reads and writes the bucket, in statements that are younger than the lock.
--- Locks:  none; the caller holds the instances and the names. Writes: buckets, instances, refills, handovers.
+-- Locks:  none; the caller holds the instances and the names. Writes: buckets, instances, doorbells.
 -- Plan:   instances_pkey, instances_rated for the head of the line, buckets_pkey, rate_limits_pkey.
 create function gendurable._grant(p_ids bigint[]) returns bigint[]
 language plpgsql volatile

@@ -3,15 +3,14 @@
 -- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many offers do no harm, and a slot does not wait for a row
 -- in a paused queue. An offer that nobody has taken up is taken back for somebody more urgent.
 -- slot freed × rows just held back: see gendurable._ring. Only the holder of the name's lock uses up a doorbell, and it notes which before it counts,
--- so that what it used up is visible to the count. One that has to stay is left where it is: a transaction that is open for long would keep every row
--- that was taken away and put back, for each pick to walk over.
+-- so that what it used up is visible to the count.
 -- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already (see gendurable._leaving), or
 -- they wait only since this call: their key is looked at once more.
--- p_most: how many keys it looks at, in the order of keys. No fewer than are rung for from one call to the next, or the last ones would never be reached.
--- Locks:  names, those that are free at once (others keep their doorbells); instances that move, skipping locked ones (their key keeps one too);
+-- p_most: see gendurable._rung.
+-- Locks:  names, as gendurable._rung (others keep their doorbells); instances that move, skipping locked ones (their key keeps one too);
 --         some that hold a slot, for a moment.
--- Writes: handovers, instances, refills.
--- Plan:   handovers_name, one descent; handovers_key, walked key by key; instances_keyed for every count and every head.
+-- Writes: doorbells, instances.
+-- Plan:   doorbells_key; instances_keyed for every count and every head.
 create function gendurable._hand_over(p_most int default 500) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -25,7 +24,7 @@ as $$
 declare
     c_ready  constant gendurable.phase := 'ready'::gendurable.phase;    -- not spelled out: a literal would let instances_ready serve, which holds everybody's ready rows
     v_keys   text[];
-    v_rung   tid[];
+    v_rings  tid[];
     v_ids    bigint[];
     v_back   bigint[];
     v_again  text[];
@@ -34,28 +33,13 @@ declare
     v_holders bigint[];
     v_slots  text[];
 begin
-    if exists (select from gendurable.handovers as h where h.is_name) then
+    if exists (select from gendurable.doorbells as d where d.kind = 'limit') then
         perform gendurable._spread();
     end if;
-    -- Key by key; the keys of a name whose lock is not free are passed over (';' follows ':'), however many there are.
-    with recursive rung as (
-        select n.key, gendurable._lock_key(n.key) as mine from (select h.key from gendurable.handovers as h order by h.key limit 1) as n
-        union all
-        select n.key, gendurable._lock_key(n.key)
-        from rung as r
-        cross join lateral (
-            select h.key from gendurable.handovers as h
-            where h.key > case when r.mine or r.key not like '%:%' then r.key else split_part(r.key, ':', 1) || ';' end
-            order by h.key limit 1
-        ) as n
-    )
-    select array_agg(r.key) into v_keys from (select x.key from rung as x where x.mine limit p_most) as r;
+    select r.keys, r.rings into v_keys, v_rings from gendurable._rung('slot', p_most) as r;
     if v_keys is null then
         return;
     end if;
-    -- Not a flood of them at once: one that stays is only looked at again. What this transaction rang itself stays too: a holder that goes away before it has
-    -- committed cannot see who waits.
-    v_rung := array(select h.ctid from gendurable.handovers as h where h.key = any (v_keys) and not h.is_name and h.rung_by <> pg_current_xact_id() limit 10000);
 
     select array_agg(e.id), array_agg(k.key) into v_holders, v_slots
     from unnest(v_keys) as k (key)
@@ -110,14 +94,7 @@ begin
     if v_holders is not null then
         v_again := v_again || gendurable._leaving(v_holders, v_slots);
     end if;
-    delete from gendurable.handovers as h
-    where h.ctid = any (array(
-        select x.ctid
-        from (select r.ctid, r.key, row_number() over (partition by r.key) as nth from gendurable.handovers as r where r.ctid = any (v_rung)) as x
-        where x.nth > 1 or x.key not in (select unnest(v_again))));
-    -- Without a sound: who would hear it can do no more than this call.
-    insert into gendurable.handovers (key)
-    select distinct a from unnest(v_again) as a where not exists (select from gendurable.handovers as h where h.key = a and not h.is_name);
+    perform gendurable._silence('slot', v_rings, v_again);
     if v_rates is not null then
         perform gendurable._ring(null, v_rates);
     end if;

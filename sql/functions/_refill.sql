@@ -4,8 +4,8 @@
 -- somebody more urgent. Of p_queue, those that need no slot are for the pick that calls: the first p_slots are answered, locked and as they are, and it claims
 -- them at once; for the others the line is looked at again.
 -- Locks:  keys by name, those that are free at once; instances that move, skipping locked ones (their line is looked at again).
--- Writes: refills, buckets, instances, handovers.
--- Plan:   refills_key, walked key by key; buckets_due; instances_rated for what was offered and for the line.
+-- Writes: doorbells, buckets, instances.
+-- Plan:   doorbells_key, buckets_due; instances_rated for what was offered and for the line.
 create function gendurable._refill(p_queue text default null, p_slots int default 0, out mine bigint[])
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -22,7 +22,7 @@ declare
     v_glance int := greatest(100, least(p_slots, 10000));    -- how far into a line one look goes
     v_now    timestamptz := clock_timestamp();
     v_keys   text[];
-    v_rung   tid[];
+    v_rings  tid[];
     v_ids    bigint[];
     v_back   bigint[];
     v_again  text[];
@@ -30,28 +30,15 @@ declare
     v_held   text[];
     v_freed  text[];
 begin
-    -- Key by key; the keys of a name whose lock is not free are passed over (';' follows ':'), however many there are.
-    with recursive rung as (
-        select n.key, gendurable._lock_rate(n.key) as mine from (select h.key from gendurable.refills as h order by h.key limit 1) as n
-        union all
-        select n.key, gendurable._lock_rate(n.key)
-        from rung as r
-        cross join lateral (
-            select h.key from gendurable.refills as h
-            where h.key > case when r.mine or r.key not like '%:%' then r.key else split_part(r.key, ':', 1) || ';' end
-            order by h.key limit 1
-        ) as n
-    )
-    select array_agg(k.key) into v_keys
-    from (select r.key from (select x.key from rung as x where x.mine limit 500) as r
-          union
-          select b.key from (select x.key from gendurable.buckets as x where x.due_at <= v_now order by x.due_at limit 500) as b
-          where gendurable._lock_rate(b.key)) as k;
-    if v_keys is null then
+    select r.keys, r.rings into v_keys, v_rings from gendurable._rung('tokens', 500) as r;
+    v_keys := array(
+        select unnest(v_keys)
+        union
+        select b.key from (select x.key from gendurable.buckets as x where x.due_at <= v_now order by x.due_at limit 500) as b
+        where gendurable._lock_rate(b.key));
+    if v_keys = '{}' then
         return;
     end if;
-    -- Not a flood of them at once: one that stays is only looked at again.
-    v_rung := array(select r.ctid from gendurable.refills as r where r.key = any (v_keys) limit 10000);
 
     with bucket as materialized (
         select k.key, l.allowed, extract(epoch from l.period)::float8 as period, l.burst,
@@ -152,15 +139,7 @@ begin
         from offered as o;
         perform gendurable._notify(v_queues);
     end if;
-    -- One that has to stay is left where it is, as in gendurable._hand_over.
-    delete from gendurable.refills as r
-    where r.ctid = any (array(
-        select x.ctid
-        from (select f.ctid, f.key, row_number() over (partition by f.key) as nth from gendurable.refills as f where f.ctid = any (v_rung)) as x
-        where x.nth > 1 or x.key not in (select unnest(v_again))));
-    -- Without a sound: who would hear it can do no more than this call.
-    insert into gendurable.refills (key)
-    select distinct a from unnest(v_again) as a where not exists (select from gendurable.refills as r where r.key = a);
+    perform gendurable._silence('tokens', v_rings, v_again);
     if v_held is not null or v_freed is not null then
         perform gendurable._ring(v_held || v_freed);
     end if;

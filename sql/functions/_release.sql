@@ -7,7 +7,7 @@
 -- p_claimed_before: only claims picked before this; a claim given up and picked again since the caller looked is a new one.
 --
 -- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel or release it.
--- Writes: instances, handovers, correlation_keys.
+-- Writes: instances, doorbells, correlation_keys.
 -- Plan:   instances_claims to find everything of a worker; instances_pkey for the locks and the update (`coalesce`: no index serves it).
 create function gendurable._release(p_workers bigint[], p_ids bigint[] default null, p_error jsonb default null,
                                     p_eligible_at timestamptz default null, p_claimed_before timestamptz default null)

@@ -2,7 +2,7 @@
 --
 -- Called in the very transaction that makes an instance wait or frees a slot, so that the doorbell becomes visible together with what it tells of. (A commit
 -- that frees one rings only if it sees somebody wait.) Why that is enough: docs/concurrency.md, Doorbells.
--- Locks: none. Writes: handovers, refills. Plan: as gendurable._lanes; instances_rated.
+-- Locks: none. Writes: doorbells. Plan: as gendurable._lanes; instances_rated.
 create function gendurable._ring(p_keys text[], p_rates text[] default null) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -14,10 +14,10 @@ set jit = off
 as $$
 begin
     if p_keys is not null then
-        insert into gendurable.handovers (key) select distinct k from unnest(p_keys) as k where k is not null;
+        insert into gendurable.doorbells (kind, key) select distinct 'slot'::gendurable.doorbell_kind, k from unnest(p_keys) as k where k is not null;
     end if;
     if p_rates is not null then
-        insert into gendurable.refills (key) select distinct r from unnest(p_rates) as r where r is not null;
+        insert into gendurable.doorbells (kind, key) select distinct 'tokens'::gendurable.doorbell_kind, r from unnest(p_rates) as r where r is not null;
     end if;
 
     if exists (select from gendurable.workers as w where w.idle_queues <> '{}') then

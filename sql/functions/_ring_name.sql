@@ -2,13 +2,13 @@
 --
 -- Which keys those are is not looked up here but by the pick that answers (gendurable._spread), when the change is committed: one that comes to wait in
 -- between is found as well, and a transaction with an old snapshot misses nobody.
--- Locks: none. Writes: handovers. Plan: gendurable.workers, a few rows, read whole.
+-- Locks: none. Writes: doorbells. Plan: gendurable.workers, a few rows, read whole.
 create function gendurable._ring_name(p_name text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into gendurable.handovers (key, is_name) values (p_name, true);
+    insert into gendurable.doorbells (kind, key) values ('limit', p_name);
     perform gendurable._notify(array(select distinct q from gendurable.workers as w cross join lateral unnest(w.idle_queues) as q));
 end
 $$;

@@ -1,6 +1,6 @@
 -- Lets the next pick look at every rate key of a name for which an instance waits, and wakes whoever sleeps where one waits for tokens.
 --
--- Locks: none. Writes: refills. Plan: instances_rated, walked key by key; instances_waiting, one descent for each idle queue.
+-- Locks: none. Writes: doorbells. Plan: instances_rated, walked key by key; instances_waiting, one descent for each idle queue.
 create function gendurable._ring_rate(p_name text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -2,7 +2,7 @@
 --
 -- limit change × newcomer: the name is rung for by a change that is committed, and looked through under the name's lock. So whoever waits is found here, or
 -- rings later than this and is counted against the new limit.
--- Locks:  names, those that are free at once. Writes: handovers. Plan: handovers_name; instances_keyed, walked key by key.
+-- Locks:  names, those that are free at once. Writes: doorbells. Plan: doorbells_key; instances_keyed, walked key by key.
 create function gendurable._spread() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -17,7 +17,7 @@ declare
     v_keys  text[];
 begin
     v_names := array(
-        select h.key from (select distinct x.key from gendurable.handovers as x where x.is_name) as h
+        select h.key from (select distinct x.key from gendurable.doorbells as x where x.kind = 'limit') as h
         where gendurable._lock_key(h.key));
     if v_names = '{}' then
         return;
@@ -34,9 +34,9 @@ begin
             v_keys := v_keys || v_key;
         end if;
     end loop;
-    delete from gendurable.handovers as h where h.is_name and h.key = any (v_names);
-    insert into gendurable.handovers (key)
-    select k from unnest(v_keys) as k where not exists (select from gendurable.handovers as h where h.key = k and not h.is_name);
+    delete from gendurable.doorbells as d where d.kind = 'limit' and d.key = any (v_names);
+    insert into gendurable.doorbells (kind, key)
+    select 'slot', k from unnest(v_keys) as k where not exists (select from gendurable.doorbells as d where d.kind = 'slot' and d.key = k);
 end
 $$;
 comment on function gendurable._spread() is 'Rings for each key of the names that were rung for.';

@@ -1,7 +1,7 @@
 -- The floor under the hand-over of slots, never its mechanism: finds concurrency keys of which an instance waits though a slot is free and nobody was told,
 -- and tells the next pick. Answers how many keys there were; more than none is worth a report.
 --
--- Locks: none. Writes: handovers. Plan: instances_keyed, walked key by key; handovers_key.
+-- Locks: none. Writes: doorbells. Plan: instances_keyed, walked key by key; doorbells_key.
 create function gendurable._sweep() returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -41,7 +41,8 @@ begin
     where s.free > (select count(*) from (select from gendurable.instances as r
                                           where r.concurrency_key = n.key and r.phase in ('ready', 'held', 'executing') and r.phase = c_ready and r.queue = n.queue
                                           limit greatest(s.free, 0)) as x)
-      and not exists (select from gendurable.handovers as h where h.key in (n.key, split_part(n.key, ':', 1)) and (h.is_name or h.key = n.key));
+      and not exists (select from gendurable.doorbells as d
+                      where d.kind = 'slot' and d.key = n.key or d.kind = 'limit' and d.key = split_part(n.key, ':', 1));
 
     if v_stranded is not null then
         perform gendurable._ring(v_stranded);

@@ -1,7 +1,7 @@
 -- Wakes instances that are parked on a signal which they have just been sent.
 --
 -- p_queues are theirs; p_keys and p_scoped are the concurrency keys and the ids with a correlation scope among them, or null.
--- Locks:  the caller holds the instances; see gendurable._rescope. Writes: instances, handovers, correlation_keys.
+-- Locks:  the caller holds the instances; see gendurable._rescope. Writes: instances, doorbells, correlation_keys.
 -- Plan:   instances_pkey.
 create function gendurable._wake(p_ids bigint[], p_queues text[], p_keys text[], p_scoped bigint[]) returns void
 language plpgsql volatile

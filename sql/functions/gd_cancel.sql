@@ -4,7 +4,7 @@
 -- Locks:  the instances and the parent that counts the root, all by id in one order, waiting for them. (A parent's id is smaller than its
 --         children's, so cancelling from above and from below cannot wait for each other.) A child that is scheduled meanwhile is found by
 --         looking again, with nothing in hand.
--- Writes: as gendurable._finish; handovers, refills.
+-- Writes: as gendurable._finish; doorbells.
 -- Plan:   instances_pkey, instances_parent, finished_parent.
 -- Errors: GD001 target missing.
 create function public.gd_cancel(target bigint, reason text default null, cascade boolean default false) returns int

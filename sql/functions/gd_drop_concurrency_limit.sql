@@ -1,6 +1,6 @@
 -- Takes the limit of a name back: one instance of each of its keys at once.
 --
--- Locks:  the limit's row. Writes: concurrency_limits, handovers.
+-- Locks:  the limit's row. Writes: concurrency_limits, doorbells.
 -- Errors: GD001 name missing; GD002 a name with a colon.
 create function public.gd_drop_concurrency_limit(name text) returns void
 language plpgsql volatile security definer

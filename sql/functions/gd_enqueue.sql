@@ -2,7 +2,7 @@
 --
 -- The batch is gendurable._enqueue; this is the same for one row, at a fraction of the cost of a batch of one.
 -- Locks:  its correlation key, waiting for whoever is inserting or freeing it at this moment.
--- Writes: correlation_keys, instances, handovers, refills.
+-- Writes: correlation_keys, instances, doorbells.
 -- Errors: GD001 fsm missing; GD002 a value that cannot be. Warnings: GD101, GD102 (see gendurable._warn_of_rates).
 create function public.gd_enqueue(
     fsm text, state jsonb default '{}', step text default 'start', queue text default 'default', priority int default 0,

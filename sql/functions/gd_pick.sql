@@ -4,10 +4,10 @@
 -- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a claim of a forgotten worker would be
 --         stranded until a sweep); the queue shared; then the instances, and the names of the keys that they need. Never waits: what somebody else
 --         holds is skipped.
--- Writes: instances; signals (the awaited ones that it hands out are marked presented); handovers, refills, buckets;
+-- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells, buckets;
 --         correlation_keys (scopes); workers (lease, idle queues).
--- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due, handovers_key, refills_key and
---         buckets_due one descent each when nothing is due and nobody rang.
+-- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due, doorbells_key and buckets_due, one descent each
+--         (doorbells three) when nothing is due and nobody rang.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer
@@ -67,10 +67,10 @@ begin
 
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
-        if exists (select from gendurable.refills as r) or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
+        if exists (select from gendurable.doorbells as d where d.kind = 'tokens') or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
             v_offered := gendurable._refill(gd_pick.queue, gd_pick.slots);
         end if;
-        if exists (select from gendurable.handovers as h) then
+        if exists (select from gendurable.doorbells as d where d.kind in ('slot', 'limit')) then
             -- As many slots as it hands out are given up before the next pick, and as many newcomers come.
             perform gendurable._hand_over(greatest(500, 2 * least(gd_pick.slots, 10000)));
         end if;
@@ -157,7 +157,7 @@ begin
             end if;
             exit when not (v_keyed or v_rated) or v_picked = gd_pick.slots;
         end loop;
-        if v_limited and v_picked < gd_pick.slots and exists (select from gendurable.refills as r) then
+        if v_limited and v_picked < gd_pick.slots and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
             perform gendurable._refill();   -- when those that were just refused are due, the caller may want to know
         end if;
     end if;

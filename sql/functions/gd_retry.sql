@@ -3,7 +3,7 @@
 -- retry × gc: the archived row's lock decides; gc skips it, or this finds it gone.
 -- A child that its parent has counted is not counted again.
 -- Locks:  the archived row, waiting for another retry of it; its correlation key. Writes: finished, instances, correlation_keys,
---         handovers, refills.
+--         doorbells.
 -- Plan:   finished_id in each partition.
 -- Errors: GD001 id missing; GD002 a step that is empty or too long. Warnings: GD101, GD102 (see gendurable._warn_of_rates).
 create function public.gd_retry(id bigint, step text default null, state jsonb default null) returns text

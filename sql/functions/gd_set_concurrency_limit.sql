@@ -3,7 +3,7 @@
 --
 -- limit change × pick: neither waits for the other. A pick that is counting at this moment counts against the old limit; the ring of this call becomes visible
 -- together with the new one, and the pick that answers it looks for all that wait by then (gendurable._ring_name).
--- Locks:  the limit's row. Writes: concurrency_limits, handovers.
+-- Locks:  the limit's row. Writes: concurrency_limits, doorbells.
 -- Errors: GD001 an argument missing; GD002 a negative limit, a name with a colon.
 create function public.gd_set_concurrency_limit(name text, max_executing int) returns void
 language plpgsql volatile security definer

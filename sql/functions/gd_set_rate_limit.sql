@@ -1,7 +1,7 @@
 -- Sets the token bucket of every key of this name: `allowed` tokens in each `period`, `burst` at most at once. It applies at once; what a bucket holds
 -- is kept, up to the new burst.
 --
--- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it. Writes: rate_limits, buckets, refills.
+-- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it. Writes: rate_limits, buckets, doorbells.
 -- Errors: GD001 an argument missing; GD002 a value out of range, a name with a colon; GD004 not READ COMMITTED.
 create function public.gd_set_rate_limit(name text, allowed float8, period interval, burst float8 default null) returns void
 language plpgsql volatile security definer

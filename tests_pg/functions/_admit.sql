@@ -60,7 +60,7 @@ select is(pg_temp.commit('n2', 'next', '{"step": "x", "concurrency_key": null}')
 select pg_temp.pick(9) \g /dev/null
 select is(pg_temp.commit('n2', 'done'), 'committed', 'the end of one');
 update gendurable.instances set phase = 'executing', worker_id = :me where fsm like 'n_';
-delete from gendurable.instances; delete from gendurable.handovers;
+delete from gendurable.instances; delete from gendurable.doorbells where kind <> 'tokens';
 
 -- What is parked holds no slot.
 select count(pg_temp.put('s' || n, '{"concurrency_key": "s"}')) from generate_series(1, 2) as n \g /dev/null
@@ -79,19 +79,19 @@ select is(pg_temp.commit('s3', 'await', '{"names": ["z"]}') || ' ' || pg_temp.pi
 select gd_signal(pg_temp.id('s3'), 'z') \g /dev/null
 select is(pg_temp.commit('s2', 'done') || ' ' || pg_temp.pick(9, 'q', :second), 'committed s3', 'and so on');
 select is((select jsonb_array_length(awaited) from claim where fsm = 's3'), 1, 'woken through a key the step is handed what woke it');
-delete from gendurable.instances; delete from gendurable.handovers;
+delete from gendurable.instances; delete from gendurable.doorbells where kind <> 'tokens';
 
 -- A backlog of one key.
 insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
 select now(), now() - interval '1 day', now(), 'held', 's', '{}', -10, 1, 'crowd', 'q', 'crowd' from generate_series(1, 10000) as n;
-insert into gendurable.handovers (key) select 'crowd' from generate_series(1, 10000);
+insert into gendurable.doorbells (kind, key) select 'slot', 'crowd' from generate_series(1, 10000);
 select gd_register('me again', '{q}') as again \gset
 select count(pg_temp.put('x' || n, jsonb_build_object('priority', n, 'concurrency_key', case when n % 2 = 0 then 'x' || n end))) from generate_series(1, 6) as n \g /dev/null
 select is(pg_temp.pick(4, 'q', :again), 'crowd x1 x2 x3', 'ten thousand of a saturated key change nothing of what the first pick returns beside them');
-update gendurable.handovers set rung_by = '3';    -- as if others had
+update gendurable.doorbells set rung_by = '3';    -- as if others had
 select is(pg_temp.pick(4, 'q', :again), 'x4 x5 x6', 'nor the next one');
 select results_eq($$ select phase::text, count(*) from gendurable.instances where fsm = 'crowd' group by phase order by 1 $$, $$ values ('executing', 1::bigint), ('held', 9999) $$, 'one of them executes');
-select is((select count(*)::int from gendurable.handovers where key = 'crowd'), 0, 'a key is looked at once, however often it was rung');
+select is((select count(*)::int from gendurable.doorbells where kind = 'slot' and key = 'crowd'), 0, 'a key is looked at once, however often it was rung');
 -- Offers that come too late: the ready ones of a saturated key make room for others within the same pick.
 update gendurable.instances set phase = 'ready' where fsm = 'crowd' and id in (select id from gendurable.instances where fsm = 'crowd' and phase = 'held' order by id limit 3);
 select pg_temp.put('y1'), pg_temp.put('y2') \g /dev/null

@@ -130,11 +130,11 @@ insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phas
 select v.id, now(), now(), now(), v.phase::gendurable.phase, 's', '{}', v.priority, 1, 'm', 'q', v.rate, v.weight, v.key
 from (values (101, 'ready', 5, 'c:1', 1.5, null), (102, 'ready', 1, 'c:1', null::float8, 'k'), (103, 'ready', 0, null, null, null), (104, 'throttled', 3, 'c:2', null, null), (105, 'ready', 4, 'c:2', null, null), (106, 'ready', 2, 'c:2', null, null),
              (107, 'ready', 0, 'nowhere', null, 'k7')) as v (id, phase, priority, rate, weight, key);
-delete from gendurable.handovers; delete from gendurable.refills;
+delete from gendurable.doorbells;
 select is(array(select unnest(gendurable._grant('{101,102,103,105,106,107}')) order by 1), '{102,103,106}', 'what fits, what has no limit, and what is more urgent than who waits');
 select is((select string_agg(id || ':' || phase, ' ' order by id) from gendurable.instances), '101:throttled 102:ready 103:ready 104:throttled 105:throttled 106:ready 107:throttled', 'the others wait');
-select is((select string_agg(key, ' ' order by key) from gendurable.refills), 'c:1 c:2 nowhere', 'their lines are looked at');
-select is((select string_agg(key, ' ' order by key) from gendurable.handovers), 'k7', 'and the slots that they were offered are free');
+select is((select string_agg(key, ' ' order by key) from gendurable.doorbells where kind = 'tokens'), 'c:1 c:2 nowhere', 'their lines are looked at');
+select is((select string_agg(key, ' ' order by key) from gendurable.doorbells where kind = 'slot'), 'k7', 'and the slots that they were offered are free');
 select is(pg_temp.tokens('c:1') || ' ' || pg_temp.tokens('c:2'), '1.0 1.0', 'drawn is what was granted');
 select is(pg_temp.tokens('nowhere'), null, 'a name that is not configured has no bucket');
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null

@@ -6,7 +6,7 @@ select plan(34);
 create function pg_temp.phases() returns text language sql as $$ select string_agg(i.fsm || ':' || i.phase, ' ' order by i.fsm) from gendurable.instances as i $$;
 
 -- All of this is one transaction; what it rings is made to look as if others had.
-create function pg_temp.settle() returns void language sql as $$ update gendurable.handovers set rung_by = '3' $$;
+create function pg_temp.settle() returns void language sql as $$ update gendurable.doorbells set rung_by = '3' $$;
 
 -- Order.
 select pg_temp.put('late', '{"concurrency_key": "k", "eligible_at": "2020-01-02"}'), pg_temp.put('low', '{"concurrency_key": "k", "priority": 9, "eligible_at": "2019-01-01"}'),
@@ -36,7 +36,7 @@ select is(pg_temp.commit('4 here', 'done') || ' ' || pg_temp.pick(9, 'nobody'), 
 select pg_temp.settle(), gendurable._hand_over() \g /dev/null
 select is(pg_temp.commit('2 deserted', 'done'), 'committed', 'the last one ends');
 select is((select count(*)::int from gendurable.instances), 0, 'nothing is left');
-select is((select count(*)::int from gendurable.handovers), 0, 'nobody waited for the last slot: nobody is rung for');
+select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 0, 'nobody waited for the last slot: nobody is rung for');
 
 -- As many as are free.
 select gd_set_concurrency_limit('k', 4) \g /dev/null
@@ -53,15 +53,15 @@ select is(pg_temp.commit('n6', 'done') || ' ' || pg_temp.pick(9), 'committed n7'
 delete from gendurable.instances;
 
 -- Many keys at once, and what somebody else holds.
-delete from gendurable.handovers;
+delete from gendurable.doorbells where kind <> 'tokens';
 select gd_set_concurrency_limit('m', 0) \g /dev/null
 select count(pg_temp.put('m' || n, jsonb_build_object('concurrency_key', 'm:' || n))) from generate_series(1, 600) as n \g /dev/null
 select gd_drop_concurrency_limit('m') \g /dev/null
-delete from gendurable.handovers where ctid <> all (array(select max(ctid) from gendurable.handovers group by key));
+delete from gendurable.doorbells where ctid <> all (array(select max(ctid) from gendurable.doorbells group by key));
 select pg_temp.settle() \g /dev/null
 select gendurable._hand_over() \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'ready'), 500, 'five hundred keys in one call');
-select is((select count(*)::int from gendurable.handovers), 100, 'the others are for the next one');
+select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 100, 'the others are for the next one');
 select gendurable._hand_over() \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'ready'), 600, 'which does them');
 delete from gendurable.instances;
@@ -71,7 +71,7 @@ select test.query('other', format('select gendurable._lock_key(%L)', 'busy' || :
 select pg_temp.put('busy', jsonb_build_object('concurrency_key', 'busy' || :n)), pg_temp.put('busy too', jsonb_build_object('concurrency_key', 'busy' || :n)), pg_temp.put('not busy', '{"concurrency_key": "m:1"}') \g /dev/null
 select pg_temp.settle() \g /dev/null
 select is(pg_temp.pick(9), 'not busy', 'a key about which somebody else decides holds up nobody else');
-select is((select count(*)::int from gendurable.handovers), 1, 'its handover is kept');
+select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 1, 'its handover is kept');
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.pick(9), 'busy', 'for the next pick');
 -- Rows that somebody else holds.
@@ -80,7 +80,7 @@ select test.query('other', format($$ insert into gendurable.instances (enqueued_
 select test.exec('other', 'begin'), test.query('other', $$ select id from gendurable.instances where fsm = 'locked' for update $$) \g /dev/null
 select gd_set_concurrency_limit('L', 2), gendurable._ring('{L}'), pg_temp.settle() \g /dev/null
 select is(pg_temp.pick(9), 'unlocked', 'a row that somebody holds is passed by');
-select is((select count(*)::int from gendurable.handovers where key = 'L'), 1, 'its key is looked at again');
+select is((select count(*)::int from gendurable.doorbells where kind = 'slot' and key = 'L'), 1, 'its key is looked at again');
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.pick(9), 'locked', 'so that it is not stranded');
 select lives_ok('select gendurable._hand_over()', 'nothing to hand over');

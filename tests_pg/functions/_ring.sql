@@ -4,8 +4,8 @@ set local client_min_messages = error;
 select plan(11);
 
 select gendurable._ring('{a,b,a,null}', '{r,r,null}'), gendurable._ring(null, '{s}'), gendurable._ring('{c}'), gendurable._ring(null, null), gendurable._ring('{}', '{}') \g /dev/null
-select is((select string_agg(key, ' ' order by key) from gendurable.handovers), 'a b c', 'concurrency keys, each once a call');
-select is((select string_agg(key, ' ' order by key) from gendurable.refills), 'r s', 'rate keys');
+select is((select string_agg(key, ' ' order by key) from gendurable.doorbells where kind = 'slot'), 'a b c', 'concurrency keys, each once a call');
+select is((select string_agg(key, ' ' order by key) from gendurable.doorbells where kind = 'tokens'), 'r s', 'rate keys');
 
 -- Notifications: each of these is a transaction of another session.
 select test.connect('listener'), test.connect('app') \g /dev/null

@@ -3,7 +3,7 @@ begin;
 select plan(1);
 
 select gendurable._ring_name('k') \g /dev/null
-select results_eq('select key, is_name from gendurable.handovers', $$ values ('k' collate "C", true) $$, 'the name is left for the next pick');
+select results_eq('select kind::text, key from gendurable.doorbells', $$ values ('limit', 'k' collate "C") $$, 'the name is left for the next pick');
 
 select * from finish();
 rollback;

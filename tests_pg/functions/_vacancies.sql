@@ -11,7 +11,7 @@ $$;
 
 select is(pg_temp.vacant('k'), 1, 'a key that nobody uses has one slot');
 select gd_set_concurrency_limit('k', 3), gd_set_concurrency_limit('none', 0), gd_set_concurrency_limit('big', 1000) \g /dev/null
-delete from gendurable.handovers;
+delete from gendurable.doorbells where kind <> 'tokens';
 select is(pg_temp.vacant('k') || ' ' || pg_temp.vacant('none') || ' ' || pg_temp.vacant('big'), '3 0 100', 'as many as its limit says, a hundred at most');
 select pg_temp.fill('k', 'executing', 1) \g /dev/null
 select is(pg_temp.vacant('k'), 2, 'less what executes');
@@ -33,15 +33,15 @@ select results_eq($$ select v.key, v.vacant from gendurable._vacancies('{k:1,w,b
 select gd_enqueue_many('[{"fsm": "a", "concurrency_key": "k:2", "priority": 5}, {"fsm": "b", "concurrency_key": "k:2"}, {"fsm": "c", "concurrency_key": "k:2"},
     {"fsm": "d", "concurrency_key": "k:2", "priority": -1}, {"fsm": "e"}]') \g /dev/null
 select is((select string_agg(i.phase::text, ' ' order by i.id) from gendurable.instances as i where i.fsm in ('a', 'b', 'c', 'd', 'e')), 'held ready ready ready ready', 'of a batch the most urgent are born ready');
-select is((select string_agg(h.key, ' ') from gendurable.handovers as h), 'k:2', 'those who are not are rung for');
-delete from gendurable.handovers;
+select is((select string_agg(h.key, ' ') from gendurable.doorbells as h where h.kind = 'slot'), 'k:2', 'those who are not are rung for');
+delete from gendurable.doorbells where kind <> 'tokens';
 select pg_temp.put('single', '{"concurrency_key": "k:3"}'), pg_temp.put('future', '{"concurrency_key": "k:4", "delay": 3600}'), pg_temp.put('both', '{"concurrency_key": "k:5", "rate_limit": "r"}') \g /dev/null
 select is(pg_temp.phase('single') || ' ' || pg_temp.phase('future') || ' ' || pg_temp.phase('both'), 'ready scheduled held', 'only what waits for nothing else');
-select is((select string_agg(h.key, ' ') from gendurable.handovers as h), 'k:5', 'who is born ready needs no ring');
-delete from gendurable.handovers;
+select is((select string_agg(h.key, ' ') from gendurable.doorbells as h where h.kind = 'slot'), 'k:5', 'who is born ready needs no ring');
+delete from gendurable.doorbells where kind <> 'tokens';
 select gd_enqueue('x', concurrency_key => 'k:6'), gd_enqueue('y', concurrency_key => 'none') \g /dev/null
 select is((select string_agg(i.phase::text, ' ' order by i.id) from gendurable.instances as i where i.fsm in ('x', 'y')), 'ready held', 'one by one as well');
-select is((select string_agg(h.key, ' ') from gendurable.handovers as h), 'none', 'and who waits is rung for');
+select is((select string_agg(h.key, ' ') from gendurable.doorbells as h where h.kind = 'slot'), 'none', 'and who waits is rung for');
 
 select * from finish();
 rollback;

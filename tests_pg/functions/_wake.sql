@@ -11,7 +11,7 @@ update gendurable.instances set eligible_at = 'infinity', updated_at = '-infinit
 select gendurable._wake(array[:a, :b]::bigint[], '{default}', '{k}', array[:a]::bigint[]);
 select results_eq('select phase::text, eligible_at = now(), signalled, updated_at >= now() from gendurable.instances order by id',
     $$ values ('ready', true, true, true), ('held', true, true, true) $$, 'they are runnable from now on');
-select is((select count(*)::int from gendurable.handovers as h where h.key = 'k'), 1, 'the key of one is rung for');
+select is((select count(*)::int from gendurable.doorbells as h where h.kind = 'slot' and h.key = 'k'), 1, 'the key of one is rung for');
 select is((select count(*)::int from gendurable.correlation_keys), 0, 'the key that the other one held only while it was parked is free');
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- gd_commit: the outcomes of steps, each for itself.
 begin;
-select plan(168);
+select plan(169);
 
 select gd_register('me') as me \gset
 select gd_register('other') as other \gset
@@ -137,6 +137,13 @@ insert into jobs select 'parked rival', pg_temp.claim(:me);
 insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phase, step, state, awaits, priority, fsm_version, fsm, queue)
 select nextval('gendurable.instances_id_seq'), now(), 'infinity', now(), 'awaiting_signal', 's', '{}', '{x}', -9, 1, 'm', (pg_temp.row('parked rival')).queue;
 select is(pg_temp.commit(:me, pg_temp.job('parked rival'), '{"kind": "next", "step": "x", "continue": true}'), 'continued', 'a park is not more urgent');
+insert into jobs select 'raised rival', pg_temp.claim(:me);
+select gd_set_concurrency_limit('raised', 0) \g /dev/null
+select id as rival from gd_enqueue('rival', priority => -1, concurrency_key => 'raised', queue => (pg_temp.row('raised rival')).queue) \gset
+delete from gendurable.doorbells;
+select gd_set_concurrency_limit('raised', 1) \g /dev/null
+select is(pg_temp.commit(:me, pg_temp.job('raised rival'), '{"kind": "next", "step": "x", "continue": true}'), 'committed',
+    'work that a raised limit has just let go is more urgent');
 insert into jobs select 'urgent', pg_temp.claim(:me, p_priority => -5);
 insert into jobs select 'relaxed', pg_temp.claim(:me, p_priority => 5);
 select (pg_temp.row('urgent')).queue as uq \gset

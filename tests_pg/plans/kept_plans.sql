@@ -14,14 +14,14 @@ insert into gendurable.buckets (key, tokens, refilled_at, due_at) values ('froze
 \set fresh off
 \ir load.psql
 analyze gendurable.instances, gendurable.finished;
-insert into gendurable.handovers (key, rung_by) values ('small-hot', '3');
-insert into gendurable.refills (key) values ('mail');
+insert into gendurable.doorbells (kind, key, rung_by) values ('slot', 'small-hot', '3');
+insert into gendurable.doorbells (kind, key) values ('tokens', 'mail');
 select gd_pick(2, 'nowhere', 1) \g /dev/null
 select count(*) from gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'F', 'queue', 'small')) from generate_series(1, 1500)));
 \ir checks.psql
 
 -- What this transaction rang itself it would look at for ever.
-delete from gendurable.handovers;
+delete from gendurable.doorbells where kind <> 'tokens';
 
 \set queue large
 \set ready 50000

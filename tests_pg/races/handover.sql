@@ -8,7 +8,7 @@ language sql as $$
     select string_agg(i.fsm, ' ' order by i.id) from gendurable.instances as i
     where i.phase = 'held'
       and not exists (select from gendurable.instances as e where e.concurrency_key = i.concurrency_key and e.phase in ('executing', 'ready'))
-      and not exists (select from gendurable.handovers as h where h.key = i.concurrency_key)
+      and not exists (select from gendurable.doorbells as h where h.kind = 'slot' and h.key = i.concurrency_key)
 $$;
 
 -- The slot is being freed while a pick holds back: the pick counts first.
@@ -78,7 +78,7 @@ select test.exec('a', 'begin');
 select test.query('a', test.end(:w, 'H'));
 select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a newcomer finds the slot taken');
-select is((select string_agg(h.key, ' ') from gendurable.handovers as h), 'k', 'its key stays to be looked at, because the holder may not have seen it');
+select is((select string_agg(h.key, ' ') from gendurable.doorbells as h where h.kind = 'slot'), 'k', 'its key stays to be looked at, because the holder may not have seen it');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'so that the slot is handed over');
 select test.query('b', test.end(:v, 'N'));
@@ -88,9 +88,9 @@ select gd_set_concurrency_limit('other', 0) \g /dev/null
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k'), gd_enqueue('O', queue => 'q', concurrency_key => 'other') \g /dev/null
 select gd_drop_concurrency_limit('other') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
-delete from gendurable.handovers;
+delete from gendurable.doorbells where kind <> 'tokens';
 update gendurable.instances set phase = 'held' where fsm = 'O';
-insert into gendurable.handovers (key) values ('other');
+insert into gendurable.doorbells (kind, key) values ('slot', 'other');
 create trigger gate before update on gendurable.instances for each row when (new.phase = 'ready') execute function test.gate('b');
 select test.exec('a', 'begin');
 select test.query('a', test.end(:w, 'H'));
@@ -111,9 +111,9 @@ delete from gendurable.instances;
 select gd_enqueue('N', queue => 'p', concurrency_key => 'k'), gd_enqueue('O', queue => 'q', concurrency_key => 'other') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select test.query('a', test.end(:w, 'N', 'await', '{"names": ["x"]}'));
-delete from gendurable.handovers;
+delete from gendurable.doorbells where kind <> 'tokens';
 update gendurable.instances set phase = 'held' where fsm = 'O';
-insert into gendurable.handovers (key) values ('k'), ('other');
+insert into gendurable.doorbells (kind, key) values ('slot', 'k'), ('slot', 'other');
 create trigger gate before update on gendurable.instances for each row when (new.phase = 'ready') execute function test.gate('b');
 select pg_advisory_lock(1) \g /dev/null
 select test.send('b', test.pick(:v, 'p'));
@@ -161,7 +161,7 @@ select test.query('b', $$ select i.id from gendurable.instances as i where i.fsm
 select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.exec('b', 'begin');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a pick that has looked at a key');
-select is((select count(*)::int from gendurable.handovers), 1, 'and is done with it, but not committed');
+select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 1, 'and is done with it, but not committed');
 select is(test.results(test.query('a', test.end(:w, 'H'))), 'committed', 'does not turn the holder''s commit away');
 select test.exec('b', 'commit');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'which has seen who waits, and has rung');
@@ -187,7 +187,7 @@ select gd_enqueue('Plain', queue => 'p') \g /dev/null
 select is(jsonb_array_length(test.query('a', test.pick(:w, 'p', 20))), 20, 'one of each key is picked');
 select is(test.names(test.query('b', test.pick(:v, 'p', 1))), 'Plain', 'and the next pick finds what lies behind the others');
 delete from gendurable.instances;
-delete from gendurable.handovers;
+delete from gendurable.doorbells where kind <> 'tokens';
 
 -- Every way in which a slot is given up tells of it, and only when it commits.
 create view given_up (nth, kind, more) as
@@ -200,7 +200,7 @@ declare
     v_before text;
 begin
     delete from gendurable.instances;
-    delete from gendurable.handovers;
+    delete from gendurable.doorbells as d where d.kind <> 'tokens';
     perform gd_enqueue('H', queue => 'p', concurrency_key => 'k', priority => 1), gd_enqueue('N', queue => 'q', concurrency_key => 'k', priority => 2);
     perform gd_pick(worker, 'p', 1);
     perform gd_pick(worker, 'q', 1);
@@ -238,7 +238,7 @@ $$;
 select is(h.before, 'nothing', format('%s %s: not before it commits', h.kind, h.more)) from handed as h;
 select is(h.after, 'N', format('%s %s: the slot is handed over', h.kind, h.more)) from handed as h;
 delete from gendurable.instances;
-delete from gendurable.handovers;
+delete from gendurable.doorbells where kind <> 'tokens';
 
 -- Every way in which an instance begins to wait tells of it. The holder goes meanwhile: it cannot see that one, and one slot or two are free when it can be seen.
 create view waiting (nth, way) as
@@ -276,7 +276,7 @@ begin
     else
         perform gd_pick(worker, 'p', 1);
     end if;
-    delete from gendurable.handovers;
+    delete from gendurable.doorbells as d where d.kind <> 'tokens';
     return case way
         when 'signal' then format('select gd_signal(%s, ''x'')', v_id)
         when 'deadline' then 'select gd_expire_awaits()'
@@ -323,7 +323,7 @@ $$;
 select is(w.before, 'nothing', format('%s: not before it commits', w.way)) from waited as w;
 select is(w.after, 'N', format('%s: it is found', w.way)) from waited as w;
 delete from gendurable.instances;
-delete from gendurable.handovers;
+delete from gendurable.doorbells where kind <> 'tokens';
 select gd_drop_concurrency_limit('k') \g /dev/null
 
 -- The row that waits is locked by a client's open transaction: nobody waits for it, and the slot is not forgotten.
@@ -337,9 +337,9 @@ select test.query('a', test.end(:w, 'H'));
 select test.send('a', test.pick(:w, 'p'));
 select ok(not test.is_blocked('a'), 'a hand-over does not wait for a client that holds the row');
 select test.answer('a');
-select coalesce(max(ctid::text), 'none') as bell from gendurable.handovers \gset
+select coalesce(max(ctid::text), 'none') as bell from gendurable.doorbells where kind = 'slot' \gset
 select test.query('a', test.pick(:w, 'p'));
-select is((select max(ctid::text) from gendurable.handovers), :'bell', 'what is to be looked at again stays where it is, however often');
+select is((select max(ctid::text) from gendurable.doorbells where kind = 'slot'), :'bell', 'what is to be looked at again stays where it is, however often');
 select test.exec('b', 'commit');
 select is(test.stranded(), null, 'nor forgets the slot');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'which is handed over later');
@@ -367,13 +367,13 @@ select test.query('a', test.pick(:w, 'p'));
 select gd_enqueue('A2', queue => 'q', concurrency_key => 'a'), gd_enqueue('A3', queue => 'q', concurrency_key => 'a:1'), gd_enqueue('B', queue => 'q', concurrency_key => 'a-b'),
        gd_enqueue('C', queue => 'q', concurrency_key => 'b:1') \g /dev/null
 update gendurable.instances set phase = 'held' where phase = 'ready' and queue = 'q';
-delete from gendurable.handovers;
-insert into gendurable.handovers (key) values ('a'), ('a-b'), ('a:1'), ('b:1');
+delete from gendurable.doorbells where kind <> 'tokens';
+insert into gendurable.doorbells (kind, key) values ('slot', 'a'), ('slot', 'a-b'), ('slot', 'a:1'), ('slot', 'b:1');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'B C', 'names beside one that is being decided about are handed over');
-select is((select string_agg(h.key, ' ' order by h.key) from gendurable.handovers as h), 'a a:1', 'its own keys are left to be looked at');
+select is((select string_agg(h.key, ' ' order by h.key) from gendurable.doorbells as h where h.kind = 'slot'), 'a a:1', 'its own keys are left to be looked at');
 select test.exec('a', 'commit');
 delete from gendurable.instances;
-delete from gendurable.handovers;
+delete from gendurable.doorbells where kind <> 'tokens';
 
 -- A worker of many slots whose keys all have some who wait: the last keys are served as often as the first.
 select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'M', 'queue', 'p', 'concurrency_key', 'm:' || n)) from generate_series(1, 700) as n)) from generate_series(1, 3) \g /dev/null

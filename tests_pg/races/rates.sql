@@ -10,7 +10,7 @@ language sql as $$ select round(b.tokens::numeric, 1) from gendurable.buckets as
 select gd_set_rate_limit('r', 2, '1 day', 2) \g /dev/null
 select gd_enqueue('M' || n, queue => 'p', rate_limit => 'r') from generate_series(1, 4) as n \g /dev/null
 update gendurable.instances set phase = 'ready';   -- more offers than tokens
-delete from gendurable.refills;
+delete from gendurable.doorbells where kind = 'tokens';
 select test.exec('a', 'begin');
 select is(test.names(test.query('a', test.pick(:w, 'p', 2))), 'M1 M2', 'a pick draws the first tokens of a key');
 select test.send('b', test.pick(:v, 'p', 2));
@@ -34,7 +34,7 @@ delete from gendurable.instances;
 delete from gendurable.buckets;
 select gd_enqueue('P', queue => 'p', rate_limit => 'r', weight => 2), gd_enqueue('Q', queue => 'q', rate_limit => 'r', weight => 2) \g /dev/null
 update gendurable.instances set phase = 'ready';
-delete from gendurable.refills;
+delete from gendurable.doorbells where kind = 'tokens';
 create trigger gate before update on gendurable.instances for each row when (new.phase = 'executing') execute function test.gate('a');
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', test.pick(:w, 'p'));
@@ -83,10 +83,10 @@ select ok(not test.is_blocked('b'), 'a refill does not wait for a client that ho
 select test.answer('b');
 select test.query('b', test.pick(:v, 'p', 2));
 select i.ctid as place from gendurable.instances as i where i.fsm = 'N' \gset
-select concat_ws(' ', (select max(r.ctid::text) from gendurable.refills as r), (select b.ctid from gendurable.buckets as b where b.key = 't')) as noted \gset
+select concat_ws(' ', (select max(r.ctid::text) from gendurable.doorbells as r where r.kind = 'tokens'), (select b.ctid from gendurable.buckets as b where b.key = 't')) as noted \gset
 select test.query('b', test.pick(:v, 'p', 2));
 select test.query('b', test.pick(:v, 'p', 2));
-select is(concat_ws(' ', (select max(r.ctid::text) from gendurable.refills as r), (select b.ctid from gendurable.buckets as b where b.key = 't')), :'noted', 'what is to be looked at again stays where it is, however often');
+select is(concat_ws(' ', (select max(r.ctid::text) from gendurable.doorbells as r where r.kind = 'tokens'), (select b.ctid from gendurable.buckets as b where b.key = 't')), :'noted', 'what is to be looked at again stays where it is, however often');
 select is((select i.ctid::text || ' ' || i.phase from gendurable.instances as i where i.fsm = 'N'), :'place' || ' throttled', 'nor moves the next one to and fro');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p', 2))), 'H N', 'then both start');
