@@ -15,6 +15,7 @@
 \ir functions/_apply_next.sql
 \ir functions/_apply_retry.sql
 \ir functions/_bigint.sql
+\ir functions/_candidates.sql
 \ir functions/_check_name.sql
 \ir functions/_check_policy_name.sql
 \ir functions/_children.sql

@@ -292,6 +292,13 @@ create type gendurable.job as (
 );
 comment on type gendurable.job is 'One claimed instance, as gd_pick hands it to a worker.';
 
+-- What a round of gd_pick may claim. `free`: those of `found` whose keys' names the pick holds. The others are being decided about by somebody else:
+-- nothing of busy_keys and busy_rates (names) can be had now. `keyed`, `rated`: whether any has such a key.
+create type gendurable.candidates as (
+    found bigint[], free bigint[], keyed boolean, rated boolean, scoped bigint[], awaited bigint[], busy_keys text[], busy_rates text[]
+);
+comment on type gendurable.candidates is 'Instances that a round of gd_pick has locked and may claim.';
+
 -- One instance to be created, with every default applied.
 create type gendurable.entry as (
     ord int, id bigint, fsm text, fsm_version int, state jsonb, step text, queue text, priority int, eligible_at timestamptz,

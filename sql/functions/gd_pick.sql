@@ -25,19 +25,13 @@ declare
     v_worker  record;
     v_due     int := 0;
     v_offered bigint[];
-    v_found   bigint[];
+    v_c       gendurable.candidates;
     v_ids     bigint[];
-    v_keyed   boolean;
-    v_rated   boolean;
     v_limited boolean := false;
-    v_scoped  bigint[];
-    v_inbox   bigint[];
-    v_seen    bigint[] := array[]::bigint[];
     v_rounds  int := 0;
-    v_busy_keys  text[];
-    v_busy_rates text[];
-    v_not_keys   text[] := array[]::text[];
-    v_not_rates  text[] := array[]::text[];
+    v_seen    bigint[] := array[]::bigint[];
+    v_not_keys  text[] := array[]::text[];
+    v_not_rates text[] := array[]::text[];
     v_claimed int;
     v_picked  int := 0;
     v_short   boolean;
@@ -78,61 +72,39 @@ begin
         -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen: also one of a
         -- single slot, behind those that were born ready side by side.
         while v_rounds < 5 or cardinality(v_seen) < 100 loop
-            select array_agg(c.id), array_agg(c.id) filter (where not c.busy_key and not c.busy_rate), bool_or(c.keyed), bool_or(c.rated),
-                   array_agg(c.id) filter (where c.scoped), array_agg(c.id) filter (where c.awaited),
-                   -- Names about which somebody else is deciding: nothing of theirs can be had, so it is not looked at again.
-                   array_agg(distinct c.name) filter (where c.busy_key), array_agg(distinct c.rate) filter (where c.busy_rate)
-            into v_found, v_ids, v_keyed, v_rated, v_scoped, v_inbox, v_busy_keys, v_busy_rates
-            from (select r.*, r.keyed and not gendurable._lock_key(r.name) as busy_key, r.rated and not gendurable._lock_rate(r.rate) as busy_rate
-                  from (select x.id, x.concurrency_key is not null as keyed, x.rate_limit is not null as rated, x.correlation_scope is not null as scoped,
-                               x.signalled and x.awaits is not null as awaited,
-                               split_part(x.concurrency_key, ':', 1) as name, split_part(x.rate_limit, ':', 1) as rate
-                        from (select ready.*
-                              from (select i.id, i.priority, i.eligible_at, i.concurrency_key, i.rate_limit, i.correlation_scope, i.signalled, i.awaits
-                                    from gendurable.instances as i
-                                    where i.queue = gd_pick.queue and i.phase = 'ready' and i.id <> all (v_seen)
-                                      and (i.concurrency_key is null or split_part(i.concurrency_key, ':', 1) <> all (v_not_keys))
-                                      and (i.rate_limit is null or split_part(i.rate_limit, ':', 1) <> all (v_not_rates))
-                                    order by i.queue, i.priority, i.eligible_at, i.id
-                                    limit gd_pick.slots - v_picked
-                                    for no key update skip locked) as ready
-                              union all
-                              select i.id, i.priority, i.eligible_at, i.concurrency_key, i.rate_limit, i.correlation_scope, i.signalled, i.awaits
-                              from gendurable.instances as i
-                              where i.id = any (v_offered)) as x
-                        order by x.priority, x.eligible_at, x.id
-                        limit gd_pick.slots - v_picked) as r) as c;
-            exit when v_found is null;
+            v_c := gendurable._candidates(gd_pick.queue, gd_pick.slots - v_picked, v_offered, v_seen, v_not_keys, v_not_rates);
+            exit when v_c.found is null;
             if v_offered is not null then
                 -- Who was to have tokens here and finds the slots taken by more urgent work keeps the offer.
-                update gendurable.instances as i set phase = 'ready' where i.id = any (v_offered) and i.id <> all (v_found);
+                update gendurable.instances as i set phase = 'ready' where i.id = any (v_offered) and i.id <> all (v_c.found);
                 v_offered := null;
                 v_limited := true;
             end if;
-            v_limited := v_limited or v_keyed or v_rated;
-            if v_keyed or v_rated then
-                v_seen := v_seen || v_found;
+            v_limited := v_limited or v_c.keyed or v_c.rated;
+            if v_c.keyed or v_c.rated then
+                v_seen := v_seen || v_c.found;
             end if;
-            if v_busy_keys is null and v_busy_rates is null then
+            if v_c.busy_keys is null and v_c.busy_rates is null then
                 v_rounds := v_rounds + 1;
             else
-                v_not_keys := v_not_keys || v_busy_keys;
-                v_not_rates := v_not_rates || v_busy_rates;
+                v_not_keys := v_not_keys || v_c.busy_keys;
+                v_not_rates := v_not_rates || v_c.busy_rates;
             end if;
-            if v_keyed then
+            v_ids := v_c.free;
+            if v_c.keyed then
                 v_ids := gendurable._admit(v_ids);
             end if;
-            if v_rated then
+            if v_c.rated then
                 v_ids := gendurable._grant(v_ids);
             end if;
 
             -- Exactly the signals that are handed out as awaited are marked. Nothing can be delivered between this statement and the next: a delivery needs
             -- the row that is locked here.
-            if v_inbox is not null then
+            if v_c.awaited is not null then
                 update gendurable.signals as s
                 set presented = true
                 from gendurable.instances as i
-                where i.id = any (v_inbox) and i.id = any (v_ids) and s.instance_id = any (v_inbox)
+                where i.id = any (v_c.awaited) and i.id = any (v_ids) and s.instance_id = any (v_c.awaited)
                   and s.instance_id = i.id and s.name = any (i.awaits) and not s.presented;
             end if;
             return query
@@ -152,10 +124,10 @@ begin
 
             get diagnostics v_claimed = row_count;
             v_picked := v_picked + v_claimed;
-            if v_scoped is not null then
-                perform gendurable._rescope(v_scoped);
+            if v_c.scoped is not null then
+                perform gendurable._rescope(v_c.scoped);
             end if;
-            exit when not (v_keyed or v_rated) or v_picked = gd_pick.slots;
+            exit when not (v_c.keyed or v_c.rated) or v_picked = gd_pick.slots;
         end loop;
         if v_limited and v_picked < gd_pick.slots and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
             perform gendurable._refill();   -- when those that were just refused are due, the caller may want to know
