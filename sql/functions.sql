@@ -34,6 +34,7 @@
 \ir functions/_finish.sql
 \ir functions/_forget_finished.sql
 \ir functions/_forget_workers.sql
+\ir functions/_give_up.sql
 \ir functions/_grant.sql
 \ir functions/_hand_over.sql
 \ir functions/_inbox.sql
@@ -68,6 +69,7 @@
 \ir functions/_take_keys.sql
 \ir functions/_text_problem.sql
 \ir functions/_tree.sql
+\ir functions/_unapplied.sql
 \ir functions/_usage.sql
 \ir functions/_vacancies.sql
 \ir functions/_wake.sql

@@ -7,7 +7,7 @@
 --         so a commit waits for nobody's transaction. Then the keys and the inbox of what it finishes, which the instance's lock protects.
 -- Writes: instances, finished, signals, dedup_keys, correlation_keys, doorbells, buckets.
 -- Plan:   instances_pkey for the locks and for every update. The worker is compared in a way that no index serves: a plan that looks
---         for the batch among everything that the worker holds costs ten times as much. instances_keyed, one descent for each slot that is given up.
+--         for the batch among everything that the worker holds costs ten times as much.
 -- Errors: GD002 outcomes is not an array; GD004 not READ COMMITTED.
 create function public.gd_commit(worker bigint, outcomes jsonb)
 returns table (id bigint, fence bigint, result text, detail text, signals jsonb, children jsonb)
@@ -30,10 +30,7 @@ declare
     v_moves   gendurable.move[];
     v_children boolean;
     v_keyed   bigint[];
-    v_ids     bigint[];
-    v_fences  bigint[];
     v_keys    text[];
-    v_going   bigint[];
     v_scoped  bigint[];
     v_answers gendurable.answer[] := array[]::gendurable.answer[];
 begin
@@ -96,39 +93,14 @@ begin
         v_answers := v_answers || gendurable._apply_children(v_mine);
     end if;
     if v_keyed is not null then
-        -- Every slot that was given up, by all but those that go on with the same key, if somebody waits for it. Who cannot be seen yet was rung for, and
-        -- whoever answers that finds this row locked (gendurable._hand_over).
-        if not v_kinds <@ '{done,stop}' then
-            select array_agg(i.id) filter (where i.phase = 'executing' and i.concurrency_key is not null) into v_going
-            from gendurable.instances as i
-            where i.id = any (v_keyed);
-        end if;
-        v_keys := array(
-            select k.key from unnest(v_keyed, v_keys) as k (id, key)
-            where k.id <> all (coalesce(v_going, '{}'))
-              and exists (select from gendurable.instances as h where h.concurrency_key = k.key and h.phase = 'held'));
-        if v_keys <> '{}' then
-            perform gendurable._ring(v_keys);
-        end if;
+        perform gendurable._give_up(v_keyed, v_keys);
     end if;
     if v_scoped is not null then
         perform gendurable._rescope(v_scoped, '50ms');
     end if;
 
     if cardinality(v_mine) is distinct from cardinality(v_all) then
-        -- What is still ours after everything has been applied was locked by somebody else. (A second outcome for a claim is not: the
-        -- first one has grown the fence.)
-        select array_agg(i.id), array_agg(i.fence) into v_ids, v_fences
-        from gendurable.instances as i
-        where i.id = any (array(select o.id from unnest(v_all) as o where o.problem is null)) and coalesce(i.worker_id = v_worker, false);
-        v_answers := v_answers || array(
-            select row(o.ord, o.id, o.fence,
-                       case when o.problem is not null then 'invalid'
-                            when (o.id, o.fence) in (select h.id, h.fence from unnest(v_ids, v_fences) as h (id, fence)) then 'busy'
-                            else 'stale' end,
-                       o.problem, null)::gendurable.answer
-            from unnest(v_all) as o
-            where o.ord not in (select m.ord from unnest(v_mine) as m));
+        v_answers := v_answers || gendurable._unapplied(v_worker, v_all, v_mine);
     end if;
 
     return query
