@@ -10,7 +10,7 @@ begin
         from pg_inherits as h
         join pg_class as c on c.oid = h.inhrelid
         where h.inhparent = 'gendurable.finished'::regclass
-          and (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''(.+)''\)'))[1]::timestamptz <= p_cutoff
+          and (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO [(]''(.+)''[)]'))[1]::timestamptz <= p_cutoff
         order by c.relname);
 end
 $$;
