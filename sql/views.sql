@@ -40,7 +40,8 @@ select k.queue, coalesce(q.paused, false) as paused,
        coalesce(l.ready, 0) as ready, coalesce(l.scheduled, 0) as scheduled, coalesce(l.held, 0) as held,
        coalesce(l.executing, 0) as executing, coalesce(l.awaiting, 0) as awaiting,
        coalesce(l.ready + l.scheduled + l.held, 0) as depth,
-       now() - l.oldest as oldest_ready_age, public.gd_next_due(k.queue) as next_due, coalesce(s.workers, 0) as workers
+       -- An instance may be eligible since -infinity, which is no age.
+       now() - case when l.oldest < 'epoch' then 'epoch' else l.oldest end as oldest_ready_age, public.gd_next_due(k.queue) as next_due, coalesce(s.workers, 0) as workers
 from known as k
 left join live as l on l.queue = k.queue
 left join served as s on s.queue = k.queue

@@ -6,10 +6,12 @@
 -- into which nobody finishes at the moment are attached: those to come, and those that are over and whose rows are moved. A minute on
 -- either side is more than any finishing statement takes. The window in which the engine was installed lives in the default partition, and rows are moved
 -- out of there only when the present has a partition of its own, so that nobody waits for the move.
+-- A bound is written as a text. Only ISO says an offset there, not a zone's abbreviation, of which several zones may have the same.
 -- Locks:  finished (share update exclusive, NOWAIT), finished_default (access exclusive, NOWAIT). Writes: the archive's partitions.
 create function gendurable._create_partitions() returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO'
 as $$
 declare
     v_from    timestamptz;

@@ -1,7 +1,8 @@
--- The archive's partitions that end before the cut-off, oldest first.
+-- The archive's partitions that end before the cut-off, oldest first. Bounds are texts, so in ISO, as in gendurable._create_partitions.
 create function gendurable._old_partitions(p_cutoff timestamptz) returns text[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO'
 as $$
 begin
     return array(
@@ -9,7 +10,7 @@ begin
         from pg_inherits as h
         join pg_class as c on c.oid = h.inhrelid
         where h.inhparent = 'gendurable.finished'::regclass
-          and (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''(.+)''\)'))[1]::timestamptz <= p_cutoff
+          and (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO [(]''(.+)''[)]'))[1]::timestamptz <= p_cutoff
         order by c.relname);
 end
 $$;

@@ -46,7 +46,7 @@ begin
         if v_bad is not true then
             return v_entries;
         end if;
-    exception when data_exception or sqlstate 'GD002' then
+    exception when data_exception or program_limit_exceeded or sqlstate 'GD002' then
         get stacked diagnostics v_reason = message_text, v_detail = pg_exception_detail;
     end;
 

@@ -23,7 +23,7 @@ begin
             when o.kind not in ('next', 'retry', 'await', 'schedule_children', 'done', 'stop') then 'unknown kind ' || o.kind
             when o.kind = 'next' and o.step is null then 'next needs a step'
             when o.step = '' or octet_length(o.step) > 1000 then 'step is empty or longer than 1,000 bytes'
-            when o.kind = 'await' and (coalesce(cardinality(o.names), 0) = 0 or array_position(o.names, null) is not null)
+            when o.kind = 'await' and (coalesce(array_ndims(o.names), 0) <> 1 or array_position(o.names, null) is not null)
                 then 'await needs names'
             -- A century of milliseconds.
             when not (coalesce(o.delay_ms, 0) between -3.2e12 and 3.2e12) then 'delay_ms is out of range'
@@ -46,8 +46,8 @@ begin
          ) with ordinality as o (id, fence, kind, step, state, continue, delay_ms, timeout_ms, names, consumed, priority, rate_limit, weight,
                                  concurrency_key, children, result, error, ord);
     return v_outcomes;
--- Nothing was written, so the block costs no transaction id.
-exception when data_exception then
+-- Nothing was written, so the block costs no transaction id. (Arrays nested too deeply exceed a limit of the program.)
+exception when data_exception or program_limit_exceeded then
     get stacked diagnostics v_reason = message_text;
     if jsonb_array_length(p_outcomes) = 1 then
         return array[row(p_first_ord, gendurable._bigint(p_outcomes -> 0 -> 'id'), gendurable._bigint(p_outcomes -> 0 -> 'fence'),

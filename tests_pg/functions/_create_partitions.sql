@@ -17,6 +17,9 @@ begin
     perform pg_temp.finish(9, gendurable._window(now() - interval '12 hours') + interval '1 s');
 end
 $$;
+-- IST is another zone's abbreviation to PostgreSQL: whoever writes a bound in this style means another moment.
+set local datestyle = 'SQL, DMY';
+set local time zone 'Asia/Kolkata';
 select cmp_ok(gendurable._create_partitions(), '>=', 3, 'it answers how many it made');
 select is((select f.tableoid::regclass::text from gendurable.finished as f), 'gendurable.finished_default', 'while the present has no partition of its own nothing is moved out of the default one');
 create table gendurable.present (like gendurable.finished);
@@ -28,8 +31,9 @@ begin
 end
 $$;
 select cmp_ok(gendurable._create_partitions(), '>=', 1, 'it answers how many it made');
+set local datestyle = 'ISO';
 select set_has('select lower, upper from pg_temp.bounds()', $$ select gendurable._window(now()) + n * interval '6 hours' as lower, gendurable._window(now()) + (n + 1) * interval '6 hours' as upper
-    from generate_series(2, 3) as n $$, 'windows to come have partitions, six hours wide');
+    from generate_series(2, 3) as n $$, 'windows to come have partitions, six hours wide, in whatever date style');
 select is_empty('select a.name from pg_temp.bounds() as a where lower <= now() and upper > now()', 'the window of the moment is never attached under those who finish into it');
 select results_eq($$ select f.id, f.tableoid = 'gendurable.finished_default'::regclass from gendurable.finished as f order by f.id $$,
     $$ values (0::bigint, false), (1, false), (2, false), (3, false), (4, true), (5, true), (9, false) $$,

@@ -1,6 +1,6 @@
 -- JSON entries, typed; what gd_enqueue_many accepts and refuses is tested there.
 begin;
-select plan(33);
+select plan(34);
 
 select is(gendurable._parse_entries('[]'), null, 'nothing parsed is nothing');
 select results_eq($$ select ord, fsm, queue, parent_id, parent_round from unnest(gendurable._parse_entries('[{"fsm": "a"}, {"fsm": "b", "queue": "own"}]')) $$,
@@ -11,6 +11,7 @@ select results_eq($$ select ord, fsm, queue, parent_id, parent_round
 select is((select count(distinct id)::int from unnest(gendurable._parse_entries('[{"fsm": "a"}, {"fsm": "b"}]'))), 2, 'every entry is given an id of its own');
 select throws_ok($$ select gendurable._parse_entries('[{"fsm": "a"}, {"fsm": "b", "priority": "x"}]') $$, 'GD003', 'gendurable: a bad entry in the batch', 'a bad value is GD003');
 select throws_ok($$ select gendurable._parse_entries('[{"fsm": "a"}, {"color": "x"}]') $$, 'GD003', null, 'an unknown field is GD003');
+select throws_ok($$ select gendurable._parse_entries('[{"fsm": "a", "correlation_scope": [[[[[[["done"]]]]]]]}]') $$, 'GD003', null, 'arrays too deep for an array are GD003');
 
 -- The first bad entry is named, whatever is wrong with it.
 create function pg_temp.problem(p_entries jsonb) returns text language plpgsql as $$

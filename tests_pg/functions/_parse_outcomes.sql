@@ -1,6 +1,6 @@
 -- JSON outcomes, typed; what gd_commit answers for bad ones is tested there.
 begin;
-select plan(8);
+select plan(9);
 
 select is(gendurable._parse_outcomes('[]'), null, 'nothing parsed is nothing');
 create temp table parsed as select o.* from unnest(gendurable._parse_outcomes('[
@@ -17,6 +17,11 @@ select results_eq($$ select o.ord, o.id, o.fence, o.kind, o.problem is null from
         {"id": 1, "fence": 1, "kind": "done"}, {"id": 2, "fence": 2, "kind": "next", "priority": "x"}, 5, {"id": 4, "fence": 4, "kind": "retry"}]')) as o $$,
     $$ values (1, 1::bigint, 1::bigint, 'done', true), (2, 2, 2, null, false), (3, null, null, null, false), (4, 4, 4, 'retry', true) $$,
     'a value of the wrong type is a problem of its own outcome alone');
+select results_eq($$ select o.id, left(o.problem, 26) from unnest(gendurable._parse_outcomes('[
+        {"id": 1, "fence": 1, "kind": "await", "names": [["a"]]}, {"id": 2, "fence": 1, "kind": "await", "names": [[[[[[["a"]]]]]]]},
+        {"id": 3, "fence": 1, "kind": "next", "step": "s", "consumed": [[[[[[[1]]]]]]]}, {"id": 4, "fence": 1, "kind": "done"}]')) as o $$,
+    $$ values (1::bigint, 'await needs names'), (2, 'number of array dimensions'), (3, 'number of array dimensions'), (4, null) $$,
+    'arrays in arrays are a problem of their own outcome alone, however deep');
 select is_empty($$ select p.ms from unnest('{-3.2e12,0,3.2e12}'::float8[]) as p (ms),
                    lateral unnest(gendurable._parse_outcomes(jsonb_build_array(jsonb_build_object('id', 1, 'fence', 1, 'kind', 'retry', 'delay_ms', p.ms)))) as o
                    where o.problem is not null $$, 'a century of delay is accepted');

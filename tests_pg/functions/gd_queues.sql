@@ -1,6 +1,6 @@
 -- View gd_queues: every queue and its depth.
 begin;
-select plan(3);
+select plan(4);
 
 select columns_are('public', 'gd_queues', '{queue,paused,ready,scheduled,held,executing,awaiting,depth,oldest_ready_age,next_due,workers}', 'the documented columns');
 select is_empty('select * from gd_queues', 'nothing known, no queues');
@@ -22,6 +22,9 @@ select results_eq($$ select queue, paused, ready, scheduled, held, executing, aw
               ('resumed', false, 0, 0, 0, 0, 0, 0, null, null, 0),
               ('served', false, 0, 0, 0, 0, 0, 0, null, null, 1) $$,
     'every queue with instances, live workers or a pause; depth is ready, scheduled and held; what is due is ready');
+select gd_enqueue('m', queue => 'ever', eligible_at => '-infinity') \g /dev/null
+select results_eq($$ select ready, oldest_ready_age from gd_queues where queue = 'ever' $$, $$ values (1::bigint, now() - timestamptz 'epoch') $$,
+    'what is eligible since ever is as old as the epoch');
 
 select * from finish();
 rollback;
