@@ -52,7 +52,7 @@ begin
         end;
 
         if v_parent.signalled then
-            perform gendurable._consume(array(select o from unnest(p_outcomes) as o where o.id = v_parent.id));
+            perform gendurable._consume(array(select o from unnest(p_outcomes) as o where o.id = v_parent.id), 'schedule_children');
         end if;
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(), step = coalesce(v_parent.step, i.step), state = coalesce(v_parent.state, i.state),

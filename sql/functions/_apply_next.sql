@@ -57,7 +57,7 @@ begin
     from decided as d;
 
     if v_inbox then
-        perform gendurable._consume(p_outcomes);
+        perform gendurable._consume(p_outcomes, 'next');
     end if;
 
     if v_ahead is not null then

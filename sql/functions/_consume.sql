@@ -1,7 +1,8 @@
--- Consumes what steps that move on were handed: deletes exactly those signals, and forgets which others had been presented.
+-- Consumes what steps that move on by outcomes of a kind were handed: deletes exactly those signals, and forgets which others had been presented.
 --
+-- Kind by kind, because what is applied later may still turn out to be invalid or busy, and then its inbox has to be as it was.
 -- Locks:  the caller holds the instances, and with them their inboxes. Writes: signals. Plan: signals_pkey.
-create function gendurable._consume(p_outcomes gendurable.outcome[]) returns void
+create function gendurable._consume(p_outcomes gendurable.outcome[], p_kind text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -14,12 +15,12 @@ as $$
 begin
     delete from gendurable.signals as s
     using unnest(p_outcomes) as o
-    where o.kind in ('next', 'schedule_children') and s.instance_id = o.id and s.id = any (o.consumed);
+    where o.kind = p_kind and s.instance_id = o.id and s.id = any (o.consumed);
 
     update gendurable.signals as s
     set presented = false
     from unnest(p_outcomes) as o
-    where o.kind in ('next', 'schedule_children') and s.instance_id = o.id and s.presented;
+    where o.kind = p_kind and s.instance_id = o.id and s.presented;
 end
 $$;
-comment on function gendurable._consume(gendurable.outcome[]) is 'Deletes the signals that outcomes consumed.';
+comment on function gendurable._consume(gendurable.outcome[], text) is 'Deletes the signals that outcomes of a kind consumed.';

@@ -25,20 +25,19 @@ declare
     v_signalled  bigint[];
 begin
     if num_nonnulls(variadic p_dedup_keys) > 0 then
+        -- A look-up in `stored` that stands inside an expression is made by hash; as a join it would compare each with each.
         with given as materialized (
-            select g.id, g.dedup_key, g.ord::int as ord
+            select g.id, g.dedup_key, g.ord::int as ord, row_number() over (partition by g.id, g.dedup_key order by g.ord) = 1 as first
             from unnest(p_ids, p_dedup_keys) with ordinality as g (id, dedup_key, ord)
             where g.id is not null and g.dedup_key is not null
         ), stored as (
-            insert into gendurable.dedup_keys (instance_id, dedup_key) select g.id, g.dedup_key from given as g
+            insert into gendurable.dedup_keys (instance_id, dedup_key) select g.id, g.dedup_key from given as g where g.first
             on conflict do nothing
             returning instance_id, dedup_key
         )
         select coalesce(array_agg(g.ord), '{}') into v_duplicates
         from given as g
-        where g.ord not in (select min(f.ord) from given as f
-                            where (f.id, f.dedup_key) in (select s.instance_id, s.dedup_key from stored as s)
-                            group by f.id, f.dedup_key);
+        where not g.first or (g.id, g.dedup_key) not in (select s.instance_id, s.dedup_key from stored as s);
     end if;
 
     insert into gendurable.signals (instance_id, sent_at, name, payload)

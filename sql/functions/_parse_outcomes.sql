@@ -23,7 +23,7 @@ begin
             when o.kind not in ('next', 'retry', 'await', 'schedule_children', 'done', 'stop') then 'unknown kind ' || o.kind
             when o.kind = 'next' and o.step is null then 'next needs a step'
             when o.step = '' or octet_length(o.step) > 1000 then 'step is empty or longer than 1,000 bytes'
-            when o.kind = 'await' and (coalesce(array_ndims(o.names), 0) <> 1 or array_position(o.names, null) is not null)
+            when o.kind = 'await' and (array_ndims(o.names) is distinct from 1 or array_position(o.names, null) is not null)
                 then 'await needs names'
             -- A century of milliseconds.
             when not (coalesce(o.delay_ms, 0) between -3.2e12 and 3.2e12) then 'delay_ms is out of range'

@@ -91,7 +91,7 @@ begin
     from jsonb_array_elements(gd_signal_many.entries) with ordinality as x (entry, ord);
     v_duplicates := gendurable._deliver_many(v_targets, v_names, v_payloads, v_dedups);
     return query
-    select t.ord::int, case when t.id is null then 'no_target' when t.ord = any (v_duplicates) then 'duplicate' else 'delivered' end
+    select t.ord::int, case when t.id is null then 'no_target' when t.ord in (select d from unnest(v_duplicates) as d) then 'duplicate' else 'delivered' end
     from unnest(v_targets) with ordinality as t (id, ord)
     order by t.ord;
 end

@@ -1,7 +1,7 @@
 -- Scheduling children: they are created and their parent is parked, or nothing happens at all.
 begin;
 \ir prelude.psql
-select plan(49);
+select plan(51);
 
 -- Fan-out.
 select pg_temp.put('p', '{"queue": "a", "concurrency_key": "pk", "step": "begin", "state": {"n": 1}}') \g /dev/null
@@ -100,6 +100,17 @@ select is(pg_temp.commit('inbox', 'schedule_children', jsonb_build_object('child
     (select jsonb_agg(s.id) from gendurable.signals as s where s.instance_id = pg_temp.id('inbox') and s.name = 's1'))), 'committed', 'children of a parent with an inbox');
 select results_eq($$ select name, presented from gendurable.signals where instance_id = pg_temp.id('inbox') order by id $$, $$ values ('s2', false), ('s3', false) $$,
     'exactly what was consumed is gone, and nothing counts as presented any more');
+select pg_temp.put('moves on', '{"queue": "b"}'), pg_temp.put('torn', '{"queue": "b"}') \g /dev/null
+select pg_temp.pick(9, 'b') \g /dev/null
+select gd_signal(pg_temp.id('moves on'), 'm'), gd_signal(pg_temp.id('torn'), 't1'), gd_signal(pg_temp.id('torn'), 't2') \g /dev/null
+update gendurable.signals set presented = true where instance_id = pg_temp.id('torn');
+select is((select string_agg(a.result, ' ' order by a.n) from (
+    select x.result, row_number() over () as n from gd_commit(:me, (select jsonb_agg(jsonb_build_object('id', c.id, 'fence', c.fence, 'consumed',
+        (select jsonb_agg(s.id) from gendurable.signals as s where s.instance_id = c.id and s.name <> 't2')) || k.more order by c.fsm)
+        from claim as c join (values ('moves on', '{"kind": "next", "step": "x"}'::jsonb), ('torn', '{"kind": "schedule_children", "children": [{}]}')) as k (fsm, more) using (fsm))) as x) as a),
+    'committed invalid', 'children that cannot be created, beside one that moves on and consumes');
+select results_eq($$ select instance_id, name, presented from gendurable.signals where instance_id in (pg_temp.id('torn'), pg_temp.id('moves on')) order by id $$,
+    $$ values (pg_temp.id('torn'), 't1', true), (pg_temp.id('torn'), 't2', true) $$, 'the parent that stays has consumed nothing');
 
 -- Somebody else is taking a child's key.
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null

@@ -1,6 +1,6 @@
 -- Delivery of many signals to instances that are locked; what gd_signal_many answers, and how it wakes, is tested there.
 begin;
-select plan(8);
+select plan(9);
 
 select gd_register('me') as me \gset
 select id as a from gd_enqueue('m', concurrency_key => 'k') \gset
@@ -20,6 +20,12 @@ select results_eq('select id, phase::text, signalled from gendurable.instances o
     format($$ values (%s::bigint, 'held', true), (%s, 'awaiting_signal', true), (%s, 'ready', true) $$, :a, :b, :c),
     'a duplicate wakes nobody; the other one waits for its key now, which was rung for');
 select is((select array_agg(h.key) from gendurable.doorbells as h where h.kind = 'slot'), '{k}', 'under its name');
+
+-- Each compared with each would take a minute.
+set local statement_timeout = '6s';
+select lives_ok(format($$ select gendurable._deliver_many(array_agg(%s::bigint), array_agg('x'::text), array_agg('1'::jsonb), array_agg('key ' || n)) from generate_series(1, 20000) as n $$, :c),
+    'twenty thousand different dedup keys take no longer than that');
+reset statement_timeout;
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- gd_commit: the outcomes of steps, each for itself.
 begin;
-select plan(169);
+select plan(171);
 
 select gd_register('me') as me \gset
 select gd_register('other') as other \gset
@@ -403,8 +403,9 @@ select matches(pg_temp.poison(:me, '{"kind": "await", "names": []}'), '^invalid:
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": ["x", null]}'), '^invalid: await needs names', 'a null name is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": ["x", ""]}'), '^invalid: .*name', 'an empty name is invalid');
 select matches(pg_temp.poison(:me, jsonb_build_object('kind', 'await', 'names', array['x', repeat('é', 501)])), '^invalid: .*name', 'a name of more than 1,000 bytes is invalid');
--- Whatever JSON stands where a name belongs is taken as its text.
--- select matches(pg_temp.poison(:me, '{"kind": "next", "step": {"a": 1}}'), '^invalid: .*step', 'an object is no step');
+select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('poison')).id, 'fence', 1, 'kind', 'await', 'names', '[["x"]]'::jsonb), '5']), 'invalid invalid',
+    'an array in place of a name is invalid, as is what is no outcome, and neither fails the batch');
+select matches(pg_temp.poison(:me, '{"kind": "next", "step": {"a": 1}}'), '^invalid: .*step', 'an object is no step');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": "x"}'), '^invalid: ', 'names that are no array are invalid');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": ["x"], "timeout_ms": "soon"}'), '^invalid: .*soon', 'a timeout that is no number is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": ["x"], "timeout_ms": 1e15}'), '^invalid: timeout_ms', 'a timeout of more than a century is invalid');
