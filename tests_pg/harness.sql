@@ -85,3 +85,20 @@ end
 $$;
 comment on function test.is_blocked(text, interval) is
     'Waits until the session waits for another one''s lock: true; false if its query ends or patience does.';
+
+create function test.mid_window() returns void
+language plpgsql as $$
+begin
+    execute format($f$
+        create or replace function gendurable._window(p_moment timestamptz) returns timestamptz
+        language plpgsql immutable
+        set search_path = pg_catalog, pg_temp
+        as $w$
+        begin
+            return date_bin('6 hours', p_moment, %L);
+        end
+        $w$ $f$, date_trunc('hour', now() - interval '3 hours', 'UTC'));
+end
+$$;
+comment on function test.mid_window() is
+    'Shifts the archive''s windows by whole hours, so that the test runs in the middle of one, whatever time of the day it is.';

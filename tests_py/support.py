@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 Connection = psycopg.Connection[Any]
 
-_DEADLINE = 20.0
+_DEADLINE = 60.0
 
 
 def until(condition: Callable[[], T], what: str = "", seconds: float = _DEADLINE) -> T:

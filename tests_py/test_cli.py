@@ -42,6 +42,12 @@ class Blocking(Machine[str]):
         return Done("opened")
 
 @job()
+async def block(file: str) -> None:
+    pathlib.Path(file).touch()
+    while True:
+        time.sleep(0.01)
+
+@job()
 async def add(a: int, b: int) -> int:
     return a + b
 
@@ -172,7 +178,7 @@ def test_what_to_run_must_exist(invoke: Invoke, dsn: str) -> None:
     assert error("shop.orders").startswith("error: there is no module shop.orders")
     assert error("no/such.py").startswith("error: there is no file no/such.py")
     assert error("shop:Nope").startswith(
-        "error: shop has no Nope\nMachines and jobs in it: Greeter, Blocking, add, greeter"
+        "error: shop has no Nope\nMachines and jobs in it: Greeter, Blocking, block, add, greeter"
     )
     assert error("shop:nothing").startswith(
         "error: shop:nothing: 42 is neither a machine nor a job"
@@ -249,7 +255,7 @@ def test_run_works_and_drains_at_sigterm(dsn: str, conn: Connection, tmp_path: P
         until(lambda: b"stopping: 1 steps" in log.read_bytes())
         late = enqueue(conn, "add", {"a": 1, "b": 2}).id
         opened.touch()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     ended = finished(conn, blocked)
     assert (ended.result, ended.attempt) == ("opened", 0)
     assert conn.execute("select count(*) from gd_workers").fetchone() == (0,)
@@ -268,11 +274,54 @@ def test_a_second_signal_does_not_wait(dsn: str, conn: Connection, tmp_path: Pat
         process.send_signal(signal.SIGINT)
         until(lambda: b"stopping: 1 steps" in log.read_bytes())
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        assert process.wait(60) == 0
     assert conn.execute(
         "select status, attempt from gd_instances where id = %s", (blocked,)
     ).fetchone() == ("runnable", 0)
     assert conn.execute("select count(*) from gd_workers").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("late", ["SIGTERM", "SIGINT"])
+def test_a_signal_after_the_end_changes_nothing(
+    dsn: str, conn: Connection, tmp_path: Path, late: str
+) -> None:
+    """A supervisor may send one to the process group and another one to the process."""
+    module, log = tmp_path / "shop.py", tmp_path / "log"
+    module.write_text(MODULE + LATE.format(late=late))
+    with worker_process(dsn, module, log) as process:
+        assert finished(conn, enqueue(conn, "add", {"a": 1, "b": 2}).id).result == 3
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert log.read_text().endswith("stopped\n")
+
+
+LATE = """
+import atexit, os, signal
+atexit.register(lambda: os.kill(os.getpid(), signal.{late}))
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.{late}):
+        kill(pid, number)
+late = Late()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_third_signal_ends_a_worker_whose_loop_is_blocked(
+    dsn: str, conn: Connection, tmp_path: Path, number: signal.Signals
+) -> None:
+    module, log = tmp_path / "shop.py", tmp_path / "log"
+    module.write_text(MODULE)
+    with worker_process(dsn, module, log) as process:
+        enqueue(conn, "block", {"file": str(tmp_path / "blocked")})
+        until((tmp_path / "blocked").exists)
+
+        def has_ended() -> bool:
+            process.send_signal(number)
+            return process.poll() is not None
+
+        until(has_ended)
+    assert process.returncode == -number
+    assert "Traceback" not in log.read_text()
 
 
 # status

@@ -128,9 +128,8 @@ def test_concurrent_installs_make_one_schema(empty_dsn: str) -> None:
 
 
 def test_a_role_that_may_not_create_is_told_so(empty_dsn: str) -> None:
-    role = "gendurable_test_powerless"
     with psycopg.connect(empty_dsn, autocommit=True) as conn:
-        conn.execute(f"drop role if exists {role}")
+        role = f"gendurable_test_powerless_{conn.info.backend_pid}"
         conn.execute(f"create role {role} login")
         try:
             as_role = psycopg.conninfo.make_conninfo(empty_dsn, options=f"-c role={role}")

@@ -29,7 +29,7 @@ def test_a_busy_outcome_is_offered_until_the_row_is_free(
 
         @job()
         def work() -> str:
-            opened.wait(10)
+            opened.wait(60)
             return "done"
 
         with running(dsn, [work]):
@@ -68,11 +68,12 @@ def test_an_outcome_of_a_claim_that_was_taken_over_is_dropped(
         def work(ctx: Context[Any]) -> str:
             runs.append(ctx.fence)
             if len(runs) == 1:
-                opened.wait(10)
+                opened.wait(60)
                 return "first"
             return "second"
 
         with running(dsn, [work]) as worker:
+            until(lambda: has_beaten(conn), "no heartbeat comes in between")
             instance = work.enqueue(conn).id
             until(lambda: runs)
             conn.execute("select gd_release(%s, %s)", (worker.id, [instance]))
@@ -82,6 +83,12 @@ def test_an_outcome_of_a_claim_that_was_taken_over_is_dropped(
     assert ended.result == "second"
     assert runs == [1, 2]
     assert "stale, its outcome was dropped" in caplog.text
+
+
+def has_beaten(conn: Connection) -> bool:
+    """Whether the worker has sent its first heartbeat; the next one is a third of a lease away."""
+    query = "select from gendurable.workers where heartbeat_at is not null"
+    return conn.execute(query).rowcount > 0
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
@@ -108,7 +115,7 @@ def test_a_lost_claim_is_given_up_at_the_next_heartbeat(
         instance = enqueue(conn, work, {}).id
         until(lambda: statuses(conn) == {"executing": 1})
         conn.execute("select gd_release(%s, %s, '1 hour')", (worker.id, [instance]))
-        assert told.wait(10)
+        assert told.wait(60)
         until(lambda: not worker.held())
         assert statuses(conn) == {"runnable": 1}
 
@@ -120,10 +127,11 @@ def test_a_worker_that_was_forgotten_registers_anew(dsn: str, conn: Connection) 
         @job()
         def work(ctx: Context[Any]) -> str:
             runs.append(ctx.attempt)
-            opened.wait(10 if len(runs) == 1 else 0)
+            opened.wait(60 if len(runs) == 1 else 0)
             return f"attempt {ctx.attempt}"
 
-        with running(dsn, [work], lease=1.5) as worker:
+        # No shorter: on a slow machine it must not run out by itself.
+        with running(dsn, [work], lease=6) as worker:
             instance = work.enqueue(conn).id
             until(lambda: runs)
             before = worker.id
@@ -154,12 +162,12 @@ def test_lost_connections_are_made_anew_and_nothing_is_lost(dsn: str, conn: Conn
         @job()
         def work(ctx: Context[Any]) -> int:
             started.set()
-            opened.wait(10)
+            opened.wait(60)
             return ctx.attempt
 
         with running(dsn, [work]) as worker:
             first = work.enqueue(conn).id
-            assert started.wait(10)
+            assert started.wait(60)
             before = worker.id
             until(lambda: kill_connections(conn) == 2)
             opened.set()
@@ -272,7 +280,7 @@ def test_a_chain_stops_between_two_steps(dsn: str, conn: Connection) -> None:
     with running(dsn, [Endless], drain=60):
         instance = enqueue(conn, Endless, 0).id
         for _ in range(3):
-            assert steps.acquire(timeout=10)
+            assert steps.acquire(timeout=60)
     left = status(conn, instance)
     assert left is not None
     assert (left.status, left.attempt) == ("runnable", 0)
@@ -292,7 +300,7 @@ def test_what_does_not_finish_in_time_is_given_back(dsn: str, conn: Connection) 
 
     with running(dsn, [hanging], drain=0.05):
         instance = hanging.enqueue(conn).id
-        assert started.wait(10)
+        assert started.wait(60)
     assert cancelled.is_set()
     left = status(conn, instance)
     assert left is not None
@@ -322,6 +330,19 @@ def test_a_turn_may_be_cut_off_at_any_moment(dsn: str, conn: Connection, moment:
     assert conn.execute("select from gd_workers").rowcount == 0
 
 
+def test_a_worker_that_leaves_between_two_connections_says_goodbye(
+    dsn: str, conn: Connection
+) -> None:
+    async def leave() -> None:
+        session = Session(dsn, name="cut", queues=["default"], lease=60, pooler=False)
+        await session.start()
+        await session.failed(psycopg.OperationalError("the connection is lost"))
+        await session.close()
+
+    asyncio.run(leave())
+    assert conn.execute("select from gd_workers").rowcount == 0
+
+
 def test_a_worker_that_cannot_say_goodbye_leaves_all_the_same(
     dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -346,7 +367,7 @@ def test_a_heartbeat_hears_that_the_worker_is_forgotten(dsn: str, conn: Connecti
 
         @job()
         def blocked() -> None:
-            opened.wait(10)
+            opened.wait(60)
 
         with running(dsn, [blocked], queues={"default": 1}, lease=1.5) as worker:
             blocked.enqueue(conn)

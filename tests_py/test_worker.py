@@ -107,7 +107,7 @@ def test_a_chain_sees_signals_that_arrive_while_it_runs(dsn: str, conn: Connecti
         class Chain(Machine[Any]):
             @step
             def start(self, ctx: Context[Any]) -> Outcome:
-                arrived.wait(10)
+                arrived.wait(60)
                 return Next(self.after)
 
             @step
@@ -175,10 +175,12 @@ def test_a_rate_limited_step_starts_when_its_tokens_are_due(dsn: str, conn: Conn
     async def work() -> None:
         started.append(time.monotonic())
 
-    enqueue_many(conn, [work.entry(rate_limit="api") for _ in range(3)])
-    with running(dsn, [work], poll=60):
+    with running(dsn, [work], poll=3600):
+        # Before the tokens are drawn; when the first step starts is up to the machine.
+        before = time.monotonic()
+        enqueue_many(conn, [work.entry(rate_limit="api") for _ in range(3)])
         until(lambda: statuses(conn) == {"done": 3})
-    assert started[2] - started[0] >= 0.35
+    assert started[2] - before >= 0.35
 
 
 def test_nobody_waits_for_the_slowest_step(dsn: str, conn: Connection) -> None:
@@ -186,7 +188,7 @@ def test_nobody_waits_for_the_slowest_step(dsn: str, conn: Connection) -> None:
 
         @job()
         def slow() -> None:
-            opened.wait(10)
+            opened.wait(60)
 
         @job()
         async def quick() -> None: ...
@@ -207,21 +209,28 @@ def test_no_more_steps_run_at_once_than_there_are_slots(
     running_now, most = 0, 0
     lock = threading.Lock()
 
+    # The first ones end together, so that it is not up to the machine whether they meet.
+    full = threading.Event()
+
     def count(change: int) -> None:
         nonlocal running_now, most
         with lock:
             running_now += change
             most = max(most, running_now)
+            if most == 3:
+                full.set()
 
     @job(name="work")
     def work_sync() -> None:
         count(1)
+        full.wait(60)
         time.sleep(0.002)
         count(-1)
 
     @job(name="work")
     async def work_async() -> None:
         count(1)
+        await asyncio.to_thread(full.wait, 60)
         await asyncio.sleep(0.002)
         count(-1)
 
@@ -237,7 +246,7 @@ def test_every_queue_has_its_own_slots(dsn: str, conn: Connection) -> None:
 
         @job()
         def blocked() -> None:
-            opened.wait(10)
+            opened.wait(60)
 
         @job(queue="other")
         def free() -> None: ...
@@ -410,7 +419,7 @@ def test_one_bad_outcome_does_not_spoil_the_batch(dsn: str, conn: Connection) ->
 
     @job(retry=RetryPolicy(max_attempts=1))
     def answer(n: int) -> Any:
-        started.wait(10)
+        started.wait(60)
         return "\x00" if n == 2 else n
 
     ids = [row.id for row in enqueue_many(conn, [answer.entry(n) for n in range(5)])]
@@ -472,11 +481,11 @@ def test_an_await_times_out_on_time(dsn: str, conn: Connection) -> None:
             assert ctx.awaited == []
             return Done(time.time() - ctx.state)
 
-    with running(dsn, [Waiting], poll=60):
+    with running(dsn, [Waiting], poll=3600):
         ids = [enqueue(conn, Waiting, 0.0).id for _ in range(5)]
         late = sorted(finished(conn, instance).result for instance in ids)
-    # The earliest of them: the others share its machine with whatever else runs there.
-    assert 0 <= late[0] < 0.1, late
+    # Polling would be an hour late, maintenance four seconds; the rest is up to the machine.
+    assert 0 <= late[0] < 2, late
 
 
 def test_delayed_work_starts_when_it_is_due(dsn: str, conn: Connection) -> None:
@@ -484,7 +493,7 @@ def test_delayed_work_starts_when_it_is_due(dsn: str, conn: Connection) -> None:
     def now() -> float:
         return time.time()
 
-    with running(dsn, [now], poll=60):
+    with running(dsn, [now], poll=3600):
         due = time.time() + 0.3
         assert finished(conn, now.enqueue(conn, delay=0.3).id).result >= due
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    Start = Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]
+    Start = Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]
 
 pytestmark = pytest.mark.skipif(shutil.which("psql") is None, reason="needs psql")
 
@@ -46,16 +46,16 @@ def python(dsn: str, tmp_path: Path) -> Start:
 
 @pytest.fixture
 def bash(tmp_path: Path) -> Start:
-    """Starts the bash worker, with a short lease."""
+    """Starts the bash worker, with a lease that does not run out while it is alive."""
 
     @contextlib.contextmanager
-    def start() -> Iterator[subprocess.Popen[bytes]]:
+    def start(lease: str = "60") -> Iterator[subprocess.Popen[bytes]]:
         with (tmp_path / "bash.log").open("ab") as log:
             process = subprocess.Popen(
                 [ROOT / "examples" / "worker.sh"],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "LEASE": "2"},
+                env={**os.environ, "LEASE": lease},
             )
         try:
             yield process
@@ -75,7 +75,7 @@ def test_an_order_that_one_language_begins_is_ended_by_the_other(
     with begin() as worker:
         until(lambda: waiting(shop) == 3, "all are waiting for a payment")
         worker.terminate()
-        assert worker.wait(10) == 0
+        assert worker.wait(60) == 0
     assert workers(shop) == 0, "it said goodbye"
     pay(shop, 3)
     assert status_of(shop, 1) == "runnable"
@@ -147,7 +147,7 @@ def test_a_step_in_which_bash_is_killed_runs_again(
     with psycopg.connect(dsn) as blocker:
         # The step cannot get past the stock, so that it is killed in the middle for certain.
         blocker.execute("insert into shop.stock (sku, delivered, on_hand) values ('mug', 9, 9)")
-        with bash() as worker:
+        with bash(lease="2") as worker:
             until(lambda: executing(shop) == 1)
             worker.kill()
             worker.wait()

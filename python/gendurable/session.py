@@ -21,7 +21,7 @@ __all__ = ["Session"]
 logger = logging.getLogger("gendurable")
 
 _RECONNECT_WAIT = (0.05, 5.0)
-_FAREWELL = 2.0
+_FAREWELL = 5.0
 
 
 class Session:
@@ -106,19 +106,24 @@ class Session:
 
     async def close(self) -> None:
         """Give everything back, if the database can be reached right now; else the lease ends."""
-        if self._conn is None:
-            return
-        conn = self._conn
         try:
             async with asyncio.timeout(_FAREWELL):
-                if conn.info.transaction_status or conn.info.pipeline_status:
-                    # A turn was cut off in the middle; only a new connection can speak. In a
-                    # pipeline nothing is committed before its end, which nobody would send.
-                    await conn.close()
-                    conn = await self.connect()
                 if self.worker is not None:
-                    await protocol.unregister(conn, self.worker)
-        except (psycopg.Error, GendurableError, TimeoutError) as exc:
+                    await protocol.unregister(await self._able_to_speak(), self.worker)
+        except (psycopg.Error, GendurableError, OSError) as exc:
             logger.warning("no goodbye to the database, the lease will run out: %s", one_line(exc))
         finally:
+            if self._conn is not None:
+                await self._conn.close()
+
+    async def _able_to_speak(self) -> protocol.Connection:
+        """The connection, or a new one if it was lost or a turn was cut off in the middle.
+
+        In a pipeline nothing is committed before its end, which nobody would send.
+        """
+        conn = self._conn
+        if conn and (conn.info.transaction_status or conn.info.pipeline_status):
             await conn.close()
+            conn = None
+        self._conn = conn or await self.connect()
+        return self._conn

@@ -12,7 +12,9 @@ import logging
 import signal
 import socket
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from time import monotonic
 from typing import Any, TypeAlias
 
@@ -388,34 +390,42 @@ class Worker:
 
 
 def run_worker(machines: Iterable[Machine[Any] | type[Machine[Any]]], **settings: Any) -> None:
-    """Run a worker in this process until SIGTERM or SIGINT; a second signal does not wait.
+    """Run a worker in this process until SIGTERM or SIGINT.
+
+    A second signal does not wait for running steps, a third one ends the process. When the worker
+    has left because of a signal, further ones are ignored: the process is on its way out.
 
     Args:
         machines: what it can run.
         settings: the other arguments of ``Worker``.
     """
-    asyncio.run(_run_with_signals(machines, settings))
-
-
-async def _run_with_signals(
-    machines: Iterable[Machine[Any] | type[Machine[Any]]], settings: dict[str, Any]
-) -> None:
     worker = Worker(machines, **settings)
-    loop = asyncio.get_running_loop()
+    loop = asyncio.new_event_loop()
+    with _stopped_by_signals(worker, loop), asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(worker.run())
+
+
+@contextmanager
+def _stopped_by_signals(worker: Worker, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     heard = 0
 
-    def hear() -> None:
+    def hear(signum: int, _: object) -> None:
         nonlocal heard
         heard += 1
-        worker.stop(at_once=heard > 1)
-        if heard > 1:
-            # A step may refuse to be cancelled. The third signal ends the process.
-            for signum in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(signum)
+        if heard > 2:
+            # A step may refuse to be cancelled, or block the loop.
+            signal.signal(signum, signal.SIG_DFL)
+            signal.raise_signal(signum)
+        with suppress(RuntimeError):  # The loop is closed: the worker has left.
+            loop.call_soon_threadsafe(partial(worker.stop, at_once=heard > 1))
 
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, hear)
-    await worker.run()
+    # Not the loop's own handlers: between its end and the end of the process they would be gone.
+    before = {signum: signal.signal(signum, hear) for signum in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, signal.SIG_IGN if heard else handler)
 
 
 def _by_name(

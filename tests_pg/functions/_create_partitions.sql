@@ -1,6 +1,7 @@
 -- The archive's partitions are made ahead of time.
 begin;
 select plan(10);
+select test.mid_window();
 
 create function pg_temp.bounds() returns table (name text, lower timestamptz, upper timestamptz) language sql as $$
     select c.relname::text, x.m[1]::timestamptz, x.m[2]::timestamptz
@@ -20,7 +21,7 @@ $$;
 -- IST is another zone's abbreviation to PostgreSQL: whoever writes a bound in this style means another moment.
 set local datestyle = 'SQL, DMY';
 set local time zone 'Asia/Kolkata';
-select cmp_ok(gendurable._create_partitions(), '>=', 3, 'it answers how many it made');
+select is(gendurable._create_partitions(), 3, 'it answers how many it made');
 select is((select f.tableoid::regclass::text from gendurable.finished as f), 'gendurable.finished_default', 'while the present has no partition of its own nothing is moved out of the default one');
 create table gendurable.present (like gendurable.finished);
 do $$

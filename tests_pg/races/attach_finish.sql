@@ -2,6 +2,7 @@
 \ir prelude.psql
 select plan(25);
 select test.open('a', 'b');
+select test.mid_window();
 select gd_register('w') as w \gset
 select gd_enqueue_many((select jsonb_agg('{"fsm": "M"}'::jsonb) from generate_series(1, 9))) \g /dev/null
 create function test.claim(worker bigint) returns jsonb

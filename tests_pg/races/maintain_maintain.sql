@@ -2,6 +2,7 @@
 \ir prelude.psql
 select plan(21);
 select test.open('a', 'b');
+select test.mid_window();
 select gd_register('w') as w \gset
 select gd_enqueue_many((select jsonb_agg('{"fsm": "M"}'::jsonb) from generate_series(1, 4))) \g /dev/null
 select gd_commit(:w, jsonb_agg(test.outcome(p.id, p.fence, 'await', '{"names": ["never"], "timeout_ms": -1}'))) from gd_pick(:w, 'default', 2) as p \g /dev/null
