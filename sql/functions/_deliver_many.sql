@@ -34,11 +34,11 @@ begin
             on conflict do nothing
             returning instance_id, dedup_key
         )
-        select coalesce(array_agg(g.ord), '{}') into v_duplicates
-        from given as g
-        where g.ord not in (select min(f.ord) from given as f
-                            where (f.id, f.dedup_key) in (select s.instance_id, s.dedup_key from stored as s)
-                            group by f.id, f.dedup_key);
+        -- The look into what was stored is a column, not a condition: as one it would be a join, of all with all.
+        select coalesce(array_agg(f.ord) filter (where not f.first), '{}') into v_duplicates
+        from (select g.ord, (g.id, g.dedup_key) in (select s.instance_id, s.dedup_key from stored as s)
+                            and row_number() over (partition by g.id, g.dedup_key order by g.ord) = 1 as first
+              from given as g) as f;
     end if;
 
     insert into gendurable.signals (instance_id, sent_at, name, payload)

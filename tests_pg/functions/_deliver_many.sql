@@ -1,6 +1,6 @@
 -- Delivery of many signals to instances that are locked; what gd_signal_many answers, and how it wakes, is tested there.
 begin;
-select plan(8);
+select plan(9);
 
 select gd_register('me') as me \gset
 select id as a from gd_enqueue('m', concurrency_key => 'k') \gset
@@ -20,6 +20,13 @@ select results_eq('select id, phase::text, signalled from gendurable.instances o
     format($$ values (%s::bigint, 'held', true), (%s, 'awaiting_signal', true), (%s, 'ready', true) $$, :a, :b, :c),
     'a duplicate wakes nobody; the other one waits for its key now, which was rung for');
 select is((select array_agg(h.key) from gendurable.handovers as h), '{k}', 'under its name');
+
+create temp table big as select array_fill(:c::bigint, '{5000}') as ids, array_fill('n'::text, '{5000}') as names, array_agg('key' || g) as keys from generate_series(1, 5000) as g;
+select clock_timestamp() as without \gset
+select gendurable._deliver_many(b.ids, b.names, array_fill(null::jsonb, '{5000}'), array_fill(null::text, '{5000}')) from big as b \g /dev/null
+select clock_timestamp() as with \gset
+select gendurable._deliver_many(b.ids, b.names, array_fill(null::jsonb, '{5000}'), b.keys) from big as b \g /dev/null
+select cmp_ok(clock_timestamp() - :'with'::timestamptz, '<', 20 * (:'with'::timestamptz - :'without'::timestamptz), 'dedup keys do not make the cost of a batch grow with its square');
 
 select * from finish();
 rollback;
