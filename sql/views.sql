@@ -27,7 +27,7 @@ with live as (
     from gendurable._depths() as d
     group by d.queue
 ), served as (
-    select q.queue, count(*) as workers
+    select q.queue, count(distinct w.id) as workers
     from gendurable.workers as w cross join lateral unnest(w.queues) as q (queue)
     where w.lease_until >= now()
     group by q.queue

@@ -12,7 +12,7 @@ from (values (1, 'ready', '-5 s', 'full'), (2, 'ready', '-7 s', 'full'), (3, 'sc
              (13, 'scheduled', '-9 s', 'due'), (14, 'scheduled', '0', 'due'),
              (15, 'awaiting_children', '0', 'quiet')) as v (n, phase, at, queue);
 insert into gendurable.queues (name, paused) values ('paused', true), ('resumed', false);
-select gd_register('w1', '{full,served}') as w1, gd_register('w2', '{full}') as w2, gd_register('dead', '{full,deserted}') as dead \gset
+select gd_register('w1', '{full,served}') as w1, gd_register('w2', '{full,full}') as w2, gd_register('dead', '{full,deserted}') as dead \gset
 update gendurable.workers set lease_until = now() - interval '1 s' where id = :dead;
 select results_eq($$ select queue, paused, ready, scheduled, held, executing, awaiting, depth, oldest_ready_age, next_due - now(), workers from gd_queues order by queue $$,
     $$ values ('due', false, 2::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 2::bigint, interval '9 s', null::interval, 0::bigint),
@@ -21,7 +21,7 @@ select results_eq($$ select queue, paused, ready, scheduled, held, executing, aw
               ('quiet', false, 0, 0, 0, 0, 1, 0, null, null, 0),
               ('resumed', false, 0, 0, 0, 0, 0, 0, null, null, 0),
               ('served', false, 0, 0, 0, 0, 0, 0, null, null, 1) $$,
-    'every queue with instances, live workers or a pause; depth is ready, scheduled and held; what is due is ready');
+    'every queue with instances, live workers or a pause; depth is ready, scheduled and held; what is due is ready; a worker counts once');
 select gd_enqueue('m', queue => 'ever', eligible_at => '-infinity') \g /dev/null
 select results_eq($$ select ready, oldest_ready_age from gd_queues where queue = 'ever' $$, $$ values (1::bigint, now() - timestamptz 'epoch') $$,
     'what is eligible since ever is as old as the epoch');
