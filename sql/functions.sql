@@ -30,6 +30,7 @@
 \ir functions/_empty_partitions.sql
 \ir functions/_enqueue.sql
 \ir functions/_estimates.sql
+\ir functions/_failed_joins.sql
 \ir functions/_find.sql
 \ir functions/_finish.sql
 \ir functions/_forget_finished.sql

@@ -168,6 +168,7 @@ comment on column gendurable.finished.failed is 'True: the public status is fail
 
 create index finished_id on gendurable.finished (id);
 create index finished_parent on gendurable.finished (parent_id) where parent_id is not null;
+create index finished_joins on gendurable.finished (id) where failed and joined_round is not null;
 create index finished_key on gendurable.finished (correlation_key, id) where correlation_key is not null;
 
 -- Takes what finishes outside every partition, so that finishing never depends on maintenance having run.

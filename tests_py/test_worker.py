@@ -183,6 +183,21 @@ def test_a_rate_limited_step_starts_when_its_tokens_are_due(dsn: str, conn: Conn
     assert started[2] - before >= 0.35
 
 
+def test_what_the_engine_warns_of_is_logged(
+    dsn: str, conn: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Lost(Machine[dict[str, Any]]):
+        @step
+        async def start(self, _: Context[dict[str, Any]]) -> Outcome:
+            return Next(self.start, rate_limit="nobody")
+
+    with running(dsn, [Lost]):
+        enqueue(conn, Lost)
+        until(lambda: "rate limit nobody" in caplog.text)
+    assert "unknown rate limit" in caplog.text
+    assert "gd_set_rate_limit" in caplog.text
+
+
 def test_nobody_waits_for_the_slowest_step(dsn: str, conn: Connection) -> None:
     with gate() as opened:
 

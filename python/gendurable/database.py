@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -11,7 +12,17 @@ from psycopg.types.string import TextLoader
 
 from gendurable.errors import UsageError
 
-__all__ = ["connect", "connect_sync", "conninfo", "describe_dsn", "one_line", "unreachable"]
+__all__ = [
+    "connect",
+    "connect_sync",
+    "conninfo",
+    "describe_dsn",
+    "log_warning",
+    "one_line",
+    "unreachable",
+]
+
+logger = logging.getLogger("gendurable")
 
 _SOURCES = "Check --dsn, GENDURABLE_DSN or the PG* environment variables."
 
@@ -49,7 +60,7 @@ _ENVIRONMENT = {"application_name": "PGAPPNAME", "connect_timeout": "PGCONNECT_T
 
 
 async def connect(info: str, *, prepare: bool) -> psycopg.AsyncConnection[tuple[Any, ...]]:
-    """A connection in autocommit mode whose JSON columns arrive as text.
+    """A connection in autocommit mode whose JSON columns arrive as text; warnings are logged.
 
     Args:
         info: a string that ``conninfo`` made.
@@ -59,6 +70,7 @@ async def connect(info: str, *, prepare: bool) -> psycopg.AsyncConnection[tuple[
         info, autocommit=True, prepare_threshold=5 if prepare else None
     )
     conn.adapters.register_loader("jsonb", TextLoader)
+    conn.add_notice_handler(log_warning)
     return conn
 
 
@@ -72,6 +84,13 @@ def connect_sync(info: str) -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(info, autocommit=True)
     except psycopg.OperationalError as exc:
         raise unreachable(info, exc) from exc
+
+
+def log_warning(notice: psycopg.errors.Diagnostic) -> None:
+    """Log what the server warns of; its other notices are for nobody."""
+    if notice.severity_nonlocalized == "WARNING":
+        said = (notice.message_primary, notice.message_detail, notice.message_hint)
+        logger.warning("%s", "\n".join(filter(None, said)))
 
 
 def describe_dsn(info: str) -> str:

@@ -6,7 +6,6 @@ there is one.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -15,13 +14,11 @@ from typing import Any
 
 import psycopg
 
-from gendurable.database import connect_sync, conninfo
+from gendurable.database import connect_sync, conninfo, log_warning
 from gendurable.errors import InstallError
 from gendurable.schema import release
 
 __all__ = ["install", "schema_sql"]
-
-logger = logging.getLogger("gendurable")
 
 _INCLUDE = re.compile(r"^\\ir\s+(\S+)[ \t]*$", re.MULTILINE)
 _CREATED = re.compile(
@@ -72,7 +69,7 @@ def install(dsn: str | None = None) -> bool:
             conn.execute("select pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
             if _is_complete(conn):
                 return False
-            conn.add_notice_handler(_pass_on)
+            conn.add_notice_handler(log_warning)
             conn.execute(schema_sql())
     except psycopg.errors.InsufficientPrivilege as exc:
         raise InstallError(
@@ -80,13 +77,6 @@ def install(dsn: str | None = None) -> bool:
             "Use the owner of the database, or grant it CREATE on the database and on public."
         ) from exc
     return True
-
-
-def _pass_on(notice: psycopg.errors.Diagnostic) -> None:
-    """Tell of what the script left out, such as roles that it may not create."""
-    if notice.severity_nonlocalized == "WARNING":
-        hint = f"\n{notice.message_hint}" if notice.message_hint else ""
-        logger.warning("%s%s", notice.message_primary, hint)
 
 
 def schema_sql() -> str:

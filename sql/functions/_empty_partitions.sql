@@ -1,6 +1,6 @@
 -- Empties the archive's partitions that end before the cut-off; answers how many instances were forgotten with them.
 --
--- A partition with children whose parent still lives stays, and the rest of it is forgotten row by row.
+-- A partition with children of parents that live, or can be brought back to the step that joined them, stays; the rest of it is forgotten row by row.
 -- Locks:  the old partitions (share, then access exclusive), NOWAIT: what somebody reads is emptied another time. Writes: finished, correlation_keys.
 create function gendurable._empty_partitions(p_cutoff timestamptz) returns int
 language plpgsql volatile
@@ -18,9 +18,12 @@ begin
         begin
             -- Readers go on; writers have no business in a window that is over.
             execute format('lock table %s in share mode nowait', v_name);
-            execute format('select count(*)::int, bool_or(f.parent_id is not null and exists (select from gendurable.instances as p where p.id = f.parent_id))
+            execute format('select count(*)::int,
+                                   bool_or(f.parent_id is not null
+                                           and (exists (select from gendurable.instances as p where p.id = f.parent_id)
+                                                or ((f.parent_id, f.parent_round) in (select j.id, j.round from gendurable._failed_joins($1) as j)) is true))
                             from %s as f', v_name)
-            into v_rows, v_kept;
+            into v_rows, v_kept using p_cutoff;
             if v_kept is false then
                 v_empty := v_empty || v_name;
                 v_forgotten := v_forgotten + v_rows;

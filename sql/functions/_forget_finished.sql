@@ -1,4 +1,5 @@
--- Forgets finished instances row by row, oldest partitions first, `p_batch` at most; those whose parent lives stay.
+-- Forgets finished instances row by row, oldest partitions first, `p_batch` at most; children stay as long as their parent
+-- lives, or can be brought back to the step that joined them.
 --
 -- Locks:  the rows, never waiting. Writes: finished, correlation_keys.
 -- Plan:   the partitions before the cut-off, read from their start until the batch is full.
@@ -14,7 +15,9 @@ begin
         select f.tableoid, f.ctid
         from gendurable.finished as f
         where f.finished_at < p_cutoff
-          and (f.parent_id is null or not exists (select from gendurable.instances as p where p.id = f.parent_id))
+          and (f.parent_id is null
+               or not exists (select from gendurable.instances as p where p.id = f.parent_id)
+                  and ((f.parent_id, f.parent_round) in (select j.id, j.round from gendurable._failed_joins(p_cutoff) as j)) is not true)
         limit p_batch
         for update of f skip locked
     ), gone as (

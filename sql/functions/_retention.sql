@@ -1,22 +1,30 @@
--- How long finished instances are kept: the setting gendurable.retention, one day without it.
+-- How long finished instances are kept: the setting gendurable.retention of the database, one day without it; null where it is none.
 --
--- Errors: GD002 the setting is no interval, or negative.
+-- Read from the catalog, not from the session: ALTER DATABASE takes effect at once, and no worker can have things forgotten by a setting of its own.
+-- Locks: none. Writes: nothing. Errors: none; warning GD103 the setting is no interval, or out of range.
 create function gendurable._retention() returns interval
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_setting   text := nullif(current_setting('gendurable.retention', true), '');
+    c_name      constant text := 'gendurable.retention=';
+    v_setting   text;
     v_retention interval;
 begin
-    v_retention := coalesce(v_setting::interval, '1 day');
+    select substr(c.setting, length(c_name) + 1) into v_setting
+    from pg_db_role_setting as s
+    join pg_database as d on d.oid = s.setdatabase
+    cross join lateral unnest(s.setconfig) as c (setting)
+    where d.datname = current_database() and s.setrole = 0 and c.setting ^@ c_name;
+    v_retention := coalesce(nullif(v_setting, '')::interval, '1 day');
     if v_retention < '0' or v_retention > '1000 years' then
         raise exception using errcode = 'interval_field_overflow';
     end if;
     return v_retention;
 exception when data_exception then
-    perform gendurable._refuse('GD002', format('gendurable.retention is %L', v_setting),
-                               'ALTER DATABASE … SET gendurable.retention = ''7 days'', or RESET it for one day.');
+    raise warning using errcode = 'GD103', message = 'gendurable: invalid retention, nothing is forgotten',
+        detail = format('gendurable.retention is %L', v_setting),
+        hint = 'ALTER DATABASE … SET gendurable.retention = ''7 days'', or RESET it for one day.';
     return null;
 end
 $$;

@@ -1,6 +1,6 @@
 -- Old partitions of the archive are emptied.
 begin;
-select plan(9);
+select plan(11);
 
 create function pg_temp.part(p_day date) returns void language plpgsql as $$
 begin
@@ -28,6 +28,10 @@ select is(gendurable._empty_partitions('2020-01-04 00:00+00'), 4, 'after its par
 select is(pg_temp.rows(), null, 'all are forgotten');
 select is((select string_agg(key, ' ' order by key) from gendurable.correlation_keys), 'k2', 'an occupant keeps a key, whoever else carried it');
 select is(gendurable._empty_partitions('2020-01-04 00:00+00'), 0, 'empty ones are left alone');
+insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state, parent_id, parent_round, joined_round)
+values (20, now(), '2020-01-02 01:00+00', 1, 0, 0, 1, true, 'm', 's', 'q', '{}', null, null, 1), (21, now(), '2020-01-01 01:00+00', 1, 0, 0, 1, false, 'm', 's', 'q', '{}', 20, 1, null);
+select is(gendurable._empty_partitions('2020-01-02 00:00+00'), 0, 'one with a child that a retry of its parent would be handed again stays');
+select is(gendurable._empty_partitions('2020-01-03 00:00+00'), 2, 'until its parent goes');
 
 select * from finish();
 rollback;

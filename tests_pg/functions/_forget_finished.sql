@@ -1,6 +1,6 @@
 -- Old finished instances, row by row.
 begin;
-select plan(6);
+select plan(9);
 
 create table gendurable.part (like gendurable.finished);
 alter table gendurable.finished attach partition gendurable.part for values from ('2020-01-01 00:00+00') to ('2020-01-02 00:00+00');
@@ -18,6 +18,16 @@ select is(gendurable._forget_finished('2021-01-01', 100), 1, 'the next call goes
 select is(pg_temp.rows(), '2', 'only the child is left');
 delete from gendurable.instances where id = 999;
 select is(gendurable._forget_finished('2021-01-01', 100), 1, 'until its parent is gone');
+
+-- A parent in the archive: failed in the step that the join of its second round woke.
+insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state, parent_id, parent_round, joined_round)
+select v.n, now(), v.at::timestamptz, 1, 0, 0, 1, v.failed, 'm', 's', 'q', '{}', v.parent, v.round, v.joined
+from (values (10, '2020-01-05 00:00+00', null, null, 2, true), (11, '2020-01-05 00:00+00', null, null, null, true), (12, '2020-01-05 00:00+00', null, null, 2, false),
+             (21, '2020-01-01 01:00+00', 10, 1, null, false), (22, '2020-01-01 02:00+00', 10, 2, null, false), (23, '2020-01-01 03:00+00', 11, 2, null, false),
+             (24, '2020-01-01 04:00+00', 12, 2, null, false)) as v (n, at, parent, round, joined, failed);
+select is(gendurable._forget_finished('2020-01-02', 100), 3, 'children whose parent has ended go');
+select is(pg_temp.rows(), '10 11 12 22', 'but not those that a retry of it would be handed again');
+select is(gendurable._forget_finished('2020-01-06', 100), 4, 'they go with it');
 
 select * from finish();
 rollback;

@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(56);
+select plan(57);
 
 select pg_temp.put('m', '{"state": {"n": 1}, "step": "broken", "priority": 3, "fsm_version": 4, "correlation_key": "key", "delay": -1}') \g /dev/null
 select pg_temp.pick(1) \g /dev/null
@@ -79,6 +79,9 @@ select gd_cancel(pg_temp.id('e2')), pg_temp.put('p'), pg_temp.pick(1) \g /dev/nu
 select is(pg_temp.commit('p', 'schedule_children', '{"step": "join", "children": [{"fsm": "child", "queue": "b"}]}') || ' ' || pg_temp.pick(1, 'b') || ' ' || pg_temp.commit('child', 'done', '{"result": 7}'), 'committed child committed', 'a child ends');
 select is(pg_temp.pick(1) || ' ' || pg_temp.commit('p', 'stop') || ' ' || gd_retry(pg_temp.id('p')) || ' ' || pg_temp.pick(1), 'p committed retried p', 'its parent fails in the step of the join, and comes back');
 select is(pg_temp.children('p') #>> '{0,result}', '7', 'it is handed its children again');
+update gendurable.finished set finished_at = now() - interval '10 days' where fsm = 'child';
+select is(pg_temp.commit('p', 'stop') || ' ' || (gd_gc() > 0) || ' ' || gd_retry(pg_temp.id('p')) || ' ' || pg_temp.pick(1) || ' ' || (pg_temp.children('p') #>> '{0,result}'),
+    'committed false retried p 7', 'and again, however long ago they ended: they are kept for that');
 select is(pg_temp.commit('p', 'stop') || ' ' || gd_retry(pg_temp.id('p'), 'before') || ' ' || pg_temp.pick(1), 'committed retried p', 'at another step');
 select is(pg_temp.children('p'), null, 'it is not: no join woke that one');
 select is(pg_temp.commit('p', 'schedule_children', '{"step": "join", "children": [{"fsm": "child", "queue": "b"}]}'), 'committed', 'a new round');
