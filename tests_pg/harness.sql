@@ -61,7 +61,7 @@ end
 $$;
 comment on function test.answer(text) is 'Waits for the query that test.send started and answers its rows as a jsonb array.';
 
-create function test.is_blocked(session text, patience interval default '10 s') returns boolean
+create function test.is_blocked(session text, patience interval default '60 s') returns boolean
 language plpgsql as $$
 declare
     v_until constant timestamptz := clock_timestamp() + patience;

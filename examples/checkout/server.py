@@ -45,9 +45,9 @@ def _binaries() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gendurable-demo.", dir="/tmp") as copy:
         if os.geteuid() == 0:
             # PostgreSQL does not run as root, and who it runs as may not enter root's folders.
-            Path(copy).chmod(0o755)
             for part in (f"{_PACKAGE}/pginstall18", f"{_PACKAGE}.libs"):
                 shutil.copytree(packages / part, Path(copy, part))
+            subprocess.run(["chmod", "-R", "a+rX", copy], check=True)  # whatever our umask was
             packages = Path(copy)
         yield packages / _PACKAGE / "pginstall18" / "bin"
 

@@ -86,7 +86,10 @@ def run(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Run a worker until SIGTERM or SIGINT; a second signal does not wait for running steps."""
+    """Run a worker until SIGTERM or SIGINT, then let running steps finish and exit with code 0.
+
+    A second signal does not wait for them, a third one ends the process.
+    """
     _log_to_stderr(verbose=verbose)
     if dsn is not None:
         # What the steps connect to by default is the database that the worker works on.

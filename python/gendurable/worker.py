@@ -38,6 +38,7 @@ _BUSY_WAIT = 0.02
 _UNKNOWN_WAIT = (5.0, 60.0)
 _LONGEST_WAIT = 60.0
 _CANCELLATION = 2.0
+_LAST_TURN = 5.0
 
 # What the database refuses about the data itself, not about the moment: data exceptions and
 # program limits. Sending the same entry again would fail again.
@@ -153,6 +154,10 @@ class Worker:
             logger.info("stopping: %d steps have %g s to finish", len(self._claims), self._drain)
             self._stop_at = monotonic() + self._drain
             self._wake.set()
+            if self._turning is not None:
+                # A turn on which the database is silent would hold it up for ever.
+                longest = self._drain + _LAST_TURN
+                self._turning.get_loop().call_later(longest, self._turning.cancel)
 
     # What the keeper asks and tells.
 

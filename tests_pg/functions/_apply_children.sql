@@ -115,17 +115,17 @@ select results_eq($$ select instance_id, name, presented from gendurable.signals
 -- Somebody else is taking a child's key.
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
 select test.query('other', $$ insert into gendurable.correlation_keys (key, instance_id) values ('being taken', 1) returning key $$) \g /dev/null
-select pg_temp.parent('waiting'), set_config('lock_timeout', '7s', true) \g /dev/null
+select pg_temp.parent('waiting'), set_config('lock_timeout', '61s', true) \g /dev/null
 select pg_temp.pick(9, 'b') \g /dev/null
 select clock_timestamp() as from \gset
 select is(pg_temp.commit('waiting', 'schedule_children', '{"children": [{"fsm": "w1"}, {"fsm": "w2", "correlation_key": "being taken"}]}'), 'busy', 'a child''s key in an open transaction is busy');
-select cmp_ok(clock_timestamp() - :'from'::timestamptz, '<', interval '2 s', 'soon');
-select is(current_setting('lock_timeout'), '7s', 'the session''s lock_timeout is as it was');
+select cmp_ok(clock_timestamp() - :'from'::timestamptz, '<', interval '20 s', 'soon');
+select is(current_setting('lock_timeout'), '61s', 'the session''s lock_timeout is as it was');
 select results_eq($$ select phase::text, fence, (select count(*) from gendurable.instances where fsm = 'w1') from pg_temp.row('waiting') $$, $$ values ('executing', 1::bigint, 0::bigint) $$,
     'the claim is still held, and no child was made');
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.commit('waiting', 'schedule_children', '{"children": [{"fsm": "w1"}, {"fsm": "w2", "correlation_key": "being taken"}]}'), 'committed', 'offered again it is accepted');
-select is(current_setting('lock_timeout'), '7s', 'lock_timeout is as it was after that, too');
+select is(current_setting('lock_timeout'), '61s', 'lock_timeout is as it was after that, too');
 
 select * from finish();
 rollback;

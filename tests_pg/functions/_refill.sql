@@ -9,10 +9,10 @@ create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 defaul
 $$;
 create function pg_temp.phases() returns text language sql as $$ select string_agg(i.fsm || ':' || i.phase, ' ' order by i.fsm) from gendurable.instances as i $$;
 create function pg_temp.due(p_key text) returns text language sql as $$
-    select case when b.due_at = 'infinity' then 'never' else round((extract(epoch from b.due_at - clock_timestamp()) / 60)::numeric, 1)::text end from gendurable.buckets as b where b.key = p_key
+    select case when b.due_at = 'infinity' then 'never' else round((extract(epoch from b.due_at - clock_timestamp()) / 3600)::numeric, 1)::text end from gendurable.buckets as b where b.key = p_key
 $$;
 
-select gd_set_rate_limit('r', 1, '1 minute', 3) \g /dev/null
+select gd_set_rate_limit('r', 1, '1 hour', 3) \g /dev/null
 select pg_temp.put_rated('1', 'r:1'), pg_temp.put_rated('2', 'r:1', 2), pg_temp.put_rated('3', 'r:1', 2), pg_temp.put_rated('4', 'r:1'), pg_temp.put_rated('5', 'r:2', 4), pg_temp.put_rated('6', 'r:3') \g /dev/null
 select gendurable._refill() \g /dev/null
 select is(pg_temp.phases(), '1:ready 2:ready 3:throttled 4:throttled 5:throttled 6:ready', 'of each line the prefix that fits');
@@ -21,11 +21,11 @@ select is((select round(tokens) from gendurable.buckets where key = 'r:1'), 3::f
 select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 0, 'each doorbell is answered once');
 select gendurable._ring(null, '{r:1}'), gendurable._refill() \g /dev/null
 select is(pg_temp.phases(), '1:ready 2:ready 3:throttled 4:throttled 5:throttled 6:ready', 'what was offered counts as long as it is not taken');
-update gendurable.buckets set due_at = now() - interval '1 s', refilled_at = refilled_at - interval '2 minutes', tokens = 3 where key = 'r:1';
+update gendurable.buckets set due_at = now() - interval '1 s', refilled_at = refilled_at - interval '2 hours', tokens = 3 where key = 'r:1';
 update gendurable.instances set phase = 'executing' where fsm = '1';
 select gendurable._refill() \g /dev/null
 select is(pg_temp.phases(), '1:executing 2:ready 3:throttled 4:throttled 5:throttled 6:ready', 'due without a doorbell: 3 tokens less 2 that are offered do not do for 2');
-select is(pg_temp.due('r:1'), '1.0', 'in a minute they do');
+select is(pg_temp.due('r:1'), '1.0', 'in an hour they do');
 delete from gendurable.instances; delete from gendurable.buckets;
 
 -- Offers that nobody takes.

@@ -13,10 +13,10 @@ select is(pg_temp.holders(), 'a:1 b:2 c:3 d:4', 'of two that want the same one h
 select lives_ok($$ select gendurable._take_keys('{}', '{}', '50ms'), gendurable._take_keys(null, null, '50ms') $$, 'none at all');
 select is(current_setting('lock_timeout'), '3s', 'lock_timeout is as it was');
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
-select test.query('other', format('insert into gendurable.correlation_keys (key, instance_id) select %L || n, 9 from generate_series(1, 100) as n returning key', 'e')) \g /dev/null
+select test.query('other', format('insert into gendurable.correlation_keys (key, instance_id) select %L || n, 9 from generate_series(1, 400) as n returning key', 'e')) \g /dev/null
 select clock_timestamp() as from \gset
-select lives_ok($$ select gendurable._take_keys(array_agg('e' || n) || '{f}', array_agg(n) || '{6}', '50ms') from generate_series(1::bigint, 100) as n $$, 'those that somebody is taking at this moment are no error');
-select cmp_ok(clock_timestamp() - :'from'::timestamptz, '<', interval '1 s', 'nor a wait for each');
+select lives_ok($$ select gendurable._take_keys(array_agg('e' || n) || '{f}', array_agg(n) || '{6}', '50ms') from generate_series(1::bigint, 400) as n $$, 'those that somebody is taking at this moment are no error');
+select cmp_ok(clock_timestamp() - :'from'::timestamptz, '<', interval '10 s', 'nor a wait for each');
 select is(pg_temp.holders(), 'a:1 b:2 c:3 d:4 f:6', 'what is free beside them is taken');
 select is(current_setting('lock_timeout'), '3s', 'lock_timeout is as it was after that, too');
 select test.exec('other', 'rollback') \g /dev/null

@@ -3,12 +3,12 @@ begin;
 select plan(4);
 
 select columns_are('public', 'gd_workers', '{id,name,queues,executing,registered_at,lease_until,alive,info}', 'the documented columns');
-select gd_register('w', '{a,b}', '10 s', '{"host": "h"}') as w, gd_register('over') as over \gset
+select gd_register('w', '{a,b}', '1 hour', '{"host": "h"}') as w, gd_register('over') as over \gset
 select count(*) as made from gd_enqueue_many('[{"fsm": "m", "queue": "a"}, {"fsm": "m", "queue": "a"}, {"fsm": "m", "queue": "a"}]') \gset
 select count(*) as r from gd_pick(:w, 'a', 2) \gset
 update gendurable.workers set lease_until = now() - interval '1 ms' where id = :over;
 select results_eq($$ select name, queues, executing, lease_until - registered_at, alive, info from gd_workers order by id $$,
-    $$ select 'w', '{a,b}'::text[], 2::bigint, interval '10 s', true, '{"host": "h"}'::jsonb
+    $$ select 'w', '{a,b}'::text[], 2::bigint, interval '1 hour', true, '{"host": "h"}'::jsonb
        union all select 'over', '{default}', 0, lease_until - registered_at, false, '{}' from gendurable.workers where name = 'over' $$,
     'one row for each worker, with what it executes and whether its lease runs');
 update gendurable.workers set lease_until = now() where id = :over;
