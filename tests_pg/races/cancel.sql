@@ -1,6 +1,6 @@
 -- Cancel × everything: it takes effect at once, once, and leaves no slot and no line behind.
 \ir prelude.psql
-select plan(46);
+select plan(50);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.id(fsm text) returns bigint language sql as $$ select i.id from gd_instances as i where i.fsm = id.fsm order by i.id desc limit 1 $$;
@@ -164,4 +164,30 @@ do $$ begin perform gd_enqueue('H', queue => 'p', rate_limit => 's', weight => 9
 select gd_pick(:w, 'p', 1) \g /dev/null
 select test.query('a', test.cancel('H'));
 select is(test.names(test.query('b', test.pick(:v, 'p', 2))), 'L1', 'so it is where the head of the line could never start');
+
+-- A failed one is brought back, and picked, while it is being cancelled: a gate holds the cancel in its second look at the tree.
+select gd_enqueue('R', queue => 'p') \g /dev/null
+select gd_pick(:w, 'p', 1) \g /dev/null
+select test.query('b', test.end(:w, 'R', 'stop'));
+select test.id('R') as r \gset
+alter function gendurable._tree rename to _tree_behind_gate;
+create function gendurable._tree(p_root bigint, p_cascade boolean) returns bigint[] language plpgsql stable as $$
+begin
+    if set_config('test.looks', coalesce(current_setting('test.looks', true), '') || '.', true) = '..' then
+        perform pg_advisory_lock_shared(1);
+        perform pg_advisory_unlock_shared(1);
+    end if;
+    return gendurable._tree_behind_gate(p_root, p_cascade);
+end
+$$;
+select pg_advisory_lock(1) \g /dev/null
+select test.send('a', test.cancel('R'));
+select ok(test.is_blocked('a'), 'what ended is being cancelled');
+select is(test.result(test.query('b', format('select gd_retry(%s)', :r))), 'retried', 'it is brought back');
+select test.exec('b', 'begin');
+select test.query('b', test.pick(:w, 'p'));
+select pg_advisory_unlock(1) \g /dev/null
+select ok(not test.is_blocked('a'), 'the cancel does not wait for whoever picks it');
+select test.exec('b', 'commit');
+select is(test.result(test.answer('a')), '0', 'and does not say that it has cancelled it');
 select * from finish();
