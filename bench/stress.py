@@ -455,7 +455,11 @@ def _outcome(session: Session, claim: dict[str, Any], draining: bool) -> dict[st
             **({} if timeout is None else {"timeout_ms": timeout}),
         }
     if kind == "typo":
-        return outcome | {"kind": "schedule_children", "children": [{"fsn": "typo"}]}
+        return outcome | {
+            "kind": "schedule_children",
+            "children": [{"fsn": "typo"}],
+            "consumed": consumed,
+        }
     if kind == "schedule_children" and depth < 3 and session.stress.backlog < BACKLOG:
         children = [
             {k: v for k, v in _entry(roll, depth + 1).items() if roll.random() < 0.9 or k == "fsm"}

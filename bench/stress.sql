@@ -26,6 +26,13 @@ create unlogged table stress.log (
 create index log_id on stress.log (id);
 create index log_parent on stress.log (parent, round) where parent is not null;
 
+-- What left an inbox, or counts as not presented again.
+create unlogged table stress.consumed (
+    xid  xid8   not null default pg_current_xact_id(),
+    id   bigint not null,
+    name text   not null
+);
+
 -- Every state of every bucket, with the policy that was in force.
 create unlogged table stress.ledger (
     seq         bigint      primary key default nextval('stress.book'),
@@ -143,6 +150,15 @@ end
 $$;
 create trigger watch after insert or delete on gendurable.finished for each row execute function stress.watch_finished();
 
+create function stress.watch_signal() returns trigger language plpgsql as $$
+begin
+    insert into stress.consumed (id, name) values (old.instance_id, old.name);
+    return null;
+end
+$$;
+create trigger watch after delete on gendurable.signals for each row execute function stress.watch_signal();
+create trigger watch_presented after update on gendurable.signals for each row when (old.presented and not new.presented) execute function stress.watch_signal();
+
 create function stress.watch_bucket() returns trigger language plpgsql as $$
 begin
     insert into stress.ledger (event, key, tokens, refilled_at, allowed, period, burst)
@@ -240,6 +256,9 @@ create function stress.account() returns table (invariant text, id bigint, detai
     select 'ended without being archived', g.id, null from stress.log as g
     where g.event = 'gone' and not exists (select from stress.log as a where a.id = g.id and a.xid = g.xid and a.event = 'archived')
     union all
+    select 'a signal consumed by a step that did not move on', c.id, c.name from stress.consumed as c
+    where not exists (select from stress.log as l where l.id = c.id and l.xid = c.xid and l.event in ('moved', 'gone'))
+    union all
     select 'joined twice in a round', l.id, format('round %s: %s times', l.own_round, count(*)) from stress.log as l
     where l.event = 'moved' and l.phase_from = 'awaiting_children' and l.phase_to <> 'awaiting_children'
     -- A revived parent whose old children are forgotten counts its rounds anew.
@@ -255,7 +274,7 @@ create function stress.account() returns table (invariant text, id bigint, detai
             window w as (partition by x.key order by x.seq)
         ), draws as (
             select l.seq, l.xid, l.rate as key, coalesce(l.weight, 1) as weight from stress.log as l
-            where l.event = 'moved' and l.phase_from = 'ready' and l.phase_to = 'executing' and l.rate is not null
+            where l.event = 'moved' and l.phase_from in ('ready', 'throttled') and l.phase_to = 'executing' and l.rate is not null
         ), booked as (
             select e.seq, sum(d.weight) as drawn
             from entries as e join draws as d on d.xid = e.xid and d.key = e.key and d.seq > e.seq and (e.until is null or d.seq < e.until)
