@@ -26,7 +26,7 @@ declare
 begin
     -- One parent after the other, each with its own block: what one batch of children runs into must not undo another one's.
     for v_parent in
-        select o.*, i.queue, i.round + 1 as next_round, i.signalled
+        select o.*, o as outcome, i.queue, i.round + 1 as next_round, i.signalled
         from unnest(p_outcomes) as o
         join gendurable.instances as i on i.id = o.id
         where o.kind = 'schedule_children'
@@ -52,7 +52,7 @@ begin
         end;
 
         if v_parent.signalled then
-            perform gendurable._consume(array(select o from unnest(p_outcomes) as o where o.id = v_parent.id), 'schedule_children');
+            perform gendurable._consume(array[v_parent.outcome], 'schedule_children');
         end if;
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(), step = coalesce(v_parent.step, i.step), state = coalesce(v_parent.state, i.state),
