@@ -1,5 +1,7 @@
--- Wakes the parks past their deadline, in all queues, some ten thousand at most in one call, so that no transaction holds a flood of rows. gd_pick does so for its own queue; this is for the queues that nobody picks from.
+-- Wakes the parks past their deadline, in all queues. gd_pick does so for its own queue; this is for the queues that nobody picks from.
 --
+-- It moves some ten thousand at most in one call, parks and what was scheduled together, so that no transaction holds a flood of rows: every pick beside it
+-- would have to walk over them.
 -- Locks:  the due instances, never waiting. Writes: instances.
 -- Plan:   instances_due: one descent for each queue in which something waits for a moment.
 create function public.gd_expire_awaits() returns int
@@ -15,6 +17,7 @@ as $$
 declare
     v_queue text;
     v_due   record;
+    v_moved int := 0;
     v_woken int := 0;
 begin
     -- A walk over the distinct queues of the index, for which SQL has no word.
@@ -27,9 +30,11 @@ begin
 
         loop
             select w.moved, w.parks into v_due from gendurable._wake_due(v_queue) as w;
+            exit when v_due.moved = 0;
+            v_moved := v_moved + v_due.moved;
             v_woken := v_woken + v_due.parks;
-            exit when v_due.moved = 0 or v_woken >= 10000;
             perform gendurable._notify(array[v_queue]);
+            exit when v_moved >= 10000;
         end loop;
     end loop;
     return v_woken;

@@ -1,6 +1,6 @@
 -- gd_expire_awaits: wakes parks past their deadline, in every queue.
 begin;
-select plan(14);
+select plan(17);
 
 -- A park as `await` leaves it.
 create function pg_temp.parked(p_queue text, p_deadline timestamptz) returns bigint language plpgsql as $$
@@ -40,6 +40,15 @@ select nextval('gendurable.instances_id_seq'), now(), now() - interval '2 hours'
 select pg_temp.parked('crowd', now() - interval '1 hour') as last \gset
 select is(gd_expire_awaits(), 1, 'what is scheduled is not counted, and keeps no park from being woken');
 select is((select phase::text from gendurable.instances where id = :last), 'ready', 'a park behind a thousand schedules is woken');
+
+-- A greater flood, and a queue behind it.
+insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue)
+select nextval('gendurable.instances_id_seq'), now(), now() - interval '1 hour', now(), 'scheduled', 's', '{}', 0, 1, 'm', 'mob' from generate_series(1, 11500);
+select pg_temp.parked('queue behind', now()) \g /dev/null
+select is(gd_expire_awaits(), 1, 'a flood in one queue keeps no park of another one from being woken');
+select is((select count(*)::int from gendurable.instances where queue = 'mob' and phase = 'scheduled'), 1500, 'ten thousand are moved in one call');
+select gd_expire_awaits() \g /dev/null
+select is((select count(*)::int from gendurable.instances where queue = 'mob' and phase = 'scheduled'), 0, 'the next one moves the rest');
 
 select * from finish();
 rollback;
