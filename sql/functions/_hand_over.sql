@@ -83,16 +83,16 @@ begin
              limit n.free)
         ) as x
     ), moving as materialized (
-        select i.id, n.key, n.queue, n.held
+        select n.id, n.key, n.queue, n.held, i.id is not null as moves
         from line as n
-        cross join lateral (select x.id from gendurable.instances as x where x.id = n.id for no key update skip locked) as i
+        left join lateral (select x.id from gendurable.instances as x where x.id = n.id for no key update skip locked) as i on true
         where n.held = n.offered
     )
-    select array_agg(m.id) filter (where m.held), array_agg(m.id) filter (where not m.held), array_agg(distinct m.queue) filter (where m.held),
+    select array_agg(m.id) filter (where m.moves and m.held), array_agg(m.id) filter (where m.moves and not m.held),
+           array_agg(distinct m.queue) filter (where m.moves and m.held),
            -- Look again where one who is to have an offer did not move, because somebody holds its row for a moment; and where one whose offer is taken back
            -- did: a holder that goes away before this has committed cannot see that it waits.
-           (select array_agg(distinct n.key) from line as n
-            where n.held = n.offered and n.held <> (n.id in (select x.id from moving as x)))
+           array_agg(distinct m.key) filter (where m.held <> m.moves)
     into v_ids, v_back, v_queues, v_again
     from moving as m;
 

@@ -1,7 +1,7 @@
 -- Freed slots are offered to those that wait, in order, in every queue where some wait.
 begin;
 \ir prelude.psql
-select plan(34);
+select plan(35);
 
 create function pg_temp.phases() returns text language sql as $$ select string_agg(i.fsm || ':' || i.phase, ' ' order by i.fsm) from gendurable.instances as i $$;
 
@@ -84,6 +84,17 @@ select is((select count(*)::int from gendurable.handovers where key = 'L'), 1, '
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.pick(9), 'locked', 'so that it is not stranded');
 select lives_ok('select gendurable._hand_over()', 'nothing to hand over');
+
+-- A limit that is raised far lets many go at once. Looked for one in the other they would take a minute.
+select gd_set_concurrency_limit('far', 20000) \g /dev/null
+insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
+select now(), now(), now(), 'held', 's', '{}', 0, 1, 'm', 'crowd', 'far' from generate_series(1, 20000);
+insert into gendurable.handovers (key, rung_by) values ('far', '3');
+analyze gendurable.instances;
+set local work_mem = '64kB';
+set local statement_timeout = '6s';
+select lives_ok('select gendurable._hand_over()', 'offers to twenty thousand at once take no longer than that');
+reset statement_timeout;
 
 select * from finish();
 rollback;
