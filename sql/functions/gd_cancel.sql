@@ -55,7 +55,8 @@ begin
            array_agg(i.rate_limit) filter (where i.phase in ('ready', 'throttled') and i.rate_limit is not null)
     into v_outcomes, v_keys, v_rates
     from gendurable.instances as i
-    where i.id = any (v_tree) and i.id = any (v_locked);    -- one that gd_retry has brought back since then is nobody's whom we hold
+    -- Not the whole tree: one that gd_retry has brought back since then is nobody's whom we hold.
+    where i.id = any (array(select t from unnest(v_tree) as t intersect select l from unnest(v_locked) as l));
     if v_outcomes is null then
         return 0;
     end if;

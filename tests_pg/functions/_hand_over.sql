@@ -89,7 +89,7 @@ select lives_ok('select gendurable._hand_over()', 'nothing to hand over');
 select gd_set_concurrency_limit('far', 20000) \g /dev/null
 insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
 select now(), now(), now(), 'held', 's', '{}', 0, 1, 'm', 'crowd', 'far' from generate_series(1, 20000);
-insert into gendurable.handovers (key, rung_by) values ('far', '3');
+insert into gendurable.doorbells (kind, key, rung_by) values ('slot', 'far', '3');
 analyze gendurable.instances;
 set local work_mem = '64kB';
 set local statement_timeout = '6s';
