@@ -1,10 +1,12 @@
--- Privileges, as data. Nothing is granted to PUBLIC. Public functions are SECURITY DEFINER with a pinned search_path, so nobody needs a table.
+-- Privileges, as data. Nothing is granted to PUBLIC. Public functions are SECURITY DEFINER with a
+-- pinned search_path, so nobody needs a table.
 --
 --     gd_client   enqueue, signal, look
 --     gd_worker   gd_client, and what a worker calls
 --     gd_admin    gd_worker, and control: cancel, retry, pause, limits, gc
 --
--- The roles belong to the cluster, not to this database: they are created if they are missing and the installer may, and stay when the schema goes.
+-- The roles belong to the cluster, not to this database: they are created if they are missing and
+-- the installer may, and stay when the schema goes.
 
 revoke all on schema gendurable from public;
 
@@ -16,7 +18,8 @@ declare
     v_missing  text[] := '{}';
     v_granted  text;
 begin
-    -- PostgreSQL grants EXECUTE on every new function to PUBLIC. Loops, because REVOKE and GRANT take names, not queries.
+    -- PostgreSQL grants EXECUTE on every new function to PUBLIC. Loops, because REVOKE and GRANT
+    -- take names, not queries.
     for v_function in
         select p.oid::regprocedure
         from pg_catalog.pg_proc as p
@@ -43,7 +46,8 @@ begin
     end loop;
     if cardinality(v_missing) > 0 then
         raise warning using
-            message = format('gendurable: roles not created, and nothing granted to them: %s', array_to_string(v_missing, ', ')),
+            message = format('gendurable: roles not created, and nothing granted to them: %s',
+                             array_to_string(v_missing, ', ')),
             detail = format('%I may not create roles.', current_user),
             hint = 'Only the owner can call the engine. Create the roles and run sql/grants.sql again, or grant by hand.';
     end if;
@@ -51,9 +55,12 @@ begin
     for v_role, v_granted in
         select r.role, f.name
         from (values
-            ('gd_client', '{gd_enqueue,gd_enqueue_many,gd_signal,gd_signal_many,gd_status,gd_version}'::text[]),
-            ('gd_worker', '{gd_register,gd_heartbeat,gd_pick,gd_commit,gd_release,gd_unregister,gd_next_due,gd_reap,gd_expire_awaits,gd_maintain}'),
-            ('gd_admin', '{gd_cancel,gd_retry,gd_pause,gd_resume,gd_set_rate_limit,gd_set_concurrency_limit,gd_drop_rate_limit,gd_drop_concurrency_limit,gd_gc}')
+            ('gd_client',
+             '{gd_enqueue,gd_enqueue_many,gd_signal,gd_signal_many,gd_status,gd_version}'::text[]),
+            ('gd_worker',
+             '{gd_register,gd_heartbeat,gd_pick,gd_commit,gd_release,gd_unregister,gd_next_due,gd_reap,gd_expire_awaits,gd_maintain}'),
+            ('gd_admin',
+             '{gd_cancel,gd_retry,gd_pause,gd_resume,gd_set_rate_limit,gd_set_concurrency_limit,gd_drop_rate_limit,gd_drop_concurrency_limit,gd_gc}')
         ) as r (role, names)
         cross join lateral unnest(r.names) as f (name)
         where exists (select from pg_catalog.pg_roles as x where x.rolname = r.role)
@@ -67,10 +74,16 @@ begin
     end loop;
 
     if exists (select from pg_catalog.pg_roles as r where r.rolname = 'gd_client') then
-        grant select on public.gd_instances, public.gd_queues, public.gd_workers, public.gd_limits, public.gd_stuck to gd_client;
+        grant select on
+            public.gd_instances, public.gd_queues, public.gd_workers,
+            public.gd_limits, public.gd_stuck
+        to gd_client;
         -- What the views call, they call with the rights of the one who looks.
-        grant execute on function gendurable._status(gendurable.phase), gendurable._depths(int), gendurable._usage(int), gendurable._stuck(), public.gd_next_due(text),
-            gendurable._tokens(float8, timestamptz, float8, interval, float8, timestamptz) to gd_client;
+        grant execute on function
+            gendurable._status(gendurable.phase), gendurable._depths(int), gendurable._usage(int),
+            gendurable._stuck(), public.gd_next_due(text),
+            gendurable._tokens(float8, timestamptz, float8, interval, float8, timestamptz)
+        to gd_client;
     end if;
 end
 $$;

@@ -1,7 +1,8 @@
 -- gendurable: types, tables and indexes. No history here: this file is the schema as it is today.
 --
--- THE LIFE OF AN INSTANCE. Every live instance is one row of gendurable.instances, in exactly one phase, and every phase is
--- reached through exactly one index, so that no phase can slow down another one:
+-- THE LIFE OF AN INSTANCE. Every live instance is one row of gendurable.instances, in exactly one
+-- phase, and every phase is reached through exactly one index, so that no phase can slow down
+-- another one:
 --
 --                          eligible_at in the future
 --     gd_enqueue ────┬──────────────────────────────────► scheduled
@@ -19,35 +20,45 @@
 --       │                                                         │
 --       └──── next, retry, release, reap ◄────────────────────────┘
 --
---     held:      runnable, but waiting for a slot of its concurrency key (a newcomer is, if none seems to be free). Out of the ready set until one is
---                handed over.
---     throttled: runnable, but waiting for tokens of its rate limit. Out of the ready set until they are due; a pick that finds them due claims at once.
+--     held:      runnable, but waiting for a slot of its concurrency key (a newcomer is, if none
+--                seems to be free). Out of the ready set until one is handed over.
+--     throttled: runnable, but waiting for tokens of its rate limit. Out of the ready set until
+--                they are due; a pick that finds them due claims at once.
 --
 -- To the outside ready, scheduled, held and throttled are all `runnable`.
 --
 -- THE LOCK ORDER. Whoever holds several row locks took them in this order:
 --
---     workers → instances by id → parents by id → correlation keys by key → buckets by key → signals
+--     workers → instances by id → parents by id → correlation keys by key
+--         → buckets by key → signals
 --
--- Set-based updates lock in plan order, so rows are locked explicitly and in order before they are written. Instances are locked
--- FOR NO KEY UPDATE. gd_pick and maintenance never wait (SKIP LOCKED); gd_commit never waits for an instance (an outcome whose row is
--- locked is answered `busy`); the only waits are gd_signal for one instance, gd_signal_many and gd_cancel for theirs in id
--- order, and the insertion of a correlation key for the transaction that is inserting or freeing the same key, in key order (a commit gives
--- that up after 50 ms). docs/concurrency.md has the whole argument.
+-- Set-based updates lock in plan order, so rows are locked explicitly and in order before they are
+-- written. Instances are locked FOR NO KEY UPDATE. gd_pick and maintenance never wait
+-- (SKIP LOCKED); gd_commit never waits for an instance (an outcome whose row is locked is answered
+-- `busy`); the only waits are gd_signal for one instance, gd_signal_many and gd_cancel for theirs
+-- in id order, and the insertion of a correlation key for the transaction that is inserting or
+-- freeing the same key, in key order (a commit gives that up after 50 ms). docs/concurrency.md has
+-- the whole argument.
 
 create schema gendurable;
-comment on schema gendurable is 'gendurable: tables, types and private functions. The interface are the gd_* functions and views in public.';
+comment on schema gendurable is
+    'gendurable: tables, types and private functions. The interface are the gd_* functions and views in public.';
 
-create type gendurable.phase as enum ('ready', 'scheduled', 'held', 'throttled', 'executing', 'awaiting_signal', 'awaiting_children');
-comment on type gendurable.phase is 'Where a live instance stands; ready, scheduled, held and throttled are the public status runnable.';
+create type gendurable.phase as enum (
+    'ready', 'scheduled', 'held', 'throttled', 'executing', 'awaiting_signal', 'awaiting_children'
+);
+comment on type gendurable.phase is
+    'Where a live instance stands; ready, scheduled, held and throttled are the public status runnable.';
 
--- Live instances only; a finished one moves to gendurable.finished in the transaction that finishes it.
+-- Live instances only; a finished one moves to gendurable.finished in the transaction
+-- that finishes it.
 --
--- Columns are in the order in which they change: what never changes at both ends, what every step changes in the middle. The WAL
--- record of an update on the same page leaves out the common head and the common tail of the old and the new row.
+-- Columns are in the order in which they change: what never changes at both ends, what every step
+-- changes in the middle. The WAL record of an update on the same page leaves out the common head
+-- and the common tail of the old and the new row.
 -- Half of each page is left free for the same reason: a claim finds room beside the row it replaces.
--- No index, and no predicate of one, mentions a column that running ahead changes (but the rate limit and the weight, which the first such step clears), so
--- running ahead is a HOT update.
+-- No index, and no predicate of one, mentions a column that running ahead changes (but the rate
+-- limit and the weight, which the first such step clears), so running ahead is a HOT update.
 create table gendurable.instances (
     id                bigint generated by default as identity primary key,
     enqueued_at       timestamptz not null,
@@ -89,53 +100,79 @@ create table gendurable.instances (
     autovacuum_vacuum_cost_delay = 0
 );
 
-comment on table gendurable.instances is 'Live instances, one row each; finished ones are in gendurable.finished.';
-comment on column gendurable.instances.eligible_at is 'Not picked before this moment; also the order of picking within a priority. Awaiting signals: the deadline, or infinity.';
-comment on column gendurable.instances.fence is 'Grows at every claim and at every accepted commit; a commit must carry the current one.';
-comment on column gendurable.instances.claimed_at is 'When the current claim was picked; running ahead does not renew it.';
-comment on column gendurable.instances.worker_id is 'The worker that holds the claim; null unless executing.';
-comment on column gendurable.instances.attempt is 'How many executions of the current step have failed or were lost.';
+comment on table gendurable.instances is
+    'Live instances, one row each; finished ones are in gendurable.finished.';
+comment on column gendurable.instances.eligible_at is
+    'Not picked before this moment; also the order of picking within a priority. Awaiting signals: the deadline, or infinity.';
+comment on column gendurable.instances.fence is
+    'Grows at every claim and at every accepted commit; a commit must carry the current one.';
+comment on column gendurable.instances.claimed_at is
+    'When the current claim was picked; running ahead does not renew it.';
+comment on column gendurable.instances.worker_id is
+    'The worker that holds the claim; null unless executing.';
+comment on column gendurable.instances.attempt is
+    'How many executions of the current step have failed or were lost.';
 comment on column gendurable.instances.chain is 'Steps run ahead within the current claim.';
-comment on column gendurable.instances.children_pending is 'Children of the current round that are not yet terminal.';
+comment on column gendurable.instances.children_pending is
+    'Children of the current round that are not yet terminal.';
 comment on column gendurable.instances.round is 'Number of the latest batch of children.';
-comment on column gendurable.instances.signalled is 'False: no signal was ever delivered to it. Spares every other instance the look into the inbox.';
-comment on column gendurable.instances.counted is 'A child that its parent''s barrier has counted already; revived, it never counts again.';
-comment on column gendurable.instances.joined is 'The current step was woken by a join: it is handed the children of the current round.';
-comment on column gendurable.instances.awaits is 'Names of the latest await; kept after the wake-up, so that the step is handed those signals, retries included.';
-comment on column gendurable.instances.last_error is 'What the latest retry or the reaper left; cleared when the instance moves on.';
-comment on column gendurable.instances.rate_limit is 'Rate key that the next start of the step draws from.';
-comment on column gendurable.instances.correlation_scope is 'Statuses in which the correlation key is occupied; null: the four live ones.';
+comment on column gendurable.instances.signalled is
+    'False: no signal was ever delivered to it. Spares every other instance the look into the inbox.';
+comment on column gendurable.instances.counted is
+    'A child that its parent''s barrier has counted already; revived, it never counts again.';
+comment on column gendurable.instances.joined is
+    'The current step was woken by a join: it is handed the children of the current round.';
+comment on column gendurable.instances.awaits is
+    'Names of the latest await; kept after the wake-up, so that the step is handed those signals, retries included.';
+comment on column gendurable.instances.last_error is
+    'What the latest retry or the reaper left; cleared when the instance moves on.';
+comment on column gendurable.instances.rate_limit is
+    'Rate key that the next start of the step draws from.';
+comment on column gendurable.instances.correlation_scope is
+    'Statuses in which the correlation key is occupied; null: the four live ones.';
 
 -- What can be picked, in the order of picking.
-create index instances_ready on gendurable.instances (queue, priority, eligible_at, id) where phase = 'ready';
--- What waits for a moment: the scheduled, and the parks with a deadline (for which eligible_at is the deadline).
+create index instances_ready on gendurable.instances (queue, priority, eligible_at, id)
+    where phase = 'ready';
+-- What waits for a moment: the scheduled, and the parks with a deadline (for which eligible_at is
+-- the deadline).
 create index instances_due on gendurable.instances (queue, eligible_at)
     where phase in ('scheduled', 'awaiting_signal') and eligible_at < 'infinity';
 -- What a worker holds.
 create index instances_claims on gendurable.instances (worker_id) where worker_id is not null;
--- What holds a slot of a concurrency key, what was offered one, and what waits for one in the order of picking.
-create index instances_keyed on gendurable.instances (concurrency_key, phase, queue, priority, eligible_at, id)
+-- What holds a slot of a concurrency key, what was offered one, and what waits for one in the order
+-- of picking.
+create index instances_keyed on gendurable.instances
+    (concurrency_key, phase, queue, priority, eligible_at, id)
     where concurrency_key is not null and phase in ('ready', 'held', 'executing');
 -- What waits for tokens of a rate limit, in the order of granting, and what was offered some.
 create index instances_rated on gendurable.instances (rate_limit, phase, priority, eligible_at, id)
     where rate_limit is not null and phase in ('ready', 'throttled');
--- What neither can be picked nor is held by a worker: what the views count in. `is true` hides it from every query that does not say so, or the
--- engine's own look-ups of one key or one due queue could be planned as a walk through all that wait.
-create index instances_waiting on gendurable.instances (phase, queue) where (phase not in ('ready', 'executing')) is true;
--- Weights that were given, for gd_stuck: whether one is above a burst that is set later is seen without looking at the others.
+-- What neither can be picked nor is held by a worker: what the views count in. `is true` hides it
+-- from every query that does not say so, or the engine's own look-ups of one key or one due queue
+-- could be planned as a walk through all that wait.
+create index instances_waiting on gendurable.instances (phase, queue)
+    where (phase not in ('ready', 'executing')) is true;
+-- Weights that were given, for gd_stuck: whether one is above a burst that is set later is seen
+-- without looking at the others.
 create index instances_weighted on gendurable.instances (rate_limit, weight)
     where rate_limit is not null and weight is not null and phase in ('ready', 'throttled');
--- The children of a parent, and what carries a correlation key without necessarily occupying it: both rare.
+-- The children of a parent, and what carries a correlation key without necessarily occupying it:
+-- both rare.
 create index instances_parent on gendurable.instances (parent_id) where parent_id is not null;
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
     where correlation_scope is not null and correlation_key is not null;
 
--- Where the views do not count to the end they take the rest from these (gendurable._estimates); ANALYZE keeps them.
+-- Where the views do not count to the end they take the rest from these (gendurable._estimates);
+-- ANALYZE keeps them.
 create statistics gendurable.instances_by_queue (mcv) on phase, queue from gendurable.instances;
-create statistics gendurable.instances_by_key (mcv) on phase, (split_part(concurrency_key, ':', 1)) from gendurable.instances;
-create statistics gendurable.instances_by_rate (mcv) on phase, (split_part(rate_limit, ':', 1)) from gendurable.instances;
+create statistics gendurable.instances_by_key (mcv)
+    on phase, (split_part(concurrency_key, ':', 1)) from gendurable.instances;
+create statistics gendurable.instances_by_rate (mcv)
+    on phase, (split_part(rate_limit, ':', 1)) from gendurable.instances;
 
--- The archive. Its only writers are the transactions that finish instances; whole partitions are dropped when they are old.
+-- The archive. Its only writers are the transactions that finish instances; whole partitions are
+-- dropped when they are old.
 create table gendurable.finished (
     id                bigint      not null,
     enqueued_at       timestamptz not null,
@@ -162,18 +199,23 @@ create table gendurable.finished (
     correlation_scope text[]
 ) partition by range (finished_at);
 
-comment on table gendurable.finished is 'Archive of finished instances, partitioned by the time they finished.';
-comment on column gendurable.finished.joined_round is 'The round whose join woke the last step; null where no join did.';
+comment on table gendurable.finished is
+    'Archive of finished instances, partitioned by the time they finished.';
+comment on column gendurable.finished.joined_round is
+    'The round whose join woke the last step; null where no join did.';
 comment on column gendurable.finished.failed is 'True: the public status is failed; false: done.';
 
 create index finished_id on gendurable.finished (id);
 create index finished_parent on gendurable.finished (parent_id) where parent_id is not null;
 create index finished_joins on gendurable.finished (id) where failed and joined_round is not null;
-create index finished_key on gendurable.finished (correlation_key, id) where correlation_key is not null;
+create index finished_key on gendurable.finished (correlation_key, id)
+    where correlation_key is not null;
 
--- Takes what finishes outside every partition, so that finishing never depends on maintenance having run.
+-- Takes what finishes outside every partition, so that finishing never depends on maintenance
+-- having run.
 create table gendurable.finished_default partition of gendurable.finished default;
-comment on table gendurable.finished_default is 'Finished instances for whose time no partition existed; maintenance moves them into one.';
+comment on table gendurable.finished_default is
+    'Finished instances for whose time no partition existed; maintenance moves them into one.';
 
 -- The inbox: signals that the target has not consumed.
 create table gendurable.signals (
@@ -195,7 +237,8 @@ comment on table gendurable.signals is 'Signals in the inboxes of live instances
 comment on column gendurable.signals.presented is
     'Handed to a step as awaited since the last next: a later await of the same name is not woken by it again.';
 
--- Kept apart from the inbox, so that a redelivery is still recognised after the signal has been consumed.
+-- Kept apart from the inbox, so that a redelivery is still recognised after the signal
+-- has been consumed.
 create table gendurable.dedup_keys (
     instance_id bigint not null,
     dedup_key   text   not null,
@@ -205,9 +248,11 @@ create table gendurable.dedup_keys (
     autovacuum_vacuum_threshold = 2000,
     autovacuum_vacuum_cost_delay = 0
 );
-comment on table gendurable.dedup_keys is 'Deduplication keys of the signals that a live instance has ever been sent.';
+comment on table gendurable.dedup_keys is
+    'Deduplication keys of the signals that a live instance has ever been sent.';
 
--- Who occupies a correlation key. The row is the lock: the primary key decides every race for a key.
+-- Who occupies a correlation key. The row is the lock: the primary key decides every race
+-- for a key.
 create table gendurable.correlation_keys (
     key         text   not null primary key,
     instance_id bigint not null
@@ -216,7 +261,8 @@ create table gendurable.correlation_keys (
     autovacuum_vacuum_threshold = 2000,
     autovacuum_vacuum_cost_delay = 0
 );
-comment on table gendurable.correlation_keys is 'The occupant of each correlation key, live or reserved.';
+comment on table gendurable.correlation_keys is
+    'The occupant of each correlation key, live or reserved.';
 
 create table gendurable.workers (
     id            bigint generated always as identity primary key,
@@ -229,15 +275,20 @@ create table gendurable.workers (
     lease_until   timestamptz not null,
     info          jsonb       not null
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
-comment on table gendurable.workers is 'Registered workers, one lease each for everything they hold.';
-comment on column gendurable.workers.idle_queues is 'Queues of which its latest pick came back empty: work for them is worth a notification.';
-comment on column gendurable.workers.heartbeat_at is 'Its previous heartbeat; null before the first.';
+comment on table gendurable.workers is
+    'Registered workers, one lease each for everything they hold.';
+comment on column gendurable.workers.idle_queues is
+    'Queues of which its latest pick came back empty: work for them is worth a notification.';
+comment on column gendurable.workers.heartbeat_at is
+    'Its previous heartbeat; null before the first.';
 
--- Something has happened to a key of which an instance may wait: whoever picks next looks. A doorbell is inserted by the transaction that makes an instance
--- wait, and by the one that frees a slot (a commit only if it sees somebody wait), so that it becomes visible together with what it tells of, and no
--- interleaving can lose it: docs/concurrency.md, Doorbells.
+-- Something has happened to a key of which an instance may wait: whoever picks next looks. A
+-- doorbell is inserted by the transaction that makes an instance wait, and by the one that frees a
+-- slot (a commit only if it sees somebody wait), so that it becomes visible together with what it
+-- tells of, and no interleaving can lose it: docs/concurrency.md, Doorbells.
 --
--- slot: a slot of a concurrency key may be free, or a newcomer waits for one. limit: the limit of a name was changed, every key of it is to be looked at.
+-- slot: a slot of a concurrency key may be free, or a newcomer waits for one.
+-- limit: the limit of a name was changed, every key of it is to be looked at.
 -- tokens: somebody waits for tokens of a rate key, or has given up some that it was offered.
 create type gendurable.doorbell_kind as enum ('slot', 'limit', 'tokens');
 comment on type gendurable.doorbell_kind is 'What a doorbell tells of.';
@@ -246,9 +297,15 @@ create table gendurable.doorbells (
     kind    gendurable.doorbell_kind not null,
     key     text collate "C"         not null,    -- so that the keys of a name are neighbours
     rung_by xid8                     not null default pg_current_xact_id()
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-comment on table gendurable.doorbells is 'Keys whose waiting instances the next pick has to look at.';
-comment on column gendurable.doorbells.rung_by is 'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet what it tells of.';
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.doorbells is
+    'Keys whose waiting instances the next pick has to look at.';
+comment on column gendurable.doorbells.rung_by is
+    'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet what it tells of.';
 
 create index doorbells_key on gendurable.doorbells (kind, key);
 
@@ -256,7 +313,8 @@ create table gendurable.queues (
     name   text primary key,
     paused boolean not null default false
 );
-comment on table gendurable.queues is 'What is known of a queue beyond its rows; a queue needs no row here.';
+comment on table gendurable.queues is
+    'What is known of a queue beyond its rows; a queue needs no row here.';
 
 create table gendurable.rate_limits (
     name    text primary key,
@@ -264,17 +322,25 @@ create table gendurable.rate_limits (
     period  interval not null,
     burst   float8   not null
 );
-comment on table gendurable.rate_limits is 'Token bucket policy by name (the part of a rate key before the first colon).';
+comment on table gendurable.rate_limits is
+    'Token bucket policy by name (the part of a rate key before the first colon).';
 
 create table gendurable.buckets (
     key         text primary key,
     tokens      float8      not null,
     refilled_at timestamptz not null,
     due_at      timestamptz
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
-comment on table gendurable.buckets is 'Token buckets in use, one for each full rate key; one that is not there is full.';
+) with (
+    fillfactor = 50,
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.buckets is
+    'Token buckets in use, one for each full rate key; one that is not there is full.';
 comment on column gendurable.buckets.tokens is 'How many there were at refilled_at.';
-comment on column gendurable.buckets.due_at is 'When the most urgent instance that waits will fit; null: none waits; infinity: never by itself.';
+comment on column gendurable.buckets.due_at is
+    'When the most urgent instance that waits will fit; null: none waits; infinity: never by itself.';
 
 create index buckets_due on gendurable.buckets (due_at) where due_at is not null;
 create index buckets_refilled on gendurable.buckets (refilled_at) where due_at is null;
@@ -283,44 +349,63 @@ create table gendurable.concurrency_limits (
     name          text primary key,
     max_executing int not null
 );
-comment on table gendurable.concurrency_limits is 'How many instances of a concurrency key may execute at once, by name; 1 where there is no row.';
+comment on table gendurable.concurrency_limits is
+    'How many instances of a concurrency key may execute at once, by name; 1 where there is no row.';
 
 -- The rows that gd_pick hands to a worker (API: names and types are fixed).
 create type gendurable.job as (
-    id bigint, fence bigint, fsm text, fsm_version int, step text, state jsonb, attempt int, queue text, priority int,
-    correlation_key text, concurrency_key text, parent_id bigint, awaited jsonb, signals jsonb, children jsonb,
-    last_error jsonb, enqueued_at timestamptz
+    id bigint, fence bigint,
+    fsm text, fsm_version int, step text, state jsonb, attempt int, queue text, priority int,
+    correlation_key text, concurrency_key text, parent_id bigint,
+    awaited jsonb, signals jsonb, children jsonb, last_error jsonb, enqueued_at timestamptz
 );
 comment on type gendurable.job is 'One claimed instance, as gd_pick hands it to a worker.';
 
--- What a round of gd_pick may claim. `free`: those of `found` whose keys' names the pick holds. The others are being decided about by somebody else:
--- nothing of busy_keys and busy_rates (names) can be had now. `keyed`, `rated`: whether any has such a key.
+-- What a round of gd_pick may claim. `free`: those of `found` whose keys' names the pick holds. The
+-- others are being decided about by somebody else: nothing of busy_keys and busy_rates (names) can
+-- be had now. `keyed`, `rated`: whether any has such a key.
 create type gendurable.candidates as (
-    found bigint[], free bigint[], keyed boolean, rated boolean, scoped bigint[], awaited bigint[], busy_keys text[], busy_rates text[]
+    found bigint[], free bigint[], keyed boolean, rated boolean, scoped bigint[], awaited bigint[],
+    busy_keys text[], busy_rates text[]
 );
-comment on type gendurable.candidates is 'Instances that a round of gd_pick has locked and may claim.';
+comment on type gendurable.candidates is
+    'Instances that a round of gd_pick has locked and may claim.';
 
 -- One instance to be created, with every default applied.
 create type gendurable.entry as (
-    ord int, id bigint, fsm text, fsm_version int, state jsonb, step text, queue text, priority int, eligible_at timestamptz,
-    correlation_key text, correlation_scope text[], concurrency_key text, rate_limit text, weight float8,
+    ord int, id bigint,
+    fsm text, fsm_version int, state jsonb, step text, queue text, priority int,
+    eligible_at timestamptz,
+    correlation_key text, correlation_scope text[],
+    concurrency_key text, rate_limit text, weight float8,
     parent_id bigint, parent_round int, occupant bigint
 );
-comment on type gendurable.entry is 'One instance to be created: what gd_enqueue was given, defaults applied.';
+comment on type gendurable.entry is
+    'One instance to be created: what gd_enqueue was given, defaults applied.';
 
--- One element of gd_commit's outcomes, typed. `problem` says why it cannot be applied; null: it can.
+-- One element of gd_commit's outcomes, typed. `problem` says why it cannot be applied;
+-- null: it can.
 create type gendurable.outcome as (
-    ord int, id bigint, fence bigint, kind text, step text, state jsonb, continue boolean, delay_ms float8, timeout_ms float8,
-    names text[], consumed bigint[], priority int, rate_limit text, weight float8, concurrency_key text, release_key boolean,
+    ord int, id bigint, fence bigint, kind text,
+    step text, state jsonb, continue boolean, delay_ms float8, timeout_ms float8,
+    names text[], consumed bigint[], priority int,
+    rate_limit text, weight float8, concurrency_key text, release_key boolean,
     children jsonb, result jsonb, error jsonb, problem text
 );
-comment on type gendurable.outcome is 'One outcome of a step, parsed from the JSON that gd_commit is given.';
+comment on type gendurable.outcome is
+    'One outcome of a step, parsed from the JSON that gd_commit is given.';
 
--- What gd_commit saw, when it locked it, of an instance that is to go on: its priority to be, and the key that it keeps. `may` says whether nothing
--- about the outcome or the chain of steps forbids to run ahead.
-create type gendurable.move as (ord int, queue text, priority int, signalled boolean, kept_key text, may boolean);
-comment on type gendurable.move is 'An instance whose outcome is next, as far as it matters for running ahead.';
+-- What gd_commit saw, when it locked it, of an instance that is to go on: its priority to be, and
+-- the key that it keeps. `may` says whether nothing about the outcome or the chain of steps forbids
+-- to run ahead.
+create type gendurable.move as (
+    ord int, queue text, priority int, signalled boolean, kept_key text, may boolean
+);
+comment on type gendurable.move is
+    'An instance whose outcome is next, as far as it matters for running ahead.';
 
 -- What gd_commit answers for an outcome that was not simply committed.
-create type gendurable.answer as (ord int, id bigint, fence bigint, result text, detail text, signals jsonb);
+create type gendurable.answer as (
+    ord int, id bigint, fence bigint, result text, detail text, signals jsonb
+);
 comment on type gendurable.answer is 'The answer of gd_commit to one outcome.';

@@ -1,17 +1,26 @@
--- Views for people and exporters; none is used by the engine. gd_queues, gd_limits and gd_stuck may be looked at every second, whatever there is:
--- they count through indexes, and only so far (gendurable._depths, _usage and _stuck say how far).
+-- Views for people and exporters; none is used by the engine. gd_queues, gd_limits and gd_stuck may
+-- be looked at every second, whatever there is: they count through indexes, and only so far
+-- (gendurable._depths, _usage and _stuck say how far).
 
 create view public.gd_instances as
-select i.id, gendurable._status(i.phase) as status, i.fsm, i.fsm_version, i.step, i.queue, i.priority, i.attempt, i.correlation_key,
-       i.concurrency_key, i.rate_limit, i.parent_id, i.worker_id, i.state, null::jsonb as result, i.last_error as error,
+select i.id, gendurable._status(i.phase) as status,
+       i.fsm, i.fsm_version, i.step, i.queue, i.priority, i.attempt,
+       i.correlation_key, i.concurrency_key, i.rate_limit, i.parent_id, i.worker_id,
+       i.state, null::jsonb as result, i.last_error as error,
        case when i.phase = 'awaiting_signal' then i.awaits end as awaits,
-       case when i.phase = 'awaiting_signal' then nullif(i.eligible_at, 'infinity') end as await_deadline, i.children_pending, i.enqueued_at,
-       case when i.phase not in ('awaiting_signal', 'awaiting_children') then i.eligible_at end as eligible_at, i.updated_at, null::timestamptz as finished_at
+       case when i.phase = 'awaiting_signal'
+            then nullif(i.eligible_at, 'infinity') end as await_deadline,
+       i.children_pending, i.enqueued_at,
+       case when i.phase not in ('awaiting_signal', 'awaiting_children')
+            then i.eligible_at end as eligible_at,
+       i.updated_at, null::timestamptz as finished_at
 from gendurable.instances as i
 union all
-select f.id, case when f.failed then 'failed' else 'done' end, f.fsm, f.fsm_version, f.step, f.queue, f.priority, f.attempt,
-       f.correlation_key, f.concurrency_key, f.rate_limit, f.parent_id, null, f.state, f.result, f.error, null,
-       null, null, f.enqueued_at, null, f.finished_at, f.finished_at
+select f.id, case when f.failed then 'failed' else 'done' end,
+       f.fsm, f.fsm_version, f.step, f.queue, f.priority, f.attempt,
+       f.correlation_key, f.concurrency_key, f.rate_limit, f.parent_id, null,
+       f.state, f.result, f.error,
+       null, null, null, f.enqueued_at, null, f.finished_at, f.finished_at
 from gendurable.finished as f;
 comment on view public.gd_instances is 'Every instance, live and finished.';
 
@@ -19,10 +28,12 @@ create view public.gd_queues as
 with live as (
     select d.queue,
            coalesce(sum(d.n) filter (where d.phase = 'ready'), 0)::bigint as ready,
-           greatest(coalesce(sum(d.n) filter (where d.phase in ('scheduled', 'throttled')), 0), 0)::bigint as scheduled,
+           greatest(coalesce(sum(d.n) filter (where d.phase in ('scheduled', 'throttled')), 0),
+                    0)::bigint as scheduled,
            coalesce(sum(d.n) filter (where d.phase = 'held'), 0)::bigint as held,
            coalesce(sum(d.n) filter (where d.phase = 'executing'), 0)::bigint as executing,
-           coalesce(sum(d.n) filter (where d.phase in ('awaiting_signal', 'awaiting_children')), 0)::bigint as awaiting,
+           coalesce(sum(d.n) filter (where d.phase in ('awaiting_signal', 'awaiting_children')),
+                    0)::bigint as awaiting,
            min(d.oldest) as oldest
     from gendurable._depths() as d
     group by d.queue
@@ -37,16 +48,19 @@ with live as (
     union select q.name from gendurable.queues as q
 )
 select k.queue, coalesce(q.paused, false) as paused,
-       coalesce(l.ready, 0) as ready, coalesce(l.scheduled, 0) as scheduled, coalesce(l.held, 0) as held,
-       coalesce(l.executing, 0) as executing, coalesce(l.awaiting, 0) as awaiting,
+       coalesce(l.ready, 0) as ready, coalesce(l.scheduled, 0) as scheduled,
+       coalesce(l.held, 0) as held, coalesce(l.executing, 0) as executing,
+       coalesce(l.awaiting, 0) as awaiting,
        coalesce(l.ready + l.scheduled + l.held, 0) as depth,
        -- An instance may be eligible since -infinity, which is no age.
-       now() - case when l.oldest < 'epoch' then 'epoch' else l.oldest end as oldest_ready_age, public.gd_next_due(k.queue) as next_due, coalesce(s.workers, 0) as workers
+       now() - case when l.oldest < 'epoch' then 'epoch' else l.oldest end as oldest_ready_age,
+       public.gd_next_due(k.queue) as next_due, coalesce(s.workers, 0) as workers
 from known as k
 left join live as l on l.queue = k.queue
 left join served as s on s.queue = k.queue
 left join gendurable.queues as q on q.name = k.queue;
-comment on view public.gd_queues is 'Every queue that has instances, workers or a pause, with its depth. Exact up to 100,000 instances of a phase, beyond that
+comment on view public.gd_queues is
+    'Every queue that has instances, workers or a pause, with its depth. Exact up to 100,000 instances of a phase, beyond that
 an estimate from the statistics that autovacuum keeps.';
 
 create view public.gd_workers as
@@ -60,18 +74,24 @@ create view public.gd_limits as
 with used as materialized (
     select u.kind, u.name, u.keys, u.executing, u.waiting from gendurable._usage() as u
 ), drawn as (
-    select l.name, count(*) as keys, sum(l.burst - gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, now())) as in_use
+    select l.name, count(*) as keys,
+           sum(l.burst - gendurable._tokens(b.tokens, b.refilled_at,
+                                            l.allowed, l.period, l.burst, now())) as in_use
     from (select b.* from gendurable.buckets as b limit 100000) as b
     join gendurable.rate_limits as l on l.name = split_part(b.key, ':', 1)
     group by l.name
 )
-select 'concurrency' as kind, coalesce(c.name, l.name) as name, null::float8 as allowed, null::interval as period, null::float8 as burst,
+select 'concurrency' as kind, coalesce(c.name, l.name) as name,
+       null::float8 as allowed, null::interval as period, null::float8 as burst,
        coalesce(l.max_executing, 1) as max_executing, coalesce(c.keys, 0) as keys,
        coalesce(c.executing, 0)::float8 as in_use, coalesce(c.waiting, 0) as waiting
 from (select u.* from used as u where u.kind = 'concurrency') as c
 full join gendurable.concurrency_limits as l on l.name = c.name
 union all
-select 'rate', coalesce(l.name, w.name), l.allowed, l.period, l.burst, null, coalesce(d.keys, 0), coalesce(d.in_use, 0), coalesce(w.waiting, 0)
+select 'rate', coalesce(l.name, w.name),
+       l.allowed, l.period, l.burst,
+       null, coalesce(d.keys, 0),
+       coalesce(d.in_use, 0), coalesce(w.waiting, 0)
 from gendurable.rate_limits as l
 full join (select u.* from used as u where u.kind = 'rate') as w on w.name = l.name
 left join drawn as d on d.name = l.name;
@@ -81,4 +101,5 @@ is exact up to 100,000, beyond that an estimate from the statistics that autovac
 
 create view public.gd_stuck as
 select s.id, s.fsm, s.queue, s.step, s.reason, s.detail, s.since from gendurable._stuck() as s;
-comment on view public.gd_stuck is 'Every runnable instance that cannot start now, and why; oldest first.';
+comment on view public.gd_stuck is
+    'Every runnable instance that cannot start now, and why; oldest first.';

@@ -1,7 +1,9 @@
--- Commits `await`: parks the instance on a set of names, or lets it go on at once if a signal that it has not been handed is already there.
+-- Commits `await`: parks the instance on a set of names, or lets it go on at once if a signal that
+-- it has not been handed is already there.
 --
--- park × deliver: the caller locked the row in an earlier statement, and this one reads the inbox with a newer snapshot. A delivery that
--- committed before the lock is seen here; one that comes later waits for the lock and then sees the park.
+-- park × deliver: the caller locked the row in an earlier statement, and this one reads the inbox
+-- with a newer snapshot. A delivery that committed before the lock is seen here; one that comes
+-- later waits for the lock and then sees the park.
 -- Locks:  the caller holds the instances. Writes: instances. Plan: instances_pkey, signals_pkey.
 create function gendurable._apply_await(p_outcomes gendurable.outcome[]) returns void
 language plpgsql volatile
@@ -18,16 +20,22 @@ declare
 begin
     with parked as (
         update gendurable.instances as i
-        set fence = i.fence + 1, updated_at = clock_timestamp(), step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
-            attempt = 0, awaits = o.names, last_error = null, joined = false, rate_limit = null, weight = null,
-            phase = case when p.answered then gendurable._runnable(i.concurrency_key, null, false) else 'awaiting_signal' end,
+        set fence = i.fence + 1, updated_at = clock_timestamp(),
+            step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
+            attempt = 0, awaits = o.names, last_error = null, joined = false,
+            rate_limit = null, weight = null,
+            phase = case when p.answered then gendurable._runnable(i.concurrency_key, null, false)
+                         else 'awaiting_signal' end,
             eligible_at = case when p.answered then now()
-                               else coalesce(now() + o.timeout_ms * interval '1 millisecond', 'infinity') end,
+                               else coalesce(now() + o.timeout_ms * interval '1 millisecond',
+                                             'infinity') end,
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         cross join lateral (
-            select exists (select from gendurable.signals as s
-                           where s.instance_id = o.id and s.name = any (o.names) and not s.presented) as answered
+            select exists (
+                select from gendurable.signals as s
+                where s.instance_id = o.id and s.name = any (o.names) and not s.presented
+            ) as answered
         ) as p
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence
         returning i.queue, i.eligible_at < 'infinity' as due
@@ -37,4 +45,5 @@ begin
     perform gendurable._notify(v_queues);
 end
 $$;
-comment on function gendurable._apply_await(gendurable.outcome[]) is 'Commits outcomes of kind await.';
+comment on function gendurable._apply_await(gendurable.outcome[])
+    is 'Commits outcomes of kind await.';

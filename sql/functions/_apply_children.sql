@@ -1,11 +1,15 @@
--- Commits `schedule_children`: creates the children and parks the parent until all of them are terminal, in one transaction. A parent without children
--- (none given, or all of them duplicates) goes on at once.
+-- Commits `schedule_children`: creates the children and parks the parent until all of them are
+-- terminal, in one transaction. A parent without children (none given, or all of them duplicates)
+-- goes on at once.
 --
--- A bad child makes its parent's outcome invalid. A child's correlation key that somebody is taking in an open transaction makes it busy after 50 ms.
--- Locks:  the caller holds the parents; correlation_keys in key order, waiting 50 ms at most. Writes: signals, instances, correlation_keys, doorbells.
+-- A bad child makes its parent's outcome invalid. A child's correlation key that somebody is taking
+-- in an open transaction makes it busy after 50 ms.
+-- Locks:  the caller holds the parents; correlation_keys in key order, waiting 50 ms at most.
+-- Writes: signals, instances, correlation_keys, doorbells.
 -- Plan:   instances_pkey, instances_parent.
 -- Errors: none that leaves it; a bad child is an answer.
-create function gendurable._apply_children(p_outcomes gendurable.outcome[]) returns gendurable.answer[]
+create function gendurable._apply_children(p_outcomes gendurable.outcome[])
+returns gendurable.answer[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -24,7 +28,8 @@ declare
     v_problem  text;
     v_pending  int;
 begin
-    -- One parent after the other, each with its own block: what one batch of children runs into must not undo another one's.
+    -- One parent after the other, each with its own block: what one batch of children runs into
+    -- must not undo another one's.
     for v_parent in
         select o.*, o as outcome, i.queue, i.round + 1 as next_round, i.signalled
         from unnest(p_outcomes) as o
@@ -33,21 +38,26 @@ begin
         order by o.id
     loop
         begin
-            v_entries := gendurable._parse_entries(coalesce(v_parent.children, '[]'), v_parent.queue, v_parent.id, v_parent.next_round);
+            v_entries := gendurable._parse_entries(coalesce(v_parent.children, '[]'),
+                                                   v_parent.queue, v_parent.id,
+                                                   v_parent.next_round);
             v_pending := 0;
             if v_entries is not null then
                 perform set_config('lock_timeout', v_patience, true);
-                select (count(*) filter (where not e.duplicate))::int into v_pending from gendurable._enqueue(v_entries) as e;
+                select (count(*) filter (where not e.duplicate))::int into v_pending
+                from gendurable._enqueue(v_entries) as e;
                 perform set_config('lock_timeout', v_timeout, true);
             end if;
         exception
             when sqlstate 'GD003' then
                 get stacked diagnostics v_problem = pg_exception_detail;
-                v_answers := v_answers || row(v_parent.ord, v_parent.id, v_parent.fence, 'invalid', 'children, ' || v_problem, null)::gendurable.answer;
+                v_answers := v_answers || row(v_parent.ord, v_parent.id, v_parent.fence, 'invalid',
+                                              'children, ' || v_problem, null)::gendurable.answer;
                 continue;
             when lock_not_available then
                 v_patience := '1ms';    -- one wait a call is enough
-                v_answers := v_answers || row(v_parent.ord, v_parent.id, v_parent.fence, 'busy', null, null)::gendurable.answer;
+                v_answers := v_answers || row(v_parent.ord, v_parent.id, v_parent.fence, 'busy',
+                                              null, null)::gendurable.answer;
                 continue;
         end;
 
@@ -55,10 +65,12 @@ begin
             perform gendurable._consume(array[v_parent.outcome], 'schedule_children');
         end if;
         update gendurable.instances as i
-        set fence = i.fence + 1, updated_at = clock_timestamp(), step = coalesce(v_parent.step, i.step), state = coalesce(v_parent.state, i.state),
+        set fence = i.fence + 1, updated_at = clock_timestamp(),
+            step = coalesce(v_parent.step, i.step), state = coalesce(v_parent.state, i.state),
             attempt = 0, awaits = null, last_error = null, rate_limit = null, weight = null,
             round = v_parent.next_round, children_pending = v_pending, joined = v_pending = 0,
-            phase = case when v_pending > 0 then 'awaiting_children' else gendurable._runnable(i.concurrency_key, null, false) end,
+            phase = case when v_pending > 0 then 'awaiting_children'
+                         else gendurable._runnable(i.concurrency_key, null, false) end,
             eligible_at = now(), worker_id = null, claimed_at = null
         where i.id = v_parent.id;
         if v_pending = 0 then
@@ -68,4 +80,5 @@ begin
     return v_answers;
 end
 $$;
-comment on function gendurable._apply_children(gendurable.outcome[]) is 'Commits outcomes of kind schedule_children; answers those that could not be applied.';
+comment on function gendurable._apply_children(gendurable.outcome[])
+    is 'Commits outcomes of kind schedule_children; answers those that could not be applied.';

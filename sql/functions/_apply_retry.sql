@@ -1,4 +1,5 @@
--- Commits `retry`: the same step again after a delay, one attempt later. What it awaited and what it was handed stays for the redo.
+-- Commits `retry`: the same step again after a delay, one attempt later. What it awaited and what
+-- it was handed stays for the redo.
 --
 -- Locks:  the caller holds the instances. Writes: instances, doorbells. Plan: instances_pkey.
 create function gendurable._apply_retry(p_outcomes gendurable.outcome[]) returns void
@@ -19,14 +20,17 @@ begin
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(), state = coalesce(o.state, i.state),
             attempt = i.attempt + 1, last_error = o.error,
-            phase = gendurable._runnable(i.concurrency_key, i.rate_limit, coalesce(o.delay_ms > 0, false)),
+            phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
+                                         coalesce(o.delay_ms > 0, false)),
             eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'retry' and i.id = o.id and i.fence = o.fence
         returning i.queue, i.rate_limit
     )
-    select array_agg(distinct a.queue), array_agg(a.rate_limit) filter (where a.rate_limit is not null) into v_queues, v_rates
+    select array_agg(distinct a.queue),
+           array_agg(a.rate_limit) filter (where a.rate_limit is not null)
+    into v_queues, v_rates
     from again as a;
     if v_rates is not null then
         perform gendurable._ring(null, v_rates);
@@ -34,4 +38,5 @@ begin
     perform gendurable._notify(v_queues);
 end
 $$;
-comment on function gendurable._apply_retry(gendurable.outcome[]) is 'Commits outcomes of kind retry.';
+comment on function gendurable._apply_retry(gendurable.outcome[])
+    is 'Commits outcomes of kind retry.';
