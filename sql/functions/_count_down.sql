@@ -1,7 +1,11 @@
--- Counts finished children, given as the parent and round of each, at their parents' barriers, with one update for each parent, and wakes a parent whose last child this was.
+-- Counts finished children, given as the parent and round of each, at their parents' barriers, with
+-- one update for each parent, and wakes a parent whose last child this was.
 --
--- last two children in two transactions: the parent's row lock puts them in an order, and the second one sees the first one's count.
--- Locks:  the caller holds the parents' rows. Writes: instances, doorbells, correlation_keys. Plan: instances_pkey.
+-- last two children in two transactions: the parent's row lock puts them in an order, and the
+-- second one sees the first one's count.
+-- Locks:  the caller holds the parents' rows.
+-- Writes: instances, doorbells, correlation_keys.
+-- Plan:   instances_pkey.
 create function gendurable._count_down(p_parents bigint[], p_rounds int[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -25,14 +29,18 @@ begin
         update gendurable.instances as p
         set children_pending = p.children_pending - r.children,
             joined = p.children_pending = r.children,
-            phase = case when p.children_pending = r.children then gendurable._runnable(p.concurrency_key, null, false) else p.phase end,
-            eligible_at = case when p.children_pending = r.children then now() else p.eligible_at end,
+            phase = case when p.children_pending = r.children
+                         then gendurable._runnable(p.concurrency_key, null, false)
+                         else p.phase end,
+            eligible_at = case when p.children_pending = r.children then now()
+                               else p.eligible_at end,
             updated_at = clock_timestamp()
         from rounds as r
         where p.id = r.parent_id and p.round = r.round and p.phase = 'awaiting_children'
         returning p.id, p.queue, p.joined, p.concurrency_key, p.correlation_scope
     )
-    select array_agg(distinct c.queue), array_agg(c.concurrency_key) filter (where c.concurrency_key is not null),
+    select array_agg(distinct c.queue),
+           array_agg(c.concurrency_key) filter (where c.concurrency_key is not null),
            array_agg(c.id) filter (where c.correlation_scope is not null)
     into v_queues, v_keys, v_scoped
     from counted as c
@@ -49,4 +57,5 @@ begin
     end if;
 end
 $$;
-comment on function gendurable._count_down(bigint[], int[]) is 'Counts finished children at their parents'' barriers.';
+comment on function gendurable._count_down(bigint[], int[])
+    is 'Counts finished children at their parents'' barriers.';

@@ -1,12 +1,17 @@
--- Delivers signals to instances that the caller has locked: stores them in their inboxes and wakes whoever is parked on one of the names.
+-- Delivers signals to instances that the caller has locked: stores them in their inboxes and wakes
+-- whoever is parked on one of the names.
 --
--- The arrays are of one length. A null id is nobody; a signal for nobody is passed over. Of two signals with one dedup key the first is stored.
+-- The arrays are of one length. A null id is nobody; a signal for nobody is passed over. Of two
+-- signals with one dedup key the first is stored.
 -- Returns the places of those that are duplicates, counted from 1.
 --
--- Locks:  none but what it writes: the caller holds the targets, since before the statement that calls this.
+-- Locks:  none but what it writes: the caller holds the targets, since before the statement
+--         that calls this.
 -- Writes: dedup_keys, signals, instances (woken, or signalled for the first time), doorbells.
 -- Plan:   instances_pkey, dedup_keys_pkey.
-create function gendurable._deliver_many(p_ids bigint[], p_names text[], p_payloads jsonb[], p_dedup_keys text[]) returns int[]
+create function gendurable._deliver_many(p_ids bigint[], p_names text[], p_payloads jsonb[],
+                                         p_dedup_keys text[])
+returns int[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -25,19 +30,23 @@ declare
     v_signalled  bigint[];
 begin
     if num_nonnulls(variadic p_dedup_keys) > 0 then
-        -- A look-up in `stored` that stands inside an expression is made by hash; as a join it would compare each with each.
+        -- A look-up in `stored` that stands inside an expression is made by hash; as a join it
+        -- would compare each with each.
         with given as materialized (
-            select g.id, g.dedup_key, g.ord::int as ord, row_number() over (partition by g.id, g.dedup_key order by g.ord) = 1 as first
+            select g.id, g.dedup_key, g.ord::int as ord,
+                   row_number() over (partition by g.id, g.dedup_key order by g.ord) = 1 as first
             from unnest(p_ids, p_dedup_keys) with ordinality as g (id, dedup_key, ord)
             where g.id is not null and g.dedup_key is not null
         ), stored as (
-            insert into gendurable.dedup_keys (instance_id, dedup_key) select g.id, g.dedup_key from given as g where g.first
+            insert into gendurable.dedup_keys (instance_id, dedup_key)
+            select g.id, g.dedup_key from given as g where g.first
             on conflict do nothing
             returning instance_id, dedup_key
         )
         select coalesce(array_agg(g.ord), '{}') into v_duplicates
         from given as g
-        where not g.first or (g.id, g.dedup_key) not in (select s.instance_id, s.dedup_key from stored as s);
+        where not g.first
+           or (g.id, g.dedup_key) not in (select s.instance_id, s.dedup_key from stored as s);
     end if;
 
     insert into gendurable.signals (instance_id, sent_at, name, payload)
@@ -46,11 +55,14 @@ begin
     where g.id is not null and g.ord not in (select d from unnest(v_duplicates) as d)
     order by g.ord;
 
-    select array_agg(t.id) filter (where t.wakes), array_agg(distinct t.queue) filter (where t.wakes),
+    select array_agg(t.id) filter (where t.wakes),
+           array_agg(distinct t.queue) filter (where t.wakes),
            array_agg(t.concurrency_key) filter (where t.wakes and t.concurrency_key is not null),
-           array_agg(t.id) filter (where t.wakes and t.scoped), array_agg(t.id) filter (where not t.wakes and not t.signalled)
+           array_agg(t.id) filter (where t.wakes and t.scoped),
+           array_agg(t.id) filter (where not t.wakes and not t.signalled)
     into v_woken, v_queues, v_keys, v_scoped, v_signalled
-    from (select i.id, i.queue, i.concurrency_key, i.signalled, i.correlation_scope is not null as scoped,
+    from (select i.id, i.queue, i.concurrency_key, i.signalled,
+                 i.correlation_scope is not null as scoped,
                  i.phase = 'awaiting_signal' and i.awaits && g.names as wakes
           from (select x.id, array_agg(x.name) as names
                 from unnest(p_ids, p_names) with ordinality as x (id, name, ord)
@@ -67,4 +79,5 @@ begin
     return v_duplicates;
 end
 $$;
-comment on function gendurable._deliver_many(bigint[], text[], jsonb[], text[]) is 'Delivers signals to instances that are locked, and wakes those that await them.';
+comment on function gendurable._deliver_many(bigint[], text[], jsonb[], text[])
+    is 'Delivers signals to instances that are locked, and wakes those that await them.';

@@ -1,12 +1,15 @@
--- How many live instances each queue has in each phase, and since when the oldest of those that can be picked waits.
+-- How many live instances each queue has in each phase, and since when the oldest of those that can
+-- be picked waits.
 --
--- Exact while no phase has more than p_most instances. Beyond that a queue is counted as far as the rest of p_most reaches, and at least to a hundredth
--- of it; what has more takes its number from the statistics, if that is larger. So the cost is that of p_most index entries for each phase and of
--- a few descents for each queue, however many instances there are. The oldest of a queue that was not counted to the end is that of its 1,000 most
--- urgent priorities. What is scheduled and due counts as ready.
+-- Exact while no phase has more than p_most instances. Beyond that a queue is counted as far as the
+-- rest of p_most reaches, and at least to a hundredth of it; what has more takes its number from
+-- the statistics, if that is larger. So the cost is that of p_most index entries for each phase and
+-- of a few descents for each queue, however many instances there are. The oldest of a queue that
+-- was not counted to the end is that of its 1,000 most urgent priorities. What is scheduled and due
+-- counts as ready.
 -- Locks: none.
--- Plan:  instances_ready and instances_waiting, walked queue by queue and without a look at the rows; instances_due for what is due;
---        instances_claims for what is executing.
+-- Plan:  instances_ready and instances_waiting, walked queue by queue and without a look at the
+--        rows; instances_due for what is due; instances_claims for what is executing.
 create function gendurable._depths(p_most int default 100000)
 returns table (queue text, phase gendurable.phase, n bigint, oldest timestamptz)
 language plpgsql stable security definer
@@ -32,7 +35,9 @@ begin
         ) as q
         cross join lateral (
             select count(*) as n, min(x.eligible_at) as oldest
-            from (select i.eligible_at from gendurable.instances as i where i.phase = 'ready' and i.queue = q.queue limit m.most + 1) as x
+            from (select i.eligible_at from gendurable.instances as i
+                  where i.phase = 'ready' and i.queue = q.queue
+                  limit m.most + 1) as x
         ) as c
     ), waiting (phase, queue, n, most) as (
         select 'ready'::gendurable.phase, '', 0::bigint, p_most::bigint
@@ -41,14 +46,20 @@ begin
         from waiting as w
         cross join lateral (
             select i.phase, i.queue from gendurable.instances as i
-            where (i.phase not in ('ready', 'executing')) is true and (i.phase, i.queue) > (w.phase, w.queue)
+            where (i.phase not in ('ready', 'executing')) is true
+              and (i.phase, i.queue) > (w.phase, w.queue)
             order by i.phase, i.queue limit 1
         ) as q
-        cross join lateral (select case when q.phase = w.phase then greatest(w.most - w.n, p_most / 100) else p_most end as most) as m
+        cross join lateral (
+            select case when q.phase = w.phase then greatest(w.most - w.n, p_most / 100)
+                        else p_most end as most
+        ) as m
         cross join lateral (
             select count(*) as n
             from (select from gendurable.instances as i
-                  where (i.phase not in ('ready', 'executing')) is true and i.phase = q.phase and i.queue = q.queue limit m.most + 1) as x
+                  where (i.phase not in ('ready', 'executing')) is true
+                    and i.phase = q.phase and i.queue = q.queue
+                  limit m.most + 1) as x
         ) as c
     ), due (queue, looked, n, oldest, most) as (
         select '', 0::bigint, 0::bigint, null::timestamptz, p_most::bigint
@@ -58,15 +69,18 @@ begin
         cross join lateral (select greatest(w.most - w.looked, p_most / 100) as most) as m
         cross join lateral (
             select i.queue from gendurable.instances as i
-            where i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity' and i.queue > w.queue
+            where i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity'
+              and i.queue > w.queue
             order by i.queue limit 1
         ) as q
         cross join lateral (
             select count(*) as looked, count(*) filter (where x.phase = 'scheduled') as n,
                    min(x.eligible_at) filter (where x.phase = 'scheduled') as oldest
             from (select i.phase, i.eligible_at from gendurable.instances as i
-                  where i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity' and i.queue = q.queue and i.eligible_at <= now()
-                  order by i.queue, i.eligible_at limit m.most + 1) as x
+                  where i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity'
+                    and i.queue = q.queue and i.eligible_at <= now()
+                  order by i.queue, i.eligible_at
+                  limit m.most + 1) as x
         ) as c
     ), counted as (
         select r.queue, 'ready'::gendurable.phase as phase, r.n, r.n > r.most as more,
@@ -113,4 +127,5 @@ begin
     where d.n > 0;
 end
 $$;
-comment on function gendurable._depths(int) is 'How many live instances each queue has in each phase; beyond a number, an estimate.';
+comment on function gendurable._depths(int)
+    is 'How many live instances each queue has in each phase; beyond a number, an estimate.';

@@ -1,9 +1,11 @@
 -- Drops the archive's partitions that end before the cut-off and are empty; answers how many.
 --
--- drop × a long reader × a commit: an exclusive lock that waits behind somebody's long SELECT makes every commit wait behind it. So the locks are taken
--- only if they are free at once, and this is the last thing that a maintenance transaction does. Partitions that it cannot drop are empty: they cost no
--- space, and it tries again.
--- Locks:  finished, finished_default and the partitions (access exclusive), NOWAIT. Writes: the archive's partitions.
+-- drop × a long reader × a commit: an exclusive lock that waits behind somebody's long SELECT makes
+-- every commit wait behind it. So the locks are taken only if they are free at once, and this is
+-- the last thing that a maintenance transaction does. Partitions that it cannot drop are empty:
+-- they cost no space, and it tries again.
+-- Locks:  finished, finished_default and the partitions (access exclusive), NOWAIT.
+-- Writes: the archive's partitions.
 create function gendurable._drop_partitions(p_cutoff timestamptz) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -20,8 +22,9 @@ begin
         end if;
     end loop;
     if cardinality(v_empty) > 0 then
-        execute format('lock table only gendurable.finished, gendurable.finished_default, %s in access exclusive mode nowait',
-                       array_to_string(v_empty, ', '));
+        execute format(
+            'lock table only gendurable.finished, gendurable.finished_default, %s in access exclusive mode nowait',
+            array_to_string(v_empty, ', '));
         execute format('drop table %s', array_to_string(v_empty, ', '));
     end if;
     return cardinality(v_empty);
@@ -29,4 +32,5 @@ exception when lock_not_available then
     return 0;
 end
 $$;
-comment on function gendurable._drop_partitions(timestamptz) is 'Drops old, empty partitions of the archive; answers how many.';
+comment on function gendurable._drop_partitions(timestamptz)
+    is 'Drops old, empty partitions of the archive; answers how many.';

@@ -1,7 +1,11 @@
--- Empties the archive's partitions that end before the cut-off; answers how many instances were forgotten with them.
+-- Empties the archive's partitions that end before the cut-off; answers how many instances were
+-- forgotten with them.
 --
--- A partition with children of parents that live, or can be brought back to the step that joined them, stays; the rest of it is forgotten row by row.
--- Locks:  the old partitions (share, then access exclusive), NOWAIT: what somebody reads is emptied another time. Writes: finished, correlation_keys.
+-- A partition with children of parents that live, or can be brought back to the step that joined
+-- them, stays; the rest of it is forgotten row by row.
+-- Locks:  the old partitions (share, then access exclusive), NOWAIT: what somebody reads is
+--         emptied another time.
+-- Writes: finished, correlation_keys.
 create function gendurable._empty_partitions(p_cutoff timestamptz) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -47,4 +51,5 @@ exception when lock_not_available then
     return 0;
 end
 $$;
-comment on function gendurable._empty_partitions(timestamptz) is 'Empties old partitions of the archive; answers how many instances went with them.';
+comment on function gendurable._empty_partitions(timestamptz)
+    is 'Empties old partitions of the archive; answers how many instances went with them.';

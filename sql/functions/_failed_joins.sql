@@ -1,6 +1,7 @@
 -- Instances that failed in a step that a join woke, since a moment, and the round of that join.
 --
--- gd_retry may bring them back, and their step is then handed the children of that round again: so these are kept as long as they are.
+-- gd_retry may bring them back, and their step is then handed the children of that round again: so
+-- these are kept as long as they are.
 -- Locks: none. Writes: nothing. Plan: finished_joins in each partition since then.
 create function gendurable._failed_joins(p_since timestamptz) returns table (id bigint, round int)
 language plpgsql stable
@@ -14,4 +15,5 @@ begin
     where f.failed and f.joined_round is not null and f.finished_at >= p_since;
 end
 $$;
-comment on function gendurable._failed_joins(timestamptz) is 'Instances whose join step failed since a moment, with their round.';
+comment on function gendurable._failed_joins(timestamptz)
+    is 'Instances whose join step failed since a moment, with their round.';

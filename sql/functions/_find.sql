@@ -1,4 +1,5 @@
--- The instance that a correlation key stands for: its occupant, else the newest that carried it and can be addressed by it; null if there is none.
+-- The instance that a correlation key stands for: its occupant, else the newest that carried it and
+-- can be addressed by it; null if there is none.
 --
 -- Plan: correlation_keys_pkey, instances_scoped_key, finished_key in each partition.
 create function gendurable._find(p_key text) returns bigint
@@ -15,7 +16,8 @@ begin
             (select i.id from gendurable.instances as i
              where i.correlation_key = p_key and i.correlation_scope <> '{}'
              order by i.correlation_key, i.id desc limit 1),
-            (select max(f.id) from gendurable.finished as f where f.correlation_key = p_key and coalesce(f.correlation_scope <> '{}', true))));
+            (select max(f.id) from gendurable.finished as f
+             where f.correlation_key = p_key and coalesce(f.correlation_scope <> '{}', true))));
 end
 $$;
 comment on function gendurable._find(text) is 'The instance that a correlation key stands for.';

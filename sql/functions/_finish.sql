@@ -1,7 +1,10 @@
--- Commits `done` and `stop`: moves instances to the archive in the same transaction, with everything that ends with them.
+-- Commits `done` and `stop`: moves instances to the archive in the same transaction, with
+-- everything that ends with them.
 --
--- Locks:  the caller holds the instances, and with them their inboxes and keys, and those parents' rows that count them.
--- Writes: instances, finished, signals, dedup_keys, correlation_keys; the parents, one update each; doorbells.
+-- Locks:  the caller holds the instances, and with them their inboxes and keys, and those parents'
+--         rows that count them.
+-- Writes: instances, finished, signals, dedup_keys, correlation_keys; the parents, one
+--         update each; doorbells.
 -- Plan:   instances_pkey, signals_pkey, dedup_keys_pkey, correlation_keys_pkey.
 create function gendurable._finish(p_outcomes gendurable.outcome[]) returns void
 language plpgsql volatile
@@ -30,24 +33,32 @@ begin
         returning i.*, o.kind, o.result, o.error, o.state as last_state
     ), archived as (
         insert into gendurable.finished
-            (id, enqueued_at, finished_at, fence, parent_id, weight, attempt, parent_round, joined_round, ord, priority,
-             fsm_version, failed, fsm, step, queue, state, result, error, rate_limit, concurrency_key, correlation_key, correlation_scope)
-        select e.id, e.enqueued_at, v_now, e.fence + 1, e.parent_id, e.weight, e.attempt, e.parent_round, case when e.joined then e.round end, e.ord, e.priority,
-               e.fsm_version, e.kind = 'stop', e.fsm, e.step, e.queue, coalesce(e.last_state, e.state),
-               case when e.kind = 'done' then e.result end, case when e.kind = 'stop' then coalesce(e.error, '{}') end,
+            (id, enqueued_at, finished_at, fence, parent_id, weight, attempt,
+             parent_round, joined_round, ord, priority,
+             fsm_version, failed, fsm, step, queue, state, result, error,
+             rate_limit, concurrency_key, correlation_key, correlation_scope)
+        select e.id, e.enqueued_at, v_now, e.fence + 1, e.parent_id, e.weight, e.attempt,
+               e.parent_round, case when e.joined then e.round end, e.ord, e.priority,
+               e.fsm_version, e.kind = 'stop', e.fsm, e.step, e.queue,
+               coalesce(e.last_state, e.state),
+               case when e.kind = 'done' then e.result end,
+               case when e.kind = 'stop' then coalesce(e.error, '{}') end,
                e.rate_limit, e.concurrency_key, e.correlation_key, e.correlation_scope
         from ended as e
     )
     select array_agg(e.id) filter (where e.signalled),
-           array_agg(e.id) filter (where k.leaves), array_agg(e.correlation_key) filter (where k.leaves),
-           array_agg(e.id) filter (where not k.leaves), array_agg(e.correlation_key) filter (where not k.leaves),
+           array_agg(e.id) filter (where k.leaves),
+           array_agg(e.correlation_key) filter (where k.leaves),
+           array_agg(e.id) filter (where not k.leaves),
+           array_agg(e.correlation_key) filter (where not k.leaves),
            array_agg(e.parent_id) filter (where e.parent_id is not null and not e.counted),
            array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted)
     into v_signalled, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds
     from ended as e
     cross join lateral (
         select case when e.correlation_key is not null
-                    then coalesce((case e.kind when 'done' then 'done' else 'failed' end) <> all (e.correlation_scope), true) end as leaves
+                    then coalesce((case e.kind when 'done' then 'done' else 'failed' end)
+                                  <> all (e.correlation_scope), true) end as leaves
     ) as k;
 
     if v_signalled is not null then
@@ -55,7 +66,8 @@ begin
         delete from gendurable.dedup_keys as d where d.instance_id = any (v_signalled);
     end if;
     if v_keyed is not null then
-        delete from gendurable.correlation_keys as k where k.key = any (v_keys) and k.instance_id = any (v_keyed);
+        delete from gendurable.correlation_keys as k
+        where k.key = any (v_keys) and k.instance_id = any (v_keyed);
     end if;
     if v_reserved is not null then
         perform gendurable._take_keys(v_kept, v_reserved, '50ms');
@@ -65,4 +77,5 @@ begin
     end if;
 end
 $$;
-comment on function gendurable._finish(gendurable.outcome[]) is 'Moves finished instances to the archive.';
+comment on function gendurable._finish(gendurable.outcome[])
+    is 'Moves finished instances to the archive.';

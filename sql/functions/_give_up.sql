@@ -1,7 +1,9 @@
--- Rings for the slots that a commit has given up, by all but those that go on with their key: where somebody waits for one.
+-- Rings for the slots that a commit has given up, by all but those that go on with their key: where
+-- somebody waits for one.
 --
--- Who cannot be seen yet was rung for when he began to wait, and whoever answers that finds the holder's row locked (gendurable._hand_over). So this has to
--- look in a statement after the one that locked it.
+-- Who cannot be seen yet was rung for when he began to wait, and whoever answers that finds the
+-- holder's row locked (gendurable._hand_over). So this has to look in a statement after the one
+-- that locked it.
 -- p_ids, p_keys: the instances of the commit that held a slot, and of which key.
 -- Locks:  none; the caller holds the instances. Writes: doorbells.
 -- Plan:   instances_pkey; instances_keyed, one descent for each slot.
@@ -18,11 +20,15 @@ declare
 begin
     v_keys := array(
         select k.key from unnest(p_ids, p_keys) as k (id, key)
-        where exists (select from gendurable.instances as h where h.concurrency_key = k.key and h.phase = 'held')
-          and (select i.phase = 'executing' and i.concurrency_key is not null from gendurable.instances as i where i.id = k.id) is not true);
+        where exists (select from gendurable.instances as h
+                      where h.concurrency_key = k.key and h.phase = 'held')
+          and (select i.phase = 'executing' and i.concurrency_key is not null
+               from gendurable.instances as i
+               where i.id = k.id) is not true);
     if v_keys <> '{}' then
         perform gendurable._ring(v_keys);
     end if;
 end
 $$;
-comment on function gendurable._give_up(bigint[], text[]) is 'Rings for the slots that a commit has given up.';
+comment on function gendurable._give_up(bigint[], text[])
+    is 'Rings for the slots that a commit has given up.';
