@@ -1,14 +1,18 @@
--- Offers the free slots of concurrency keys to those that wait for them: as many as are free, in every queue where some wait, the most urgent first.
+-- Offers the free slots of concurrency keys to those that wait for them: as many as are free, in
+-- every queue where some wait, the most urgent first.
 --
--- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many offers do no harm, and a slot does not wait for a row
--- in a paused queue. An offer that nobody has taken up is taken back for somebody more urgent.
--- slot freed × rows just held back: see gendurable._ring. Only the holder of the name's lock uses up a doorbell, and it notes which before it counts,
--- so that what it used up is visible to the count.
--- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring; unless he is at it already (see gendurable._leaving), or
--- they wait only since this call: their key is looked at once more.
+-- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many
+-- offers do no harm, and a slot does not wait for a row in a paused queue. An offer that nobody has
+-- taken up is taken back for somebody more urgent.
+-- slot freed × rows just held back: see gendurable._ring. Only the holder of the name's lock
+-- uses up a doorbell, and it notes which before it counts, so that what it used up is visible
+-- to the count.
+-- Where some go on waiting, each who holds a slot will see them when he gives it up, and ring;
+-- unless he is at it already (see gendurable._leaving), or they wait only since this call: their
+-- key is looked at once more.
 -- p_most: see gendurable._rung.
--- Locks:  names, as gendurable._rung (others keep their doorbells); instances that move, skipping locked ones (their key keeps one too);
---         some that hold a slot, for a moment.
+-- Locks:  names, as gendurable._rung (others keep their doorbells); instances that move, skipping
+--         locked ones (their key keeps one too); some that hold a slot, for a moment.
 -- Writes: doorbells, instances.
 -- Plan:   doorbells_key; instances_keyed for every count and every head.
 create function gendurable._hand_over(p_most int default 500) returns void
@@ -22,7 +26,9 @@ set enable_sort = on
 set jit = off
 as $$
 declare
-    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;    -- not spelled out: a literal would let instances_ready serve, which holds everybody's ready rows
+    -- not spelled out: a literal would let instances_ready serve, which holds
+    -- everybody's ready rows
+    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;
     v_keys   text[];
     v_rings  tid[];
     v_ids    bigint[];
@@ -43,23 +49,36 @@ begin
 
     select array_agg(e.id), array_agg(k.key) into v_holders, v_slots
     from unnest(v_keys) as k (key)
-    cross join lateral (select x.id from gendurable.instances as x where x.concurrency_key = k.key and x.phase = 'executing' offset 0) as e;
+    cross join lateral (
+        select x.id from gendurable.instances as x
+        where x.concurrency_key = k.key and x.phase = 'executing'
+        offset 0
+    ) as e;
 
     with lanes as materialized (
         select n.key, n.queue,
-               greatest(l.most - (select count(*) from (select from gendurable.instances as e
-                                                        where e.concurrency_key = n.key and e.phase = 'executing'
-                                                        limit l.most) as x), 0) as free
+               greatest(l.most - (select count(*)
+                                  from (select from gendurable.instances as e
+                                        where e.concurrency_key = n.key and e.phase = 'executing'
+                                        limit l.most) as x), 0) as free
         from gendurable._lanes(v_keys) as n
-        left join lateral (select x.max_executing from gendurable.concurrency_limits as x where x.name = split_part(n.key, ':', 1) limit 1) as c on true
+        left join lateral (
+            select x.max_executing from gendurable.concurrency_limits as x
+            where x.name = split_part(n.key, ':', 1)
+            limit 1
+        ) as c on true
         cross join lateral (select coalesce(c.max_executing, 1) as most) as l
     ), line as materialized (
-        -- Those that have an offer and the first of those that wait: an offer to somebody less urgent than a newcomer goes to the newcomer.
-        select n.key, n.queue, x.id, x.held, row_number() over (partition by n.key, n.queue order by x.priority, x.eligible_at, x.id) <= n.free as offered
+        -- Those that have an offer and the first of those that wait: an offer to somebody less
+        -- urgent than a newcomer goes to the newcomer.
+        select n.key, n.queue, x.id, x.held,
+               row_number() over (partition by n.key, n.queue
+                                  order by x.priority, x.eligible_at, x.id) <= n.free as offered
         from lanes as n
         cross join lateral (
             (select r.id, r.priority, r.eligible_at, false as held from gendurable.instances as r
-             where r.concurrency_key = n.key and r.phase in ('ready', 'held', 'executing') and r.phase = c_ready and r.queue = n.queue)
+             where r.concurrency_key = n.key and r.phase in ('ready', 'held', 'executing')
+               and r.phase = c_ready and r.queue = n.queue)
             union all
             (select h.id, h.priority, h.eligible_at, true from gendurable.instances as h
              where h.concurrency_key = n.key and h.phase = 'held' and h.queue = n.queue
@@ -69,13 +88,19 @@ begin
     ), moving as materialized (
         select n.id, n.key, n.queue, n.held, i.id is not null as moves
         from line as n
-        left join lateral (select x.id from gendurable.instances as x where x.id = n.id for no key update skip locked) as i on true
+        left join lateral (
+            select x.id from gendurable.instances as x
+            where x.id = n.id
+            for no key update skip locked
+        ) as i on true
         where n.held = n.offered
     )
-    select array_agg(m.id) filter (where m.moves and m.held), array_agg(m.id) filter (where m.moves and not m.held),
+    select array_agg(m.id) filter (where m.moves and m.held),
+           array_agg(m.id) filter (where m.moves and not m.held),
            array_agg(distinct m.queue) filter (where m.moves and m.held),
-           -- Look again where one who is to have an offer did not move, because somebody holds its row for a moment; and where one whose offer is taken back
-           -- did: a holder that goes away before this has committed cannot see that it waits.
+           -- Look again where one who is to have an offer did not move, because somebody holds its
+           -- row for a moment; and where one whose offer is taken back did: a holder that goes away
+           -- before this has committed cannot see that it waits.
            array_agg(distinct m.key) filter (where m.held <> m.moves)
     into v_ids, v_back, v_queues, v_again
     from moving as m;
@@ -83,7 +108,9 @@ begin
     if v_back is not null then
         -- The tokens that were offered to them are for others.
         with back as (
-            update gendurable.instances as i set phase = 'held' where i.id = any (v_back) returning i.rate_limit
+            update gendurable.instances as i set phase = 'held'
+            where i.id = any (v_back)
+            returning i.rate_limit
         )
         select array_agg(b.rate_limit) into v_rates from back as b where b.rate_limit is not null;
     end if;
@@ -100,4 +127,5 @@ begin
     end if;
 end
 $$;
-comment on function gendurable._hand_over(int) is 'Offers free slots of concurrency keys to the instances that wait for them.';
+comment on function gendurable._hand_over(int)
+    is 'Offers free slots of concurrency keys to the instances that wait for them.';

@@ -1,4 +1,5 @@
--- The inbox of an instance by arrival, or what is in it of some names: [{id, name, payload, sent_at}].
+-- The inbox of an instance by arrival, or what is in it of some names:
+-- [{id, name, payload, sent_at}].
 --
 -- Plan: signals_pkey.
 create function gendurable._inbox(p_id bigint, p_names text[] default null) returns jsonb
@@ -13,9 +14,12 @@ set jit = off
 as $$
 begin
     return coalesce((
-        select jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'payload', s.payload, 'sent_at', s.sent_at) order by s.id)
+        select jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'payload', s.payload,
+                                            'sent_at', s.sent_at)
+                         order by s.id)
         from gendurable.signals as s
         where s.instance_id = p_id and (p_names is null or s.name = any (p_names))), '[]');
 end
 $$;
-comment on function gendurable._inbox(bigint, text[]) is 'The signals in the inbox of an instance, by arrival.';
+comment on function gendurable._inbox(bigint, text[])
+    is 'The signals in the inbox of an instance, by arrival.';

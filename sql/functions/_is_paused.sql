@@ -1,7 +1,9 @@
 -- Whether a queue hands nothing out, because it is paused or is being paused at this moment.
 --
--- pause × pick: gd_pause takes the queue's lock exclusively, so it waits for what is being handed out and nothing is handed out after it.
--- Locks: the queue, shared (advisory, until the transaction ends), never waiting. Plan: queues_pkey.
+-- pause × pick: gd_pause takes the queue's lock exclusively, so it waits for what is being handed
+-- out and nothing is handed out after it.
+-- Locks: the queue, shared (advisory, until the transaction ends), never waiting.
+-- Plan:  queues_pkey.
 create function gendurable._is_paused(p_queue text) returns boolean
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -1,4 +1,5 @@
--- The queues in which instances wait for a slot of these concurrency keys: a row for each key and queue.
+-- The queues in which instances wait for a slot of these concurrency keys: a row for each
+-- key and queue.
 --
 -- Plan: instances_keyed, walked queue by queue, so that the cost does not grow with how many wait.
 create function gendurable._lanes(p_keys text[]) returns table (key text, queue text)
@@ -17,17 +18,22 @@ begin
     cross join lateral (
         with recursive walk as (
             (select h.queue from gendurable.instances as h
-             where h.concurrency_key = k.key and h.phase = 'held' order by h.queue limit 1)
+             where h.concurrency_key = k.key and h.phase = 'held'
+             order by h.queue
+             limit 1)
             union all
             select n.queue
             from walk as w
             cross join lateral (
                 select h.queue from gendurable.instances as h
-                where h.concurrency_key = k.key and h.phase = 'held' and h.queue > w.queue order by h.queue limit 1
+                where h.concurrency_key = k.key and h.phase = 'held' and h.queue > w.queue
+                order by h.queue
+                limit 1
             ) as n
         )
         select w.queue from walk as w
     ) as q;
 end
 $$;
-comment on function gendurable._lanes(text[]) is 'The queues in which instances wait for a slot of concurrency keys.';
+comment on function gendurable._lanes(text[])
+    is 'The queues in which instances wait for a slot of concurrency keys.';

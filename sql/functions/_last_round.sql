@@ -1,4 +1,5 @@
--- The number of the latest batch of children of an instance, so that a revived one does not mistake old children for new ones.
+-- The number of the latest batch of children of an instance, so that a revived one does not mistake
+-- old children for new ones.
 --
 -- Plan: finished_parent in each partition, instances_parent.
 create function gendurable._last_round(p_parent_id bigint) returns int
@@ -15,4 +16,5 @@ begin
         0);
 end
 $$;
-comment on function gendurable._last_round(bigint) is 'The number of the latest batch of children of an instance.';
+comment on function gendurable._last_round(bigint)
+    is 'The number of the latest batch of children of an instance.';

@@ -1,10 +1,14 @@
--- The concurrency keys of which some wait for a slot while a holder of one may be giving it up, in a transaction that has looked for waiting ones
--- before they could be seen, and so will not ring. Given what held slots, id and key, when the caller saw some wait: one that is locked now, or gone.
+-- The concurrency keys of which some wait for a slot while a holder of one may be giving it up,
+-- in a transaction that has looked for waiting ones before they could be seen, and so will not
+-- ring. Given what held slots, id and key, when the caller saw some wait: one that is locked
+-- now, or gone.
 --
--- gd_commit locks an instance before it looks whether somebody waits for its key. So whoever is not locked now, and is still there, looks later than the
--- caller, and rings. (All others who end a claim ring in any case.) A row version whose xmax is none, or the transaction that wrote it, has not been locked
--- since. That is nearly all of them; the others have to be locked to find out.
--- Locks:  those others, skipping locked ones, for a moment: they are let go of at once, so that nobody's commit or release passes over them.
+-- gd_commit locks an instance before it looks whether somebody waits for its key. So whoever is not
+-- locked now, and is still there, looks later than the caller, and rings. (All others who end a
+-- claim ring in any case.) A row version whose xmax is none, or the transaction that wrote it, has
+-- not been locked since. That is nearly all of them; the others have to be locked to find out.
+-- Locks:  those others, skipping locked ones, for a moment: they are let go of at once, so that
+--         nobody's commit or release passes over them.
 -- Writes: nothing. Plan: instances_pkey; instances_keyed.
 -- Errors: none of its own (GD000 is how it lets go; it never leaves).
 create function gendurable._leaving(p_ids bigint[], p_keys text[]) returns text[]
@@ -24,13 +28,15 @@ declare
 begin
     v_waited := array(
         select k.key from (select distinct x from unnest(p_keys) as x) as k (key)
-        where exists (select from gendurable.instances as h where h.concurrency_key = k.key and h.phase = 'held'));
+        where exists (select from gendurable.instances as h
+                      where h.concurrency_key = k.key and h.phase = 'held'));
     if v_waited = '{}' then
         return v_waited;
     end if;
     v_stay := array(
         select i.id from gendurable.instances as i
-        where i.id = any (p_ids) and coalesce(i.worker_id > 0, false) and i.concurrency_key || '' = any (v_waited) and i.xmax in ('0', i.xmin));
+        where i.id = any (p_ids) and coalesce(i.worker_id > 0, false)
+          and i.concurrency_key || '' = any (v_waited) and i.xmax in ('0', i.xmin));
     v_rest := array(
         select h.id from unnest(p_ids, p_keys) as h (id, key)
         where h.key = any (v_waited) and h.id not in (select unnest(v_stay)));
@@ -40,7 +46,8 @@ begin
     begin
         v_stay := array(
             select i.id from gendurable.instances as i
-            where i.id = any (v_rest) and coalesce(i.worker_id > 0, false) and i.concurrency_key || '' = any (v_waited)
+            where i.id = any (v_rest) and coalesce(i.worker_id > 0, false)
+              and i.concurrency_key || '' = any (v_waited)
             for share skip locked);
         raise exception using errcode = 'GD000', message = 'gendurable: seen';
     exception when sqlstate 'GD000' then
@@ -50,4 +57,5 @@ begin
     end;
 end
 $$;
-comment on function gendurable._leaving(bigint[], text[]) is 'Keys with waiting instances of which a holder may be giving up its slot unseen.';
+comment on function gendurable._leaving(bigint[], text[])
+    is 'Keys with waiting instances of which a holder may be giving up its slot unseen.';

@@ -1,4 +1,5 @@
--- A list of texts for a message. (array_to_string is STABLE for the sake of other types, and would keep its callers from being inlined.)
+-- A list of texts for a message. (array_to_string is STABLE for the sake of other types, and would
+-- keep its callers from being inlined.)
 create function gendurable._list(p_items text[]) returns text
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp

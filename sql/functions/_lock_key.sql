@@ -1,6 +1,8 @@
--- Tries to become the one who decides about a concurrency key until the transaction ends: who is admitted, who has to wait, which doorbells are answered.
+-- Tries to become the one who decides about a concurrency key until the transaction ends: who is
+-- admitted, who has to wait, which doorbells are answered.
 --
--- The lock is on the key's name (the policy), folded into 64, so that no batch of distinct keys can exhaust the shared lock table.
+-- The lock is on the key's name (the policy), folded into 64, so that no batch of distinct keys can
+-- exhaust the shared lock table.
 -- Locks: an advisory transaction lock, never waiting.
 create function gendurable._lock_key(p_key text) returns boolean
 language sql volatile

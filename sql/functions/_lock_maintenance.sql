@@ -4,4 +4,5 @@
 create function gendurable._lock_maintenance() returns boolean
 language sql volatile
 return pg_try_advisory_xact_lock(26470, 0);
-comment on function gendurable._lock_maintenance() is 'Tries to become the one who does maintenance.';
+comment on function gendurable._lock_maintenance()
+    is 'Tries to become the one who does maintenance.';

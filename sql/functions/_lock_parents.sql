@@ -1,8 +1,10 @@
--- Of outcomes whose instances the caller has locked: those that can be applied as far as parents go. A child that finishes while somebody else holds its
--- parent's row has to be offered again.
+-- Of outcomes whose instances the caller has locked: those that can be applied as far as parents
+-- go. A child that finishes while somebody else holds its parent's row has to be offered again.
 --
--- Locks:  the parents of finishing children by id, skipping locked ones. Writes: nothing. Plan: instances_pkey.
-create function gendurable._lock_parents(p_outcomes gendurable.outcome[]) returns gendurable.outcome[]
+-- Locks:  the parents of finishing children by id, skipping locked ones.
+-- Writes: nothing. Plan: instances_pkey.
+create function gendurable._lock_parents(p_outcomes gendurable.outcome[])
+returns gendurable.outcome[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -28,7 +30,8 @@ begin
         for no key update skip locked);
     -- Those that live and are not locked. One that is gone counts nobody any more.
     v_parents := array(
-        select p.id from gendurable.instances as p where p.id = any (v_parents) and p.id <> all (v_locked));
+        select p.id from gendurable.instances as p
+        where p.id = any (v_parents) and p.id <> all (v_locked));
     if cardinality(v_parents) = 0 then
         return p_outcomes;
     end if;
@@ -38,7 +41,9 @@ begin
         where o.kind not in ('done', 'stop')
            or o.id <> all (array(select i.id from gendurable.instances as i
                                  where i.id = any (array(select c.id from unnest(p_outcomes) as c))
-                                   and not i.counted and coalesce(i.parent_id = any (v_parents), false))));
+                                   and not i.counted
+                                   and coalesce(i.parent_id = any (v_parents), false))));
 end
 $$;
-comment on function gendurable._lock_parents(gendurable.outcome[]) is 'Locks parents; answers the outcomes that can be applied.';
+comment on function gendurable._lock_parents(gendurable.outcome[])
+    is 'Locks parents; answers the outcomes that can be applied.';

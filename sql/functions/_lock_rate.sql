@@ -1,4 +1,5 @@
--- Tries to become the one who decides about a rate key until the transaction ends: who is granted tokens, who has to wait. On the name, as gendurable._lock_key.
+-- Tries to become the one who decides about a rate key until the transaction ends: who is granted
+-- tokens, who has to wait. On the name, as gendurable._lock_key.
 --
 -- Locks: an advisory transaction lock, never waiting.
 create function gendurable._lock_rate(p_key text) returns boolean

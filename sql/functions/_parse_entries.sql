@@ -1,9 +1,13 @@
--- Turns JSON objects with the argument names of gd_enqueue into entries that may be created, defaults applied and ids drawn.
+-- Turns JSON objects with the argument names of gd_enqueue into entries that may be created,
+-- defaults applied and ids drawn.
 --
 -- Locks: none. Writes: nothing but the sequence.
 -- Errors: GD003 for the first entry that is no object, has an unknown field or a bad value.
-create function gendurable._parse_entries(p_entries jsonb, p_default_queue text default 'default', p_parent_id bigint default null,
-                                          p_parent_round int default null, p_first_ord int default 1)
+create function gendurable._parse_entries(p_entries jsonb,
+                                          p_default_queue text default 'default',
+                                          p_parent_id bigint default null,
+                                          p_parent_round int default null,
+                                          p_first_ord int default 1)
 returns gendurable.entry[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -11,8 +15,9 @@ set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
 declare
-    c_fields  constant text[] := array['fsm', 'state', 'step', 'queue', 'priority', 'eligible_at', 'delay', 'correlation_key', 'correlation_scope',
-                                         'concurrency_key', 'rate_limit', 'weight', 'fsm_version'];
+    c_fields  constant text[] := array['fsm', 'state', 'step', 'queue', 'priority', 'eligible_at',
+                                       'delay', 'correlation_key', 'correlation_scope',
+                                       'concurrency_key', 'rate_limit', 'weight', 'fsm_version'];
     v_entries gendurable.entry[];
     v_now     timestamptz := now();
     v_bad     boolean;
@@ -20,28 +25,43 @@ declare
     v_detail  text;
 begin
     begin
-        -- A typo in a field's name must not be ignored: it would enqueue something else than what was meant.
-        v_bad := exists (select from jsonb_array_elements(p_entries) as x (entry) where x.entry - c_fields <> '{}');
+        -- A typo in a field's name must not be ignored: it would enqueue something else than
+        -- what was meant.
+        v_bad := exists (select from jsonb_array_elements(p_entries) as x (entry)
+                         where x.entry - c_fields <> '{}');
         if not v_bad then
-            -- Any JSON becomes a text. Only where that looks like an object or an array is it worth a look at what it was.
+            -- Any JSON becomes a text. Only where that looks like an object or an array is it worth
+            -- a look at what it was.
             select array_agg(row(
-                       e.ord + p_first_ord - 1, nextval('gendurable.instances_id_seq'), e.fsm, coalesce(e.fsm_version, 1), coalesce(e.state, '{}'),
-                       coalesce(e.step, 'start'), coalesce(e.queue, p_default_queue), coalesce(e.priority, 0),
-                       case when e.delay is null then coalesce(e.eligible_at, v_now) else gendurable._eligible_at(e.eligible_at, e.delay) end,
-                       e.correlation_key, e.correlation_scope, e.concurrency_key, e.rate_limit, coalesce(e.weight, 1),
-                       p_parent_id, p_parent_round, null)::gendurable.entry),
-                   bool_or(gendurable._entry_problem(e.fsm, e.step, e.queue, e.correlation_key, e.correlation_scope, e.concurrency_key,
-                                                     e.rate_limit, e.weight) is not null
-                           or case when e.fsm like '{%' or e.fsm like '[%' or e.step like '{%' or e.step like '[%' or e.queue like '{%' or e.queue like '[%'
-                                        or e.correlation_key like '{%' or e.correlation_key like '[%' or e.concurrency_key like '{%'
-                                        or e.concurrency_key like '[%' or e.rate_limit like '{%' or e.rate_limit like '[%'
-                                   then gendurable._json_problem(p_entries -> (e.ord - 1)::int, c_fields) is not null end)
+                       e.ord + p_first_ord - 1, nextval('gendurable.instances_id_seq'), e.fsm,
+                       coalesce(e.fsm_version, 1), coalesce(e.state, '{}'),
+                       coalesce(e.step, 'start'), coalesce(e.queue, p_default_queue),
+                       coalesce(e.priority, 0),
+                       case when e.delay is null then coalesce(e.eligible_at, v_now)
+                            else gendurable._eligible_at(e.eligible_at, e.delay) end,
+                       e.correlation_key, e.correlation_scope, e.concurrency_key, e.rate_limit,
+                       coalesce(e.weight, 1), p_parent_id, p_parent_round, null)::gendurable.entry),
+                   bool_or(
+                       gendurable._entry_problem(e.fsm, e.step, e.queue, e.correlation_key,
+                                                 e.correlation_scope, e.concurrency_key,
+                                                 e.rate_limit, e.weight) is not null
+                       or case when e.fsm like '{%' or e.fsm like '[%'
+                                    or e.step like '{%' or e.step like '[%'
+                                    or e.queue like '{%' or e.queue like '[%'
+                                    or e.correlation_key like '{%' or e.correlation_key like '[%'
+                                    or e.concurrency_key like '{%' or e.concurrency_key like '[%'
+                                    or e.rate_limit like '{%' or e.rate_limit like '[%'
+                               then gendurable._json_problem(p_entries -> (e.ord - 1)::int,
+                                                             c_fields) is not null end)
             into v_entries, v_bad
             from rows from (jsonb_to_recordset(p_entries) as (
-                     fsm text, state jsonb, step text, queue text, priority int, eligible_at timestamptz, delay interval,
-                     correlation_key text, correlation_scope text[], concurrency_key text, rate_limit text, weight float8, fsm_version int)
-                 ) with ordinality as e (fsm, state, step, queue, priority, eligible_at, delay, correlation_key, correlation_scope,
-                                         concurrency_key, rate_limit, weight, fsm_version, ord);
+                     fsm text, state jsonb, step text, queue text, priority int,
+                     eligible_at timestamptz, delay interval, correlation_key text,
+                     correlation_scope text[], concurrency_key text, rate_limit text,
+                     weight float8, fsm_version int)
+                 ) with ordinality as e (fsm, state, step, queue, priority, eligible_at, delay,
+                                         correlation_key, correlation_scope, concurrency_key,
+                                         rate_limit, weight, fsm_version, ord);
         end if;
         if v_bad is not true then
             return v_entries;
@@ -50,21 +70,27 @@ begin
         get stacked diagnostics v_reason = message_text, v_detail = pg_exception_detail;
     end;
 
-    -- Something is bad. Only now is it worth finding out in which entry: parse them one by one (a loop, but the last thing we do).
+    -- Something is bad. Only now is it worth finding out in which entry: parse them one by one (a
+    -- loop, but the last thing we do).
     if jsonb_array_length(p_entries) > 1 then
         for v_i in 0 .. jsonb_array_length(p_entries) - 1 loop
-            perform gendurable._parse_entries(jsonb_build_array(p_entries -> v_i), p_default_queue, p_parent_id, p_parent_round, v_i + 1);
+            perform gendurable._parse_entries(jsonb_build_array(p_entries -> v_i), p_default_queue,
+                                              p_parent_id, p_parent_round, v_i + 1);
         end loop;
     end if;
     v_reason := coalesce(
         gendurable._json_problem(p_entries -> 0, c_fields),
-        (select gendurable._entry_problem(e.fsm, e.step, e.queue, e.correlation_key, e.correlation_scope, e.concurrency_key, e.rate_limit, e.weight)
+        (select gendurable._entry_problem(e.fsm, e.step, e.queue, e.correlation_key,
+                                          e.correlation_scope, e.concurrency_key,
+                                          e.rate_limit, e.weight)
          from unnest(v_entries) as e),
         nullif(v_detail, ''), v_reason);
-    perform gendurable._refuse('GD003', format('ord %s: %s', p_first_ord, v_reason),
-                               'Correct the entry and send the batch again; nothing of it was stored. An entry is an object with the argument names of '
-                               'gd_enqueue: ' || array_to_string(c_fields, ', ') || '.');
+    perform gendurable._refuse(
+        'GD003', format('ord %s: %s', p_first_ord, v_reason),
+        'Correct the entry and send the batch again; nothing of it was stored. An entry is an object with the argument names of '
+        'gd_enqueue: ' || array_to_string(c_fields, ', ') || '.');
     return null;
 end
 $$;
-comment on function gendurable._parse_entries(jsonb, text, bigint, int, int) is 'Parses JSON entries into typed ones; refuses bad ones.';
+comment on function gendurable._parse_entries(jsonb, text, bigint, int, int)
+    is 'Parses JSON entries into typed ones; refuses bad ones.';

@@ -4,7 +4,9 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return 'finished_' || to_char(gendurable._window(p_moment) at time zone 'UTC', 'YYYYMMDD"_"HH24');
+    return 'finished_'
+           || to_char(gendurable._window(p_moment) at time zone 'UTC', 'YYYYMMDD"_"HH24');
 end
 $$;
-comment on function gendurable._partition_name(timestamptz) is 'Name of the archive partition for a moment.';
+comment on function gendurable._partition_name(timestamptz)
+    is 'Name of the archive partition for a moment.';

@@ -19,4 +19,5 @@ begin
         hint = p_hint;
 end
 $$;
-comment on function gendurable._refuse(text, text, text) is 'Raises the GD error of the given code.';
+comment on function gendurable._refuse(text, text, text)
+    is 'Raises the GD error of the given code.';

@@ -2,15 +2,21 @@
 --
 -- p_workers:     whose claims; nobody else's are touched.
 -- p_ids:         which of them; null: all.
--- p_error:       why the execution is lost: attempt grows and last_error says it. Null: the step never ran, attempt stays.
+-- p_error:       why the execution is lost: attempt grows and last_error says it. Null: the step
+--                never ran, attempt stays.
 -- p_eligible_at: null leaves the place in the order of picking as it was.
--- p_claimed_before: only claims picked before this; a claim given up and picked again since the caller looked is a new one.
+-- p_claimed_before: only claims picked before this; a claim given up and picked again since the
+--                   caller looked is a new one.
 --
--- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel or release it.
+-- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel
+--         or release it.
 -- Writes: instances, doorbells, correlation_keys.
--- Plan:   instances_claims to find everything of a worker; instances_pkey for the locks and the update (`coalesce`: no index serves it).
-create function gendurable._release(p_workers bigint[], p_ids bigint[] default null, p_error jsonb default null,
-                                    p_eligible_at timestamptz default null, p_claimed_before timestamptz default null)
+-- Plan:   instances_claims to find everything of a worker; instances_pkey for the locks and the
+--         update (`coalesce`: no index serves it).
+create function gendurable._release(p_workers bigint[], p_ids bigint[] default null,
+                                    p_error jsonb default null,
+                                    p_eligible_at timestamptz default null,
+                                    p_claimed_before timestamptz default null)
 returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -43,13 +49,15 @@ begin
     v_locked := array(
         select i.id
         from gendurable.instances as i
-        where i.id = any (v_ids) and coalesce(i.worker_id = any (p_workers), false) and (p_claimed_before is null or i.claimed_at < p_claimed_before)
+        where i.id = any (v_ids) and coalesce(i.worker_id = any (p_workers), false)
+          and (p_claimed_before is null or i.claimed_at < p_claimed_before)
         order by i.id
         for no key update skip locked);
 
     with released as (
         update gendurable.instances as i
-        set phase = gendurable._runnable(i.concurrency_key, i.rate_limit, coalesce(p_eligible_at, i.eligible_at) > now()),
+        set phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
+                                         coalesce(p_eligible_at, i.eligible_at) > now()),
             eligible_at = coalesce(p_eligible_at, i.eligible_at),
             worker_id = null,
             claimed_at = null,
@@ -59,8 +67,10 @@ begin
         where i.id = any (v_locked)
         returning i.id, i.queue, i.concurrency_key, i.correlation_scope, i.rate_limit
     )
-    select array_agg(r.id), array_agg(distinct r.queue), array_agg(r.concurrency_key) filter (where r.concurrency_key is not null),
-           array_agg(r.rate_limit) filter (where r.rate_limit is not null), array_agg(r.id) filter (where r.correlation_scope is not null)
+    select array_agg(r.id), array_agg(distinct r.queue),
+           array_agg(r.concurrency_key) filter (where r.concurrency_key is not null),
+           array_agg(r.rate_limit) filter (where r.rate_limit is not null),
+           array_agg(r.id) filter (where r.correlation_scope is not null)
     into v_ids, v_queues, v_keys, v_rates, v_scoped
     from released as r;
     if v_keys is not null or v_rates is not null then
@@ -74,4 +84,5 @@ begin
     return coalesce(cardinality(v_ids), 0);
 end
 $$;
-comment on function gendurable._release(bigint[], bigint[], jsonb, timestamptz, timestamptz) is 'Makes claims runnable again without an outcome.';
+comment on function gendurable._release(bigint[], bigint[], jsonb, timestamptz, timestamptz)
+    is 'Makes claims runnable again without an outcome.';

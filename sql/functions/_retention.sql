@@ -1,7 +1,10 @@
--- How long finished instances are kept: the setting gendurable.retention of the database, one day without it; null where it is none.
+-- How long finished instances are kept: the setting gendurable.retention of the database, one day
+-- without it; null where it is none.
 --
--- Read from the catalog, not from the session: ALTER DATABASE takes effect at once, and no worker can have things forgotten by a setting of its own.
--- Locks: none. Writes: nothing. Errors: none; warning GD103 the setting is no interval, or out of range.
+-- Read from the catalog, not from the session: ALTER DATABASE takes effect at once, and no worker
+-- can have things forgotten by a setting of its own.
+-- Locks:  none. Writes: nothing.
+-- Errors: none; warning GD103 the setting is no interval, or out of range.
 create function gendurable._retention() returns interval
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -22,7 +25,9 @@ begin
     end if;
     return v_retention;
 exception when data_exception then
-    raise warning using errcode = 'GD103', message = 'gendurable: invalid retention, nothing is forgotten',
+    raise warning using
+        errcode = 'GD103',
+        message = 'gendurable: invalid retention, nothing is forgotten',
         detail = format('gendurable.retention is %L', v_setting),
         hint = 'ALTER DATABASE … SET gendurable.retention = ''7 days'', or RESET it for one day.';
     return null;
