@@ -1,8 +1,11 @@
--- Answers the rings for names: rings for each of their keys for which an instance waits by now. Names about which somebody else is deciding keep theirs.
+-- Answers the rings for names: rings for each of their keys for which an instance waits by now.
+-- Names about which somebody else is deciding keep theirs.
 --
--- limit change × newcomer: the name is rung for by a change that is committed, and looked through under the name's lock. So whoever waits is found here, or
--- rings later than this and is counted against the new limit.
--- Locks:  names, those that are free at once. Writes: doorbells. Plan: doorbells_key; instances_keyed, walked key by key.
+-- limit change × newcomer: the name is rung for by a change that is committed, and looked through
+-- under the name's lock. So whoever waits is found here, or rings later than this and is counted
+-- against the new limit.
+-- Locks:  names, those that are free at once. Writes: doorbells.
+-- Plan:   doorbells_key; instances_keyed, walked key by key.
 create function gendurable._spread() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -17,12 +20,14 @@ declare
     v_keys  text[];
 begin
     v_names := array(
-        select h.key from (select distinct x.key from gendurable.doorbells as x where x.kind = 'limit') as h
+        select h.key
+        from (select distinct x.key from gendurable.doorbells as x where x.kind = 'limit') as h
         where gendurable._lock_key(h.key));
     if v_names = '{}' then
         return;
     end if;
-    -- The keys of a name need not be neighbours in the database's collation, so the walk covers all keys that wait.
+    -- The keys of a name need not be neighbours in the database's collation, so the walk covers all
+    -- keys that wait.
     loop
         select i.concurrency_key
         into v_key from gendurable.instances as i
@@ -36,7 +41,8 @@ begin
     end loop;
     delete from gendurable.doorbells as d where d.kind = 'limit' and d.key = any (v_names);
     insert into gendurable.doorbells (kind, key)
-    select 'slot', k from unnest(v_keys) as k where not exists (select from gendurable.doorbells as d where d.kind = 'slot' and d.key = k);
+    select 'slot', k from unnest(v_keys) as k
+    where not exists (select from gendurable.doorbells as d where d.kind = 'slot' and d.key = k);
 end
 $$;
 comment on function gendurable._spread() is 'Rings for each key of the names that were rung for.';

@@ -1,4 +1,5 @@
--- Says which of an outcome's texts is none, or which awaited name is empty or too long; null: all is well.
+-- Says which of an outcome's texts is none, or which awaited name is empty or too long;
+-- null: all is well.
 create function gendurable._text_problem(p_outcome jsonb) returns text
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
@@ -9,11 +10,15 @@ begin
          from unnest(array['step', 'rate_limit', 'concurrency_key']) as f
          where jsonb_typeof(p_outcome -> f) in ('object', 'array')
          limit 1),
-        (select case when jsonb_typeof(n) in ('object', 'array') then 'a name is ' || jsonb_typeof(n) || ', not a string'
+        (select case when jsonb_typeof(n) in ('object', 'array')
+                     then 'a name is ' || jsonb_typeof(n) || ', not a string'
                      else 'a name is empty or longer than 1,000 bytes' end
          from jsonb_path_query(p_outcome, '$.names[*]') as n
-         where p_outcome ->> 'kind' = 'await' and (jsonb_typeof(n) in ('object', 'array') or n = '""' or octet_length(n #>> '{}') > 1000)
+         where p_outcome ->> 'kind' = 'await'
+           and (jsonb_typeof(n) in ('object', 'array')
+                or n = '""' or octet_length(n #>> '{}') > 1000)
          limit 1));
 end
 $$;
-comment on function gendurable._text_problem(jsonb) is 'Which text of an outcome is none, or which awaited name is no name, or null.';
+comment on function gendurable._text_problem(jsonb) is
+    'Which text of an outcome is none, or which awaited name is no name, or null.';

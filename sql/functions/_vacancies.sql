@@ -1,8 +1,11 @@
--- How many newcomers of concurrency keys may be born ready, because slots are free: none where somebody waits already.
+-- How many newcomers of concurrency keys may be born ready, because slots are free: none where
+-- somebody waits already.
 --
--- A guess, made without a lock: gd_pick counts again. Too many offers do no harm as long as they are few, so of a limit above a hundred a
--- hundred offers are enough, and what executes is not counted there.
--- Locks: none. Writes: nothing. Plan: instances_keyed, a hundred entries of a key at most; concurrency_limits_pkey.
+-- A guess, made without a lock: gd_pick counts again. Too many offers do no harm as long as
+-- they are few, so of a limit above a hundred a hundred offers are enough, and what executes is
+-- not counted there.
+-- Locks: none. Writes: nothing.
+-- Plan:  instances_keyed, a hundred entries of a key at most; concurrency_limits_pkey.
 create function gendurable._vacancies(p_keys text[]) returns table (key text, vacant int)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -20,16 +23,25 @@ declare
 begin
     return query
     select k.key,
-           case when not exists (select from gendurable.instances as h where h.concurrency_key = k.key and h.phase = 'held')
-                then least(l.most, c_most) - (select count(*)::int
-                                              from (select from gendurable.instances as i
-                                                    where i.concurrency_key = k.key and i.phase in ('ready', 'held', 'executing')
-                                                      and i.phase = any (case when l.most > c_most then c_many else c_few end)
-                                                    limit least(l.most, c_most)) as x)
+           case when not exists (select from gendurable.instances as h
+                                 where h.concurrency_key = k.key and h.phase = 'held')
+                then least(l.most, c_most)
+                     - (select count(*)::int
+                        from (select from gendurable.instances as i
+                              where i.concurrency_key = k.key
+                                and i.phase in ('ready', 'held', 'executing')
+                                and i.phase = any (case when l.most > c_most then c_many
+                                                        else c_few end)
+                              limit least(l.most, c_most)) as x)
                 else 0 end
     from unnest(p_keys) as k (key)
-    left join lateral (select x.max_executing from gendurable.concurrency_limits as x where x.name = split_part(k.key, ':', 1) limit 1) as c on true
+    left join lateral (
+        select x.max_executing from gendurable.concurrency_limits as x
+        where x.name = split_part(k.key, ':', 1)
+        limit 1
+    ) as c on true
     cross join lateral (select coalesce(c.max_executing, 1) as most) as l;
 end
 $$;
-comment on function gendurable._vacancies(text[]) is 'How many newcomers of concurrency keys may be born ready.';
+comment on function gendurable._vacancies(text[]) is
+    'How many newcomers of concurrency keys may be born ready.';

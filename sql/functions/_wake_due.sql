@@ -1,8 +1,11 @@
--- Moves what has become due in a queue into the ready set: scheduled instances, and parks past their deadline.
+-- Moves what has become due in a queue into the ready set: scheduled instances, and parks
+-- past their deadline.
 --
--- Earliest first and at most 1,000 in one call, so that a flood that falls due at one moment delays no pick for long; what is left is
--- for the next call. Each instance is moved once in its wait, so the cost of a pick does not grow with what is scheduled.
--- Locks:  the due instances, never waiting; see gendurable._rescope. Writes: instances, doorbells, correlation_keys.
+-- Earliest first and at most 1,000 in one call, so that a flood that falls due at one moment delays
+-- no pick for long; what is left is for the next call. Each instance is moved once in its wait, so
+-- the cost of a pick does not grow with what is scheduled.
+-- Locks:  the due instances, never waiting; see gendurable._rescope.
+-- Writes: instances, doorbells, correlation_keys.
 -- Plan:   instances_due; one descent when nothing is due.
 create function gendurable._wake_due(p_queue text, out moved int, out parks int)
 language plpgsql volatile
@@ -23,7 +26,8 @@ declare
 begin
     v_ids := array(
         select i.id from gendurable.instances as i
-        where i.queue = p_queue and i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity' and i.eligible_at <= now()
+        where i.queue = p_queue and i.phase in ('scheduled', 'awaiting_signal')
+          and i.eligible_at < 'infinity' and i.eligible_at <= now()
         order by i.queue, i.eligible_at
         limit 1000
         for no key update skip locked);
@@ -31,10 +35,12 @@ begin
     moved := cardinality(v_ids);
     parks := 0;
     if moved > 0 then
-        -- A scheduled instance keeps its place, which is the time it was meant for. A park is woken now, and keeps the names it awaited: its
-        -- step is handed whatever signals of those names are there.
+        -- A scheduled instance keeps its place, which is the time it was meant for. A park is
+        -- woken now, and keeps the names it awaited: its step is handed whatever signals of those
+        -- names are there.
         with due as materialized (
-            select i.id, i.phase = 'awaiting_signal' as parked, i.concurrency_key, i.rate_limit, i.correlation_scope
+            select i.id, i.phase = 'awaiting_signal' as parked,
+                   i.concurrency_key, i.rate_limit, i.correlation_scope
             from gendurable.instances as i
             where i.id = any (v_ids)
         ), woken as (
@@ -45,7 +51,8 @@ begin
             from due as d
             where i.id = d.id
         )
-        select (count(*) filter (where d.parked))::int, array_agg(d.concurrency_key) filter (where d.concurrency_key is not null),
+        select (count(*) filter (where d.parked))::int,
+               array_agg(d.concurrency_key) filter (where d.concurrency_key is not null),
                array_agg(d.rate_limit) filter (where d.rate_limit is not null),
                array_agg(d.id) filter (where d.parked and d.correlation_scope is not null)
         into parks, v_keys, v_rates, v_scoped
@@ -59,4 +66,5 @@ begin
     end if;
 end
 $$;
-comment on function gendurable._wake_due(text) is 'Moves what has become due in a queue into the ready set; answers how many, and how many of them were parks.';
+comment on function gendurable._wake_due(text) is
+    'Moves what has become due in a queue into the ready set; answers how many, and how many of them were parks.';

@@ -1,5 +1,6 @@
--- Warns of rate limits that will not let an instance start: a name for which none is set, a weight that no burst can serve. Both are stored all the same,
--- and stand in gd_stuck until the limit is set or raised.
+-- Warns of rate limits that will not let an instance start: a name for which none is set, a weight
+-- that no burst can serve. Both are stored all the same, and stand in gd_stuck until the limit is
+-- set or raised.
 --
 -- Locks: none. Writes: nothing. Plan: rate_limits_pkey. Errors: none; warnings GD101, GD102.
 create function gendurable._warn_of_rates(p_rates text[], p_weights float8[]) returns void
@@ -20,14 +21,17 @@ begin
         group by split_part(r.key, ':', 1)
     loop
         if v_bad.burst is null then
-            raise warning using errcode = 'GD101', message = 'gendurable: unknown rate limit', detail = format('rate limit %s', v_bad.name),
+            raise warning using errcode = 'GD101', message = 'gendurable: unknown rate limit',
+                detail = format('rate limit %s', v_bad.name),
                 hint = 'It waits until gd_set_rate_limit configures the name.';
         else
             raise warning using errcode = 'GD102', message = 'gendurable: weight above burst',
-                detail = format('rate limit %s: weight %s, burst %s', v_bad.name, v_bad.weight, v_bad.burst),
+                detail = format('rate limit %s: weight %s, burst %s',
+                                v_bad.name, v_bad.weight, v_bad.burst),
                 hint = 'It waits, with everything behind it, until gd_set_rate_limit raises the burst.';
         end if;
     end loop;
 end
 $$;
-comment on function gendurable._warn_of_rates(text[], float8[]) is 'Warns of rate limits that will not let an instance start.';
+comment on function gendurable._warn_of_rates(text[], float8[]) is
+    'Warns of rate limits that will not let an instance start.';
