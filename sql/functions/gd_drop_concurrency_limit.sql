@@ -12,4 +12,5 @@ begin
     perform gendurable._ring_name(gd_drop_concurrency_limit.name);
 end
 $$;
-comment on function public.gd_drop_concurrency_limit(text) is 'Takes a concurrency limit back: one at once.';
+comment on function public.gd_drop_concurrency_limit(text)
+    is 'Takes a concurrency limit back: one at once.';

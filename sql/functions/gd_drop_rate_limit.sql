@@ -1,6 +1,7 @@
 -- Takes a rate limit back. What names it waits until it is set again.
 --
--- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it. Writes: rate_limits, buckets.
+-- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it.
+-- Writes: rate_limits, buckets.
 -- Errors: GD001 name missing; GD002 a name with a colon.
 create function public.gd_drop_rate_limit(name text) returns void
 language plpgsql volatile security definer
@@ -13,4 +14,5 @@ begin
     delete from gendurable.rate_limits as l where l.name = gd_drop_rate_limit.name;
 end
 $$;
-comment on function public.gd_drop_rate_limit(text) is 'Takes a rate limit back; what names it waits.';
+comment on function public.gd_drop_rate_limit(text)
+    is 'Takes a rate limit back; what names it waits.';

@@ -1,7 +1,8 @@
--- Wakes the parks past their deadline, in all queues. gd_pick does so for its own queue; this is for the queues that nobody picks from.
+-- Wakes the parks past their deadline, in all queues. gd_pick does so for its own queue; this is
+-- for the queues that nobody picks from.
 --
--- It moves some ten thousand at most in one call, parks and what was scheduled together, so that no transaction holds a flood of rows: every pick beside it
--- would have to walk over them.
+-- It moves some ten thousand at most in one call, parks and what was scheduled together, so that no
+-- transaction holds a flood of rows: every pick beside it would have to walk over them.
 -- Locks:  the due instances, never waiting. Writes: instances.
 -- Plan:   instances_due: one descent for each queue in which something waits for a moment.
 create function public.gd_expire_awaits() returns int
@@ -23,7 +24,8 @@ begin
     -- A walk over the distinct queues of the index, for which SQL has no word.
     loop
         select i.queue into v_queue from gendurable.instances as i
-        where i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity' and i.queue > coalesce(v_queue, '')
+        where i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity'
+          and i.queue > coalesce(v_queue, '')
         order by i.queue
         limit 1;
         exit when not found;
@@ -40,4 +42,5 @@ begin
     return v_woken;
 end
 $$;
-comment on function public.gd_expire_awaits() is 'Wakes parks past their deadline; answers how many.';
+comment on function public.gd_expire_awaits()
+    is 'Wakes parks past their deadline; answers how many.';

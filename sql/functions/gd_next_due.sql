@@ -1,9 +1,11 @@
--- When a pick of this queue may next find something that it does not find now: the earliest moment at which an instance becomes eligible,
--- a park reaches its deadline, or the tokens are due for which an instance waits. Null: only an enqueue or a signal can bring work.
+-- When a pick of this queue may next find something that it does not find now: the earliest moment
+-- at which an instance becomes eligible, a park reaches its deadline, or the tokens are due for
+-- which an instance waits. Null: only an enqueue or a signal can bring work.
 --
 -- Locks: none. Writes: nothing.
--- Plan:  instances_due, one descent; instances_waiting, one descent; only if some of this queue wait for tokens,
---        buckets_due up to the first key that waits in this queue, instances_rated.
+-- Plan:  instances_due, one descent; instances_waiting, one descent;
+--        only if some of this queue wait for tokens, buckets_due up to the first key that waits in
+--        this queue, instances_rated.
 create function public.gd_next_due(queue text) returns timestamptz
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -25,14 +27,20 @@ begin
     ), (
         select b.due_at
         from gendurable.buckets as b
-        cross join lateral (select from gendurable.instances as i
-                            where i.rate_limit = b.key and i.phase = 'throttled' and i.queue = gd_next_due.queue limit 1) as waits
+        cross join lateral (
+            select from gendurable.instances as i
+            where i.rate_limit = b.key and i.phase = 'throttled' and i.queue = gd_next_due.queue
+            limit 1
+        ) as waits
         where b.due_at > now() and b.due_at < 'infinity'
-          -- Most queues have nobody who waits for tokens, and need not look through those of other queues.
+          -- Most queues have nobody who waits for tokens, and need not look through those of
+          -- other queues.
           and exists (select from gendurable.instances as i
-                      where (i.phase not in ('ready', 'executing')) is true and i.phase = 'throttled' and i.queue = gd_next_due.queue)
+                      where (i.phase not in ('ready', 'executing')) is true
+                        and i.phase = 'throttled' and i.queue = gd_next_due.queue)
         order by b.due_at
         limit 1));
 end
 $$;
-comment on function public.gd_next_due(text) is 'The next moment at which waiting work of the queue becomes due; null if none.';
+comment on function public.gd_next_due(text)
+    is 'The next moment at which waiting work of the queue becomes due; null if none.';

@@ -1,6 +1,9 @@
--- Pauses a queue: once this has returned, and until gd_resume, nothing of it is handed out. What runs finishes.
+-- Pauses a queue: once this has returned, and until gd_resume, nothing of it is handed out.
+-- What runs finishes.
 --
--- Locks:  the queue (advisory, exclusive until the transaction ends), waiting for picks and run-aheads that are in flight. Writes: queues.
+-- Locks:  the queue (advisory, exclusive until the transaction ends), waiting for picks and
+--         run-aheads that are in flight.
+-- Writes: queues.
 -- Errors: GD001 queue missing; GD002 a queue that is too long.
 create function public.gd_pause(queue text) returns void
 language plpgsql volatile security definer

@@ -1,13 +1,16 @@
--- Claims up to `slots` instances of a queue, the most urgent first: (priority, eligible_at, id). They are ready, or wait for tokens that are there: these it
--- claims without an offer first (gendurable._refill), and whom of them it has no slot for keeps the offer.
+-- Claims up to `slots` instances of a queue, the most urgent first: (priority, eligible_at, id).
+-- They are ready, or wait for tokens that are there: these it claims without an offer first
+-- (gendurable._refill), and whom of them it has no slot for keeps the offer.
 --
--- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a claim of a forgotten worker would be
---         stranded until a sweep); the queue shared; then the instances, and the names of the keys that they need. Never waits: what somebody else
+-- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a
+--         claim of a forgotten worker would be stranded until a sweep); the queue shared; then the
+--         instances, and the names of the keys that they need. Never waits: what somebody else
 --         holds is skipped.
--- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells, buckets;
---         correlation_keys (scopes); workers (lease, idle queues).
--- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due, doorbells_key and buckets_due, one descent each
---         (doorbells three) when nothing is due and nobody rang.
+-- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
+--         buckets; correlation_keys (scopes); workers (lease, idle queues).
+-- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due,
+--         doorbells_key and buckets_due, one descent each (doorbells three) when nothing is due and
+--         nobody rang.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer
@@ -47,12 +50,18 @@ begin
         perform gendurable._refuse_worker(gd_pick.worker);
     end if;
     if gd_pick.queue is null or gd_pick.slots is null or gd_pick.slots < 0 then
-        perform gendurable._refuse('GD002', format('queue %s, slots %s', coalesce(gd_pick.queue, 'null'), coalesce(gd_pick.slots::text, 'null')),
-                                   'Name a queue, and ask for zero slots or more.');
+        perform gendurable._refuse(
+            'GD002',
+            format('queue %s, slots %s',
+                   coalesce(gd_pick.queue, 'null'), coalesce(gd_pick.slots::text, 'null')),
+            'Name a queue, and ask for zero slots or more.');
     end if;
     if v_worker.renew then
-        update gendurable.workers as w set lease_until = v_now + w.lease
-        from (select l.id from gendurable.workers as l where l.id = gd_pick.worker for no key update skip locked) as free
+        update gendurable.workers as w
+        set lease_until = v_now + w.lease
+        from (select l.id from gendurable.workers as l
+              where l.id = gd_pick.worker
+              for no key update skip locked) as free
         where w.id = free.id;
     end if;
     if gd_pick.slots = 0 then
@@ -61,22 +70,29 @@ begin
 
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
-        if exists (select from gendurable.doorbells as d where d.kind = 'tokens') or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
+        if exists (select from gendurable.doorbells as d where d.kind = 'tokens')
+           or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
             v_offered := gendurable._refill(gd_pick.queue, gd_pick.slots);
         end if;
         if exists (select from gendurable.doorbells as d where d.kind in ('slot', 'limit')) then
-            -- As many slots as it hands out are given up before the next pick, and as many newcomers come.
+            -- As many slots as it hands out are given up before the next pick, and as many
+            -- newcomers come.
             perform gendurable._hand_over(greatest(500, 2 * least(gd_pick.slots, 10000)));
         end if;
 
-        -- Usually one round. A round that had to hold instances of saturated keys back looks for others in their place, beyond what it has seen: also one of a
-        -- single slot, behind those that were born ready side by side.
+        -- Usually one round. A round that had to hold instances of saturated keys back looks for
+        -- others in their place, beyond what it has seen: also one of a single slot, behind those
+        -- that were born ready side by side.
         while v_rounds < 5 or cardinality(v_seen) < 100 loop
-            v_c := gendurable._candidates(gd_pick.queue, gd_pick.slots - v_picked, v_offered, v_seen, v_not_keys, v_not_rates);
+            v_c := gendurable._candidates(gd_pick.queue, gd_pick.slots - v_picked, v_offered,
+                                          v_seen, v_not_keys, v_not_rates);
             exit when v_c.found is null;
             if v_offered is not null then
-                -- Who was to have tokens here and finds the slots taken by more urgent work keeps the offer.
-                update gendurable.instances as i set phase = 'ready' where i.id = any (v_offered) and i.id <> all (v_c.found);
+                -- Who was to have tokens here and finds the slots taken by more urgent work keeps
+                -- the offer.
+                update gendurable.instances as i
+                set phase = 'ready'
+                where i.id = any (v_offered) and i.id <> all (v_c.found);
                 v_offered := null;
                 v_limited := true;
             end if;
@@ -98,27 +114,32 @@ begin
                 v_ids := gendurable._grant(v_ids);
             end if;
 
-            -- Exactly the signals that are handed out as awaited are marked. Nothing can be delivered between this statement and the next: a delivery needs
-            -- the row that is locked here.
+            -- Exactly the signals that are handed out as awaited are marked. Nothing can be
+            -- delivered between this statement and the next: a delivery needs the row that is
+            -- locked here.
             if v_c.awaited is not null then
                 update gendurable.signals as s
                 set presented = true
                 from gendurable.instances as i
-                where i.id = any (v_c.awaited) and i.id = any (v_ids) and s.instance_id = any (v_c.awaited)
-                  and s.instance_id = i.id and s.name = any (i.awaits) and not s.presented;
+                where i.id = any (v_c.awaited) and i.id = any (v_ids)
+                  and s.instance_id = any (v_c.awaited) and s.instance_id = i.id
+                  and s.name = any (i.awaits) and not s.presented;
             end if;
             return query
             with claimed as (
                 update gendurable.instances as i
-                set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1, claimed_at = v_now, updated_at = v_now, chain = 0
+                set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1,
+                    claimed_at = v_now, updated_at = v_now, chain = 0
                 where i.id = any (v_ids)
                 returning i.*
             )
-            select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt, c.queue, c.priority,
-                   c.correlation_key, c.concurrency_key, c.parent_id,
-                   case when c.signalled and c.awaits is not null then gendurable._inbox(c.id, c.awaits) else '[]' end,
+            select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt,
+                   c.queue, c.priority, c.correlation_key, c.concurrency_key, c.parent_id,
+                   case when c.signalled and c.awaits is not null
+                        then gendurable._inbox(c.id, c.awaits) else '[]' end,
                    case when c.signalled then gendurable._inbox(c.id) else '[]' end,
-                   case when c.joined then gendurable._children(c.id, c.round) end, c.last_error, c.enqueued_at
+                   case when c.joined then gendurable._children(c.id, c.round) end,
+                   c.last_error, c.enqueued_at
             from claimed as c
             order by c.priority, c.eligible_at, c.id;
 
@@ -129,25 +150,32 @@ begin
             end if;
             exit when not (v_c.keyed or v_c.rated) or v_picked = gd_pick.slots;
         end loop;
-        if v_limited and v_picked < gd_pick.slots and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
-            perform gendurable._refill();   -- when those that were just refused are due, the caller may want to know
+        if v_limited and v_picked < gd_pick.slots
+           and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
+            -- when those that were just refused are due, the caller may want to know
+            perform gendurable._refill();
         end if;
     end if;
 
-    -- Whoever leaves with free slots is worth a notification when work arrives. (Here as above, a worker's row that its own heartbeat is writing is left
-    -- alone: a heartbeat renews as well, and the next pick marks.)
+    -- Whoever leaves with free slots is worth a notification when work arrives. (Here as above, a
+    -- worker's row that its own heartbeat is writing is left alone: a heartbeat renews as well, and
+    -- the next pick marks.)
     v_short := v_picked < gd_pick.slots;
     if not v_short and (v_due > 0 or v_limited) then
-        -- Others may have come for what fell due, or was offered, while it was locked here, and gone to sleep again.
+        -- Others may have come for what fell due, or was offered, while it was locked here, and
+        -- gone to sleep again.
         perform gendurable._notify(array[gd_pick.queue]);
     end if;
     if v_short <> (gd_pick.queue = any (v_worker.idle_queues)) then
         update gendurable.workers as w
         set idle_queues = case when v_short then array_append(w.idle_queues, gd_pick.queue)
                                else array_remove(w.idle_queues, gd_pick.queue) end
-        from (select l.id from gendurable.workers as l where l.id = gd_pick.worker for no key update skip locked) as free
+        from (select l.id from gendurable.workers as l
+              where l.id = gd_pick.worker
+              for no key update skip locked) as free
         where w.id = free.id;
     end if;
 end
 $$;
-comment on function public.gd_pick(bigint, text, int) is 'Claims ready instances of a queue for a worker.';
+comment on function public.gd_pick(bigint, text, int)
+    is 'Claims ready instances of a queue for a worker.';

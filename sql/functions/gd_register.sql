@@ -1,11 +1,17 @@
--- Registers a worker and frees what earlier workers of the same name left behind when their lease is over.
+-- Registers a worker and frees what earlier workers of the same name left behind when their lease
+-- is over.
 --
 -- A live twin (two containers may share a name) keeps its lease and so its claims.
--- Locks:  the dead namesakes in workers, skipping those that somebody else is reaping; then their claims (see gendurable._forget_workers).
+-- Locks:  the dead namesakes in workers, skipping those that somebody else is reaping; then their
+--         claims (see gendurable._forget_workers).
 -- Writes: workers, instances.
 -- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long.
-create function public.gd_register(name text, queues text[] default '{default}', lease interval default '60 s', info jsonb default '{}')
-returns bigint
+create function public.gd_register(
+    name   text,
+    queues text[]   default '{default}',
+    lease  interval default '60 s',
+    info   jsonb    default '{}'
+) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -16,14 +22,24 @@ declare
     v_worker bigint;
 begin
     if coalesce(gd_register.name, '') = '' then
-        perform gendurable._refuse('GD001', 'name is required', 'Name the worker, for example after its host; names need not be unique.');
+        perform gendurable._refuse(
+            'GD001', 'name is required',
+            'Name the worker, for example after its host; names need not be unique.');
     elsif v_lease <= '0' or v_lease > '1 year' then
-        perform gendurable._refuse('GD002', format('lease is %s', v_lease), 'A lease is longer than zero and at most a year; 60 s suits most.');
+        perform gendurable._refuse(
+            'GD002', format('lease is %s', v_lease),
+            'A lease is longer than zero and at most a year; 60 s suits most.');
     elsif octet_length(gd_register.name) > 1000 then
-        perform gendurable._refuse('GD002', format('name is longer than 1,000 bytes: %s…', left(gd_register.name, 40)), 'Use a shorter name.');
-    elsif exists (select from unnest(v_queues) as q where coalesce(q, '') = '' or octet_length(q) > 1000) then
-        perform gendurable._refuse('GD002', format('queues has one that is empty or longer than 1,000 bytes: %s', left(v_queues::text, 100)),
-                                   'Name each queue, in 1,000 bytes at most.');
+        perform gendurable._refuse(
+            'GD002', format('name is longer than 1,000 bytes: %s…', left(gd_register.name, 40)),
+            'Use a shorter name.');
+    elsif exists (select from unnest(v_queues) as q
+                  where coalesce(q, '') = '' or octet_length(q) > 1000) then
+        perform gendurable._refuse(
+            'GD002',
+            format('queues has one that is empty or longer than 1,000 bytes: %s',
+                   left(v_queues::text, 100)),
+            'Name each queue, in 1,000 bytes at most.');
     end if;
 
     perform gendurable._forget_workers(array(
@@ -32,10 +48,14 @@ begin
         order by w.id
         for update skip locked));
 
-    insert into gendurable.workers as w (name, queues, lease, registered_at, lease_until, info)
-    values (gd_register.name, v_queues, v_lease, v_now, v_now + v_lease, coalesce(gd_register.info, '{}'))
+    insert into gendurable.workers as w
+        (name, queues, lease, registered_at, lease_until, info)
+    values
+        (gd_register.name, v_queues, v_lease, v_now, v_now + v_lease,
+         coalesce(gd_register.info, '{}'))
     returning w.id into v_worker;
     return v_worker;
 end
 $$;
-comment on function public.gd_register(text, text[], interval, jsonb) is 'Registers a worker; answers its id, which is never reused.';
+comment on function public.gd_register(text, text[], interval, jsonb)
+    is 'Registers a worker; answers its id, which is never reused.';

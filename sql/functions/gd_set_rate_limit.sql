@@ -1,9 +1,16 @@
--- Sets the token bucket of every key of this name: `allowed` tokens in each `period`, `burst` at most at once. It applies at once; what a bucket holds
--- is kept, up to the new burst.
+-- Sets the token bucket of every key of this name: `allowed` tokens in each `period`, `burst` at
+-- most at once. It applies at once; what a bucket holds is kept, up to the new burst.
 --
--- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it. Writes: rate_limits, buckets, doorbells.
--- Errors: GD001 an argument missing; GD002 a value out of range, a name with a colon; GD004 not READ COMMITTED.
-create function public.gd_set_rate_limit(name text, allowed float8, period interval, burst float8 default null) returns void
+-- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it.
+-- Writes: rate_limits, buckets, doorbells.
+-- Errors: GD001 an argument missing; GD002 a value out of range, a name with a colon;
+--         GD004 not READ COMMITTED.
+create function public.gd_set_rate_limit(
+    name    text,
+    allowed float8,
+    period  interval,
+    burst   float8 default null
+) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -17,16 +24,24 @@ begin
     end if;
     perform gendurable._check_policy_name(gd_set_rate_limit.name);
     if gd_set_rate_limit.allowed is null or gd_set_rate_limit.period is null then
-        perform gendurable._refuse('GD001', 'allowed and period are required', 'For example gd_set_rate_limit(''mail'', 10, ''1 second'').');
-    elsif not (gd_set_rate_limit.allowed >= 0 and gd_set_rate_limit.allowed < 'Infinity' and v_burst > 0 and v_burst < 'Infinity'
-               and gd_set_rate_limit.period > '0') then
-        perform gendurable._refuse('GD002', format('allowed %s, period %s, burst %s', gd_set_rate_limit.allowed, gd_set_rate_limit.period, v_burst),
-                                   'allowed is zero or more, period and burst are more than zero, all of them finite.');
+        perform gendurable._refuse(
+            'GD001', 'allowed and period are required',
+            'For example gd_set_rate_limit(''mail'', 10, ''1 second'').');
+    elsif not (gd_set_rate_limit.allowed >= 0 and gd_set_rate_limit.allowed < 'Infinity'
+               and v_burst > 0 and v_burst < 'Infinity' and gd_set_rate_limit.period > '0') then
+        perform gendurable._refuse(
+            'GD002',
+            format('allowed %s, period %s, burst %s',
+                   gd_set_rate_limit.allowed, gd_set_rate_limit.period, v_burst),
+            'allowed is zero or more, period and burst are more than zero, all of them finite.');
     end if;
 
     perform pg_advisory_xact_lock(26471, hashtext(gd_set_rate_limit.name) & 63);
     update gendurable.buckets as b
-    set tokens = least(v_burst, gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, v_now)), refilled_at = v_now
+    set tokens = least(v_burst,
+                       gendurable._tokens(b.tokens, b.refilled_at,
+                                          l.allowed, l.period, l.burst, v_now)),
+        refilled_at = v_now
     from gendurable.rate_limits as l
     where l.name = gd_set_rate_limit.name and split_part(b.key, ':', 1) = l.name;
     insert into gendurable.rate_limits as l (name, allowed, period, burst)
@@ -36,4 +51,5 @@ begin
     perform gendurable._ring_rate(gd_set_rate_limit.name);
 end
 $$;
-comment on function public.gd_set_rate_limit(text, float8, interval, float8) is 'Sets the token bucket of every key of a name.';
+comment on function public.gd_set_rate_limit(text, float8, interval, float8)
+    is 'Sets the token bucket of every key of a name.';

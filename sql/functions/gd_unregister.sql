@@ -1,6 +1,8 @@
--- A worker leaves: everything it still holds becomes runnable, and it is forgotten. Unknown workers are no error: they have already left.
+-- A worker leaves: everything it still holds becomes runnable, and it is forgotten. Unknown workers
+-- are no error: they have already left.
 --
--- Locks:  the worker's row, waiting for its own pick or heartbeat; then its claims by id (see gendurable._release).
+-- Locks:  the worker's row, waiting for its own pick or heartbeat; then its claims by id
+--         (see gendurable._release).
 -- Writes: instances, workers.
 create function public.gd_unregister(worker bigint) returns int
 language plpgsql volatile security definer
@@ -18,4 +20,5 @@ begin
     return v_released;
 end
 $$;
-comment on function public.gd_unregister(bigint) is 'Releases everything a worker holds and forgets it; answers how many claims.';
+comment on function public.gd_unregister(bigint)
+    is 'Releases everything a worker holds and forgets it; answers how many claims.';
