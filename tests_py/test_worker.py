@@ -462,10 +462,16 @@ def test_a_notification_wakes_an_idle_worker(
     @job()
     def quick() -> None: ...
 
-    # As if it had been idle for long: nothing but a notification wakes it after its first look.
-    monkeypatch.setattr("gendurable.queues._SHORTEST_PAUSE", 3600)
-    with running(dsn, [quick], poll=3600):
+    with running(dsn, [quick], poll=3600) as worker:
         until(lambda: sleeps(conn))
+        queue = worker._queues["default"]
+
+        def has_been_idle_for_long() -> bool:
+            queue._pause = 3600.0
+            return queue.look_at > time.monotonic() + 1800
+
+        # It looks once more; then nothing but a notification will wake it.
+        until(has_been_idle_for_long)
         assert finished(conn, quick.enqueue(conn).id).status == "done"
     assert heard == ["default"]
 
