@@ -1,4 +1,5 @@
--- All functions, private helpers first. They are always deployed together: a new gd_pick must never meet an old gd_commit.
+-- All functions, private helpers first. They are always deployed together: a new gd_pick must never
+-- meet an old gd_commit.
 \ir functions/_list.sql
 \ir functions/_status.sql
 \ir functions/_code.sql

@@ -29,7 +29,9 @@ begin
         execute format('revoke all on function %s from public', v_function);
     end loop;
 
-    for v_role, v_parent in values ('gd_client', null), ('gd_worker', 'gd_client'), ('gd_admin', 'gd_worker') loop
+    for v_role, v_parent in
+        values ('gd_client', null), ('gd_worker', 'gd_client'), ('gd_admin', 'gd_worker')
+    loop
         begin
             if not exists (select from pg_catalog.pg_roles as r where r.rolname = v_role) then
                 execute format('create role %I nologin', v_role);
@@ -49,7 +51,8 @@ begin
             message = format('gendurable: roles not created, and nothing granted to them: %s',
                              array_to_string(v_missing, ', ')),
             detail = format('%I may not create roles.', current_user),
-            hint = 'Only the owner can call the engine. Create the roles and run sql/grants.sql again, or grant by hand.';
+            hint = 'Only the owner can call the engine. Create the roles and run '
+                   'sql/grants.sql again, or grant by hand.';
     end if;
 
     for v_role, v_granted in
@@ -58,9 +61,11 @@ begin
             ('gd_client',
              '{gd_enqueue,gd_enqueue_many,gd_signal,gd_signal_many,gd_status,gd_version}'::text[]),
             ('gd_worker',
-             '{gd_register,gd_heartbeat,gd_pick,gd_commit,gd_release,gd_unregister,gd_next_due,gd_reap,gd_expire_awaits,gd_maintain}'),
+             '{gd_register,gd_heartbeat,gd_pick,gd_commit,gd_release,gd_unregister,gd_next_due,'
+             'gd_reap,gd_expire_awaits,gd_maintain}'),
             ('gd_admin',
-             '{gd_cancel,gd_retry,gd_pause,gd_resume,gd_set_rate_limit,gd_set_concurrency_limit,gd_drop_rate_limit,gd_drop_concurrency_limit,gd_gc}')
+             '{gd_cancel,gd_retry,gd_pause,gd_resume,gd_set_rate_limit,gd_set_concurrency_limit,'
+             'gd_drop_rate_limit,gd_drop_concurrency_limit,gd_gc}')
         ) as r (role, names)
         cross join lateral unnest(r.names) as f (name)
         where exists (select from pg_catalog.pg_roles as x where x.rolname = r.role)

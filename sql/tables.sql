@@ -14,7 +14,7 @@
 --       │        executing ◄──┐
 --       │          │ │ │ └────┘
 --       │          │ │ │
---       │          │ │ └──► done | stop | cancelled ──────► gendurable.finished, partitioned by finish time
+--       │          │ │ └──► done | stop | cancelled ──────► gendurable.finished, the archive
 --       │          │ └────► await ────────► awaiting_signal ────┐ signal in the inbox, or deadline
 --       │          └──────► schedule_children ► awaiting_children ┤ last child finished
 --       │                                                         │
@@ -42,13 +42,15 @@
 
 create schema gendurable;
 comment on schema gendurable is
-    'gendurable: tables, types and private functions. The interface are the gd_* functions and views in public.';
+    'gendurable: tables, types and private functions. The interface are the gd_* functions and '
+    'views in public.';
 
 create type gendurable.phase as enum (
     'ready', 'scheduled', 'held', 'throttled', 'executing', 'awaiting_signal', 'awaiting_children'
 );
 comment on type gendurable.phase is
-    'Where a live instance stands; ready, scheduled, held and throttled are the public status runnable.';
+    'Where a live instance stands; ready, scheduled, held and throttled are the public status '
+    'runnable.';
 
 -- Live instances only; a finished one moves to gendurable.finished in the transaction
 -- that finishes it.
@@ -56,7 +58,8 @@ comment on type gendurable.phase is
 -- Columns are in the order in which they change: what never changes at both ends, what every step
 -- changes in the middle. The WAL record of an update on the same page leaves out the common head
 -- and the common tail of the old and the new row.
--- Half of each page is left free for the same reason: a claim finds room beside the row it replaces.
+-- Half of each page is left free for the same reason: a claim finds room beside the row it
+-- replaces.
 -- No index, and no predicate of one, mentions a column that running ahead changes (but the rate
 -- limit and the weight, which the first such step clears), so running ahead is a HOT update.
 create table gendurable.instances (
@@ -103,7 +106,8 @@ create table gendurable.instances (
 comment on table gendurable.instances is
     'Live instances, one row each; finished ones are in gendurable.finished.';
 comment on column gendurable.instances.eligible_at is
-    'Not picked before this moment; also the order of picking within a priority. Awaiting signals: the deadline, or infinity.';
+    'Not picked before this moment; also the order of picking within a priority. Awaiting '
+    'signals: the deadline, or infinity.';
 comment on column gendurable.instances.fence is
     'Grows at every claim and at every accepted commit; a commit must carry the current one.';
 comment on column gendurable.instances.claimed_at is
@@ -117,13 +121,15 @@ comment on column gendurable.instances.children_pending is
     'Children of the current round that are not yet terminal.';
 comment on column gendurable.instances.round is 'Number of the latest batch of children.';
 comment on column gendurable.instances.signalled is
-    'False: no signal was ever delivered to it. Spares every other instance the look into the inbox.';
+    'False: no signal was ever delivered to it. Spares every other instance the look into the '
+    'inbox.';
 comment on column gendurable.instances.counted is
     'A child that its parent''s barrier has counted already; revived, it never counts again.';
 comment on column gendurable.instances.joined is
     'The current step was woken by a join: it is handed the children of the current round.';
 comment on column gendurable.instances.awaits is
-    'Names of the latest await; kept after the wake-up, so that the step is handed those signals, retries included.';
+    'Names of the latest await; kept after the wake-up, so that the step is handed those '
+    'signals, retries included.';
 comment on column gendurable.instances.last_error is
     'What the latest retry or the reaper left; cleared when the instance moves on.';
 comment on column gendurable.instances.rate_limit is
@@ -235,7 +241,8 @@ create table gendurable.signals (
 );
 comment on table gendurable.signals is 'Signals in the inboxes of live instances.';
 comment on column gendurable.signals.presented is
-    'Handed to a step as awaited since the last next: a later await of the same name is not woken by it again.';
+    'Handed to a step as awaited since the last next: a later await of the same name is not '
+    'woken by it again.';
 
 -- Kept apart from the inbox, so that a redelivery is still recognised after the signal
 -- has been consumed.
@@ -305,7 +312,8 @@ create table gendurable.doorbells (
 comment on table gendurable.doorbells is
     'Keys whose waiting instances the next pick has to look at.';
 comment on column gendurable.doorbells.rung_by is
-    'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet what it tells of.';
+    'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet '
+    'what it tells of.';
 
 create index doorbells_key on gendurable.doorbells (kind, key);
 
@@ -340,7 +348,8 @@ comment on table gendurable.buckets is
     'Token buckets in use, one for each full rate key; one that is not there is full.';
 comment on column gendurable.buckets.tokens is 'How many there were at refilled_at.';
 comment on column gendurable.buckets.due_at is
-    'When the most urgent instance that waits will fit; null: none waits; infinity: never by itself.';
+    'When the most urgent instance that waits will fit; null: none waits; infinity: never by '
+    'itself.';
 
 create index buckets_due on gendurable.buckets (due_at) where due_at is not null;
 create index buckets_refilled on gendurable.buckets (refilled_at) where due_at is null;
@@ -350,7 +359,8 @@ create table gendurable.concurrency_limits (
     max_executing int not null
 );
 comment on table gendurable.concurrency_limits is
-    'How many instances of a concurrency key may execute at once, by name; 1 where there is no row.';
+    'How many instances of a concurrency key may execute at once, by name; 1 where there is no '
+    'row.';
 
 -- The rows that gd_pick hands to a worker (API: names and types are fixed).
 create type gendurable.job as (

@@ -60,8 +60,8 @@ left join live as l on l.queue = k.queue
 left join served as s on s.queue = k.queue
 left join gendurable.queues as q on q.name = k.queue;
 comment on view public.gd_queues is
-    'Every queue that has instances, workers or a pause, with its depth. Exact up to 100,000 instances of a phase, beyond that
-an estimate from the statistics that autovacuum keeps.';
+    'Every queue that has instances, workers or a pause, with its depth. Exact up to 100,000 '
+    'instances of a phase, beyond that an estimate from the statistics that autovacuum keeps.';
 
 create view public.gd_workers as
 select w.id, w.name, w.queues,
@@ -96,8 +96,10 @@ from gendurable.rate_limits as l
 full join (select u.* from used as u where u.kind = 'rate') as w on w.name = l.name
 left join drawn as d on d.name = l.name;
 comment on view public.gd_limits is
-    'Every limit that is set or in use: its policy, how many keys it has, how many executions or tokens are in use, how many instances wait. `waiting`
-is exact up to 100,000, beyond that an estimate from the statistics that autovacuum keeps; 100,000 instances and buckets are looked at for `keys`, and for the tokens in use.';
+    'Every limit that is set or in use: its policy, how many keys it has, how many executions or '
+    'tokens are in use, how many instances wait. `waiting` is exact up to 100,000, beyond that an '
+    'estimate from the statistics that autovacuum keeps; 100,000 instances and buckets are looked '
+    'at for `keys`, and for the tokens in use.';
 
 create view public.gd_stuck as
 select s.id, s.fsm, s.queue, s.step, s.reason, s.detail, s.since from gendurable._stuck() as s;

@@ -63,4 +63,5 @@ begin
 end
 $$;
 comment on function gendurable._admit(bigint[])
-    is 'Which of the given ready instances may be claimed; the others of a saturated key are held back.';
+    is 'Which of the given ready instances may be claimed; the others of a saturated key are '
+       'held back.';

@@ -48,12 +48,17 @@ begin
             execute format('comment on table gendurable.%I is %L', v_name,
                            format('Instances that finished from %s UTC, for six hours.',
                                   v_from at time zone 'UTC'));
-            execute format('with moved as (delete from gendurable.finished_default as f
-                                           where f.finished_at >= %1$L and f.finished_at < %2$L returning f.*)
-                            insert into gendurable.%3$I select m.* from moved as m',
-                           v_from, v_to, v_name);
             execute format(
-                'alter table gendurable.finished attach partition gendurable.%I for values from (%L) to (%L)',
+                'with moved as (
+                     delete from gendurable.finished_default as f
+                     where f.finished_at >= %1$L and f.finished_at < %2$L
+                     returning f.*
+                 )
+                 insert into gendurable.%3$I select m.* from moved as m',
+                v_from, v_to, v_name);
+            execute format(
+                'alter table gendurable.finished attach partition gendurable.%I '
+                'for values from (%L) to (%L)',
                 v_name, v_from, v_to);
             v_created := v_created + 1;
         exception when lock_not_available then

@@ -23,7 +23,8 @@ begin
     end loop;
     if cardinality(v_empty) > 0 then
         execute format(
-            'lock table only gendurable.finished, gendurable.finished_default, %s in access exclusive mode nowait',
+            'lock table only gendurable.finished, gendurable.finished_default, %s '
+            'in access exclusive mode nowait',
             array_to_string(v_empty, ', '));
         execute format('drop table %s', array_to_string(v_empty, ', '));
     end if;

@@ -22,11 +22,16 @@ begin
         begin
             -- Readers go on; writers have no business in a window that is over.
             execute format('lock table %s in share mode nowait', v_name);
-            execute format('select count(*)::int,
-                                   bool_or(f.parent_id is not null
-                                           and (exists (select from gendurable.instances as p where p.id = f.parent_id)
-                                                or ((f.parent_id, f.parent_round) in (select j.id, j.round from gendurable._failed_joins($1) as j)) is true))
-                            from %s as f', v_name)
+            execute format(
+                'select count(*)::int,
+                        bool_or(f.parent_id is not null
+                                and (exists (select from gendurable.instances as p
+                                             where p.id = f.parent_id)
+                                     or ((f.parent_id, f.parent_round)
+                                         in (select j.id, j.round
+                                             from gendurable._failed_joins($1) as j)) is true))
+                 from %s as f',
+                v_name)
             into v_rows, v_kept using p_cutoff;
             if v_kept is false then
                 v_empty := v_empty || v_name;
@@ -42,8 +47,12 @@ begin
 
     execute format('lock table %s in access exclusive mode nowait', array_to_string(v_empty, ', '));
     foreach v_name in array v_empty loop
-        execute format('delete from gendurable.correlation_keys as k using %s as f
-                        where f.correlation_scope is not null and k.key = f.correlation_key and k.instance_id = f.id', v_name);
+        execute format(
+            'delete from gendurable.correlation_keys as k
+             using %s as f
+             where f.correlation_scope is not null
+               and k.key = f.correlation_key and k.instance_id = f.id',
+            v_name);
     end loop;
     execute format('truncate %s', array_to_string(v_empty, ', '));
     return v_forgotten;

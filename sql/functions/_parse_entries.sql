@@ -87,8 +87,8 @@ begin
         nullif(v_detail, ''), v_reason);
     perform gendurable._refuse(
         'GD003', format('ord %s: %s', p_first_ord, v_reason),
-        'Correct the entry and send the batch again; nothing of it was stored. An entry is an object with the argument names of '
-        'gd_enqueue: ' || array_to_string(c_fields, ', ') || '.');
+        'Correct the entry and send the batch again; nothing of it was stored. An entry is an '
+        'object with the argument names of gd_enqueue: ' || array_to_string(c_fields, ', ') || '.');
     return null;
 end
 $$;

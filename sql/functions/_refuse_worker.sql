@@ -8,7 +8,8 @@ as $$
 begin
     perform gendurable._refuse(
         'GD010', format('worker %s', coalesce(p_worker::text, 'null')),
-        'Its lease ran out or it was unregistered, and its claims were released: call gd_register anew.');
+        'Its lease ran out or it was unregistered, and its claims were released: call '
+        'gd_register anew.');
 end
 $$;
 comment on function gendurable._refuse_worker(bigint) is 'Raises GD010: register anew.';

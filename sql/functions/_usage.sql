@@ -65,4 +65,5 @@ begin
 end
 $$;
 comment on function gendurable._usage(int) is
-    'How much each name of a concurrency key or a rate limit is used; beyond a number, an estimate.';
+    'How much each name of a concurrency key or a rate limit is used; beyond a number, an '
+    'estimate.';

@@ -67,4 +67,5 @@ begin
 end
 $$;
 comment on function gendurable._wake_due(text) is
-    'Moves what has become due in a queue into the ready set; answers how many, and how many of them were parks.';
+    'Moves what has become due in a queue into the ready set; answers how many, and how many '
+    'of them were parks.';

@@ -28,7 +28,8 @@ begin
             raise warning using errcode = 'GD102', message = 'gendurable: weight above burst',
                 detail = format('rate limit %s: weight %s, burst %s',
                                 v_bad.name, v_bad.weight, v_bad.burst),
-                hint = 'It waits, with everything behind it, until gd_set_rate_limit raises the burst.';
+                hint = 'It waits, with everything behind it, until gd_set_rate_limit raises '
+                       'the burst.';
         end if;
     end loop;
 end
