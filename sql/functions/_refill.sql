@@ -25,7 +25,7 @@ declare
     c_ready  constant gendurable.phase := 'ready'::gendurable.phase;
     -- so many offers of a line count; somebody less urgent would overtake those that do not
     c_offers constant int := 1000;
-    v_glance int := greatest(100, least(p_slots, 10000));    -- how far into a line one look goes
+    v_glance int;
     v_now    timestamptz := clock_timestamp();
     v_keys   text[];
     v_rings  tid[];
@@ -49,6 +49,10 @@ begin
     if v_keys = '{}' then
         return;
     end if;
+    -- How far into a line one look goes. Five thousand of all lines together are a tenth of a
+    -- second for the pick that looks; of a line that goes on there is more in the next one.
+    v_glance := least(greatest(100, least(p_slots, 10000)),
+                      greatest(10, greatest(5000, 2 * p_slots) / cardinality(v_keys)));
 
     with bucket as materialized (
         select k.key, l.allowed, extract(epoch from l.period)::float8 as period, l.burst,

@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir prelude.psql
-select plan(42);
+select plan(44);
 
 create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
@@ -48,6 +48,15 @@ select is((select count(*)::int from gendurable.instances where phase = 'ready')
 select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 1, 'and is followed by another');
 select gendurable._refill(), gendurable._refill() \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'ready'), 250, 'until the line is gone');
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells where kind = 'tokens';
+-- Many lines.
+insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
+select now(), now(), now(), 'throttled', 's', '{}', 0, 1, 'm', 'q', 'long:' || n % 100 from generate_series(1, 10000) as n;
+select gendurable._ring(null, array_agg('long:' || n)), gendurable._refill() from generate_series(0, 99) as n \g /dev/null
+select is((select string_agg(distinct n::text, ' ') from (select count(*) filter (where i.phase = 'ready') as n from gendurable.instances as i group by i.rate_limit) as x), '50',
+    'of a hundred long lines one look goes less far into each');
+select gendurable._refill() \g /dev/null
+select is((select count(*)::int from gendurable.instances where phase = 'throttled'), 0, 'the next one sees the rest');
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells where kind = 'tokens';
 select count(pg_temp.put_rated('m' || n, 'r:' || n)) from generate_series(1, 600) as n \g /dev/null
 select gendurable._refill() \g /dev/null
