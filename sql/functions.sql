@@ -10,6 +10,8 @@
 \ir functions/_lock_rate.sql
 \ir functions/_lock_maintenance.sql
 \ir functions/_tokens.sql
+\ir functions/_bucket.sql
+\ir functions/_line.sql
 \ir functions/_admit.sql
 \ir functions/_apply_await.sql
 \ir functions/_apply_children.sql
@@ -17,6 +19,7 @@
 \ir functions/_apply_retry.sql
 \ir functions/_bigint.sql
 \ir functions/_candidates.sql
+\ir functions/_check_in.sql
 \ir functions/_check_name.sql
 \ir functions/_check_policy_name.sql
 \ir functions/_children.sql
@@ -46,8 +49,10 @@
 \ir functions/_last_round.sql
 \ir functions/_leaving.sql
 \ir functions/_lock_parents.sql
+\ir functions/_mark_worker.sql
 \ir functions/_notify.sql
 \ir functions/_occupy.sql
+\ir functions/_offer.sql
 \ir functions/_old_partitions.sql
 \ir functions/_parse_entries.sql
 \ir functions/_parse_outcomes.sql

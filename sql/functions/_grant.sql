@@ -33,20 +33,10 @@ begin
         from gendurable.instances as i
         where i.id = any (p_ids)
     ), bucket as materialized (
-        select r.key, l.name is not null as known,
-               gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, v_now)
-                   as tokens,
-               h.priority, h.eligible_at, h.id
+        select r.key, b.tokens, h.priority, h.eligible_at, h.id
         from (select distinct x.rate_limit as key from ranked as x
               where x.rate_limit is not null) as r
-        left join lateral (
-            select x.* from gendurable.rate_limits as x
-            where x.name = split_part(r.key, ':', 1)
-            limit 1) as l on true
-        left join lateral (
-            select x.* from gendurable.buckets as x
-            where x.key = r.key
-            limit 1) as b on true
+        cross join lateral gendurable._bucket(r.key, v_now) as b
         left join lateral (
             select i.priority, i.eligible_at, i.id from gendurable.instances as i
             where i.rate_limit = r.key and i.phase = 'throttled' and i.id <> all (p_ids)
@@ -55,7 +45,7 @@ begin
     ), judged as materialized (
         select r.id, r.rate_limit, r.concurrency_key, r.weight, b.tokens,
                case when r.rate_limit is null then true
-                    else b.known and r.weight <= b.tokens
+                    else coalesce(r.weight <= b.tokens, false)
                          and (b.id is null
                               or (r.priority, r.eligible_at, r.id)
                                  < (b.priority, b.eligible_at, b.id)) end as granted

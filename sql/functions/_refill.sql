@@ -32,9 +32,6 @@ declare
     v_ids    bigint[];
     v_back   bigint[];
     v_again  text[];
-    v_queues text[];
-    v_held   text[];
-    v_freed  text[];
 begin
     select r.keys, r.rings into v_keys, v_rings from gendurable._rung('tokens', 500) as r;
     v_keys := array(
@@ -55,24 +52,11 @@ begin
                       greatest(10, greatest(5000, 2 * p_slots) / cardinality(v_keys)));
 
     with bucket as materialized (
-        select k.key, l.allowed, extract(epoch from l.period)::float8 as period, l.burst,
-               gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst,
-                                  v_now) as tokens
+        select k.key, b.allowed, b.period, b.burst, b.tokens
         from unnest(v_keys) as k (key)
-        left join lateral (
-            select x.* from gendurable.rate_limits as x
-            where x.name = split_part(k.key, ':', 1)
-            limit 1
-        ) as l on true
-        left join lateral (
-            select x.* from gendurable.buckets as x
-            where x.key = k.key
-            limit 1
-        ) as b on true
+        cross join lateral gendurable._bucket(k.key, v_now) as b
     ), line as materialized (
-        -- Weights are cut where no sum of them overflows: an error here would stop every pick.
-        -- Those that have an offer and the first of those that wait: an offer to somebody less
-        -- urgent than a newcomer goes to the newcomer.
+        -- An offer to somebody less urgent than a newcomer goes to the newcomer.
         select b.key, b.tokens, x.id, x.priority, x.eligible_at, x.waits, x.weight,
                coalesce(x.queue = p_queue and x.concurrency_key is null, false) as own,
                sum(x.weight) over (partition by b.key
@@ -80,27 +64,7 @@ begin
                row_number() over (partition by b.key
                                   order by x.priority, x.eligible_at, x.id) as place
         from bucket as b
-        cross join lateral (
-            (select r.id, r.priority, r.eligible_at, r.queue, r.concurrency_key,
-                    least(coalesce(r.weight, 1), 1e100) as weight, false as waits
-             from gendurable.instances as r
-             where r.rate_limit = b.key and r.phase in ('ready', 'throttled') and r.phase = c_ready
-               -- An offer in a queue that nobody picks from must not keep the tokens
-               -- from the others.
-               and not exists (select from gendurable.queues as q
-                               where q.name = r.queue and q.paused)
-               and exists (select from gendurable.workers as w
-                           where r.queue = any (w.queues) and w.lease_until >= v_now)
-             order by r.priority, r.eligible_at, r.id
-             limit c_offers)
-            union all
-            (select i.id, i.priority, i.eligible_at, i.queue, i.concurrency_key,
-                    least(coalesce(i.weight, 1), 1e100), true
-             from gendurable.instances as i
-             where i.rate_limit = b.key and i.phase = 'throttled'
-             order by i.priority, i.eligible_at, i.id
-             limit v_glance)
-        ) as x
+        cross join lateral gendurable._line(b.key, c_ready, c_offers, v_glance, v_now) as x
         where b.tokens is not null
     ), wanted as materialized (
         -- Who is to move. For later ones of the pick's queue it has no slots: they wait for
@@ -184,34 +148,8 @@ begin
     from moving as m
     left join stuck as s on s.key = m.key;
 
-    if v_back is not null then
-        -- The slots that were offered to them are for others.
-        with back as (
-            update gendurable.instances as i set phase = 'throttled'
-            where i.id = any (v_back)
-            returning i.concurrency_key
-        )
-        select array_agg(b.concurrency_key) into v_freed
-        from back as b
-        where b.concurrency_key is not null;
-    end if;
-    if v_ids is not null then
-        with offered as (
-            update gendurable.instances as i
-            set phase = gendurable._runnable(i.concurrency_key, null, false)
-            where i.id = any (v_ids)
-            returning i.queue, i.concurrency_key
-        )
-        select array_agg(distinct o.queue),
-               array_agg(o.concurrency_key) filter (where o.concurrency_key is not null)
-        into v_queues, v_held
-        from offered as o;
-        perform gendurable._notify(v_queues);
-    end if;
+    perform gendurable._offer(v_ids, v_back);
     perform gendurable._silence('tokens', v_rings, v_again);
-    if v_held is not null or v_freed is not null then
-        perform gendurable._ring(v_held || v_freed);
-    end if;
 end
 $$;
 comment on function gendurable._refill(text, int)

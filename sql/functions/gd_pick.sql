@@ -2,10 +2,8 @@
 -- They are ready, or wait for tokens that are there: these it claims without an offer first
 -- (gendurable._refill), and whom of them it has no slot for keeps the offer.
 --
--- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a
---         claim of a forgotten worker would be stranded until a sweep); the queue shared; then the
---         instances, and the names of the keys that they need. Never waits: what somebody else
---         holds is skipped.
+-- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
+--         names of the keys that they need. Never waits: what somebody else holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
 --         buckets; correlation_keys (scopes); workers (lease, idle queues).
 -- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due,
@@ -25,7 +23,7 @@ set jit = off
 as $$
 declare
     v_now     timestamptz := clock_timestamp();
-    v_worker  record;
+    v_idle    boolean;
     v_due     int := 0;
     v_offered bigint[];
     v_c       gendurable.candidates;
@@ -39,31 +37,7 @@ declare
     v_picked  int := 0;
     v_short   boolean;
 begin
-    -- Admission counts what others have committed; an older snapshot would count too little.
-    if current_setting('transaction_isolation') <> 'read committed' then
-        perform gendurable._refuse_isolation();
-    end if;
-    select w.idle_queues, v_now > w.lease_until - w.lease * (2.0 / 3) as renew into v_worker
-    from gendurable.workers as w where w.id = gd_pick.worker
-    for key share skip locked;
-    if not found then
-        perform gendurable._refuse_worker(gd_pick.worker);
-    end if;
-    if gd_pick.queue is null or gd_pick.slots is null or gd_pick.slots < 0 then
-        perform gendurable._refuse(
-            'GD002',
-            format('queue %s, slots %s',
-                   coalesce(gd_pick.queue, 'null'), coalesce(gd_pick.slots::text, 'null')),
-            'Name a queue, and ask for zero slots or more.');
-    end if;
-    if v_worker.renew then
-        update gendurable.workers as w
-        set lease_until = v_now + w.lease
-        from (select l.id from gendurable.workers as l
-              where l.id = gd_pick.worker
-              for no key update skip locked) as free
-        where w.id = free.id;
-    end if;
+    v_idle := gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots);
     if gd_pick.slots = 0 then
         return;
     end if;
@@ -157,23 +131,15 @@ begin
         end if;
     end if;
 
-    -- Whoever leaves with free slots is worth a notification when work arrives. (Here as above, a
-    -- worker's row that its own heartbeat is writing is left alone: a heartbeat renews as well, and
-    -- the next pick marks.)
     v_short := v_picked < gd_pick.slots;
     if not v_short and (v_due > 0 or v_limited) then
         -- Others may have come for what fell due, or was offered, while it was locked here, and
         -- gone to sleep again.
         perform gendurable._notify(array[gd_pick.queue]);
     end if;
-    if v_short <> (gd_pick.queue = any (v_worker.idle_queues)) then
-        update gendurable.workers as w
-        set idle_queues = case when v_short then array_append(w.idle_queues, gd_pick.queue)
-                               else array_remove(w.idle_queues, gd_pick.queue) end
-        from (select l.id from gendurable.workers as l
-              where l.id = gd_pick.worker
-              for no key update skip locked) as free
-        where w.id = free.id;
+    if v_short <> v_idle then
+        -- Whoever leaves with free slots is worth a notification when work arrives.
+        perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, v_short, false);
     end if;
 end
 $$;

@@ -1,0 +1,48 @@
+-- Whether a worker may pick: it has to be registered, and the call has to make sense. Answers
+-- whether its latest pick of this queue came back short.
+--
+-- A lease of which more than a third is used is renewed.
+-- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a
+--         claim of a forgotten worker would be stranded until a sweep). Never waits.
+-- Writes: workers (lease).
+-- Plan:   workers_pkey.
+-- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
+create function gendurable._check_in(p_worker bigint, p_queue text, p_slots int) returns boolean
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+    v_worker record;
+begin
+    -- Admission counts what others have committed; an older snapshot would count too little.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform gendurable._refuse_isolation();
+    end if;
+    select p_queue = any (w.idle_queues) as idle,
+           clock_timestamp() > w.lease_until - w.lease * (2.0 / 3) as renew
+    into v_worker
+    from gendurable.workers as w
+    where w.id = p_worker
+    for key share skip locked;
+    if not found then
+        perform gendurable._refuse_worker(p_worker);
+    end if;
+    if p_queue is null or p_slots is null or p_slots < 0 then
+        perform gendurable._refuse(
+            'GD002',
+            format('queue %s, slots %s',
+                   coalesce(p_queue, 'null'), coalesce(p_slots::text, 'null')),
+            'Name a queue, and ask for zero slots or more.');
+    end if;
+    if v_worker.renew then
+        perform gendurable._mark_worker(p_worker, p_queue, v_worker.idle, true);
+    end if;
+    return v_worker.idle;
+end
+$$;
+comment on function gendurable._check_in(bigint, text, int)
+    is 'Checks that a worker may pick; answers whether its latest pick of the queue was short.';
