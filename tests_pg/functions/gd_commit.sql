@@ -1,6 +1,6 @@
 -- gd_commit: the outcomes of steps, each for itself.
 begin;
-select plan(171);
+select plan(177);
 
 select gd_register('me') as me \gset
 select gd_register('other') as other \gset
@@ -152,6 +152,23 @@ select gd_enqueue('rival', priority => 0, queue => :'uq') as e \gset
 select is(pg_temp.commit(:me, array(select jsonb_build_object('id', (job).id, 'fence', 1, 'kind', 'next', 'step', 'x', 'continue', true)
                                     from jobs where label in ('urgent', 'relaxed') order by label)),
     'committed continued', 'each of a batch is compared with its own priority');
+
+-- Its concurrency key: a new one has to be admitted, and a limit of 0 stops whoever keeps it.
+select gd_set_concurrency_limit('shut', 0) \g /dev/null
+create function pg_temp.keyed(p_worker bigint, p_key text, p_more jsonb) returns text language plpgsql as $$
+declare
+    v_job gendurable.job := pg_temp.claim(p_worker);
+begin
+    update gendurable.instances set concurrency_key = p_key where id = v_job.id;
+    return pg_temp.commit(p_worker, v_job, '{"kind": "next", "step": "x", "continue": true}' || p_more);
+end
+$$;
+select is(pg_temp.keyed(:me, 'open:1', '{}'), 'continued', 'a key that is kept was admitted');
+select is(pg_temp.keyed(:me, 'open:2', '{"concurrency_key": "open:2"}'), 'continued', 'one that is named again is kept');
+select is(pg_temp.keyed(:me, 'open:3', '{"concurrency_key": "open:4"}'), 'committed', 'a new one has to be admitted');
+select is(pg_temp.keyed(:me, null, '{"concurrency_key": "open:5"}'), 'committed', 'so has the first one');
+select is(pg_temp.keyed(:me, 'shut:1', '{}'), 'committed', 'a limit of 0 stops whoever keeps the key');
+select is(pg_temp.keyed(:me, 'shut:2', '{"concurrency_key": null}'), 'continued', 'but not who lets go of it');
 
 -- The chain budget: the picked step and 99 more.
 create function pg_temp.chain(p_worker bigint, p_job gendurable.job) returns int language plpgsql as $$
