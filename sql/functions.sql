@@ -49,6 +49,7 @@
 \ir functions/_last_round.sql
 \ir functions/_leaving.sql
 \ir functions/_lock_parents.sql
+\ir functions/_lost.sql
 \ir functions/_mark_worker.sql
 \ir functions/_notify.sql
 \ir functions/_occupy.sql

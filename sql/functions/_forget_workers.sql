@@ -16,8 +16,7 @@ begin
     if cardinality(p_workers) = 0 then
         return 0;
     end if;
-    v_released := gendurable._release(
-        p_workers, p_error => jsonb_build_object('kind', 'lost', 'reason', 'the worker died'));
+    v_released := gendurable._release(p_workers, p_lost => 'the worker died');
     delete from gendurable.workers as w where w.id = any (p_workers);
     return v_released;
 end

@@ -2,8 +2,9 @@
 --
 -- p_workers:     whose claims; nobody else's are touched.
 -- p_ids:         which of them; null: all.
--- p_error:       why the execution is lost: attempt grows and last_error says it. Null: the step
+-- p_lost:        why the execution is lost: attempt grows and last_error says it. Null: the step
 --                never ran, attempt stays.
+-- p_excused:     the loss does not count against the instance even if the worker held no other.
 -- p_eligible_at: null leaves the place in the order of picking as it was.
 -- p_claimed_before: only claims picked before this; a claim given up and picked again since the
 --                   caller looked is a new one.
@@ -11,12 +12,13 @@
 -- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel
 --         or release it.
 -- Writes: instances, doorbells, correlation_keys.
--- Plan:   instances_claims to find everything of a worker; instances_pkey for the locks and the
---         update (`coalesce`: no index serves it).
+-- Plan:   instances_claims to find everything of a worker, and to count it; instances_pkey for the
+--         locks and the update (`coalesce`: no index serves it).
 create function gendurable._release(p_workers bigint[], p_ids bigint[] default null,
-                                    p_error jsonb default null,
+                                    p_lost text default null,
                                     p_eligible_at timestamptz default null,
-                                    p_claimed_before timestamptz default null)
+                                    p_claimed_before timestamptz default null,
+                                    p_excused boolean default false)
 returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -54,15 +56,22 @@ begin
         order by i.id
         for no key update skip locked);
 
-    with released as (
+    with held as materialized (
+        select i.worker_id, count(*) as claims
+        from gendurable.instances as i
+        where p_lost is not null and i.worker_id = any (p_workers)
+        group by i.worker_id
+    ), released as (
         update gendurable.instances as i
         set phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
                                          coalesce(p_eligible_at, i.eligible_at) > now()),
             eligible_at = coalesce(p_eligible_at, i.eligible_at),
             worker_id = null,
             claimed_at = null,
-            attempt = case when p_error is null then i.attempt else i.attempt + 1 end,
-            last_error = coalesce(p_error, i.last_error),
+            attempt = case when p_lost is null then i.attempt else i.attempt + 1 end,
+            last_error = case when p_lost is null then i.last_error else gendurable._lost(
+                i.last_error, p_lost,
+                (select h.claims from held as h where h.worker_id = i.worker_id), p_excused) end,
             updated_at = clock_timestamp()
         where i.id = any (v_locked)
         returning i.id, i.queue, i.concurrency_key, i.correlation_scope, i.rate_limit
@@ -84,5 +93,5 @@ begin
     return coalesce(cardinality(v_ids), 0);
 end
 $$;
-comment on function gendurable._release(bigint[], bigint[], jsonb, timestamptz, timestamptz)
+comment on function gendurable._release(bigint[], bigint[], text, timestamptz, timestamptz, boolean)
     is 'Makes claims runnable again without an outcome.';

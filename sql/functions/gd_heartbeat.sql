@@ -49,9 +49,8 @@ begin
         select c from unnest(gd_heartbeat.claims) as c);
     if cardinality(v_missing) > 0 then
         perform gendurable._release(
-            array[gd_heartbeat.worker], v_missing,
-            jsonb_build_object('kind', 'lost', 'reason', 'the worker does not know of this claim'),
-            null, v_previous);
+            array[gd_heartbeat.worker], v_missing, 'the worker does not know of this claim',
+            p_claimed_before => v_previous, p_excused => true);
     end if;
 
     return query

@@ -45,11 +45,13 @@ begin
         end if;
     end loop;
 
-    return gendurable._forget_workers(v_orphaned || array(
-        select w.id from gendurable.workers as w
-        where w.lease_until < clock_timestamp()
-        order by w.id
-        for update skip locked));
+    -- What such a worker held beside it is not known any more, so the instance is excused.
+    return gendurable._release(v_orphaned, p_lost => 'the worker died', p_excused => true)
+           + gendurable._forget_workers(array(
+                 select w.id from gendurable.workers as w
+                 where w.lease_until < clock_timestamp()
+                 order by w.id
+                 for update skip locked));
 end
 $$;
 comment on function public.gd_reap(bigint)

@@ -1,6 +1,6 @@
 -- gd_reap: the claims of dead workers become runnable.
 begin;
-select plan(22);
+select plan(23);
 
 -- In a queue of its own, so that it is this one that is picked.
 create function pg_temp.claim(p_worker bigint) returns bigint language plpgsql as $$
@@ -29,6 +29,8 @@ select is(gd_reap(), 3, 'it answers how many claims it released');
 select is(pg_temp.row(:o1), 'ready attempt=1 fence=1 worker= claimed= eligible=-01:00:00 error=lost', 'a claim of a dead worker is runnable again, one attempt later, in its place');
 select is(pg_temp.row(:o2), 'ready attempt=1 fence=1 worker= claimed= eligible=-01:00:00 error=lost', 'so is one of every other dead worker');
 select is(pg_temp.row(:g), 'ready attempt=1 fence=1 worker= claimed= eligible=-01:00:00 error=lost', 'a claim whose worker no longer exists is released too');
+select results_eq(format('select (last_error ->> %L)::int, (last_error ->> %L)::int from gendurable.instances where id in (%s, %s) order by id', 'held', 'excused', :o1, :g), 'values (1, 0), (1, 1)',
+    'a claim that its dead worker held alone counts, one without a worker is excused: what else was held is not known');
 select is((select status from gd_status(:a)), 'executing', 'the claims of live workers stay theirs');
 select results_eq($$ select w.name from gendurable.workers as w $$, $$ values ('alive') $$, 'dead workers are forgotten, with or without claims');
 select is(gd_reap(), 0, 'reaping again finds nothing');
