@@ -4,7 +4,7 @@
 
 -- base: What every family uses: checks of arguments, errors, statuses, the version.
 \ir functions/base/_list.sql
-\ir functions/base/_code.sql
+\ir functions/base/_error_code.sql
 \ir functions/base/_status.sql
 \ir functions/base/_bigint.sql
 \ir functions/base/_check_name.sql
@@ -22,10 +22,10 @@
 \ir functions/ready/gd_expire_awaits.sql
 
 -- identity: Correlation keys: taken, found, kept in step with the status.
-\ir functions/identity/_find.sql
-\ir functions/identity/_occupy.sql
-\ir functions/identity/_rescope.sql
-\ir functions/identity/_take_keys.sql
+\ir functions/identity/_resolve_key.sql
+\ir functions/identity/_sync_keys.sql
+\ir functions/identity/_take_key.sql
+\ir functions/identity/_try_take_keys.sql
 
 -- enqueue: Instances are created.
 \ir functions/enqueue/_entry_problem.sql
@@ -46,29 +46,29 @@
 
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
-\ir functions/limits/_line.sql
 \ir functions/limits/_lock_key.sql
 \ir functions/limits/_lock_rate.sql
+\ir functions/limits/_token_line.sql
 \ir functions/limits/_tokens.sql
 \ir functions/limits/_bucket.sql
-\ir functions/limits/_admit.sql
+\ir functions/limits/_admit_slots.sql
+\ir functions/limits/_admit_tokens.sql
+\ir functions/limits/_answerable_doorbells.sql
 \ir functions/limits/_check_policy_name.sql
-\ir functions/limits/_give_up.sql
-\ir functions/limits/_grant.sql
-\ir functions/limits/_hand_over.sql
-\ir functions/limits/_lanes.sql
-\ir functions/limits/_leaving.sql
-\ir functions/limits/_offer.sql
-\ir functions/limits/_refill.sql
+\ir functions/limits/_clear_doorbells.sql
+\ir functions/limits/_estimate_free_slots.sql
+\ir functions/limits/_expand_name_doorbells.sql
+\ir functions/limits/_holders_leaving.sql
+\ir functions/limits/_move_offers.sql
+\ir functions/limits/_offer_slots.sql
+\ir functions/limits/_offer_tokens.sql
 \ir functions/limits/_ring.sql
+\ir functions/limits/_ring_freed_slots.sql
 \ir functions/limits/_ring_name.sql
 \ir functions/limits/_ring_rate.sql
-\ir functions/limits/_rung.sql
-\ir functions/limits/_silence.sql
-\ir functions/limits/_spread.sql
-\ir functions/limits/_sweep.sql
 \ir functions/limits/_sweep_buckets.sql
-\ir functions/limits/_vacancies.sql
+\ir functions/limits/_sweep_slots.sql
+\ir functions/limits/_waiting_queues.sql
 \ir functions/limits/_warn_of_rates.sql
 \ir functions/limits/gd_drop_concurrency_limit.sql
 \ir functions/limits/gd_drop_rate_limit.sql
@@ -89,8 +89,8 @@
 \ir functions/workers/gd_unregister.sql
 
 -- control: What an operator does: cancel, retry, pause, resume.
+\ir functions/control/_descendants.sql
 \ir functions/control/_last_round.sql
-\ir functions/control/_tree.sql
 \ir functions/control/gd_cancel.sql
 \ir functions/control/gd_pause.sql
 \ir functions/control/gd_resume.sql
@@ -125,8 +125,8 @@
 \ir functions/archive/_forget_finished.sql
 \ir functions/archive/_old_partitions.sql
 \ir functions/archive/_partition_name.sql
+\ir functions/archive/_partition_start.sql
 \ir functions/archive/_retention.sql
-\ir functions/archive/_window.sql
 \ir functions/archive/gd_gc.sql
 \ir functions/archive/gd_maintain.sql
 

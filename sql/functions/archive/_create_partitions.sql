@@ -27,11 +27,11 @@ declare
 begin
     for v_from, v_to in
         select w.start, w.start + interval '6 hours'
-        from (select gendurable._window(now() + n * interval '6 hours') as start
+        from (select gendurable._partition_start(now() + n * interval '6 hours') as start
               from generate_series(1, 3) as n
               union
               -- Older ones are children that a living parent still needs: they stay where they are.
-              select distinct gendurable._window(f.finished_at)
+              select distinct gendurable._partition_start(f.finished_at)
               from gendurable.finished_default as f
               where f.finished_at > now() - interval '1 day') as w
         where w.start > now() + interval '1 minute'

@@ -5,7 +5,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return 'finished_'
-           || to_char(gendurable._window(p_moment) at time zone 'UTC', 'YYYYMMDD"_"HH24');
+           || to_char(gendurable._partition_start(p_moment) at time zone 'UTC', 'YYYYMMDD"_"HH24');
 end
 $$;
 comment on function gendurable._partition_name(timestamptz)

@@ -18,7 +18,7 @@ declare
 begin
     return query select 'reap', public.gd_reap()::bigint;
     return query select 'expire_awaits', public.gd_expire_awaits()::bigint;
-    return query select 'sweep', gendurable._sweep()::bigint;
+    return query select 'sweep', gendurable._sweep_slots()::bigint;
 
     -- A transaction that was left open with this lock must not keep anybody from being reaped, so
     -- it comes after.
@@ -27,7 +27,7 @@ begin
         return query select 'create_partitions', v_created::bigint;
         -- Not both in one transaction: each holds locks of the archive until it ends. Whole
         -- partitions first; what is left of others row by row.
-        v_cutoff := gendurable._window(now() - gendurable._retention());
+        v_cutoff := gendurable._partition_start(now() - gendurable._retention());
         if v_created = 0 and v_cutoff is not null then
             v_forgotten := gendurable._empty_partitions(v_cutoff);
             if v_forgotten = 0 then

@@ -7,7 +7,7 @@
 -- enough. What fell due since the last pick and is not ready yet counts as far as the first
 -- hundred go.
 -- Locks:  the caller holds the instances; queues shared (advisory, never waiting), so that no pause
---         is overtaken; then as gendurable._refill and _hand_over, never waiting either.
+--         is overtaken; then as gendurable._offer_tokens and _offer_slots, never waiting either.
 -- Writes: signals, instances, doorbells, buckets. Running ahead is a HOT update.
 -- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless
 --         there is such work; instances_due.
@@ -34,10 +34,10 @@ begin
     -- What was given a slot or tokens is ready, even if nobody has picked since.
     if exists (select from gendurable.doorbells as d where d.kind = 'tokens')
        or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
-        perform gendurable._refill();
+        perform gendurable._offer_tokens();
     end if;
     if exists (select from gendurable.doorbells as d where d.kind in ('slot', 'limit')) then
-        perform gendurable._hand_over();
+        perform gendurable._offer_slots();
     end if;
 
     with queue as materialized (

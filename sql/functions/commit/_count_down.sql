@@ -50,7 +50,7 @@ begin
         perform gendurable._ring(v_keys);
     end if;
     if v_scoped is not null then
-        perform gendurable._rescope(v_scoped);
+        perform gendurable._sync_keys(v_scoped);
     end if;
     if v_queues is not null then
         perform gendurable._notify(v_queues);

@@ -70,7 +70,7 @@ begin
         where k.key = any (v_keys) and k.instance_id = any (v_keyed);
     end if;
     if v_reserved is not null then
-        perform gendurable._take_keys(v_kept, v_reserved, '50ms');
+        perform gendurable._try_take_keys(v_kept, v_reserved, '50ms');
     end if;
     if v_parents is not null then
         perform gendurable._count_down(v_parents, v_rounds);

@@ -107,10 +107,10 @@ begin
         v_answers := v_answers || gendurable._apply_children(v_mine);
     end if;
     if v_keyed is not null then
-        perform gendurable._give_up(v_keyed, v_keys);
+        perform gendurable._ring_freed_slots(v_keyed, v_keys);
     end if;
     if v_scoped is not null then
-        perform gendurable._rescope(v_scoped, '50ms');
+        perform gendurable._sync_keys(v_scoped, '50ms');
     end if;
 
     if cardinality(v_mine) is distinct from cardinality(v_all) then

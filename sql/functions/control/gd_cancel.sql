@@ -35,7 +35,7 @@ begin
 
     while v_locked is null loop
         begin
-            v_tree := gendurable._tree(gd_cancel.target, gd_cancel.cascade);
+            v_tree := gendurable._descendants(gd_cancel.target, gd_cancel.cascade);
             v_locked := array(
                 select i.id
                 from gendurable.instances as i
@@ -49,7 +49,8 @@ begin
             -- A child that was scheduled meanwhile: let go of all and start over, because locking
             -- it now could be out of order.
             if exists (select from gendurable.instances as i
-                       where i.id = any (gendurable._tree(gd_cancel.target, gd_cancel.cascade))
+                       where i.id = any (gendurable._descendants(gd_cancel.target,
+                                                                 gd_cancel.cascade))
                          and i.id not in (select unnest(v_locked))) then
                 raise exception using errcode = 'GD000',
                     message = 'gendurable: the tree has grown meanwhile';
@@ -102,7 +103,7 @@ begin
         perform gendurable._refuse('GD001', 'target is required',
                                    'Name the instance by its id or its correlation key.');
     end if;
-    v_id := gendurable._find(gd_cancel.target);
+    v_id := gendurable._resolve_key(gd_cancel.target);
     return case when v_id is null then 0
                 else public.gd_cancel(v_id, gd_cancel.reason, gd_cancel.cascade) end;
 end

@@ -37,7 +37,7 @@ begin
 
     if v_old.correlation_key is not null
        and (v_old.correlation_scope is null or 'runnable' = any (v_old.correlation_scope))
-       and gendurable._occupy(v_old.correlation_key, v_old.id) <> v_old.id then
+       and gendurable._take_key(v_old.correlation_key, v_old.id) <> v_old.id then
         return 'key_taken';
     end if;
     if gd_retry.step is not null then
@@ -68,7 +68,7 @@ begin
          v_old.ord, v_old.priority, v_old.fsm_version, v_old.fsm,
          v_old.queue, v_old.correlation_key, v_old.correlation_scope);
     if v_old.correlation_scope is not null then
-        perform gendurable._rescope(array[v_old.id]);
+        perform gendurable._sync_keys(array[v_old.id]);
     end if;
     perform gendurable._ring(array[v_old.concurrency_key], array[v_old.rate_limit]);
     if v_old.rate_limit is not null then

@@ -6,8 +6,8 @@
 --         at this moment. Two batches that name the same new keys in opposite orders both insert in
 --         key order, and none waits for a key with a later one in hand.
 -- Writes: correlation_keys, instances, doorbells.
--- Plan:   correlation_keys_pkey; what gendurable._vacancies reads; gendurable.workers, a few
---         rows, read whole.
+-- Plan:   correlation_keys_pkey; what gendurable._estimate_free_slots reads; gendurable.workers, a
+--         few rows, read whole.
 -- Errors: none of its own (GD000 is how a turn lets go of its keys; it never leaves).
 create function gendurable._enqueue(p_entries gendurable.entry[])
 returns table (ord int, id bigint, duplicate boolean)
@@ -96,7 +96,7 @@ begin
                             and e.rate_limit is null and e.eligible_at <= v_now
                             and coalesce(e.occupant = e.id, true), false)
             from unnest(v_entries) as e
-            left join gendurable._vacancies(array(
+            left join gendurable._estimate_free_slots(array(
                 select distinct k.concurrency_key from unnest(v_entries) as k
                 where k.concurrency_key is not null)) as v on v.key = e.concurrency_key
             order by e.ord);

@@ -42,7 +42,7 @@ begin
         gd_enqueue.fsm, v_step, v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope,
         gd_enqueue.concurrency_key, gd_enqueue.rate_limit, v_weight);
     if v_problem is not null then
-        perform gendurable._refuse(gendurable._code(v_problem), v_problem,
+        perform gendurable._refuse(gendurable._error_code(v_problem), v_problem,
                                    'Correct the argument and enqueue again; nothing was stored.');
     end if;
     if gd_enqueue.delay is not null then
@@ -54,7 +54,7 @@ begin
     if gd_enqueue.correlation_key is not null
        and (gd_enqueue.correlation_scope is null
             or 'runnable' = any (gd_enqueue.correlation_scope)) then
-        id := gendurable._occupy(gd_enqueue.correlation_key, v_id);
+        id := gendurable._take_key(gd_enqueue.correlation_key, v_id);
         if id <> v_id then
             duplicate := true;
             return next;
@@ -66,7 +66,7 @@ begin
                                     v_eligible_at > v_now);
     if v_phase = 'held' and gd_enqueue.rate_limit is null
        and (select v.vacant > 0
-            from gendurable._vacancies(array[gd_enqueue.concurrency_key]) as v) then
+            from gendurable._estimate_free_slots(array[gd_enqueue.concurrency_key]) as v) then
         v_phase := 'ready';
     end if;
     insert into gendurable.instances

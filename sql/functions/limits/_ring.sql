@@ -4,7 +4,7 @@
 -- Called in the very transaction that makes an instance wait or frees a slot, so that the doorbell
 -- becomes visible together with what it tells of. (A commit that frees one rings only if it sees
 -- somebody wait.) Why that is enough: docs/concurrency.md, Doorbells.
--- Locks: none. Writes: doorbells. Plan: as gendurable._lanes; instances_rated.
+-- Locks: none. Writes: doorbells. Plan: as gendurable._waiting_queues; instances_rated.
 create function gendurable._ring(p_keys text[], p_rates text[] default null) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -31,7 +31,7 @@ begin
     if exists (select from gendurable.workers as w where w.idle_queues <> '{}') then
         perform gendurable._notify(array(
             select n.queue
-            from gendurable._lanes(array(select distinct k from unnest(p_keys) as k)) as n
+            from gendurable._waiting_queues(array(select distinct k from unnest(p_keys) as k)) as n
             union
             select q.queue
             from (select distinct r from unnest(p_rates) as r) as d (key)

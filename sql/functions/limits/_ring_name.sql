@@ -1,9 +1,9 @@
--- Lets the next pick look at every concurrency key of a name for which an instance waits, and wakes
--- whoever sleeps: any queue may have one.
+-- Rings for a name of concurrency keys: the next pick looks at every key of it for which an
+-- instance waits. Notifies all workers that sleep: any queue may have such an instance.
 --
--- Which keys those are is not looked up here but by the pick that answers (gendurable._spread),
--- when the change is committed: one that comes to wait in between is found as well, and a
--- transaction with an old snapshot misses nobody.
+-- Which keys those are is looked up by the pick that answers, once the change is committed
+-- (gendurable._expand_name_doorbells): an instance that comes to wait in between is found as well,
+-- and a transaction with an old snapshot misses none.
 -- Locks: none. Writes: doorbells. Plan: gendurable.workers, a few rows, read whole.
 create function gendurable._ring_name(p_name text) returns void
 language plpgsql volatile

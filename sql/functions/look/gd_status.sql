@@ -54,7 +54,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 begin
-    return query select s.* from public.gd_status(gendurable._find(gd_status.target)) as s;
+    return query select s.* from public.gd_status(gendurable._resolve_key(gd_status.target)) as s;
 end
 $$;
 comment on function public.gd_status(text)

@@ -1,9 +1,10 @@
 -- The most urgent of a queue for a pick: ready ones, which it locks, and those that tokens are
--- there for (p_offered, locked by gendurable._refill). Takes the names of the keys that they need.
+-- there for (p_offered, locked by gendurable._offer_tokens). Takes the locks of the names of their
+-- keys.
 --
--- p_most: how many. Those of p_seen, and those of names about which somebody else is known to
---         decide, are passed over.
--- Locks:  the instances, and the names of their keys; never waits, what somebody else
+-- p_most: how many. Those of p_seen, and those of names whose locks another transaction is known to
+--         hold, are passed over.
+-- Locks:  the instances, and the names of their keys; never waits, what another transaction
 --         holds is skipped.
 -- Writes: nothing.
 -- Plan:   instances_ready, in its order, so that the cost is that of p_most;

@@ -1,6 +1,6 @@
 -- Claims up to `slots` instances of a queue, the most urgent first: (priority, eligible_at, id).
 -- They are ready, or wait for tokens that are there: these it claims without an offer first
--- (gendurable._refill), and whom of them it has no slot for keeps the offer.
+-- (gendurable._offer_tokens), and whom of them it has no slot for keeps the offer.
 --
 -- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
 --         names of the keys that they need. Never waits: what somebody else holds is skipped.
@@ -46,12 +46,12 @@ begin
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
         if exists (select from gendurable.doorbells as d where d.kind = 'tokens')
            or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
-            v_offered := gendurable._refill(gd_pick.queue, gd_pick.slots);
+            v_offered := gendurable._offer_tokens(gd_pick.queue, gd_pick.slots);
         end if;
         if exists (select from gendurable.doorbells as d where d.kind in ('slot', 'limit')) then
             -- As many slots as it hands out are given up before the next pick, and as many
             -- newcomers come.
-            perform gendurable._hand_over(greatest(500, 2 * least(gd_pick.slots, 10000)));
+            perform gendurable._offer_slots(greatest(500, 2 * least(gd_pick.slots, 10000)));
         end if;
 
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
@@ -82,10 +82,10 @@ begin
             end if;
             v_ids := v_c.free;
             if v_c.keyed then
-                v_ids := gendurable._admit(v_ids);
+                v_ids := gendurable._admit_slots(v_ids);
             end if;
             if v_c.rated then
-                v_ids := gendurable._grant(v_ids);
+                v_ids := gendurable._admit_tokens(v_ids);
             end if;
 
             -- Exactly the signals that are handed out as awaited are marked. Nothing can be
@@ -120,14 +120,14 @@ begin
             get diagnostics v_claimed = row_count;
             v_picked := v_picked + v_claimed;
             if v_c.scoped is not null then
-                perform gendurable._rescope(v_c.scoped);
+                perform gendurable._sync_keys(v_c.scoped);
             end if;
             exit when not (v_c.keyed or v_c.rated) or v_picked = gd_pick.slots;
         end loop;
         if v_limited and v_picked < gd_pick.slots
            and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
             -- when those that were just refused are due, the caller may want to know
-            perform gendurable._refill();
+            perform gendurable._offer_tokens();
         end if;
     end if;
 

@@ -2,7 +2,7 @@
 --
 -- p_queues are theirs; p_keys and p_scoped are the concurrency keys and the ids with a correlation
 -- scope among them, or null.
--- Locks:  the caller holds the instances; see gendurable._rescope.
+-- Locks:  the caller holds the instances; see gendurable._sync_keys.
 -- Writes: instances, doorbells, correlation_keys.
 -- Plan:   instances_pkey.
 create function gendurable._wake(p_ids bigint[], p_queues text[], p_keys text[], p_scoped bigint[])
@@ -23,7 +23,7 @@ begin
         perform gendurable._ring(p_keys);
     end if;
     if p_scoped is not null then
-        perform gendurable._rescope(p_scoped);
+        perform gendurable._sync_keys(p_scoped);
     end if;
     perform gendurable._notify(p_queues);
 end

@@ -4,7 +4,7 @@
 -- Earliest first and at most 1,000 in one call, so that a flood that falls due at one moment delays
 -- no pick for long; what is left is for the next call. Each instance is moved once in its wait, so
 -- the cost of a pick does not grow with what is scheduled.
--- Locks:  the due instances, never waiting; see gendurable._rescope.
+-- Locks:  the due instances, never waiting; see gendurable._sync_keys.
 -- Writes: instances, doorbells, correlation_keys.
 -- Plan:   instances_due; one descent when nothing is due.
 create function gendurable._wake_due(p_queue text, out moved int, out parks int)
@@ -61,7 +61,7 @@ begin
             perform gendurable._ring(v_keys, v_rates);
         end if;
         if v_scoped is not null then
-            perform gendurable._rescope(v_scoped);
+            perform gendurable._sync_keys(v_scoped);
         end if;
     end if;
 end

@@ -28,7 +28,7 @@ declare
 begin
     if v_problem is not null then
         perform gendurable._refuse(
-            gendurable._code(v_problem), v_problem,
+            gendurable._error_code(v_problem), v_problem,
             'gd_signal(target, name, payload, dedup_key); nothing was stored.');
     end if;
 

@@ -86,7 +86,7 @@ begin
         perform gendurable._ring(v_keys, v_rates);
     end if;
     if v_scoped is not null then
-        perform gendurable._rescope(v_scoped);
+        perform gendurable._sync_keys(v_scoped);
     end if;
 
     perform gendurable._notify(v_queues);

@@ -15,7 +15,7 @@ create function pg_temp.finish(p_id bigint, p_at timestamptz) returns void langu
 $$;
 do $$
 begin
-    perform pg_temp.finish(9, gendurable._window(now() - interval '12 hours') + interval '1 s');
+    perform pg_temp.finish(9, gendurable._partition_start(now() - interval '12 hours') + interval '1 s');
 end
 $$;
 -- IST is another zone's abbreviation to PostgreSQL: whoever writes a bound in this style means another moment.
@@ -27,13 +27,13 @@ create table gendurable.present (like gendurable.finished);
 do $$
 begin
     execute format('alter table gendurable.present rename to %I', gendurable._partition_name(now()));
-    perform pg_temp.finish(1, gendurable._window(now() - interval '12 hours')), pg_temp.finish(2, gendurable._window(now() - interval '12 hours') + interval '5:59:59.999999'),
-            pg_temp.finish(3, gendurable._window(now() - interval '6 hours') - interval '1 us'), pg_temp.finish(4, now()), pg_temp.finish(0, gendurable._window(now() - interval '18 hours') + interval '1 s'), pg_temp.finish(5, now() - interval '3 days');
+    perform pg_temp.finish(1, gendurable._partition_start(now() - interval '12 hours')), pg_temp.finish(2, gendurable._partition_start(now() - interval '12 hours') + interval '5:59:59.999999'),
+            pg_temp.finish(3, gendurable._partition_start(now() - interval '6 hours') - interval '1 us'), pg_temp.finish(4, now()), pg_temp.finish(0, gendurable._partition_start(now() - interval '18 hours') + interval '1 s'), pg_temp.finish(5, now() - interval '3 days');
 end
 $$;
 select cmp_ok(gendurable._create_partitions(), '>=', 1, 'it answers how many it made');
 set local datestyle = 'ISO';
-select set_has('select lower, upper from pg_temp.bounds()', $$ select gendurable._window(now()) + n * interval '6 hours' as lower, gendurable._window(now()) + (n + 1) * interval '6 hours' as upper
+select set_has('select lower, upper from pg_temp.bounds()', $$ select gendurable._partition_start(now()) + n * interval '6 hours' as lower, gendurable._partition_start(now()) + (n + 1) * interval '6 hours' as upper
     from generate_series(2, 3) as n $$, 'windows to come have partitions, six hours wide, in whatever date style');
 select is_empty('select a.name from pg_temp.bounds() as a where lower <= now() and upper > now()', 'the window of the moment is never attached under those who finish into it');
 select results_eq($$ select f.id, f.tableoid = 'gendurable.finished_default'::regclass from gendurable.finished as f order by f.id $$,

@@ -23,8 +23,8 @@ select is(pg_temp.partitions(), :'first'::text, 'doing it again makes no partiti
 select is_empty($$ select n from generate_series(2, 3) as n
     where not exists (select from pg_inherits as h join pg_class as c on c.oid = h.inhrelid
                       where h.inhparent = 'gendurable.finished'::regclass
-                        and pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES FROM (%L) TO (%L)', gendurable._window(now() + n * interval '6 hours'),
-                                                                        gendurable._window(now() + (n + 1) * interval '6 hours'))) $$,
+                        and pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES FROM (%L) TO (%L)', gendurable._partition_start(now() + n * interval '6 hours'),
+                                                                        gendurable._partition_start(now() + (n + 1) * interval '6 hours'))) $$,
     'partitions exist before they are needed, half a day and more ahead');
 
 -- Reap and expire.
@@ -66,10 +66,10 @@ select pg_temp.retain('1 day') \g /dev/null
 do $$
 begin
     execute format('create table gendurable.%1$I (like gendurable.finished); alter table gendurable.finished attach partition gendurable.%1$I for values from (%2$L) to (%3$L)',
-                   gendurable._partition_name(now()), gendurable._window(now()), gendurable._window(now() + interval '6 hours'));
+                   gendurable._partition_name(now()), gendurable._partition_start(now()), gendurable._partition_start(now() + interval '6 hours'));
 end
 $$;
-select pg_temp.finish(gendurable._window(now() - interval '12 hours') + interval '1 s') as stray \gset
+select pg_temp.finish(gendurable._partition_start(now() - interval '12 hours') + interval '1 s') as stray \gset
 select is((select count(*)::int from gendurable.finished_default where id = :stray), 1, 'finishing works without a partition');
 select cmp_ok(pg_temp.did('create_partitions'), '>=', 1::bigint, 'its window is given a partition');
 select is((select count(*)::int from gendurable.finished_default where id = :stray), 0, 'it is moved out of the default partition');
