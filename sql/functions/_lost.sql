@@ -1,8 +1,9 @@
 -- What last_error says of an execution that was lost with its worker.
 --
 -- `held` is how many claims the worker held when it was lost: a crash says something about this
--- instance only where it is 1. `at` is when that was found out. `excused` counts the losses of the current step that say nothing
--- about it, so attempt - excused is what counts against a limit of attempts.
+-- instance only where it is 1. `at` is when it was reaped. `excused` counts the losses of the
+-- current step that say nothing about it: attempt - excused is what counts against a limit of
+-- attempts.
 create function gendurable._lost(p_before jsonb, p_reason text, p_held bigint, p_excused boolean)
 returns jsonb
 language plpgsql volatile
