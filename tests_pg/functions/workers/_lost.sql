@@ -1,8 +1,9 @@
 -- What is said of a lost execution.
 begin;
-select plan(9);
+select plan(10);
 
-select is(gendurable._lost(null, 'why', 1, false), '{"kind": "lost", "reason": "why", "held": 1, "excused": 0}', 'a loss while the worker held nothing else counts');
+select is(gendurable._lost(null, 'why', 1, false) - 'at', '{"kind": "lost", "reason": "why", "held": 1, "excused": 0}', 'a loss while the worker held nothing else counts');
+select ok((gendurable._lost(null, 'why', 1, false) ->> 'at')::timestamptz >= now(), 'it says when');
 select is(gendurable._lost(null, 'why', 11, false) -> 'excused', '1', 'a loss among others is excused');
 select is(gendurable._lost(null, 'why', 1, true) -> 'excused', '1', 'so is one of which the caller says so');
 select is(gendurable._lost('{"kind": "lost", "excused": 2}', 'why', 3, false) -> 'excused', '3', 'excused losses add up');

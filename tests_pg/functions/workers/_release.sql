@@ -7,7 +7,7 @@ insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, clai
 select 1000 + n, now(), case when n % 3 = 0 then now() + interval '1 hour' else now() end, now(), now(), case when n <= 3 then :a else :b end, 'executing', 5, 2, '"old"', 's', '{}', 0, 1,
        'm', 'q' from generate_series(1, 6) as n;
 create function pg_temp.rows() returns text language sql as $$
-    select string_agg(format('%s:%s:%s:%s', i.id - 1000, i.phase, i.attempt, i.last_error #>> '{}'), ' ' order by i.id) from gendurable.instances as i
+    select string_agg(format('%s:%s:%s:%s', i.id - 1000, i.phase, i.attempt, case when i.last_error ? 'at' then i.last_error - 'at' else i.last_error end #>> '{}'), ' ' order by i.id) from gendurable.instances as i
 $$;
 select is(gendurable._release(array[:a]::bigint[], array[1001, 1004, 1001, 7]), 1, 'only the claims of these workers, each once');
 select is(pg_temp.rows(), '1:ready:2:old 2:executing:2:old 3:executing:2:old 4:executing:2:old 5:executing:2:old 6:executing:2:old', 'without an error nothing but the claim changes');
