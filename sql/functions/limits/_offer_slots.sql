@@ -2,8 +2,8 @@
 -- every queue where some wait, the most urgent first.
 --
 -- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many
--- offers do no harm, and a slot does not wait for a row in a paused queue. An offer that no pick has
--- taken up is taken back for a more urgent instance.
+-- offers do no harm, and a slot does not wait for a row in a paused queue. An offer that no pick
+-- has taken up is taken back for a more urgent instance.
 -- slot freed × rows just held back: see gendurable._ring. Only the holder of the name's lock
 -- uses up a doorbell, and it notes which before it counts, so that what it used up is visible
 -- to the count.
