@@ -1,0 +1,41 @@
+"""Values of users as text for messages: bounded, printable, and never an error of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["safe_repr", "safe_str"]
+
+
+def safe_str(value: Any, limit: int = 1000) -> str:
+    """``str(value)`` for a message: it never raises, whatever the object does.
+
+    Args:
+        value: any object.
+        limit: characters; what is longer is cut.
+
+    Returns:
+        Text that can be encoded and stored: without NUL and without lone surrogates.
+    """
+    return _text(str, value, limit)
+
+
+def safe_repr(value: Any, limit: int = 1000) -> str:
+    """``repr(value)`` under the same rules as ``safe_str``."""
+    return _text(repr, value, limit)
+
+
+def _text(convert: Callable[[Any], str], value: Any, limit: int) -> str:
+    try:
+        text = str.__str__(convert(value))
+    except BaseException as exc:  # noqa: BLE001 (a message must not end the program)
+        return f"<{_name(value)} whose {convert.__name__}() raised {_name(exc)}>"
+    if len(text) > limit:
+        text = f"{text[:limit]}… ({len(text):,} characters)"
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def _name(value: object) -> str:
+    """The name of an object's class, whatever its metaclass does."""
+    return str(type.__dict__["__name__"].__get__(type(value)))
