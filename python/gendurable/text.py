@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["safe_repr", "safe_str"]
+__all__ = ["printable", "safe_repr", "safe_str"]
 
 
 def safe_str(value: Any, limit: int = 1000) -> str:
@@ -39,3 +39,22 @@ def _text(convert: Callable[[Any], str], value: Any, limit: int) -> str:
 def _name(value: object) -> str:
     """The name of an object's class, whatever its metaclass does."""
     return str(type.__dict__["__name__"].__get__(type(value)))
+
+
+def printable(text: str) -> str:
+    r"""Text for a terminal or a log, with what it would not print written as in JSON: ``\u001b``.
+
+    A name or a state is data of users: it may not move the cursor, change colours, reverse the
+    direction of writing or begin a line of its own.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    short = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}.get(letter)
+    if short is not None:
+        return short
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(rf"\u{units[start : start + 4]}" for start in range(0, len(units), 4))
