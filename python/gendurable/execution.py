@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import Enum
 from functools import partial
@@ -15,6 +16,7 @@ from gendurable.context import Context
 from gendurable.database import one_line
 from gendurable.errors import InvalidOutcomeError, OutcomeError
 from gendurable.machine import Definition, UserFunction
+from gendurable.outcomes import StepOutcome
 from gendurable.settle import Settled, next_context, settle
 from gendurable.threads import StepThreads
 
@@ -90,8 +92,6 @@ class Runner:
         self._abandoned = abandoned
         self._landed: list[tuple[Claim, Settled | BaseException]] = []
         self._landing = threading.Lock()
-        self.run_ahead = True
-        """Whether a ``Next`` asks to go on in this worker; off while it drains."""
 
     def start(self, claim: Claim) -> None:
         """Run the step that the claim stands at."""
@@ -127,7 +127,10 @@ class Runner:
         # Everything is caught: a step that calls sys.exit() or cancels itself has failed, no more.
         result: Settled | BaseException
         try:
-            result = self._settle(claim, await function(*args))
+            answer = function(*args)
+            while inspect.isawaitable(answer):
+                answer = await answer
+            result = self._settle(claim, answer)
         except BaseException as exc:  # noqa: BLE001
             result = exc
         self._land(claim, result)
@@ -141,7 +144,13 @@ class Runner:
     ) -> None:
         result: Settled | BaseException
         try:
-            result = self._settle(claim, function(*args))
+            answer = function(*args)
+            if not isinstance(answer, StepOutcome) and inspect.isawaitable(answer):
+                # A sync decorator around an async step: the step itself belongs in the loop.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._await, claim, answer)
+                return
+            result = self._settle(claim, answer)
         except BaseException as exc:  # noqa: BLE001
             result = exc
         with self._landing:
@@ -153,6 +162,13 @@ class Runner:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._collect)
 
+    def _await(self, claim: Claim, answer: Awaitable[object]) -> None:
+        """Go on in the event loop with what a sync function answered."""
+        coroutine = self._run_async(claim, lambda: answer, ())
+        claim.task = asyncio.get_running_loop().create_task(coroutine)
+        if claim.ctx.lost:
+            claim.task.cancel()
+
     def _collect(self) -> None:
         with self._landing:
             landed, self._landed = self._landed, []
@@ -160,7 +176,7 @@ class Runner:
             self._land(claim, result)
 
     def _settle(self, claim: Claim, outcome: object) -> Settled:
-        return settle(claim.definition, claim.ctx, outcome, run_ahead=self.run_ahead)
+        return settle(claim.definition, claim.ctx, outcome)
 
     def _land(self, claim: Claim, result: Settled | BaseException) -> None:
         if claim.ctx.lost:

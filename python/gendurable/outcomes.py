@@ -6,15 +6,18 @@ runs, and a frozen dataclass takes several microseconds to build.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import ceil
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, TypeAlias
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gendurable.entry import Duration, Entry, seconds
-from gendurable.errors import OutcomeError
+from gendurable.arguments import Duration, integer, key, milliseconds, number, texts
+from gendurable.entry import Entry
+from gendurable.errors import StateError, UsageError
+from gendurable.steps import StepRef
+from gendurable.text import safe_repr
 
 __all__ = [
     "Await",
@@ -23,15 +26,45 @@ __all__ = [
     "Outcome",
     "Retry",
     "ScheduleChildren",
-    "StepRef",
+    "StepName",
+    "StepOutcome",
     "Stop",
 ]
 
-StepRef: TypeAlias = str | Callable[..., Any]
-"""A step by name, or as the method itself (``self.ship``)."""
+StepName: TypeAlias = Callable[[StepRef], str]
+"""What knows the names of a machine's steps: raises for a step that it does not have."""
+
+_SHOWN = 200
 
 
-class Next(msgspec.Struct, frozen=True):
+class StepOutcome(msgspec.Struct, frozen=True):
+    """The base of all outcomes: what the engine and the worker do with one, as data.
+
+    Attributes:
+        is_terminal: the instance ends, so there is no state to store.
+        consumes: the signals that were handed to the step are deleted.
+        may_run_ahead: the same worker may go on at once.
+    """
+
+    is_terminal: ClassVar[bool] = False
+    consumes: ClassVar[bool] = False
+    may_run_ahead: ClassVar[bool] = False
+
+    @property
+    def state(self) -> Any:
+        """The new state; UNSET leaves it to what the step changed in place."""
+        return UNSET
+
+    def wire(self, step_name: StepName, /) -> dict[str, Any]:
+        """The outcome's own fields in the engine's JSON form, without the state.
+
+        Raises:
+            UsageError: a field has the wrong type; the message names it.
+        """
+        raise NotImplementedError
+
+
+class Next(StepOutcome, frozen=True):
     """Go on to ``step``; the new state is committed before it runs.
 
     Without ``delay``, rate limit or other admission the same worker runs it at once.
@@ -46,30 +79,35 @@ class Next(msgspec.Struct, frozen=True):
         priority: left out, unchanged; smaller is more urgent.
     """
 
+    consumes: ClassVar[bool] = True
+    may_run_ahead: ClassVar[bool] = True
+
     step: StepRef
     state: Any = UNSET
     delay: Duration = 0
-    rate_limit: str | None = None
+    rate_limit: str | UUID | int | None = None
     weight: float = 1
-    concurrency_key: str | UnsetType | None = UNSET
+    concurrency_key: str | UUID | int | UnsetType | None = UNSET
     priority: int | UnsetType = UNSET
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, step_name: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
         fields: dict[str, Any] = {"kind": "next", "step": step_name(self.step)}
-        if self.delay:
-            fields["delay_ms"] = milliseconds(self.delay)
+        if self.delay != 0:
+            fields["delay_ms"] = milliseconds(self.delay, "delay")
         if self.rate_limit is not None:
-            fields["rate_limit"] = self.rate_limit
-            fields["weight"] = self.weight
-        if self.concurrency_key is not UNSET:
-            fields["concurrency_key"] = self.concurrency_key
+            fields["rate_limit"] = key("rate_limit", self.rate_limit)
+            fields["weight"] = number("weight", self.weight)
+        if self.concurrency_key is None:
+            fields["concurrency_key"] = None
+        elif self.concurrency_key is not UNSET:
+            fields["concurrency_key"] = key("concurrency_key", self.concurrency_key)
         if self.priority is not UNSET:
-            fields["priority"] = self.priority
+            fields["priority"] = integer("priority", self.priority)
         return fields
 
 
-class Retry(msgspec.Struct, frozen=True):
+class Retry(StepOutcome, frozen=True):
     """Run the same step again; its attempt number grows by one.
 
     Attributes:
@@ -82,15 +120,18 @@ class Retry(msgspec.Struct, frozen=True):
     error: Any = None
     state: Any = UNSET
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, _: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
-        fields: dict[str, Any] = {"kind": "retry", "delay_ms": milliseconds(self.delay)}
+        fields: dict[str, Any] = {
+            "kind": "retry",
+            "delay_ms": milliseconds(self.delay, "delay"),
+        }
         if self.error is not None:
             fields["error"] = self.error
         return fields
 
 
-class Await(msgspec.Struct, frozen=True):
+class Await(StepOutcome, frozen=True):
     """Park until a signal with one of these names arrives, or until the timeout.
 
     Attributes:
@@ -100,23 +141,25 @@ class Await(msgspec.Struct, frozen=True):
         timeout: the step then runs with whatever is in ``ctx.awaited``.
     """
 
-    names: str | Sequence[str]
+    names: str | Iterable[str]
     step: StepRef | None = None
     state: Any = UNSET
     timeout: Duration | None = None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, step_name: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
-        names = [self.names] if isinstance(self.names, str) else list(self.names)
+        names = texts("names", self.names)
+        if not names:
+            raise UsageError("names must be at least one name, not none")
         fields: dict[str, Any] = {"kind": "await", "names": names}
         if self.step is not None:
             fields["step"] = step_name(self.step)
         if self.timeout is not None:
-            fields["timeout_ms"] = milliseconds(self.timeout)
+            fields["timeout_ms"] = milliseconds(self.timeout, "timeout")
         return fields
 
 
-class ScheduleChildren(msgspec.Struct, frozen=True):
+class ScheduleChildren(StepOutcome, frozen=True):
     """Start child instances and park until every one of them is terminal.
 
     Attributes:
@@ -125,37 +168,43 @@ class ScheduleChildren(msgspec.Struct, frozen=True):
         state: the new state; left out, changes made in place to ``ctx.state`` are stored.
     """
 
-    children: Sequence[Entry]
+    consumes: ClassVar[bool] = True
+
+    children: Iterable[Entry]
     step: StepRef | None = None
     state: Any = UNSET
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, step_name: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
         fields: dict[str, Any] = {
             "kind": "schedule_children",
-            "children": [child.arguments() for child in self.children],
+            "children": _children(self.children),
         }
         if self.step is not None:
             fields["step"] = step_name(self.step)
         return fields
 
 
-class Done(msgspec.Struct, frozen=True):
+class Done(StepOutcome, frozen=True):
     """Finish. ``result`` is any JSON value and stays readable until retention forgets it."""
+
+    is_terminal: ClassVar[bool] = True
 
     result: Any = None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, _: StepName, /) -> dict[str, Any]:
         """The outcome in the engine's JSON form."""
         return {"kind": "done"} if self.result is None else {"kind": "done", "result": self.result}
 
 
-class Stop(msgspec.Struct, frozen=True):
+class Stop(StepOutcome, frozen=True):
     """Give up: the instance is ``failed`` with ``error``, any JSON value."""
+
+    is_terminal: ClassVar[bool] = True
 
     error: Any = None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, _: StepName, /) -> dict[str, Any]:
         """The outcome in the engine's JSON form."""
         return {"kind": "stop"} if self.error is None else {"kind": "stop", "error": self.error}
 
@@ -163,16 +212,19 @@ class Stop(msgspec.Struct, frozen=True):
 Outcome: TypeAlias = Next | Retry | Await | ScheduleChildren | Done | Stop
 
 
-def step_name(ref: StepRef) -> str:
-    """The name of a step given as a name or as the step method itself."""
-    if isinstance(ref, str):
-        return ref
-    name = getattr(ref, "__name__", None)
-    if not isinstance(name, str):
-        raise OutcomeError(f"{ref!r} is neither a step's name nor a step method")
-    return name
+def _children(entries: Any) -> list[dict[str, Any]]:
+    if not isinstance(entries, Iterable):
+        raise UsageError(f"children must be several Entry, not {safe_repr(entries, _SHOWN)}")
+    return [_arguments_of(place, entry) for place, entry in enumerate(entries)]
 
 
-def milliseconds(duration: Duration) -> int:
-    """A duration in whole milliseconds, rounded up so that nothing happens early."""
-    return ceil(seconds(duration) * 1000)
+def _arguments_of(place: int, entry: object) -> dict[str, Any]:
+    where = f"children[{place}]"
+    if not isinstance(entry, Entry):
+        raise UsageError(f"{where} must be an Entry, not {safe_repr(entry, _SHOWN)}")
+    try:
+        return entry.arguments()
+    except UsageError as exc:
+        raise UsageError(f"{where}: {exc}") from exc
+    except StateError as exc:
+        raise StateError(f"{where}: {exc}") from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from psycopg.types.string import TextLoader
 from gendurable.context import Context
 from gendurable.errors import InvalidOutcomeError, UsageError, engine_errors
 from gendurable.machine import Definition, Machine, UserFunction, define
-from gendurable.outcomes import Outcome
+from gendurable.outcomes import StepOutcome
 from gendurable.protocol import COMMIT, PICK
 from gendurable.settle import Settled, settle
 
@@ -36,7 +37,7 @@ class Ran(msgspec.Struct, frozen=True):
     fsm: str
     step: str
     attempt: int
-    outcome: Outcome
+    outcome: StepOutcome
 
 
 def drain(
@@ -110,22 +111,24 @@ def _run(definition: Definition, ctx: Context[Any]) -> Settled:
     ctx.codec = definition.codec
     try:
         outcome = _call(definition.steps[ctx.step], ctx)
-        return settle(definition, ctx, outcome, run_ahead=False)
+        return settle(definition, ctx, outcome)
     except Exception as exc:  # noqa: BLE001 (that is what error handlers are for)
         ctx.forget_changes()
         if definition.on_error is None:
             outcome = definition.retry.outcome(ctx.attempt, exc)
         else:
             outcome = _call(definition.on_error, ctx, exc)
-        return settle(definition, ctx, outcome, run_ahead=False)
+        return settle(definition, ctx, outcome)
 
 
 def _call(called: UserFunction, *args: Any) -> Any:
     answer: Any = called.function(*args)
-    if not called.is_async:
+    if isinstance(answer, StepOutcome) or not inspect.isawaitable(answer):
         return answer
 
-    async def finish() -> Any:
-        return await answer
+    async def finish(answer: Any) -> Any:
+        while inspect.isawaitable(answer):
+            answer = await answer
+        return answer
 
-    return asyncio.run(finish())
+    return asyncio.run(finish(answer))

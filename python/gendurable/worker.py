@@ -104,6 +104,7 @@ class Worker:
         self._unwanted: defaultdict[float | None, list[int]] = defaultdict(list)
         self._unknown: dict[Kind, float] = {}
         self._stop_at: float | None = None
+        self._run_ahead = True
         self._wake = asyncio.Event()
         threads = sum(queue.concurrency for queue in self._queues.values())
         self._runner = Runner(threads, finished=self._finished, abandoned=self._drop)
@@ -147,7 +148,7 @@ class Worker:
         Args:
             at_once: leave now; what runs is given back and its outcome dropped.
         """
-        self._runner.run_ahead = False
+        self._run_ahead = False
         if at_once and self._turning is not None:
             self._turning.cancel()
         elif self._stop_at is None:
@@ -242,7 +243,7 @@ class Worker:
         if not offers and not slots:
             return
         idle = [queue for queue in slots if self._queues[queue].idle]
-        entries = [claim.offer.entry for claim in offers]
+        entries = [self._entry(claim) for claim in offers]
         try:
             turn = await protocol.turn(conn, worker, entries, slots, idle)
         except BaseException as exc:
@@ -280,7 +281,7 @@ class Worker:
         if self._stop_at is not None:
             return {}
         now = monotonic()
-        freed = Counter(claim.slot for claim in offers if not claim.offer.runs_ahead)
+        freed = Counter(claim.slot for claim in offers if not self._asks_to_continue(claim))
         wanted = {
             queue.name: queue.free + freed[queue.name]
             for queue in self._queues.values()
@@ -289,12 +290,20 @@ class Worker:
         }
         return {queue: slots for queue, slots in wanted.items() if slots}
 
+    def _asks_to_continue(self, claim: Claim) -> bool:
+        """Whether an outcome may go on in this worker; none does while it drains."""
+        return self._run_ahead and claim.offer.may_run_ahead
+
+    def _entry(self, claim: Claim) -> bytes:
+        entry = claim.offer.entry
+        return entry[:-1] + b',"continue":true}' if self._asks_to_continue(claim) else entry
+
     async def _offer_one_by_one(self, conn: protocol.Connection, worker: int) -> None:
         """Commit a batch that the database refuses as a whole; only its bad outcomes fail."""
         while offers := self._take_offers():
             claim, self._offers = offers[0], offers[1:]
             try:
-                answer = await protocol.commit_one(conn, worker, claim.offer.entry)
+                answer = await protocol.commit_one(conn, worker, self._entry(claim))
             except psycopg.Error as exc:
                 if not _is_refused(exc):
                     self._offers.append(claim)
