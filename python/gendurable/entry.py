@@ -125,7 +125,10 @@ def _step_name(machine: Startable[Any] | type[Startable[Any]] | None, ref: StepR
     if isinstance(ref, str):
         return text("step", ref)
     if machine is not None:
-        return machine.steps.name_of(ref)
+        try:
+            return machine.steps.name_of(ref)
+        except UsageError as exc:
+            raise UsageError(f"step: {exc}") from exc
     name = getattr(ref, "__name__", None)
     if is_step(getattr(ref, "__func__", ref)) and isinstance(name, str):
         return name
