@@ -11,7 +11,7 @@ from gendurable.codec import Reading, encode_json
 from gendurable.context import Context
 from gendurable.errors import OutcomeError, UsageError
 from gendurable.machine import Definition
-from gendurable.outcomes import Next, StepOutcome
+from gendurable.outcomes import Next, Outcome, StepOutcome
 from gendurable.text import safe_repr
 
 __all__ = ["Settled", "next_context", "settle"]
@@ -33,7 +33,7 @@ class Settled(msgspec.Struct, frozen=True):
         state: the new state as the next step reads it, None where the stored one stays.
     """
 
-    outcome: StepOutcome
+    outcome: Outcome
     entry: bytes
     may_run_ahead: bool
     step: str | None
@@ -76,7 +76,8 @@ def settle(definition: Definition, ctx: Context[Any], outcome: object) -> Settle
             f"{where} of {len(entry):,} bytes, which is too large for the database; "
             "store the data elsewhere and keep its address"
         )
-    return Settled(outcome, entry, outcome.may_run_ahead, fields.get("step"), state)
+    answer: Any = outcome
+    return Settled(answer, entry, outcome.may_run_ahead, fields.get("step"), state)
 
 
 def next_context(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Iterable, Sequence
+from inspect import isawaitable
 from typing import Any
 
 import msgspec
@@ -14,8 +14,9 @@ from psycopg.types.string import TextLoader
 
 from gendurable.context import Context
 from gendurable.errors import InvalidOutcomeError, UsageError, engine_errors
+from gendurable.failures import conclude, verdict
 from gendurable.machine import Definition, Machine, UserFunction, define
-from gendurable.outcomes import StepOutcome
+from gendurable.outcomes import Outcome
 from gendurable.protocol import COMMIT, PICK
 from gendurable.settle import Settled, settle
 
@@ -37,7 +38,7 @@ class Ran(msgspec.Struct, frozen=True):
     fsm: str
     step: str
     attempt: int
-    outcome: StepOutcome
+    outcome: Outcome
 
 
 def drain(
@@ -109,26 +110,29 @@ def _definition_of(ctx: Context[Any], definitions: dict[tuple[str, int], Definit
 
 def _run(definition: Definition, ctx: Context[Any]) -> Settled:
     ctx.codec = definition.codec
+    if (settled := verdict(definition, ctx)) is not None:
+        return settled
+    answered = False
     try:
         outcome = _call(definition.steps[ctx.step], ctx)
+        answered = True
         return settle(definition, ctx, outcome)
     except Exception as exc:  # noqa: BLE001 (that is what error handlers are for)
-        ctx.forget_changes()
         if definition.on_error is None:
-            outcome = definition.retry.outcome(ctx.attempt, exc)
-        else:
-            outcome = _call(definition.on_error, ctx, exc)
-        return settle(definition, ctx, outcome)
+            return conclude(definition, ctx, exc, final=answered)
+        ctx.forget_changes()
+        try:
+            return settle(definition, ctx, _call(definition.on_error, ctx, exc))
+        except Exception as failure:  # noqa: BLE001 (a handler may fail like any code)
+            return conclude(definition, ctx, failure, final=answered)
 
 
 def _call(called: UserFunction, *args: Any) -> Any:
     answer: Any = called.function(*args)
-    if isinstance(answer, StepOutcome) or not inspect.isawaitable(answer):
-        return answer
+    return asyncio.run(_awaited(answer)) if isawaitable(answer) else answer
 
-    async def finish(answer: Any) -> Any:
-        while inspect.isawaitable(answer):
-            answer = await answer
-        return answer
 
-    return asyncio.run(finish(answer))
+async def _awaited(answer: Any) -> Any:
+    while isawaitable(answer):
+        answer = await answer
+    return answer
