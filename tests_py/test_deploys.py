@@ -202,6 +202,8 @@ def test_enqueueing_a_job_stays_strict() -> None:
         strict.entry(1, 0)
     with pytest.raises(StateError, match=r"nan at `\$\.n`"):
         strict.entry(NAN)
+    with pytest.raises(StateError, match=r"does not fit strict: .*unknown field `m`"):
+        Entry(strict, {"n": 1, "m": 2}).arguments()
 
 
 def test_a_jobs_type_that_cannot_be_found_is_named() -> None:

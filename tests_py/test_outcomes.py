@@ -386,6 +386,11 @@ NAN, INF = float("nan"), float("inf")
         ("correlation_scope", 5),
         ("correlation_scope", False),
         ("priority", 1.0),
+        ("priority", 2**31),
+        ("priority", int),
+        ("correlation_key", "a\x00b"),
+        ("queue", "\ud800"),
+        ("correlation_scope", ["a\x00"]),
         ("priority", True),
         ("priority", "1"),
         ("fsm_version", 1.5),
@@ -455,7 +460,9 @@ def test_names_may_be_anything_to_go_through(names: Any, sent: list[str]) -> Non
     assert wire(Await(names))["names"] == sent
 
 
-@pytest.mark.parametrize("names", [[], (), set(), None, 5, b"paid", ["paid", 5], [None], [b"x"]])
+@pytest.mark.parametrize(
+    "names", [[], (), set(), None, 5, b"paid", ["paid", 5], [None], [b"x"], "\x00"]
+)
 def test_names_that_are_none_are_an_error_of_the_step(names: Any) -> None:
     with pytest.raises(OutcomeError, match=r"returned Await: names(\[\d\])? must be"):
         wire(Await(names))
@@ -497,7 +504,7 @@ def test_an_error_of_a_child_names_its_place() -> None:
 
 class Unshowable:
     def __repr__(self) -> str:
-        raise KeyboardInterrupt
+        raise GeneratorExit
 
 
 class Endless:

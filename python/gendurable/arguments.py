@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from gendurable.errors import UsageError
-from gendurable.text import safe_repr
+from gendurable.text import safe_repr, storable
 
 __all__ = [
     "Duration",
@@ -30,15 +30,19 @@ Duration: TypeAlias = float | Decimal | timedelta
 """Seconds, or a timedelta."""
 
 _SHOWN = 100
+_INTS = range(-(2**31), 2**31)
 # What PostgreSQL's interval holds: microseconds in 64 bits.
 _LONGEST_INTERVAL = 2**63 / 1e6
 
 
 def text(field: str, value: Any) -> str:
-    """A string, without what a subclass makes of it."""
-    if isinstance(value, str):
-        return str.__str__(value)
-    raise _refused(field, value, "a str")
+    """A string that the database can hold, without what a subclass makes of it."""
+    if not isinstance(value, str):
+        raise _refused(field, value, "a str")
+    found = str.__str__(value)
+    if storable(found) != found:
+        raise _refused(field, value, "text without NUL and lone surrogates")
+    return found
 
 
 def texts(field: str, value: Any) -> list[str]:
@@ -60,13 +64,16 @@ def key(field: str, value: Any) -> str:
 
 
 def integer(field: str, value: Any) -> int:
-    """A whole number of any type that is one."""
+    """A whole number of any type that is one, as PostgreSQL's int."""
+    if isinstance(value, bool):
+        raise _refused(field, value, "an int")
     try:
-        if not isinstance(value, bool):
-            return operator.index(value)
-    except TypeError:
-        pass
-    raise _refused(field, value, "an int")
+        found = operator.index(value)
+    except TypeError as exc:
+        raise _refused(field, value, "an int") from exc
+    if found not in _INTS:
+        raise _refused(field, value, "an int of 32 bits")
+    return found
 
 
 def number(field: str, value: Any) -> float:

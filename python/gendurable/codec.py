@@ -7,6 +7,7 @@ import re
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from gendurable.errors import DefinitionError, StateError
 from gendurable.unknown import UnknownFields, unknown_fields
@@ -33,13 +34,23 @@ def encode_json(value: Any) -> bytes:
 
 
 class StateCodec(Generic[S]):
-    """Encodes and decodes one state type: anything msgspec knows, ``Any`` included."""
+    """Encodes and decodes one state type: anything msgspec knows, ``Any`` included.
 
-    def __init__(self, state_type: Any, owner: str) -> None:
+    Args:
+        state_type: the type of the state.
+        owner: the machine, for messages.
+        strict_type: what a new state is checked against, where that may be less than what can be
+            read: a subclass of the state type.
+    """
+
+    def __init__(self, state_type: Any, owner: str, *, strict_type: Any = UNSET) -> None:
         self.state_type = state_type
         self.owner = owner
         try:
             self._decoder = msgspec.json.Decoder(state_type)
+            self._strict_decoder = (
+                self._decoder if strict_type is UNSET else msgspec.json.Decoder(strict_type)
+            )
         except (TypeError, NameError) as exc:
             raise DefinitionError(
                 f"{owner}: {state_type!r} cannot be a state: {exc}\n"
@@ -52,11 +63,7 @@ class StateCodec(Generic[S]):
         Raises:
             StateError: it does not fit; the message names the machine and the field.
         """
-        try:
-            state: S = self._decoder.decode(raw)
-        except msgspec.MsgspecError as exc:
-            raise StateError(f"the state does not fit {self.owner}: {exc}") from exc
-        return state
+        return self._decode(self._decoder, raw)
 
     def encode(self, state: Any) -> bytes:
         """The state as JSON text, checked to be readable again as the state type.
@@ -119,7 +126,13 @@ class StateCodec(Generic[S]):
         """What ``raw``, the JSON text of ``state``, is for the next step; raises StateError."""
         if b"null" in raw and (problem := _not_finite(state)) is not None:
             raise StateError(f"the state of {self.owner} cannot be stored as JSON: {problem}")
-        return self.decode(raw)
+        return self._decode(self._strict_decoder, raw)
+
+    def _decode(self, decoder: msgspec.json.Decoder[S], raw: bytes | str) -> S:
+        try:
+            return decoder.decode(raw)
+        except msgspec.MsgspecError as exc:
+            raise StateError(f"the state does not fit {self.owner}: {exc}") from exc
 
     def _hides_a_change(self, reading: Reading[S], raw: bytes) -> bool:
         """Whether a null became a number that is not finite: their texts are the same.

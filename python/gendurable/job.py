@@ -57,7 +57,9 @@ class Job(Machine[Any], Generic[P, R]):
         self.queue = queue
         self.retry = retry
         self._parameters = _Parameters(function, self.name)
-        self.codec = StateCodec(self._parameters.struct, self.name)
+        self.codec = StateCodec(
+            self._parameters.struct, self.name, strict_type=self._parameters.strict_struct
+        )
         self._dropped: set[str] = set()
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -206,6 +208,10 @@ class _Parameters:
             [(alias, *field[1:]) for alias, field in zip(self._names, fields, strict=True)],
             kw_only=True,
             rename=self._names,
+        )
+        # What is enqueued is checked against the parameters that there are.
+        self.strict_struct = msgspec.defstruct(
+            name, (), bases=(self.struct,), kw_only=True, forbid_unknown_fields=True
         )
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> msgspec.Struct:
