@@ -40,6 +40,9 @@ class Job(Machine[Any], Generic[P, R]):
 
     Calling the object calls the function, for tests and for use without the engine. A parameter
     annotated with ``Context`` gets the execution's context and is not part of the arguments.
+
+    What is queued need not be of this version of the function: a parameter that is not stored takes
+    its default, and a stored argument without a parameter is dropped, with one line in the log.
     """
 
     def __init__(

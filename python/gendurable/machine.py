@@ -43,6 +43,9 @@ class Machine(Startable[S]):
     The worker makes one object of the class and calls its steps for many instances, concurrently:
     what belongs to an instance lives in its state, what the object holds is shared.
 
+    A step may change ``ctx.state`` in place; what it changed is stored with its outcome. Fields
+    that a newer version added to the stored state survive that.
+
     Attributes:
         name: what instances are enqueued under; each class's own name unless its body sets one.
         version: workers run only the versions they have; give an incompatible rewrite a new one

@@ -71,8 +71,9 @@ class Next(StepOutcome, frozen=True):
 
     Attributes:
         step: the step to go to.
-        state: the new state; left out, changes made in place to ``ctx.state`` are stored.
-        delay: time before the step may start.
+        state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
+            what the step changed in ``ctx.state`` is stored.
+        delay: time before the step may start, in seconds or as a timedelta; not negative.
         rate_limit: key of the token bucket that the next step draws from.
         weight: tokens it draws.
         concurrency_key: left out, the instance keeps its key; None releases it.
@@ -111,9 +112,10 @@ class Retry(StepOutcome, frozen=True):
     """Run the same step again; its attempt number grows by one.
 
     Attributes:
-        delay: time before it may start.
+        delay: time before it may start, in seconds or as a timedelta; not negative.
         error: any JSON value; the next run finds it in ``ctx.last_error``.
-        state: the new state; left out, changes made in place to ``ctx.state`` are stored.
+        state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
+            what the step changed in ``ctx.state`` is stored.
     """
 
     delay: Duration = 0
@@ -135,10 +137,11 @@ class Await(StepOutcome, frozen=True):
     """Park until a signal with one of these names arrives, or until the timeout.
 
     Attributes:
-        names: one name or several.
+        names: one name or several, in whatever can be gone through; at least one.
         step: the step to run then; left out, the same step again.
-        state: the new state; left out, changes made in place to ``ctx.state`` are stored.
-        timeout: the step then runs with whatever is in ``ctx.awaited``.
+        state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
+            what the step changed in ``ctx.state`` is stored.
+        timeout: seconds or a timedelta; the step then runs with whatever is in ``ctx.awaited``.
     """
 
     names: str | Iterable[str]
@@ -165,7 +168,8 @@ class ScheduleChildren(StepOutcome, frozen=True):
     Attributes:
         children: what to enqueue, in order; none at all makes the parent runnable at once.
         step: the step that finds them in ``ctx.children``; left out, the same step.
-        state: the new state; left out, changes made in place to ``ctx.state`` are stored.
+        state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
+            what the step changed in ``ctx.state`` is stored.
     """
 
     consumes: ClassVar[bool] = True
