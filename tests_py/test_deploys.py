@@ -662,6 +662,17 @@ def test_a_step_of_another_machine_is_refused_with_both_names(ref: Any, named: s
         assert "machine Mine" in str(caught.value)
 
 
+def test_a_step_that_was_replaced_later_is_still_known_by_its_method() -> None:
+    class Patched(Common):
+        pass
+
+    def fake(self: Any, ctx: Context[Any]) -> Outcome:
+        return Done("fake")
+
+    Patched.ship = fake  # type: ignore[method-assign]
+    assert entry_of(Patched, context(Patched, {}), Next(Patched().ship))["step"] == "ship"
+
+
 # Which methods are steps.
 
 
@@ -734,7 +745,7 @@ def test_a_mark_below_a_descriptor_is_not_lost(outer: Any) -> None:
         type("Wrong", (Machine,), {"start": outer(step(lambda *args: Done()))})
 
 
-@pytest.mark.parametrize("name", ["codec", "name", "queue", "steps", "version", "retry"])
+@pytest.mark.parametrize("name", ["codec", "name", "queue", "definition", "version", "retry"])
 def test_a_step_cannot_be_called_like_an_attribute_of_the_machine(name: str) -> None:
     with pytest.raises(DefinitionError, match="the name is taken by Machine itself"):
         type("Wrong", (Machine,), {name: step(lambda self, ctx: Done())})

@@ -40,7 +40,7 @@ def text(field: str, value: Any) -> str:
     if not isinstance(value, str):
         raise _refused(field, value, "a str")
     found = str.__str__(value)
-    if storable(found) != found:
+    if not (found.isascii() and "\x00" not in found) and storable(found) != found:
         raise _refused(field, value, "text without NUL and lone surrogates")
     return found
 

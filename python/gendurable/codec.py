@@ -51,7 +51,7 @@ class StateCodec(Generic[S]):
             self._strict_decoder = (
                 self._decoder if strict_type is UNSET else msgspec.json.Decoder(strict_type)
             )
-        except (TypeError, NameError) as exc:
+        except Exception as exc:
             raise DefinitionError(
                 f"{owner}: {state_type!r} cannot be a state: {exc}\n"
                 "Use a msgspec.Struct, a dataclass, a TypedDict or a plain JSON type."

@@ -12,7 +12,7 @@ import msgspec
 from gendurable.arguments import Duration, integer, interval, key, moment, number, text, texts
 from gendurable.codec import encode_json
 from gendurable.errors import UsageError
-from gendurable.startable import Startable
+from gendurable.startable import Startable, steps_of
 from gendurable.steps import StepRef, is_step
 from gendurable.text import safe_repr
 
@@ -126,7 +126,7 @@ def _step_name(machine: Startable[Any] | type[Startable[Any]] | None, ref: StepR
         return text("step", ref)
     if machine is not None:
         try:
-            return machine.steps.name_of(ref)
+            return steps_of(machine).name_of(ref)
         except UsageError as exc:
             raise UsageError(f"step: {exc}") from exc
     name = getattr(ref, "__name__", None)

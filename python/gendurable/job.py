@@ -22,6 +22,7 @@ from gendurable.entry import Entry
 from gendurable.errors import DefinitionError, OutcomeError
 from gendurable.machine import Definition, Machine, UserFunction, is_async
 from gendurable.outcomes import Done, Outcome, Retry, StepOutcome, Stop
+from gendurable.startable import steps_of
 
 __all__ = ["Job", "job"]
 
@@ -63,7 +64,7 @@ class Job(Machine[Any], Generic[P, R]):
         self.codec = StateCodec(
             self._parameters.struct, self.name, strict_type=self._parameters.strict_struct
         )
-        self._dropped: set[str] = set()
+        self._dropped: dict[str, object] = {}
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, here and now."""
@@ -109,7 +110,7 @@ class Job(Machine[Any], Generic[P, R]):
         return Definition(
             name=self.name,
             version=self.version,
-            references=self.steps,
+            references=steps_of(self),
             steps={"start": UserFunction(self._run, is_async(self.function))},
             retry=self.retry,
             codec=self.codec,
@@ -136,10 +137,14 @@ class Job(Machine[Any], Generic[P, R]):
         return Done(answer)
 
     def _keywords(self, ctx: Context[Any]) -> dict[str, Any]:
-        for name in set(ctx.unknown_fields()) - self._dropped:
-            self._dropped.add(name)
-            logger.warning("job %s: it has no parameter %s; what is stored for it is dropped",
-                           self.name, name)  # fmt: skip
+        for name in ctx.unknown_fields():
+            first = object()
+            # Of many threads one puts its object there.
+            if self._dropped.setdefault(name, first) is first:
+                logger.warning(
+                    "job %s: it has no parameter %s; what is stored for it is dropped",
+                    self.name, name,
+                )  # fmt: skip
         return self._parameters.keywords(ctx.state, ctx)
 
 

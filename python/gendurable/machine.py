@@ -13,7 +13,7 @@ from gendurable.codec import StateCodec
 from gendurable.context import Context
 from gendurable.errors import DefinitionError, OutcomeError
 from gendurable.outcomes import Outcome
-from gendurable.startable import Startable
+from gendurable.startable import Startable, steps_of
 from gendurable.steps import StepRef, Steps, mark_step
 
 __all__ = ["Definition", "Machine", "UserFunction", "define", "is_abstract", "step"]
@@ -60,8 +60,8 @@ class Machine(Startable[S]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # First, so that what is set below does not hide a step of that name.
-        cls.steps = Steps(cls)
-        cls.steps.check(_RESERVED)
+        cls._gendurable_steps = Steps(cls)
+        cls._gendurable_steps.check(_RESERVED)
         _check_handler(cls)
         cls.name = cls.__dict__.get("name", cls.__name__)
         cls.codec = StateCodec(_state_type(cls), cls.__name__)
@@ -81,20 +81,22 @@ class Machine(Startable[S]):
         Raises:
             DefinitionError: it has no step named ``start``, or an abstract one.
         """
-        names = self.steps.names
-        if "start" not in names:
+        # Looked at anew: a test may have replaced a method since the class was made.
+        steps = Steps(type(self))
+        steps.check(_RESERVED)
+        if "start" not in steps.names:
             raise DefinitionError(
                 f"machine {self.name} has no step named start, where instances begin; "
-                f"it has {self.steps}.\nMark a method with @step."
+                f"it has {steps}.\nMark a method with @step."
             )
-        if self.steps.abstract:
+        if steps.abstract:
             raise DefinitionError(_abstract(type(self)))
         own_handler = type(self).on_error is not Machine.on_error
         return Definition(
             name=self.name,
             version=self.version,
-            references=self.steps,
-            steps={name: UserFunction.of(getattr(self, name)) for name in names},
+            references=steps,
+            steps={name: UserFunction.of(getattr(self, name)) for name in steps.names},
             retry=self.retry,
             codec=self.codec,
             on_error=UserFunction.of(self.on_error) if own_handler else None,
@@ -182,7 +184,7 @@ def define(target: Machine[Any] | type[Machine[Any]]) -> Definition:
     """
     if not isinstance(target, type):
         return target.definition()
-    if inspect.isabstract(target) or target.steps.abstract:
+    if inspect.isabstract(target) or steps_of(target).abstract:
         raise DefinitionError(_abstract(target))
     try:
         machine = target()
@@ -196,11 +198,12 @@ def define(target: Machine[Any] | type[Machine[Any]]) -> Definition:
 
 def is_abstract(machine: type[Machine[Any]]) -> bool:
     """Whether a class is a common base for machines, not one itself: no steps, or abstract ones."""
-    return inspect.isabstract(machine) or not machine.steps.names or bool(machine.steps.abstract)
+    steps = steps_of(machine)
+    return inspect.isabstract(machine) or not steps.names or bool(steps.abstract)
 
 
 def _abstract(cls: type[Machine[Any]]) -> str:
-    missing = cls.steps.abstract or sorted(getattr(cls, "__abstractmethods__", ()))
+    missing = steps_of(cls).abstract or sorted(getattr(cls, "__abstractmethods__", ()))
     return f"machine {cls.name} is abstract: {', '.join(missing)} has to be written in a subclass"
 
 

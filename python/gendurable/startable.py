@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from gendurable.codec import StateCodec
 from gendurable.steps import Steps
 
-__all__ = ["Startable"]
+__all__ = ["Startable", "steps_of"]
 
 S = TypeVar("S")
 
@@ -22,4 +22,11 @@ class Startable(Generic[S]):
     version: int = 1
     queue: str | None = None
     codec: StateCodec[S]
-    steps: ClassVar[Steps] = Steps(object)
+
+    # A name that no machine gives to something of its own.
+    _gendurable_steps: ClassVar[Steps] = Steps(object)
+
+
+def steps_of(startable: Startable[Any] | type[Startable[Any]]) -> Steps:
+    """The steps of a machine; a job has none that could be referred to."""
+    return startable._gendurable_steps  # noqa: SLF001
