@@ -430,7 +430,9 @@ def test_the_engine_says_whether_a_converted_argument_is_in_range(conn: Connecti
     ).fetchone() == (7, str(KEY))
 
 
-@pytest.mark.parametrize("value", [NAN, INF, -1, -0.001, "5", True, None, 1e308, timedelta.min, []])
+@pytest.mark.parametrize(
+    "value", [NAN, INF, -1, -0.001, "5", True, None, 1e308, timedelta.min, [], Decimal("sNaN")]
+)
 def test_a_duration_that_is_none_is_an_error_of_the_step(value: Any) -> None:
     outcomes = [(Next("ship", delay=value), "delay"), (Retry(value), "delay")]
     if value is not None:

@@ -94,7 +94,8 @@ class Next(StepOutcome, frozen=True):
     def wire(self, step_name: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
         fields: dict[str, Any] = {"kind": "next", "step": step_name(self.step)}
-        if self.delay != 0:
+        # Asked by type first: what is no number may not compare.
+        if type(self.delay) is not int or self.delay:
             fields["delay_ms"] = milliseconds(self.delay, "delay")
         if self.rate_limit is not None:
             fields["rate_limit"] = key("rate_limit", self.rate_limit)

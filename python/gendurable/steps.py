@@ -103,7 +103,7 @@ class Steps:
         owner = getattr(ref, "__self__", None)
         try:
             name = self._by_function.get(getattr(ref, "__func__", ref))
-        except TypeError:  # not hashable, so no function
+        except Exception:  # noqa: BLE001 (not hashable, so no function)
             name = None
         if name is None or not self._is_kin(owner):
             raise UsageError(self._why_not(ref, owner))
