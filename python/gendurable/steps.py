@@ -164,10 +164,10 @@ def _wrapped(attribute: Any) -> Iterator[Any]:
 
 
 def _check_step(where: str, attribute: Any) -> None:
-    if isinstance(attribute, (staticmethod, classmethod, type)) or not (
-        # What a function is for a class: it can be called, and an object binds it.
-        callable(attribute) and hasattr(attribute, "__get__")
-    ):
+    # What a function is for a class: it can be called, and an object binds it. Whether an object
+    # binds a partial depends on the version of Python.
+    is_method = callable(attribute) and hasattr(attribute, "__get__")
+    if not is_method or isinstance(attribute, (staticmethod, classmethod, type, functools.partial)):
         found = type(attribute).__name__
         raise DefinitionError(
             f"{where} is a step, and @step belongs directly on a plain method; "
