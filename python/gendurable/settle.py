@@ -60,11 +60,10 @@ def settle(definition: Definition, ctx: Context[Any], outcome: object) -> Settle
     """
     if not isinstance(outcome, StepOutcome):
         raise OutcomeError(_not_an_outcome(ctx, outcome))
-    where = f"step {ctx.step!r} of {ctx.fsm} returned {type(outcome).__name__}"
     try:
         fields = {"id": ctx.id, "fence": ctx.fence, **outcome.wire(definition.step_name)}
     except UsageError as exc:
-        raise OutcomeError(f"{where}: {exc}") from exc
+        raise OutcomeError(f"{_returned(ctx, outcome)}: {exc}") from exc
     if outcome.consumes and (consumed := ctx.consumed()):
         fields["consumed"] = consumed
     state = None if outcome.is_terminal else ctx.new_state(outcome.state)
@@ -73,8 +72,8 @@ def settle(definition: Definition, ctx: Context[Any], outcome: object) -> Settle
         entry = b'%b,"state":%b}' % (entry[:-1], state.stored)
     if len(entry) > _LARGEST_ENTRY:
         raise OutcomeError(
-            f"{where} of {len(entry):,} bytes, which is too large for the database; "
-            "store the data elsewhere and keep its address"
+            f"{_returned(ctx, outcome)} of {len(entry):,} bytes, which is too large for the "
+            "database; store the data elsewhere and keep its address"
         )
     answer: Any = outcome
     return Settled(answer, entry, outcome.may_run_ahead, fields.get("step"), state)
@@ -103,6 +102,10 @@ def next_context(
         last_error_json=None,
         _read=settled.state,
     )
+
+
+def _returned(ctx: Context[Any], outcome: StepOutcome) -> str:
+    return f"step {ctx.step!r} of {ctx.fsm} returned {type(outcome).__name__}"
 
 
 def _not_an_outcome(ctx: Context[Any], outcome: object) -> str:
