@@ -23,8 +23,8 @@ from gendurable.context import Context
 from gendurable.errors import InvalidOutcomeError
 from gendurable.failures import as_exception, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
-from gendurable.outcomes import Retry, Stop
-from gendurable.settle import OUTCOMES, Settled, next_context, settle
+from gendurable.outcomes import Retry, StepOutcome, Stop
+from gendurable.settle import Settled, next_context, settle
 from gendurable.text import safe_repr, safe_str, type_name
 from gendurable.threads import Helpers, StepThreads, caller
 
@@ -228,7 +228,9 @@ class Runner:
     ) -> None:
         # Everything is caught: a step that calls sys.exit() or cancels itself has failed, no more.
         try:
-            answer = await function(*args)
+            answer = function(*args)
+            while isawaitable(answer):
+                answer = await answer
         except BaseException as exc:  # noqa: BLE001
             result = self._failed(claim, Failure(exc, final=False))
         else:
@@ -245,7 +247,7 @@ class Runner:
         try:
             answer = self._context.copy().run(function, *args)
             answered = True
-            if not isinstance(answer, OUTCOMES) and isawaitable(answer):
+            if not isinstance(answer, StepOutcome) and isawaitable(answer):
                 # A wrapper of an async function that does not look like one.
                 result = answer
             else:
