@@ -5,20 +5,20 @@
 -- another one:
 --
 --                          eligible_at in the future
---     gd_enqueue ────┬──────────────────────────────────► scheduled
---                    │                                        │ gd_pick, once due
---                    ▼            gd_pick                     │
---       ┌────────► ready ◄────────────────────────────────────┘
---       │            │
---       │            ▼                next, run ahead: HOT, the claim is kept
---       │        executing ◄──┐
---       │          │ │ │ └────┘
---       │          │ │ │
---       │          │ │ └──► done | stop | cancelled ──────► gendurable.finished, the archive
---       │          │ └────► await ────────► awaiting_signal ────┐ signal in the inbox, or deadline
---       │          └──────► schedule_children ► awaiting_children ┤ last child finished
---       │                                                         │
---       └──── next, retry, release, reap ◄────────────────────────┘
+--     gd_enqueue ----+----------------------------------> scheduled
+--                    |                                        | gd_pick, once due
+--                    v            gd_pick                     |
+--       +--------> ready <------------------------------------+
+--       |            |
+--       |            v                next, run ahead: HOT, the claim is kept
+--       |        executing <--+
+--       |          | | | +----+
+--       |          | | |
+--       |          | | +--> done | stop | cancelled ------> gendurable.finished, the archive
+--       |          | +----> await --------> awaiting_signal ----+ signal in the inbox, or deadline
+--       |          +------> schedule_children > awaiting_children + last child finished
+--       |                                                         |
+--       +---- next, retry, release, reap <------------------------+
 --
 --     held:      runnable, but waiting for a slot of its concurrency key (a newcomer is, if none
 --                seems to be free). Out of the ready set until one is handed over.
@@ -29,8 +29,8 @@
 --
 -- THE LOCK ORDER. Whoever holds several row locks took them in this order:
 --
---     workers → instances by id → parents by id → correlation keys by key
---         → buckets by key → signals
+--     workers -> instances by id -> parents by id -> correlation keys by key
+--         -> buckets by key -> signals
 --
 -- Set-based updates lock in plan order, so rows are locked explicitly and in order before they are
 -- written. Instances are locked FOR NO KEY UPDATE. gd_pick and maintenance never wait

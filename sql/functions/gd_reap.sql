@@ -1,10 +1,10 @@
 -- Recovers the claims of dead workers: of those whose lease is over, of those that no longer exist,
 -- or, with an id, of that one now, because the caller knows that it is dead.
 --
--- commit × reap: both need the instance's lock and neither waits for it, so exactly one has it.
+-- commit x reap: both need the instance's lock and neither waits for it, so exactly one has it.
 -- Either the commit applies and there is no claim left to release, or the claim is released and the
 -- commit is stale.
--- heartbeat × reap: the worker's row decides; a worker whose heartbeat is in flight is skipped, one
+-- heartbeat x reap: the worker's row decides; a worker whose heartbeat is in flight is skipped, one
 -- that was reaped is told GD010.
 -- Locks:  workers by id, never waiting; then claims by id, never waiting.
 -- Writes: instances, workers.

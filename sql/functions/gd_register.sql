@@ -31,7 +31,7 @@ begin
             'A lease is longer than zero and at most a year; 60 s suits most.');
     elsif octet_length(gd_register.name) > 1000 then
         perform gendurable._refuse(
-            'GD002', format('name is longer than 1,000 bytes: %s…', left(gd_register.name, 40)),
+            'GD002', format('name is longer than 1,000 bytes: %s...', left(gd_register.name, 40)),
             'Use a shorter name.');
     elsif exists (select from unnest(v_queues) as q
                   where coalesce(q, '') = '' or octet_length(q) > 1000) then
