@@ -39,6 +39,8 @@
 \ir functions/_finish.sql
 \ir functions/_forget_finished.sql
 \ir functions/_forget_workers.sql
+\ir functions/_up_since.sql
+\ir functions/_note_start.sql
 \ir functions/_give_up.sql
 \ir functions/_grant.sql
 \ir functions/_hand_over.sql

@@ -289,6 +289,13 @@ comment on column gendurable.workers.idle_queues is
 comment on column gendurable.workers.heartbeat_at is
     'Its previous heartbeat; null before the first.';
 
+-- The server cannot say when it last recovered from a crash while its postmaster lived on, nor when
+-- it was promoted. Both leave an unlogged table empty: the first that judges a lease after that
+-- fills it (gendurable._note_start).
+create unlogged table gendurable.incarnation (since timestamptz not null);
+comment on table gendurable.incarnation is
+    'When the server was first seen up after its latest crash recovery or promotion.';
+
 -- Something has happened to a key of which an instance may wait: whoever picks next looks. A
 -- doorbell is inserted by the transaction that makes an instance wait, and by the one that frees a
 -- slot (a commit only if it sees somebody wait), so that it becomes visible together with what it

@@ -6,8 +6,10 @@
 -- commit is stale.
 -- heartbeat x reap: the worker's row decides; a worker whose heartbeat is in flight is skipped, one
 -- that was reaped is told GD010.
+-- The server was down or cut off: no worker could renew its lease, so all are given one more lease
+-- from the moment at which it was up again (gendurable._up_since).
 -- Locks:  workers by id, never waiting; then claims by id, never waiting.
--- Writes: instances, workers.
+-- Writes: instances, workers, incarnation.
 -- Plan:   workers_pkey; instances_claims, one descent for each worker that holds something.
 create function public.gd_reap(worker bigint default null) returns int
 language plpgsql volatile security definer
@@ -22,6 +24,7 @@ as $$
 declare
     v_holder   bigint;
     v_orphaned bigint[] := array[]::bigint[];
+    v_up_since timestamptz;
 begin
     if gd_reap.worker is not null then
         perform from gendurable.workers as w where w.id = gd_reap.worker for update skip locked;
@@ -45,9 +48,11 @@ begin
         end if;
     end loop;
 
+    perform gendurable._note_start();
+    v_up_since := gendurable._up_since();
     return gendurable._forget_workers(v_orphaned || array(
         select w.id from gendurable.workers as w
-        where w.lease_until < clock_timestamp()
+        where greatest(w.lease_until, v_up_since + w.lease) < clock_timestamp()
         order by w.id
         for update skip locked));
 end
