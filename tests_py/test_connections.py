@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from database import drop_database
-from gendurable import enqueue, job, protocol
+from gendurable import RetryPolicy, enqueue, job, protocol
 from gendurable.cli import main
 from gendurable.database import connect, conninfo, log_failure
 from gendurable.errors import (
@@ -250,6 +250,23 @@ def ascii_only(number: int) -> str:
 @job()
 def answers_emoji(number: int) -> str:
     return "\N{PARTY POPPER}"
+
+
+@job(retry=RetryPolicy(max_attempts=2, initial=0.01))
+def fails_with_emoji(number: int) -> str:
+    raise ValueError("bad \\ luck \N{PARTY POPPER}")
+
+
+def test_that_an_instance_has_failed_is_noted_in_any_encoding(encoded_dsn: str) -> None:
+    with (
+        psycopg.connect(encoded_dsn, autocommit=True, client_encoding="UTF8") as conn,
+        running(encoded_dsn, [fails_with_emoji], lease=3600),
+    ):
+        encoding = conn.info.parameter_status("server_encoding")
+        failed = finished(conn, enqueue(conn, fails_with_emoji, {"number": 1}).id)
+    told = "\N{PARTY POPPER}" if encoding == "SQL_ASCII" else r"\U0001f389"
+    assert failed.status == "failed"
+    assert failed.error["message"] == rf"bad \ luck {told}"
 
 
 def test_a_database_of_any_encoding_is_worked_on(encoded_dsn: str) -> None:

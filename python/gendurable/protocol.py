@@ -119,8 +119,15 @@ async def turn(
 
 
 async def commit_one(conn: Connection, worker: int, entry: bytes) -> Answer:
-    """Commit a single outcome."""
-    rows = await _call(conn, COMMIT, (worker, _array([entry])))
+    """Commit a single outcome.
+
+    Where the database cannot store a character of it, its error is told in ASCII: that an
+    instance has failed can be noted in a database of any encoding.
+    """
+    try:
+        rows = await _call(conn, COMMIT, (worker, _array([entry])))
+    except psycopg.errors.UntranslatableCharacter:
+        rows = await _call(conn, COMMIT, (worker, _array([_error_in_ascii(entry)])))
     return Answer._make(rows[0])
 
 
@@ -249,6 +256,19 @@ async def _transaction(conn: Connection, *, explicit: bool = False) -> AsyncIter
         await conn.execute(conn.local_settings)
     yield
     await conn.execute("commit")
+
+
+def _error_in_ascii(entry: bytes) -> bytes:
+    """The outcome with each character of its error that is not ASCII as Python would escape it."""
+    fields = msgspec.json.decode(entry, type=dict[str, msgspec.Raw])
+    if "error" not in fields:
+        return entry
+    # Within JSON such characters stand in strings alone, where a backslash is written twice.
+    text = bytes(fields["error"]).decode()
+    told = (
+        c if c.isascii() else "\\" + c.encode("ascii", "backslashreplace").decode() for c in text
+    )
+    return msgspec.json.encode(fields | {"error": msgspec.Raw("".join(told).encode())})
 
 
 def _array(entries: Sequence[bytes]) -> str:
