@@ -81,7 +81,10 @@ def be_hostile(dsn: str) -> None:
             "create function hostile.clock_timestamp() returns timestamptz language plpgsql"
             " as $$ begin raise exception 'trapped'; end $$"
         )
-        for setting, value in HOSTILE.items():
+        hostile = HOSTILE | (
+            {"transaction_timeout": "10s"} if conn.info.server_version >= 170000 else {}
+        )
+        for setting, value in hostile.items():
             values = sql.SQL(", ").join(
                 sql.Literal(part.strip())
                 for part in (value.split(",") if setting == "search_path" else [value])

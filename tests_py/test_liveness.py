@@ -26,7 +26,7 @@ from gendurable import Context, job, process, protocol
 from gendurable.cli import main
 from gendurable.errors import UsageError
 from gendurable.install import install
-from gendurable.process import describe_process, is_gone, place
+from gendurable.process import describe_process, is_gone, place, uptime
 from gendurable.session import Session
 from support import Connection, finished, gate, running, statuses, until
 
@@ -537,6 +537,36 @@ def test_a_worker_that_was_cut_off_leaves_reaping_to_others_for_one_lease(
             assert [finished(conn, instance).result for instance in ids] == [0, 0]
             maintained_again(conn)
     assert sorted(runs) == sorted(ids)
+
+
+def test_a_suspended_machine_was_cut_off(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The clock by which a worker judges itself runs on while everything else stands still."""
+    suspended, calls, lease = 0.0, 0, 1.5
+    real = protocol.maintain
+
+    async def counted(connection: protocol.Connection) -> dict[str, int]:
+        nonlocal calls
+        calls += 1
+        return await real(connection)
+
+    @job()
+    def work() -> None: ...
+
+    monkeypatch.setattr(protocol, "maintain", counted)
+    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.02)
+    monkeypatch.setattr("gendurable.keeper.uptime", lambda: uptime() + suspended)
+    query = "select heartbeat_at from gendurable.workers"
+    with running(dsn, [work], lease=lease):
+        until(lambda: calls >= 3, "it maintains")
+        suspended += 2 * lease
+        until(lambda: "back after" in caplog.text, "it notices with the next heartbeat")
+        before = calls
+        beaten = one(conn, query)
+        until(lambda: one(conn, query) > beaten, "it beats on")
+        assert calls == before
+        until(lambda: calls > before, "and maintains again a lease later")
 
 
 def maintained_again(conn: Connection) -> None:
