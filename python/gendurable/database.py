@@ -69,6 +69,9 @@ _SETTINGS: dict[str, str] = {
 }
 _SETTINGS_17: dict[str, str] = {"transaction_timeout": "0"}
 
+# Older ones do not know "primary".
+_LIBPQ_14 = 140000
+
 _LOST_CLASSES = ("08", "57P")
 
 
@@ -155,8 +158,9 @@ def to_primary(info: str) -> str:
 
     PGTARGETSESSIONATTRS may be meant for those who read; what the string itself says stays.
     """
-    fields = conninfo_to_dict(info)
-    return make_conninfo(info, **{"target_session_attrs": "primary"} | fields)
+    if "target_session_attrs" in conninfo_to_dict(info) or psycopg.pq.version() < _LIBPQ_14:
+        return info
+    return make_conninfo(info, target_session_attrs="primary")
 
 
 def is_usable(conn: Connection) -> bool:

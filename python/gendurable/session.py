@@ -19,7 +19,6 @@ from gendurable.database import (
     one_line,
     refusal,
 )
-from gendurable.errors import GendurableError
 from gendurable.process import describe_process
 from gendurable.schema import check_usable
 
@@ -117,7 +116,7 @@ class Session:
             async with asyncio.timeout(_FAREWELL):
                 if self.worker is not None:
                     await protocol.unregister(await self._able_to_speak(), self.worker)
-        except (psycopg.Error, GendurableError, OSError) as exc:
+        except Exception as exc:  # noqa: BLE001 (it leaves in any case)
             logger.warning("no goodbye to the database, the lease will run out: %s", one_line(exc))
         finally:
             if self._conn is not None:
