@@ -395,6 +395,24 @@ def test_whatever_happens_in_upkeep_costs_that_round_and_not_the_worker(
     assert "KeyError: 'a bug'" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "host=x password=hidden secret",
+        "password=hidden secret=x",
+        "postgresql://u:hidden%zzsecret@h/db",
+        "postgresql://u:hidden secret@h/db",
+        "postgresql://u:hidden,secret@[h/db",
+    ],
+)
+def test_no_part_of_a_password_is_told_of_a_malformed_dsn(given: str) -> None:
+    with pytest.raises(UsageError, match="the DSN is malformed") as caught:
+        conninfo(given)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
 @pytest.fixture
 def login(conn: Connection, dsn: str) -> Iterator[str]:
     """Connection string of a plain login role without any right."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -98,11 +99,22 @@ def conninfo(dsn: str | None) -> str:
     try:
         fields = conninfo_to_dict(given)
     except psycopg.ProgrammingError as exc:
-        raise UsageError(f"the DSN is malformed: {one_line(exc)}\n{_SOURCES}") from exc
+        # Not chained: libpq's own message is in a traceback as well.
+        raise UsageError(f"the DSN is malformed: {_censored(exc, given)}\n{_SOURCES}") from None
     defaults = {name: value for name, value in _DEFAULTS.items() if name not in fields}
     if "PGCONNECT_TIMEOUT" in os.environ:
         defaults.pop("connect_timeout", None)
     return make_conninfo(given, **defaults | {"client_encoding": "UTF8"})
+
+
+def _censored(exc: psycopg.Error, given: str) -> str:
+    """What libpq says of a malformed string, without the parts that it quotes of a secret."""
+    said = one_line(exc)
+    may_hold_secret = "pass" in given or "@" in given
+    if not may_hold_secret:
+        return said
+    # A single character is one that libpq looked for.
+    return re.sub(r'"[^"]*"', lambda m: m[0] if len(m[0]) == 3 else '"..."', said)
 
 
 async def connect(info: str, *, pooler: bool = False, listens: bool = False) -> Connection:
