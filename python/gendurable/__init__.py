@@ -29,6 +29,7 @@ from gendurable.client import (
 from gendurable.context import ChildResult, Context, Signal
 from gendurable.entry import Entry
 from gendurable.errors import (
+    AccessError,
     DefinitionError,
     EngineError,
     GendurableError,
@@ -49,6 +50,7 @@ from gendurable.process import package_version
 from gendurable.worker import Worker, run_worker
 
 __all__ = [
+    "AccessError",
     "Await",
     "ChildResult",
     "Context",
