@@ -29,7 +29,7 @@ from gendurable.loading import load
 from gendurable.log import log_to_stderr
 from gendurable.process import package_version
 from gendurable.settings import check_settings
-from gendurable.text import printable
+from gendurable.text import printable, safe_str
 from gendurable.worker import run_worker
 
 __all__ = ["app", "main"]
@@ -66,7 +66,9 @@ def _command(function: Callable[P, None]) -> Callable[P, None]:
             _fail(f"the database says: {one_line(exc)}")
         except (KeyboardInterrupt, asyncio.CancelledError):
             # Caught here, because typer would make it exit code 1.
-            sys.exit(130)
+            sys.exit(128 + signal.SIGINT)
+        except OSError as exc:
+            _output_failed(exc)
 
     return app.command()(run)
 
@@ -127,9 +129,10 @@ def run(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Run a worker until SIGTERM or SIGINT, then let running steps finish and exit with code 0.
+    """Run a worker until SIGTERM or SIGINT.
 
-    A second signal does not wait for them, a third one ends the process.
+    Then it lets running steps finish and exits with code 0. A second signal does not wait for them,
+    a third one ends the process.
     """
     queues = _queues(queue or ["default=10"])
     check_settings(queues=queues, name=name, lease=lease, drain=drain, poll=poll)
@@ -153,7 +156,10 @@ def run(
 
 @_command
 def status(
-    target: Annotated[str, typer.Argument(help="An instance's id or its correlation key.")],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="TARGET", help="An instance's id or its correlation key."),
+    ],
     dsn: Dsn = None,
     key: Annotated[
         bool, typer.Option("--key", help="TARGET is a correlation key, even if it is a number.")
@@ -169,9 +175,10 @@ def status(
     with connect_sync(info) as conn:
         found = look_up(conn, int(target) if is_id else target)
     if found is None:
+        shown = safe_str(target, 300) or "''"
         hint = f", or add --key if {target} is a correlation key" if is_id else ""
         raise UsageError(
-            f"there is no instance {printable(target)} at {describe_dsn(info)}\n"
+            f"there is no instance {shown} at {describe_dsn(info)}\n"
             f"It may be finished and forgotten{hint}."
         )
     console = Console(highlight=False)
@@ -248,12 +255,18 @@ def _open_streams() -> None:
 
 
 def _close_stdout() -> None:
-    """Write the rest of the output; a reader that has had enough is no error to report."""
+    """Write the rest of the output before the process ends: then it can still be said if not."""
     try:
         sys.stdout.flush()
     except OSError as exc:
+        _output_failed(exc)
+
+
+def _output_failed(exc: OSError) -> NoReturn:
+    """Leave; a reader that has had enough is no error to report."""
+    with suppress(OSError):
         # What is left would be tried again at the end of the process, with a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(exc, BrokenPipeError):
-            sys.exit(128 + signal.SIGPIPE)
-        _fail(f"the output cannot be written: {exc.strerror}")
+    if isinstance(exc, BrokenPipeError):
+        sys.exit(1)
+    _fail(str(exc))

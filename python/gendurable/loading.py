@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import itertools
 import os
+import pkgutil
 import sys
 import sysconfig
 import traceback
@@ -25,7 +26,8 @@ __all__ = ["load"]
 AnyMachine: TypeAlias = Machine[Any] | type[Machine[Any]]
 
 # Where the code of others lives: a line of the user's own says more.
-_FOREIGN = ("<frozen", str(Path(__file__).parent), *map(str, sysconfig.get_paths().values()))
+_IMPORTING = ("<frozen", str(Path(importlib.__file__).parent), str(Path(__file__).parent))
+_FOREIGN = (*_IMPORTING, *sysconfig.get_paths().values())
 
 
 def load(target: str) -> list[Machine[Any]]:
@@ -71,7 +73,7 @@ def _split(target: str) -> tuple[str, str | None]:
 
 
 def _import(name: str) -> ModuleType:
-    if name.endswith(".py") or "/" in name or os.sep in name:
+    if name.endswith(".py") or os.sep in name or name in (os.curdir, os.pardir):
         return _import_file(name, _file(name))
     if os.path.isfile(name):  # noqa: PTH113 (it answers for any string)
         raise UsageError(f"{_shown(name)} is not a .py file")
@@ -221,8 +223,7 @@ def _where(exc: BaseException) -> str:
         (frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(exc.__traceback__)
     ]
     own = [place for place in places if not place[0].startswith(_FOREIGN)]
-    if not own:
-        own = [place for place in places if not place[0].startswith(_FOREIGN[:2])]
+    own = own or [place for place in places if not place[0].startswith(_IMPORTING)]
     return f" at {_shown(own[-1][0])}:{own[-1][1]}" if own else ""
 
 
@@ -301,6 +302,7 @@ def _all_of(module: ModuleType, name: str) -> list[AnyMachine]:
         raise UsageError(
             f"there is no machine and no job in {_shown(name)}{_other_file(module, name)}\n"
             "Define a subclass of gendurable.Machine with @step methods, or a @job function."
+            f"{_inner_modules(module)}"
         )
     return list(unique.values())
 
@@ -314,6 +316,15 @@ def _other_file(module: ModuleType, name: str) -> str:
     if not os.path.isfile(own) or (file is not None and _same(file, Path(own).resolve())):  # noqa: PTH113
         return ""
     return f", which is {file or 'built into Python'}; for the file here, say {_shown(own)}"
+
+
+def _inner_modules(module: ModuleType) -> str:
+    """A remark on what a package has inside."""
+    inner = [found.name for found in pkgutil.iter_modules(vars(module).get("__path__", []))]
+    if not inner:
+        return ""
+    names = ", ".join(f"{module.__name__}.{name}" for name in inner[:10])
+    return f"\nModules in this package: {_shown(names)}"
 
 
 def _names(module: ModuleType) -> list[str]:
