@@ -82,17 +82,16 @@ def _import(name: str) -> ModuleType:
 
 def _file(name: str) -> Path:
     """The .py file that a path leads to, links followed."""
-    path = Path(os.path.realpath(name))
-    if os.path.isdir(path):  # noqa: PTH112 (it answers for any string)
-        path /= "__init__.py"
-        if not path.is_file():
-            raise UsageError(
-                f"{_shown(name)} is a folder without __init__.py\nName a .py file in it."
-            )
-    if not os.path.isfile(path):  # noqa: PTH113 (it answers for any string)
+    if os.path.isdir(name):  # noqa: PTH112 (it answers for any string)
+        inside = Path(os.path.realpath(name)) / "__init__.py"
+        if inside.is_file():
+            return inside
+        raise UsageError(f"{_shown(name)} is a folder without __init__.py\nName a .py file in it.")
+    if not os.path.isfile(name):  # noqa: PTH113 (it answers for any string)
         guess = f"{name}.py"
         hint = f"\nThere is {_shown(guess)}." if os.path.isfile(guess) else ""  # noqa: PTH113
         raise UsageError(f"there is no file {_shown(name)}{hint}")
+    path = Path(os.path.realpath(name))
     if path.suffix != ".py":
         raise UsageError(f"{_shown(name)} is not a .py file")
     return path
