@@ -501,7 +501,11 @@ def _call(
 ) -> Answer[T]:
     """Run one query and build the answer of its texts, now or when awaited."""
     if isinstance(conn, AsyncConnection):
-        return _call_async(conn, query, parameters, answer)
+        call = _call_async(conn, query, parameters, answer)
+        # Python's warning of one that is never awaited then names the function of this module.
+        name = query[query.index("gd_") + 3 : query.index("(", query.index("gd_"))]
+        call.__qualname__ = name  # type: ignore[attr-defined]
+        return call
     if not isinstance(conn, Connection):
         raise _no_connection(conn)
     # Not conn.cursor(): what that makes is the caller's choice.
@@ -601,7 +605,7 @@ def _address(target: Any) -> tuple[str, str]:
     """How an instance is looked for: the type of its key or id, and that as text."""
     if isinstance(target, (str, UUID)):
         return "text", str(_text("target", target))
-    return "bigint", _integer("target, unless it is a correlation key,", target)
+    return "bigint", _integer("target", target, "a correlation key (str or UUID) or an id (int)")
 
 
 def _key(value: Any) -> Any:
@@ -622,15 +626,15 @@ def _text(name: str, value: Any) -> str | None:
     return text
 
 
-def _integer(name: str, value: Any) -> str:
+def _integer(name: str, value: Any, expected: str = "an int") -> str:
     try:
         if isinstance(value, bool):
             raise TypeError  # noqa: TRY301 (a bool would pass for 0 or 1)
         number = operator.index(value)
     except TypeError:
-        raise _wrong(name, value, "an int") from None
+        raise _wrong(name, value, expected) from None
     if not -(2**63) <= number < 2**63:
-        raise _wrong(name, value, "an int of at most 64 bits (bigint)")
+        raise _wrong(name, value, "a number of at most 64 bits")
     return str(number)
 
 

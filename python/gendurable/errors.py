@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -32,6 +32,9 @@ __all__ = [
 
 class GendurableError(Exception):
     """Base of everything this package raises on purpose."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
 
 
 class DefinitionError(GendurableError):
@@ -85,6 +88,10 @@ class EngineError(GendurableError):
         self.hint = hint
         parts = [f"{message} ({sqlstate})", detail, hint]
         super().__init__("\n".join(part for part in parts if part))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields, not by the text that is made of them."""
+        return type(self), (self.sqlstate, self.message, self.detail, self.hint)
 
 
 class InvalidArgumentError(EngineError):
