@@ -67,8 +67,6 @@ def _command(function: Callable[P, None]) -> Callable[P, None]:
         except (KeyboardInterrupt, asyncio.CancelledError):
             # Caught here, because typer would make it exit code 1.
             sys.exit(128 + signal.SIGINT)
-        except OSError as exc:
-            _output_failed(exc)
 
     return app.command()(run)
 
@@ -200,9 +198,13 @@ def main() -> None:
     """Run the command line."""
     _open_streams()
     try:
-        app()
-    finally:
-        _close_stdout()
+        try:
+            app()
+        finally:
+            # Before the end of the process, where a failure would be a traceback.
+            sys.stdout.flush()
+    except OSError as exc:
+        _leave(exc)
 
 
 def _queues(options: list[str]) -> dict[str, int]:
@@ -254,18 +256,10 @@ def _open_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _close_stdout() -> None:
-    """Write the rest of the output before the process ends: then it can still be said if not."""
-    try:
-        sys.stdout.flush()
-    except OSError as exc:
-        _output_failed(exc)
-
-
-def _output_failed(exc: OSError) -> NoReturn:
-    """Leave; a reader that has had enough is no error to report."""
+def _leave(exc: OSError) -> NoReturn:
+    """Give up after an error of the system; a reader that has had enough is none to report."""
     with suppress(OSError):
-        # What is left would be tried again at the end of the process, with a traceback.
+        # What is left of the output would be tried again at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(exc, BrokenPipeError):
         sys.exit(1)
