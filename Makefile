@@ -8,7 +8,7 @@ help: ## This list
 test: packages venv ## Everything: set-up, linters, pgTAP, pytest, coverage
 	@tools/test all
 
-test-pg: packages ## Only the pgTAP suite (FILES="tests_pg/functions/gd_pick.sql" for some)
+test-pg: packages ## Only the pgTAP suite (FILES="tests_pg/functions/pick/gd_pick.sql" for some)
 	@tools/test pg $(FILES)
 
 test-py: packages venv ## Only pytest (FILES="tests_py/test_worker.py -k drain" for some)

@@ -662,7 +662,7 @@ def administer(session: Session) -> None:
 
 
 def keep(session: Session) -> None:
-    """Maintenance; while draining only what no hand-over may depend on."""
+    """Maintenance; while draining only what no offer may depend on."""
     roll = session.random
     time.sleep(roll.random() * 0.1)
     if session.stress.draining.is_set():

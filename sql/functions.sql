@@ -1,110 +1,138 @@
--- All functions, private helpers first. They are always deployed together: a new gd_pick must never
--- meet an old gd_commit.
-\ir functions/_list.sql
-\ir functions/_status.sql
-\ir functions/_code.sql
-\ir functions/_signal_problem.sql
-\ir functions/_entry_problem.sql
-\ir functions/_runnable.sql
-\ir functions/_lock_key.sql
-\ir functions/_lock_rate.sql
-\ir functions/_lock_maintenance.sql
-\ir functions/_tokens.sql
-\ir functions/_bucket.sql
-\ir functions/_line.sql
-\ir functions/_admit.sql
-\ir functions/_apply_await.sql
-\ir functions/_apply_children.sql
-\ir functions/_apply_next.sql
-\ir functions/_apply_retry.sql
-\ir functions/_bigint.sql
-\ir functions/_candidates.sql
-\ir functions/_check_in.sql
-\ir functions/_check_name.sql
-\ir functions/_check_policy_name.sql
-\ir functions/_children.sql
-\ir functions/_consume.sql
-\ir functions/_count_down.sql
-\ir functions/_create_partitions.sql
-\ir functions/_deliver.sql
-\ir functions/_deliver_many.sql
-\ir functions/_depths.sql
-\ir functions/_drop_partitions.sql
-\ir functions/_eligible_at.sql
-\ir functions/_empty_partitions.sql
-\ir functions/_enqueue.sql
-\ir functions/_estimates.sql
-\ir functions/_failed_joins.sql
-\ir functions/_find.sql
-\ir functions/_finish.sql
-\ir functions/_forget_finished.sql
-\ir functions/_forget_workers.sql
-\ir functions/_give_up.sql
-\ir functions/_grant.sql
-\ir functions/_hand_over.sql
-\ir functions/_inbox.sql
-\ir functions/_is_paused.sql
-\ir functions/_json_problem.sql
-\ir functions/_lanes.sql
-\ir functions/_last_round.sql
-\ir functions/_leaving.sql
-\ir functions/_lock_parents.sql
-\ir functions/_mark_worker.sql
-\ir functions/_notify.sql
-\ir functions/_occupy.sql
-\ir functions/_offer.sql
-\ir functions/_old_partitions.sql
-\ir functions/_parse_entries.sql
-\ir functions/_parse_outcomes.sql
-\ir functions/_partition_name.sql
-\ir functions/_refill.sql
-\ir functions/_refuse.sql
-\ir functions/_refuse_isolation.sql
-\ir functions/_refuse_worker.sql
-\ir functions/_release.sql
-\ir functions/_rescope.sql
-\ir functions/_retention.sql
-\ir functions/_ring.sql
-\ir functions/_ring_name.sql
-\ir functions/_ring_rate.sql
-\ir functions/_rung.sql
-\ir functions/_silence.sql
-\ir functions/_spread.sql
-\ir functions/_stuck.sql
-\ir functions/_sweep.sql
-\ir functions/_sweep_buckets.sql
-\ir functions/_take_keys.sql
-\ir functions/_text_problem.sql
-\ir functions/_tree.sql
-\ir functions/_unapplied.sql
-\ir functions/_usage.sql
-\ir functions/_vacancies.sql
-\ir functions/_wake.sql
-\ir functions/_wake_due.sql
-\ir functions/_warn_of_rates.sql
-\ir functions/_window.sql
-\ir functions/gd_cancel.sql
-\ir functions/gd_commit.sql
-\ir functions/gd_drop_concurrency_limit.sql
-\ir functions/gd_drop_rate_limit.sql
-\ir functions/gd_enqueue.sql
-\ir functions/gd_enqueue_many.sql
-\ir functions/gd_expire_awaits.sql
-\ir functions/gd_gc.sql
-\ir functions/gd_heartbeat.sql
-\ir functions/gd_maintain.sql
-\ir functions/gd_next_due.sql
-\ir functions/gd_pause.sql
-\ir functions/gd_pick.sql
-\ir functions/gd_reap.sql
-\ir functions/gd_register.sql
-\ir functions/gd_release.sql
-\ir functions/gd_resume.sql
-\ir functions/gd_retry.sql
-\ir functions/gd_set_concurrency_limit.sql
-\ir functions/gd_set_rate_limit.sql
-\ir functions/gd_signal.sql
-\ir functions/gd_signal_many.sql
-\ir functions/gd_status.sql
-\ir functions/gd_unregister.sql
-\ir functions/gd_version.sql
+-- All functions, room by room: a folder is a family of the engine, with its public functions beside
+-- their helpers. In each room what PostgreSQL inlines comes first, because it has to exist before
+-- what uses it. They are always deployed together: a new gd_pick must never meet an old gd_commit.
+
+-- base: What every family uses: checks of arguments, errors, statuses, the version.
+\ir functions/base/_list.sql
+\ir functions/base/_error_code.sql
+\ir functions/base/_status.sql
+\ir functions/base/_bigint.sql
+\ir functions/base/_check_name.sql
+\ir functions/base/_eligible_at.sql
+\ir functions/base/_refuse.sql
+\ir functions/base/_refuse_isolation.sql
+\ir functions/base/gd_version.sql
+
+-- ready: What makes an instance ready: its phase, the wake-up of what is due, the notification of
+-- workers that sleep.
+\ir functions/ready/_runnable.sql
+\ir functions/ready/_notify.sql
+\ir functions/ready/_wake.sql
+\ir functions/ready/_wake_due.sql
+\ir functions/ready/gd_expire_awaits.sql
+
+-- identity: Correlation keys: taken, found, kept in step with the status.
+\ir functions/identity/_resolve_key.sql
+\ir functions/identity/_sync_keys.sql
+\ir functions/identity/_take_key.sql
+\ir functions/identity/_try_take_keys.sql
+
+-- enqueue: Instances are created.
+\ir functions/enqueue/_entry_problem.sql
+\ir functions/enqueue/_enqueue.sql
+\ir functions/enqueue/_json_problem.sql
+\ir functions/enqueue/_parse_entries.sql
+\ir functions/enqueue/gd_enqueue.sql
+\ir functions/enqueue/gd_enqueue_many.sql
+
+-- signals: Signals are delivered to an inbox, handed out and consumed.
+\ir functions/signals/_signal_problem.sql
+\ir functions/signals/_consume.sql
+\ir functions/signals/_deliver.sql
+\ir functions/signals/_deliver_many.sql
+\ir functions/signals/_inbox.sql
+\ir functions/signals/gd_signal.sql
+\ir functions/signals/gd_signal_many.sql
+
+-- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
+-- doorbells that announce them; the calls that set a limit.
+\ir functions/limits/_lock_key.sql
+\ir functions/limits/_lock_rate.sql
+\ir functions/limits/_token_line.sql
+\ir functions/limits/_tokens.sql
+\ir functions/limits/_bucket.sql
+\ir functions/limits/_admit_slots.sql
+\ir functions/limits/_admit_tokens.sql
+\ir functions/limits/_answerable_doorbells.sql
+\ir functions/limits/_check_policy_name.sql
+\ir functions/limits/_clear_doorbells.sql
+\ir functions/limits/_estimate_free_slots.sql
+\ir functions/limits/_expand_name_doorbells.sql
+\ir functions/limits/_holders_leaving.sql
+\ir functions/limits/_move_offers.sql
+\ir functions/limits/_offer_slots.sql
+\ir functions/limits/_offer_tokens.sql
+\ir functions/limits/_ring.sql
+\ir functions/limits/_ring_freed_slots.sql
+\ir functions/limits/_ring_name.sql
+\ir functions/limits/_ring_rate.sql
+\ir functions/limits/_sweep_buckets.sql
+\ir functions/limits/_sweep_slots.sql
+\ir functions/limits/_waiting_queues.sql
+\ir functions/limits/_warn_of_rates.sql
+\ir functions/limits/gd_drop_concurrency_limit.sql
+\ir functions/limits/gd_drop_rate_limit.sql
+\ir functions/limits/gd_set_concurrency_limit.sql
+\ir functions/limits/gd_set_rate_limit.sql
+
+-- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
+\ir functions/workers/_check_in.sql
+\ir functions/workers/_forget_workers.sql
+\ir functions/workers/_lost.sql
+\ir functions/workers/_mark_worker.sql
+\ir functions/workers/_refuse_worker.sql
+\ir functions/workers/_release.sql
+\ir functions/workers/gd_heartbeat.sql
+\ir functions/workers/gd_reap.sql
+\ir functions/workers/gd_register.sql
+\ir functions/workers/gd_release.sql
+\ir functions/workers/gd_unregister.sql
+
+-- control: What an operator does: cancel, retry, pause, resume.
+\ir functions/control/_descendants.sql
+\ir functions/control/_last_round.sql
+\ir functions/control/gd_cancel.sql
+\ir functions/control/gd_pause.sql
+\ir functions/control/gd_resume.sql
+\ir functions/control/gd_retry.sql
+
+-- pick: Work is handed to a worker.
+\ir functions/pick/_candidates.sql
+\ir functions/pick/_children.sql
+\ir functions/pick/_is_paused.sql
+\ir functions/pick/gd_next_due.sql
+\ir functions/pick/gd_pick.sql
+
+-- commit: Outcomes of steps are parsed, judged and applied, one function for each kind.
+\ir functions/commit/_apply_await.sql
+\ir functions/commit/_apply_children.sql
+\ir functions/commit/_apply_next.sql
+\ir functions/commit/_apply_retry.sql
+\ir functions/commit/_count_down.sql
+\ir functions/commit/_finish.sql
+\ir functions/commit/_lock_parents.sql
+\ir functions/commit/_parse_outcomes.sql
+\ir functions/commit/_text_problem.sql
+\ir functions/commit/_unapplied.sql
+\ir functions/commit/gd_commit.sql
+
+-- archive: The archive and its partitions; what is forgotten, and the maintenance that does it.
+\ir functions/archive/_lock_maintenance.sql
+\ir functions/archive/_create_partitions.sql
+\ir functions/archive/_drop_partitions.sql
+\ir functions/archive/_empty_partitions.sql
+\ir functions/archive/_failed_joins.sql
+\ir functions/archive/_forget_finished.sql
+\ir functions/archive/_old_partitions.sql
+\ir functions/archive/_partition_name.sql
+\ir functions/archive/_partition_start.sql
+\ir functions/archive/_retention.sql
+\ir functions/archive/gd_gc.sql
+\ir functions/archive/gd_maintain.sql
+
+-- look: What only looks: the status of an instance, and what the views count.
+\ir functions/look/_depths.sql
+\ir functions/look/_estimates.sql
+\ir functions/look/_stuck.sql
+\ir functions/look/_usage.sql
+\ir functions/look/gd_status.sql

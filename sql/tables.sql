@@ -21,7 +21,7 @@
 --       └──── next, retry, release, reap ◄────────────────────────┘
 --
 --     held:      runnable, but waiting for a slot of its concurrency key (a newcomer is, if none
---                seems to be free). Out of the ready set until one is handed over.
+--                seems to be free). Out of the ready set until one is offered.
 --     throttled: runnable, but waiting for tokens of its rate limit. Out of the ready set until
 --                they are due; a pick that finds them due claims at once.
 --

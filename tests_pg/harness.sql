@@ -90,7 +90,7 @@ create function test.mid_window() returns void
 language plpgsql as $$
 begin
     execute format($f$
-        create or replace function gendurable._window(p_moment timestamptz) returns timestamptz
+        create or replace function gendurable._partition_start(p_moment timestamptz) returns timestamptz
         language plpgsql immutable
         set search_path = pg_catalog, pg_temp
         as $w$

@@ -166,7 +166,7 @@ def test_the_readme_s_gendurable_py_command_installs(empty_dsn: str) -> None:
 def test_every_code_in_the_table_of_errors_is_one_that_the_engine_raises() -> None:
     table = (ROOT / "docs/errors.md").read_text()
     listed = set(re.findall(r"^\| `(GD\d{3})`", table, re.MULTILINE))
-    source = "".join(path.read_text() for path in (ROOT / "sql/functions").glob("*.sql"))
+    source = "".join(path.read_text() for path in (ROOT / "sql/functions").rglob("*.sql"))
     raised = set(re.findall(r"'(GD\d{3})'", source))
     assert raised - listed == {"GD000"}  # how a turn lets go of its keys; it never leaves
     assert listed <= raised

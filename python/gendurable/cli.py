@@ -24,13 +24,13 @@ from rich.text import Text
 from gendurable.client import status as look_up
 from gendurable.database import connect_sync, conninfo, describe_dsn, one_line
 from gendurable.errors import GendurableError, UsageError
+from gendurable.hosting import end_process, run_worker
 from gendurable.install import install as install_schema
 from gendurable.loading import load
 from gendurable.log import log_to_stderr
 from gendurable.process import package_version
 from gendurable.settings import check_settings
 from gendurable.text import printable, safe_str
-from gendurable.worker import run_worker
 
 __all__ = ["app", "main"]
 
@@ -150,6 +150,7 @@ def run(
         poll=poll,
         pooler=pooler,
     )
+    end_process()
 
 
 @_command

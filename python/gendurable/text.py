@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["printable", "safe_repr", "safe_str"]
+__all__ = ["printable", "safe_repr", "safe_str", "storable", "type_name"]
 
 
 def safe_str(value: Any, limit: int = 1000) -> str:
@@ -30,15 +30,20 @@ def _text(convert: Callable[[Any], str], value: Any, limit: int) -> str:
     try:
         text = str.__str__(convert(value))
     except BaseException as exc:  # noqa: BLE001 (a message must not end the program)
-        return f"<{_name(value)} whose {convert.__name__}() raised {_name(exc)}>"
+        return f"<{type_name(value)} whose {convert.__name__}() raised {type_name(exc)}>"
     if len(text) > limit:
-        text = f"{text[:limit]}… ({len(text):,} characters)"
-    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+        text = f"{text[:limit]}\N{HORIZONTAL ELLIPSIS} ({len(text):,} characters)"
+    return storable(text)
 
 
-def _name(value: object) -> str:
+def storable(text: str) -> str:
+    """The text without what jsonb cannot hold: NUL and lone surrogates."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def type_name(value: object) -> str:
     """The name of an object's class, whatever its metaclass does."""
-    return str(type.__dict__["__name__"].__get__(type(value)))
+    return storable(str(type.__dict__["__name__"].__get__(type(value)))[:200])
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,6 @@
 -- Conventions of the source files. Each test lists the offenders. Run from the top of the repository.
 begin;
-select plan(12);
+select plan(15);
 
 create temp table line (path text, number int, text text);
 \copy line from program 'find sql tests_pg/functions -name "*.sql" -exec awk ''{ gsub(/\t/, " "); print FILENAME "\t" FNR "\t" $0 }'' {} +' with (format csv, delimiter e'\t', quote e'\x01', force_not_null (text))
@@ -36,7 +36,7 @@ where n.nspname = 'gendurable'
 
 select is_empty($$
     select d.name from defined as d where d.name not in (select f.name from function_file as f)
-$$, 'every function has the file sql/functions/<its name>.sql');
+$$, 'every function has the file sql/functions/<room>/<its name>.sql');
 select is_empty($$
     select f.path from function_file as f where f.name not in (select d.name from defined as d)
 $$, 'every file in sql/functions defines the function it is named after');
@@ -44,7 +44,7 @@ select is_empty($$
     select c.path, c.number, m.name
     from code as c
     cross join lateral (select (regexp_match(c.text, 'create (?:or replace )?function (?:public|gendurable)\.(\w+)'))[1] as name) as m
-    where m.name is not null and c.path <> format('sql/functions/%s.sql', m.name)
+    where m.name is not null and c.path !~ format('^sql/functions/\w+/%s\.sql$', m.name)
 $$, 'a file in sql/functions defines nothing else');
 create temp table interface as
 select d.name from defined as d
@@ -55,9 +55,27 @@ create temp table twin as
 select distinct substring(l.path from '([^/]+)\.sql$') as name from line as l where l.path like 'tests_pg/functions/%';
 
 select is_empty($$ select i.name from interface as i where i.name not in (select t.name from twin as t) $$,
-    'every function and view has the test tests_pg/functions/<its name>.sql');
+    'every function and view has the test tests_pg/functions/<room>/<its name>.sql');
 select is_empty($$ select t.name from twin as t where t.name not in (select i.name from interface as i) $$,
     'every test in tests_pg/functions belongs to a function or view');
+
+select is_empty($$
+    select f.path from function_file as f
+    where not exists (select from line as l where l.path = 'tests_pg/' || substring(f.path from 'functions/.*'))
+$$, 'the test of a function stands in the room of the same name');
+create temp table room as
+select distinct substring(l.path from '^sql/functions/(\w+)/') as name from line as l where l.path like 'sql/functions/%';
+select is_empty($$
+    select r.name from room as r
+    where r.name is null or (select count(*) from line as l where l.path = 'sql/functions.sql' and l.text ~ format('^-- %s: \S', r.name)) <> 1
+$$, 'every file in sql/functions is in a room, which the table of contents introduces once');
+select is_empty($$
+    select l.number, l.text
+    from (select x.*, max(substring(x.text from '^-- (\w+): ')) over (partition by x.heading) as room
+          from (select y.*, count(*) filter (where y.text ~ '^-- \w+: ') over (order by y.number) as heading
+                from line as y where y.path = 'sql/functions.sql') as x) as l
+    where l.text like '\\ir%' and l.text not like format('\\ir functions/%s/%%', l.room)
+$$, 'the table of contents lists each function under its room');
 
 -- The Python installer knows this one command.
 select is_empty($$ select c.path, c.number, c.text from code as c
@@ -71,7 +89,7 @@ select is_empty($$
     select f.path from function_file as f
     where not exists (
         select from code as c
-        where c.path in ('sql/install.sql', 'sql/functions.sql') and c.text ~ format('functions/%s\.sql', f.name))
+        where c.path in ('sql/install.sql', 'sql/functions.sql') and c.text ~ format('functions/\w+/%s\.sql', f.name))
 $$, 'every file in sql/functions is in the manifest');
 
 select is_empty($$ select c.path, c.number, c.text from code as c where c.text ~* '\mwhen\s+others\M' $$,

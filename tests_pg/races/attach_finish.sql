@@ -31,7 +31,7 @@ select test.exec('a', 'commit');
 select is((select m.affected from gd_maintain() as m where m.task = 'create_partitions'), 3::bigint, 'undisturbed, it creates the partitions to come');
 select is_empty($$
     select c.relname from pg_inherits as h join pg_class as c on c.oid = h.inhrelid
-    where h.inhparent = 'gendurable.finished'::regclass and c.relname = 'finished_' || to_char(gendurable._window(now()) at time zone 'UTC', 'YYYYMMDD"_"HH24')
+    where h.inhparent = 'gendurable.finished'::regclass and c.relname = 'finished_' || to_char(gendurable._partition_start(now()) at time zone 'UTC', 'YYYYMMDD"_"HH24')
 $$, 'but none for the present, into which commits are on their way');
 
 -- The present has a partition and another one is being attached: a commit goes on. (The last of the partitions to come is made anew.)
@@ -45,7 +45,7 @@ begin
     execute format('with moved as (delete from gendurable.finished_default returning *) insert into gendurable.%I select * from moved',
                    gendurable._partition_name(now()));
     execute format('alter table gendurable.finished attach partition gendurable.%I for values from (%L) to (%L)',
-                   gendurable._partition_name(now()), gendurable._window(now()), gendurable._window(now()) + interval '6 hours');
+                   gendurable._partition_name(now()), gendurable._partition_start(now()), gendurable._partition_start(now()) + interval '6 hours');
 end
 $$;
 select test.partitions() as n \gset
@@ -104,12 +104,12 @@ do $$
 begin
     create table gendurable.old (like gendurable.finished);
     execute format('alter table gendurable.finished attach partition gendurable.old for values from (%L) to (%L)',
-        gendurable._window(now() - interval '9 days'), gendurable._window(now() - interval '9 days') + interval '6 hours');
+        gendurable._partition_start(now() - interval '9 days'), gendurable._partition_start(now() - interval '9 days') + interval '6 hours');
 end
 $$;
 -- More than gc forgets row by row before it looks at whole partitions.
 insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state)
-select -n, now(), gendurable._window(now() - interval '9 days'), 1, 0, 0, 1, false, 'M', 'start', 'default', '{}' from generate_series(10, 10020) as n;
+select -n, now(), gendurable._partition_start(now() - interval '9 days'), 1, 0, 0, 1, false, 'M', 'start', 'default', '{}' from generate_series(10, 10020) as n;
 create trigger gate before truncate on gendurable.old for each statement execute function test.gate('b');
 select test.claim(:w) as o \gset
 select pg_advisory_lock(1) \g /dev/null

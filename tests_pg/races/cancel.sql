@@ -170,8 +170,8 @@ select gd_enqueue('R', queue => 'p') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
 select test.query('b', test.end(:w, 'R', 'stop'));
 select test.id('R') as r \gset
-alter function gendurable._tree rename to _tree_behind_gate;
-create function gendurable._tree(p_root bigint, p_cascade boolean) returns bigint[] language plpgsql stable as $$
+alter function gendurable._descendants rename to _tree_behind_gate;
+create function gendurable._descendants(p_root bigint, p_cascade boolean) returns bigint[] language plpgsql stable as $$
 begin
     if set_config('test.looks', coalesce(current_setting('test.looks', true), '') || '.', true) = '..' then
         perform pg_advisory_lock_shared(1);

@@ -11,7 +11,7 @@ language sql as $$ select test.outcome(p.id, p.fence, 'done') from gd_pick(worke
 create function test.old(name text, days int) returns void
 language plpgsql as $$
 declare
-    v_from timestamptz := gendurable._window(now() - days * interval '1 day');
+    v_from timestamptz := gendurable._partition_start(now() - days * interval '1 day');
 begin
     execute format('create table gendurable.%I (like gendurable.finished)', name);
     execute format('alter table gendurable.finished attach partition gendurable.%I for values from (%L) to (%L)', name, v_from, v_from + interval '6 hours');

@@ -34,15 +34,15 @@ select is(test.phase(:i), 'executing', 'the pick has its claim');
 -- Between the heartbeat's look and its lock the worker's own late commit gives the row back, and the same worker picks it anew: that claim is
 -- not the one that was missing. A gate before the release holds the heartbeat there.
 alter function gendurable._release rename to _release_behind_gate;
-create function gendurable._release(p_workers bigint[], p_ids bigint[] default null, p_error jsonb default null, p_eligible_at timestamptz default null,
-                                    p_before timestamptz default null)
+create function gendurable._release(p_workers bigint[], p_ids bigint[] default null, p_lost text default null, p_eligible_at timestamptz default null,
+                                    p_claimed_before timestamptz default null, p_excused boolean default false)
 returns int
 language plpgsql as $$
 begin
     if current_setting('application_name') = 'b' then
         perform pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1);
     end if;
-    return gendurable._release_behind_gate(p_workers, p_ids, p_error, p_eligible_at, p_before);
+    return gendurable._release_behind_gate(p_workers, p_ids, p_lost, p_eligible_at, p_claimed_before, p_excused);
 end
 $$;
 select fence as f from gendurable.instances where id = :i \gset

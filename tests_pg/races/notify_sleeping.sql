@@ -112,7 +112,7 @@ select test.heard() \g /dev/null
 select test.query('a', $$ select * from gd_enqueue('M') $$);
 select is(test.heard(), 'nothing', 'and nobody is notified');
 
--- A slot or tokens that cannot be handed over, because a client's open transaction holds the row: nobody is told, the picker least of all, or it would
+-- A slot or tokens that cannot be offered, because a client's open transaction holds the row: nobody is told, the picker least of all, or it would
 -- never sleep again while that transaction is open.
 delete from gendurable.instances;
 select test.open('b');

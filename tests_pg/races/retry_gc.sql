@@ -58,7 +58,7 @@ select is(test.places(:id), '1 live, 0 archived', 'it is back');
 call test.fail(:w, null) \gset
 do $$
 declare
-    v_from timestamptz := gendurable._window(now() - interval '9 days');
+    v_from timestamptz := gendurable._partition_start(now() - interval '9 days');
 begin
     create table gendurable.old (like gendurable.finished);
     execute format('alter table gendurable.finished attach partition gendurable.old for values from (%L) to (%L)', v_from, v_from + interval '6 hours');

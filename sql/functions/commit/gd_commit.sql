@@ -1,0 +1,130 @@
+-- Applies the outcomes of steps, each for itself: only those of claims that this worker holds under
+-- the fence that they name.
+--
+-- The whole story: parse; lock what is ours; apply kind by kind; answer. Once a row is locked and
+-- its outcome has been parsed, nothing can fail any more, so no outcome can spoil another one's
+-- commit. Every accepted outcome grows the fence, so one that is sent again is stale.
+--
+-- Locks:  instances by id, then parents by id, all with SKIP LOCKED: what somebody else
+--         holds is answered `busy`, for the worker to offer again; so a commit waits for
+--         nobody's transaction. Then the keys and the inbox of what it finishes, which the
+--         instance's lock protects.
+-- Writes: instances, finished, signals, dedup_keys, correlation_keys, doorbells, buckets.
+-- Plan:   instances_pkey for the locks and for every update. The worker is compared in a way that
+--         no index serves: a plan that looks for the batch among everything that the worker holds
+--         costs ten times as much.
+-- Errors: GD002 outcomes is not an array; GD004 not READ COMMITTED.
+create function public.gd_commit(worker bigint, outcomes jsonb)
+returns table (id bigint, fence bigint, result text, detail text, signals jsonb, children jsonb)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    c_chain   constant int := 99;
+    v_worker  bigint;
+    v_all     gendurable.outcome[];
+    v_mine    gendurable.outcome[];
+    v_ords    int[];
+    v_kinds   text[];
+    v_moves   gendurable.move[];
+    v_children boolean;
+    v_keyed   bigint[];
+    v_keys    text[];
+    v_scoped  bigint[];
+    v_answers gendurable.answer[] := array[]::gendurable.answer[];
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform gendurable._refuse_isolation();
+    end if;
+    if jsonb_typeof(gd_commit.outcomes) is distinct from 'array' then
+        perform gendurable._refuse('GD002',
+                                   format('outcomes is %s, not an array',
+                                          coalesce(jsonb_typeof(gd_commit.outcomes), 'null')),
+                                   'Pass a JSON array of outcome objects.');
+    end if;
+    v_all := gendurable._parse_outcomes(gd_commit.outcomes);
+
+    -- A worker that was forgotten holds nothing, even where a claim of its could not be released
+    -- yet because somebody had the row locked.
+    select w.id into v_worker from gendurable.workers as w where w.id = gd_commit.worker;
+
+    -- Of two outcomes for one claim the first applies; the other one finds the fence grown.
+    with claims as materialized (
+        select distinct on (o.id, o.fence)
+               o.ord, o.id, o.fence, o.kind, o.priority, o.concurrency_key, o.release_key,
+               o.continue and coalesce(o.delay_ms, 0) <= 0 and o.rate_limit is null as at_once
+        from unnest(v_all) as o
+        where o.problem is null
+        order by o.id, o.fence, o.ord
+    ), locked as (
+        select c.ord, c.kind, c.id, i.concurrency_key, i.correlation_scope is not null as scoped,
+               c.kind in ('done', 'stop') and i.parent_id is not null as child,
+               i.queue, coalesce(c.priority, i.priority) as priority, i.signalled,
+               case when not c.release_key then i.concurrency_key end as kept_key,
+               coalesce(c.at_once and i.chain < c_chain
+                        and (c.concurrency_key is null or c.concurrency_key = i.concurrency_key),
+                        false) as may
+        from claims as c
+        join gendurable.instances as i on i.id = c.id
+        where i.fence = c.fence and coalesce(i.worker_id = v_worker, false)
+        order by c.id
+        for no key update of i skip locked
+    )
+    select array_agg(l.ord), array_agg(l.kind), bool_or(l.child),
+           array_agg(l.id) filter (where l.concurrency_key is not null),
+           array_agg(l.concurrency_key) filter (where l.concurrency_key is not null),
+           array_agg(l.id) filter (where l.scoped),
+           array_agg(row(l.ord, l.queue, l.priority,
+                         l.signalled, l.kept_key, l.may)::gendurable.move)
+               filter (where l.kind = 'next')
+    into v_ords, v_kinds, v_children, v_keyed, v_keys, v_scoped, v_moves
+    from locked as l;
+    v_mine := case when cardinality(v_ords) = cardinality(v_all) then v_all
+                   else array(select o from unnest(v_all) as o where o.ord = any (v_ords)) end;
+    if v_children then
+        v_mine := gendurable._lock_parents(v_mine);
+    end if;
+
+    if v_kinds && '{done,stop}' then
+        perform gendurable._finish(v_mine);
+    end if;
+    if v_moves is not null then
+        v_answers := gendurable._apply_next(v_mine, v_moves);
+    end if;
+    if 'retry' = any (v_kinds) then
+        perform gendurable._apply_retry(v_mine);
+    end if;
+    if 'await' = any (v_kinds) then
+        perform gendurable._apply_await(v_mine);
+    end if;
+    if 'schedule_children' = any (v_kinds) then
+        v_answers := v_answers || gendurable._apply_children(v_mine);
+    end if;
+    if v_keyed is not null then
+        perform gendurable._ring_freed_slots(v_keyed, v_keys);
+    end if;
+    if v_scoped is not null then
+        perform gendurable._sync_keys(v_scoped, '50ms');
+    end if;
+
+    if cardinality(v_mine) is distinct from cardinality(v_all) then
+        v_answers := v_answers || gendurable._unapplied(v_worker, v_all, v_mine);
+    end if;
+
+    return query
+    select x.id, x.fence, x.result, x.detail, x.signals, null::jsonb
+    from (select a.ord, a.id, a.fence, a.result, a.detail, a.signals from unnest(v_answers) as a
+          union all
+          select o.ord, o.id, o.fence, 'committed', null, null from unnest(v_all) as o
+          where o.ord not in (select a.ord from unnest(v_answers) as a)) as x
+    order by x.ord;
+end
+$$;
+comment on function public.gd_commit(bigint, jsonb) is
+    'Applies the outcomes of steps; one answer for each, in order.';

@@ -1,0 +1,83 @@
+-- Brings a failed instance back from the archive, to the step that failed or another one, with its
+-- state or another one.
+--
+-- retry × gc: the archived row's lock decides; gc skips it, or this finds it gone.
+-- A child that its parent has counted is not counted again.
+-- Locks:  the archived row, waiting for another retry of it; its correlation key.
+-- Writes: finished, instances, correlation_keys, doorbells.
+-- Plan:   finished_id in each partition.
+-- Errors: GD001 id missing; GD002 a step that is empty or too long.
+--         Warnings: GD101, GD102 (see gendurable._warn_of_rates).
+create function public.gd_retry(id bigint, step text default null, state jsonb default null)
+returns text
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+    v_now  timestamptz := now();
+    v_old  gendurable.finished;
+begin
+    if gd_retry.id is null then
+        perform gendurable._refuse('GD001', 'id is required',
+                                   'Name the failed instance by its id.');
+    elsif gd_retry.step is not null then
+        perform gendurable._check_name('step', gd_retry.step);
+    end if;
+
+    select f.* into v_old from gendurable.finished as f where f.id = gd_retry.id for update;
+    if not found then
+        return case when exists (select from gendurable.instances as i where i.id = gd_retry.id)
+                    then 'not_failed' else 'no_target' end;
+    elsif not v_old.failed then
+        return 'not_failed';
+    end if;
+
+    if v_old.correlation_key is not null
+       and (v_old.correlation_scope is null or 'runnable' = any (v_old.correlation_scope))
+       and gendurable._take_key(v_old.correlation_key, v_old.id) <> v_old.id then
+        return 'key_taken';
+    end if;
+    if gd_retry.step is not null then
+        -- It was set for the step that failed.
+        v_old.rate_limit := null;
+        v_old.weight := null;
+    end if;
+    delete from gendurable.finished as f
+    where f.id = v_old.id and f.finished_at = v_old.finished_at;
+    insert into gendurable.instances
+        (id, enqueued_at, eligible_at, fence, updated_at,
+         phase,
+         counted,
+         joined,
+         step, state, last_error,
+         rate_limit, weight, concurrency_key, parent_id,
+         round, parent_round,
+         ord, priority, fsm_version, fsm,
+         queue, correlation_key, correlation_scope)
+    values
+        (v_old.id, v_old.enqueued_at, v_now, v_old.fence, v_now,
+         gendurable._runnable(v_old.concurrency_key, v_old.rate_limit, false),
+         v_old.parent_id is not null,
+         v_old.joined_round is not null and coalesce(gd_retry.step = v_old.step, true),
+         coalesce(gd_retry.step, v_old.step), coalesce(gd_retry.state, v_old.state), v_old.error,
+         v_old.rate_limit, v_old.weight, v_old.concurrency_key, v_old.parent_id,
+         coalesce(v_old.joined_round, gendurable._last_round(v_old.id)), v_old.parent_round,
+         v_old.ord, v_old.priority, v_old.fsm_version, v_old.fsm,
+         v_old.queue, v_old.correlation_key, v_old.correlation_scope);
+    if v_old.correlation_scope is not null then
+        perform gendurable._sync_keys(array[v_old.id]);
+    end if;
+    perform gendurable._ring(array[v_old.concurrency_key], array[v_old.rate_limit]);
+    if v_old.rate_limit is not null then
+        perform gendurable._warn_of_rates(array[v_old.rate_limit],
+                                          array[coalesce(v_old.weight, 1)]);
+    end if;
+    perform gendurable._notify(array[v_old.queue]);
+    return 'retried';
+end
+$$;
+comment on function public.gd_retry(bigint, text, jsonb)
+    is 'Brings a failed instance back; retried, no_target, not_failed or key_taken.';

@@ -1,0 +1,99 @@
+-- Creates one instance, or finds the one that occupies its correlation key.
+-- Joins the caller's transaction.
+--
+-- The batch is gendurable._enqueue; this is the same for one row, at a fraction of the cost of a
+-- batch of one.
+-- Locks:  its correlation key, waiting for whoever is inserting or freeing it at this moment.
+-- Writes: correlation_keys, instances, doorbells.
+-- Errors: GD001 fsm missing; GD002 a value that cannot be.
+--         Warnings: GD101, GD102 (see gendurable._warn_of_rates).
+create function public.gd_enqueue(
+    fsm               text,
+    state             jsonb       default '{}',
+    step              text        default 'start',
+    queue             text        default 'default',
+    priority          int         default 0,
+    eligible_at       timestamptz default null,
+    delay             interval    default null,
+    correlation_key   text        default null,
+    correlation_scope text[]      default null,
+    concurrency_key   text        default null,
+    rate_limit        text        default null,
+    weight            float8      default 1,
+    fsm_version       int         default 1
+) returns table (id bigint, duplicate boolean)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+    v_now         timestamptz := now();
+    v_step        text        := coalesce(gd_enqueue.step, 'start');
+    v_queue       text        := coalesce(gd_enqueue.queue, 'default');
+    v_weight      float8      := coalesce(gd_enqueue.weight, 1);
+    v_eligible_at timestamptz := coalesce(gd_enqueue.eligible_at, v_now);
+    v_id          bigint;
+    v_problem     text;
+    v_phase       gendurable.phase;
+begin
+    v_problem := gendurable._entry_problem(
+        gd_enqueue.fsm, v_step, v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope,
+        gd_enqueue.concurrency_key, gd_enqueue.rate_limit, v_weight);
+    if v_problem is not null then
+        perform gendurable._refuse(gendurable._error_code(v_problem), v_problem,
+                                   'Correct the argument and enqueue again; nothing was stored.');
+    end if;
+    if gd_enqueue.delay is not null then
+        v_eligible_at := gendurable._eligible_at(gd_enqueue.eligible_at, gd_enqueue.delay);
+    end if;
+
+    -- The sequence gives the id first, because the row of a key names its occupant.
+    v_id := nextval('gendurable.instances_id_seq');
+    if gd_enqueue.correlation_key is not null
+       and (gd_enqueue.correlation_scope is null
+            or 'runnable' = any (gd_enqueue.correlation_scope)) then
+        id := gendurable._take_key(gd_enqueue.correlation_key, v_id);
+        if id <> v_id then
+            duplicate := true;
+            return next;
+            return;
+        end if;
+    end if;
+
+    v_phase := gendurable._runnable(gd_enqueue.concurrency_key, gd_enqueue.rate_limit,
+                                    v_eligible_at > v_now);
+    if v_phase = 'held' and gd_enqueue.rate_limit is null
+       and (select v.vacant > 0
+            from gendurable._estimate_free_slots(array[gd_enqueue.concurrency_key]) as v) then
+        v_phase := 'ready';
+    end if;
+    insert into gendurable.instances
+        (id, enqueued_at, eligible_at, updated_at, priority,
+         phase, step, state,
+         rate_limit, weight, concurrency_key,
+         fsm_version, fsm,
+         queue, correlation_key, correlation_scope)
+    values
+        (v_id, v_now, v_eligible_at, v_now, coalesce(gd_enqueue.priority, 0),
+         v_phase, v_step, coalesce(gd_enqueue.state, '{}'),
+         gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key,
+         coalesce(gd_enqueue.fsm_version, 1), gd_enqueue.fsm,
+         v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope);
+    if v_phase in ('held', 'throttled') then
+        perform gendurable._ring(array[gd_enqueue.concurrency_key], array[gd_enqueue.rate_limit]);
+    end if;
+    if gd_enqueue.rate_limit is not null then
+        perform gendurable._warn_of_rates(array[gd_enqueue.rate_limit], array[v_weight]);
+    end if;
+    perform gendurable._notify(array[v_queue]);
+
+    id := v_id;
+    duplicate := false;
+    return next;
+end
+$$;
+comment on function public.gd_enqueue(text, jsonb, text, text, int, timestamptz, interval,
+                                      text, text[], text, text, float8, int)
+    is 'Creates an instance; a duplicate of an occupied correlation key answers the occupant.';

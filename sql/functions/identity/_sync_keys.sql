@@ -1,0 +1,34 @@
+-- Brings the correlation keys of instances with a scope of their own in line with the status that
+-- they have now: a key is occupied exactly in the statuses of its scope, and one that was left is
+-- taken back only if nobody else has it.
+--
+-- Locks:  the caller holds the instances; then see gendurable._try_take_keys.
+-- Writes: correlation_keys.
+-- Plan:   instances_pkey, correlation_keys_pkey.
+create function gendurable._sync_keys(p_ids bigint[], p_patience text default '1ms') returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = on
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+    delete from gendurable.correlation_keys as k
+    using gendurable.instances as i
+    where i.id = any (p_ids) and i.correlation_scope is not null
+      and gendurable._status(i.phase) <> all (i.correlation_scope)
+      and k.key = i.correlation_key and k.instance_id = i.id;
+
+    perform gendurable._try_take_keys(array_agg(i.correlation_key), array_agg(i.id), p_patience)
+    from gendurable.instances as i
+    where i.id = any (p_ids) and i.correlation_key is not null
+      and gendurable._status(i.phase) = any (i.correlation_scope)
+    having count(*) > 0;
+end
+$$;
+comment on function gendurable._sync_keys(bigint[], text)
+    is 'Frees and takes correlation keys according to their scopes.';

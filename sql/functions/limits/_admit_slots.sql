@@ -1,0 +1,67 @@
+-- Of ready instances that the caller has locked, and whose keys' names it has locked: those that
+-- may be claimed now. The others of a saturated key are held back, out of the ready set.
+--
+-- two picks × one key: only the holder of the name's lock decides about it, and it counts in a
+-- statement of its own, so that the count sees every claim that was committed before.
+-- slot freed × rows held back: whoever frees the slot cannot see that they wait now, so they are
+-- rung for here, to be looked at once more when they can be seen.
+-- Locks:  none; the caller holds the instances and the names. Writes: instances, doorbells.
+-- Plan:   instances_pkey; instances_keyed for the counts.
+create function gendurable._admit_slots(p_ids bigint[]) returns bigint[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = on
+set enable_sort = on
+set jit = off
+as $$
+declare
+    v_ids     bigint[];
+    v_refused bigint[];
+    v_keys    text[];
+    v_rates   text[];
+begin
+    with ranked as materialized (
+        select i.id, i.concurrency_key as key, i.rate_limit,
+               row_number() over (partition by i.concurrency_key
+                                  order by i.priority, i.eligible_at, i.id) as place
+        from gendurable.instances as i
+        where i.id = any (p_ids)
+    ), slots as materialized (
+        select k.key,
+               l.most - (select count(*)
+                         from (select from gendurable.instances as e
+                               where e.concurrency_key = k.key and e.phase = 'executing'
+                               limit l.most) as x) as free
+        from (select distinct r.key from ranked as r where r.key is not null) as k
+        left join lateral (
+            select x.max_executing from gendurable.concurrency_limits as x
+            where x.name = split_part(k.key, ':', 1)
+            limit 1
+        ) as c on true
+        cross join lateral (select coalesce(c.max_executing, 1) as most) as l
+    ), judged as (
+        select r.*, r.key is null or r.place <= s.free as admitted
+        from ranked as r
+        left join slots as s on s.key = r.key
+    )
+    select array_agg(j.id) filter (where j.admitted),
+           array_agg(j.id) filter (where not j.admitted),
+           array_agg(j.key) filter (where not j.admitted),
+           array_agg(j.rate_limit) filter (where not j.admitted)
+    into v_ids, v_refused, v_keys, v_rates
+    from judged as j;
+
+    if v_refused is not null then
+        update gendurable.instances as i set phase = 'held' where i.id = any (v_refused);
+        -- the tokens that were offered to them are for others
+        perform gendurable._ring(v_keys, v_rates);
+    end if;
+    return coalesce(v_ids, '{}');
+end
+$$;
+comment on function gendurable._admit_slots(bigint[])
+    is 'Which of the given ready instances may be claimed; the others of a saturated key are '
+       'held back.';

@@ -1,0 +1,81 @@
+-- Of ready instances that the caller has locked, and whose rates' names it has locked: those that
+-- may be claimed as far as tokens go, which are drawn. The others leave the ready set.
+--
+-- Strict order within a key: the most urgent prefix whose cumulative weight fits, and nobody who is
+-- less urgent than one who waits already.
+-- two picks × first grant: only the holder of the name's lock reads and writes the bucket, in
+-- statements that are younger than the lock.
+-- Locks:  none; the caller holds the instances and the names.
+-- Writes: buckets, instances, doorbells.
+-- Plan:   instances_pkey, instances_rated for the head of the line, buckets_pkey, rate_limits_pkey.
+create function gendurable._admit_tokens(p_ids bigint[]) returns bigint[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = on
+set enable_sort = on
+set jit = off
+as $$
+declare
+    v_now     timestamptz := clock_timestamp();
+    v_ids     bigint[];
+    v_refused bigint[];
+    v_rates   text[];
+    v_keys    text[];
+begin
+    with ranked as materialized (
+        select i.id, i.rate_limit, i.concurrency_key, i.priority, i.eligible_at,
+               sum(least(coalesce(i.weight, 1), 1e100))
+                   over (partition by i.rate_limit
+                         order by i.priority, i.eligible_at, i.id) as weight
+        from gendurable.instances as i
+        where i.id = any (p_ids)
+    ), bucket as materialized (
+        select r.key, b.tokens, h.priority, h.eligible_at, h.id
+        from (select distinct x.rate_limit as key from ranked as x
+              where x.rate_limit is not null) as r
+        cross join lateral gendurable._bucket(r.key, v_now) as b
+        left join lateral (
+            select i.priority, i.eligible_at, i.id from gendurable.instances as i
+            where i.rate_limit = r.key and i.phase = 'throttled' and i.id <> all (p_ids)
+            order by i.priority, i.eligible_at, i.id
+            limit 1) as h on true
+    ), judged as materialized (
+        select r.id, r.rate_limit, r.concurrency_key, r.weight, b.tokens,
+               case when r.rate_limit is null then true
+                    else coalesce(r.weight <= b.tokens, false)
+                         and (b.id is null
+                              or (r.priority, r.eligible_at, r.id)
+                                 < (b.priority, b.eligible_at, b.id)) end as granted
+        from ranked as r
+        left join bucket as b on b.key = r.rate_limit
+    ), drawn as (
+        insert into gendurable.buckets as b (key, tokens, refilled_at)
+        select j.rate_limit,
+               max(j.tokens) - coalesce(max(j.weight) filter (where j.granted), 0),
+               v_now
+        from judged as j
+        where j.rate_limit is not null and j.tokens is not null
+        group by j.rate_limit
+        on conflict (key) do update
+        set tokens = excluded.tokens, refilled_at = excluded.refilled_at
+    )
+    select array_agg(j.id) filter (where j.granted), array_agg(j.id) filter (where not j.granted),
+           array_agg(j.rate_limit) filter (where not j.granted),
+           array_agg(j.concurrency_key) filter (where not j.granted)
+    into v_ids, v_refused, v_rates, v_keys
+    from judged as j;
+
+    if v_refused is not null then
+        update gendurable.instances as i set phase = 'throttled' where i.id = any (v_refused);
+        -- The line has to be looked at once to learn when it is due; and a slot that one of them
+        -- was offered is free for others.
+        perform gendurable._ring(v_keys, v_rates);
+    end if;
+    return coalesce(v_ids, '{}');
+end
+$$;
+comment on function gendurable._admit_tokens(bigint[])
+    is 'Which of the given ready instances may be claimed as far as tokens go; draws them.';

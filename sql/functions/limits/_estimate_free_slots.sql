@@ -1,0 +1,47 @@
+-- How many newcomers of concurrency keys may be born ready, because slots are free: none where
+-- somebody waits already.
+--
+-- A guess, made without a lock: gd_pick counts again. Too many offers do no harm as long as
+-- they are few, so of a limit above a hundred a hundred offers are enough, and what executes is
+-- not counted there.
+-- Locks: none. Writes: nothing.
+-- Plan:  instances_keyed, a hundred entries of a key at most; concurrency_limits_pkey.
+create function gendurable._estimate_free_slots(p_keys text[]) returns table (key text, vacant int)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    c_most  constant int := 100;
+    c_few   constant gendurable.phase[] := array['ready', 'executing']::gendurable.phase[];
+    c_many  constant gendurable.phase[] := array['ready']::gendurable.phase[];
+begin
+    return query
+    select k.key,
+           case when not exists (select from gendurable.instances as h
+                                 where h.concurrency_key = k.key and h.phase = 'held')
+                then least(l.most, c_most)
+                     - (select count(*)::int
+                        from (select from gendurable.instances as i
+                              where i.concurrency_key = k.key
+                                and i.phase in ('ready', 'held', 'executing')
+                                and i.phase = any (case when l.most > c_most then c_many
+                                                        else c_few end)
+                              limit least(l.most, c_most)) as x)
+                else 0 end
+    from unnest(p_keys) as k (key)
+    left join lateral (
+        select x.max_executing from gendurable.concurrency_limits as x
+        where x.name = split_part(k.key, ':', 1)
+        limit 1
+    ) as c on true
+    cross join lateral (select coalesce(c.max_executing, 1) as most) as l;
+end
+$$;
+comment on function gendurable._estimate_free_slots(text[]) is
+    'How many newcomers of concurrency keys may be born ready.';

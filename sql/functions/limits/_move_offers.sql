@@ -1,0 +1,49 @@
+-- Offers tokens to some that wait for them, and takes the offers of others back.
+--
+-- Whoever has tokens may have to wait for a slot yet; the slots that were offered to those who lose
+-- theirs are for others. So the keys of both are rung for.
+-- Locks:  the caller holds the instances. Writes: instances, doorbells. Plan: instances_pkey.
+create function gendurable._move_offers(p_ids bigint[], p_back bigint[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+    v_queues text[];
+    v_held   text[];
+    v_freed  text[];
+begin
+    if p_back is not null then
+        with back as (
+            update gendurable.instances as i
+            set phase = 'throttled'
+            where i.id = any (p_back)
+            returning i.concurrency_key
+        )
+        select array_agg(b.concurrency_key) into v_freed
+        from back as b
+        where b.concurrency_key is not null;
+    end if;
+    if p_ids is not null then
+        with offered as (
+            update gendurable.instances as i
+            set phase = gendurable._runnable(i.concurrency_key, null, false)
+            where i.id = any (p_ids)
+            returning i.queue, i.concurrency_key
+        )
+        select array_agg(distinct o.queue),
+               array_agg(o.concurrency_key) filter (where o.concurrency_key is not null)
+        into v_queues, v_held
+        from offered as o;
+        perform gendurable._notify(v_queues);
+    end if;
+    if v_held is not null or v_freed is not null then
+        perform gendurable._ring(v_held || v_freed);
+    end if;
+end
+$$;
+comment on function gendurable._move_offers(bigint[], bigint[])
+    is 'Offers tokens to some that wait for them, and takes the offers of others back.';

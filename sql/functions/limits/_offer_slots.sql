@@ -1,0 +1,132 @@
+-- Offers the free slots of concurrency keys to those that wait for them: as many as are free, in
+-- every queue where some wait, the most urgent first.
+--
+-- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many
+-- offers do no harm, and a slot does not wait for a row in a paused queue. An offer that no pick
+-- has taken up is taken back for a more urgent instance.
+-- slot freed × rows just held back: see gendurable._ring. Only the holder of the name's lock
+-- uses up a doorbell, and it notes which before it counts, so that what it used up is visible
+-- to the count.
+-- Where some go on waiting, each holder of a slot sees them when it gives the slot up, and rings;
+-- unless it is about to (see gendurable._holders_leaving), or they wait only since this call: then
+-- their key is looked at once more.
+-- p_most: see gendurable._answerable_doorbells.
+-- Locks:  names, as gendurable._answerable_doorbells (others keep their doorbells); instances that
+--         move, skipping locked ones (their key keeps one too); some holders, for a moment.
+-- Writes: doorbells, instances.
+-- Plan:   doorbells_key; instances_keyed for every count and every head.
+create function gendurable._offer_slots(p_most int default 500) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = on
+set enable_sort = on
+set jit = off
+as $$
+declare
+    -- not spelled out: a literal would let instances_ready serve, which holds
+    -- the ready rows of all keys
+    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;
+    v_keys   text[];
+    v_rings  tid[];
+    v_ids    bigint[];
+    v_back   bigint[];
+    v_again  text[];
+    v_rates  text[];
+    v_queues text[];
+    v_holders bigint[];
+    v_slots  text[];
+begin
+    if exists (select from gendurable.doorbells as d where d.kind = 'limit') then
+        perform gendurable._expand_name_doorbells();
+    end if;
+    select r.keys, r.rings into v_keys, v_rings
+    from gendurable._answerable_doorbells('slot', p_most) as r;
+    if v_keys is null then
+        return;
+    end if;
+
+    select array_agg(e.id), array_agg(k.key) into v_holders, v_slots
+    from unnest(v_keys) as k (key)
+    cross join lateral (
+        select x.id from gendurable.instances as x
+        where x.concurrency_key = k.key and x.phase = 'executing'
+        offset 0
+    ) as e;
+
+    with lanes as materialized (
+        select n.key, n.queue,
+               greatest(l.most - (select count(*)
+                                  from (select from gendurable.instances as e
+                                        where e.concurrency_key = n.key and e.phase = 'executing'
+                                        limit l.most) as x), 0) as free
+        from gendurable._waiting_queues(v_keys) as n
+        left join lateral (
+            select x.max_executing from gendurable.concurrency_limits as x
+            where x.name = split_part(n.key, ':', 1)
+            limit 1
+        ) as c on true
+        cross join lateral (select coalesce(c.max_executing, 1) as most) as l
+    ), line as materialized (
+        -- Those that have an offer and the first of those that wait: a more urgent newcomer gets
+        -- the offer of a less urgent instance.
+        select n.key, n.queue, x.id, x.held,
+               row_number() over (partition by n.key, n.queue
+                                  order by x.priority, x.eligible_at, x.id) <= n.free as offered
+        from lanes as n
+        cross join lateral (
+            (select r.id, r.priority, r.eligible_at, false as held from gendurable.instances as r
+             where r.concurrency_key = n.key and r.phase in ('ready', 'held', 'executing')
+               and r.phase = c_ready and r.queue = n.queue)
+            union all
+            (select h.id, h.priority, h.eligible_at, true from gendurable.instances as h
+             where h.concurrency_key = n.key and h.phase = 'held' and h.queue = n.queue
+             order by h.priority, h.eligible_at, h.id
+             limit n.free)
+        ) as x
+    ), moving as materialized (
+        select n.id, n.key, n.queue, n.held, i.id is not null as moves
+        from line as n
+        left join lateral (
+            select x.id from gendurable.instances as x
+            where x.id = n.id
+            for no key update skip locked
+        ) as i on true
+        where n.held = n.offered
+    )
+    select array_agg(m.id) filter (where m.moves and m.held),
+           array_agg(m.id) filter (where m.moves and not m.held),
+           array_agg(distinct m.queue) filter (where m.moves and m.held),
+           -- Look again where an instance that is to have an offer did not move, because another
+           -- transaction holds its row for a moment; and where one whose offer is taken back did:
+           -- a holder that commits before this transaction cannot see that it waits.
+           array_agg(distinct m.key) filter (where m.held <> m.moves)
+    into v_ids, v_back, v_queues, v_again
+    from moving as m;
+
+    if v_back is not null then
+        -- The tokens that were offered to them are for others.
+        with back as (
+            update gendurable.instances as i set phase = 'held'
+            where i.id = any (v_back)
+            returning i.rate_limit
+        )
+        select array_agg(b.rate_limit) into v_rates from back as b where b.rate_limit is not null;
+    end if;
+    if v_ids is not null then
+        update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);
+        perform gendurable._notify(v_queues);
+    end if;
+    if v_holders is not null then
+        v_again := v_again || gendurable._holders_leaving(v_holders, v_slots);
+    end if;
+    perform gendurable._clear_doorbells('slot', v_rings, v_again);
+    if v_rates is not null then
+        perform gendurable._ring(null, v_rates);
+    end if;
+end
+$$;
+comment on function gendurable._offer_slots(int)
+    is 'Offers free slots of concurrency keys to the instances that wait for them.';

@@ -1,0 +1,48 @@
+-- Lets the next pick look at these concurrency keys and rate keys, and tells sleeping workers of
+-- the queues in which instances wait for them.
+--
+-- Called in the very transaction that makes an instance wait or frees a slot, so that the doorbell
+-- becomes visible together with what it tells of. (A commit that frees one rings only if it sees
+-- somebody wait.) Why that is enough: docs/concurrency.md, Doorbells.
+-- Locks: none. Writes: doorbells. Plan: as gendurable._waiting_queues; instances_rated.
+create function gendurable._ring(p_keys text[], p_rates text[] default null) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = on
+set jit = off
+as $$
+begin
+    if p_keys is not null then
+        insert into gendurable.doorbells (kind, key)
+        select distinct 'slot'::gendurable.doorbell_kind, k
+        from unnest(p_keys) as k
+        where k is not null;
+    end if;
+    if p_rates is not null then
+        insert into gendurable.doorbells (kind, key)
+        select distinct 'tokens'::gendurable.doorbell_kind, r
+        from unnest(p_rates) as r
+        where r is not null;
+    end if;
+
+    if exists (select from gendurable.workers as w where w.idle_queues <> '{}') then
+        perform gendurable._notify(array(
+            select n.queue
+            from gendurable._waiting_queues(array(select distinct k from unnest(p_keys) as k)) as n
+            union
+            select q.queue
+            from (select distinct r from unnest(p_rates) as r) as d (key)
+            cross join lateral (
+                select i.queue from gendurable.instances as i
+                where i.rate_limit = d.key and i.phase = 'throttled'
+                order by i.priority, i.eligible_at, i.id
+                limit 1
+            ) as q));
+    end if;
+end
+$$;
+comment on function gendurable._ring(text[], text[])
+    is 'Lets the next pick look at concurrency keys and rate keys.';

@@ -1,0 +1,147 @@
+-- Claims up to `slots` instances of a queue, the most urgent first: (priority, eligible_at, id).
+-- They are ready, or wait for tokens that are there: these it claims without an offer first
+-- (gendurable._offer_tokens), and whom of them it has no slot for keeps the offer.
+--
+-- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
+--         names of the keys that they need. Never waits: what somebody else holds is skipped.
+-- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
+--         buckets; correlation_keys (scopes); workers (lease, idle queues).
+-- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due,
+--         doorbells_key and buckets_due, one descent each (doorbells three) when nothing is due and
+--         nobody rang.
+-- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
+create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set jit = off
+as $$
+declare
+    v_now     timestamptz := clock_timestamp();
+    v_idle    boolean;
+    v_due     int := 0;
+    v_offered bigint[];
+    v_c       gendurable.candidates;
+    v_ids     bigint[];
+    v_limited boolean := false;
+    v_rounds  int := 0;
+    v_seen    bigint[] := array[]::bigint[];
+    v_not_keys  text[] := array[]::text[];
+    v_not_rates text[] := array[]::text[];
+    v_claimed int;
+    v_picked  int := 0;
+    v_short   boolean;
+begin
+    v_idle := gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots);
+    if gd_pick.slots = 0 then
+        return;
+    end if;
+
+    if not gendurable._is_paused(gd_pick.queue) then
+        v_due := (gendurable._wake_due(gd_pick.queue)).moved;
+        if exists (select from gendurable.doorbells as d where d.kind = 'tokens')
+           or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
+            v_offered := gendurable._offer_tokens(gd_pick.queue, gd_pick.slots);
+        end if;
+        if exists (select from gendurable.doorbells as d where d.kind in ('slot', 'limit')) then
+            -- As many slots as it hands out are given up before the next pick, and as many
+            -- newcomers come.
+            perform gendurable._offer_slots(greatest(500, 2 * least(gd_pick.slots, 10000)));
+        end if;
+
+        -- Usually one round. A round that had to hold instances of saturated keys back looks for
+        -- others in their place, beyond what it has seen: also one of a single slot, behind those
+        -- that were born ready side by side.
+        while v_rounds < 5 or cardinality(v_seen) < 100 loop
+            v_c := gendurable._candidates(gd_pick.queue, gd_pick.slots - v_picked, v_offered,
+                                          v_seen, v_not_keys, v_not_rates);
+            exit when v_c.found is null;
+            if v_offered is not null then
+                -- Who was to have tokens here and finds the slots taken by more urgent work keeps
+                -- the offer.
+                update gendurable.instances as i
+                set phase = 'ready'
+                where i.id = any (v_offered) and i.id <> all (v_c.found);
+                v_offered := null;
+                v_limited := true;
+            end if;
+            v_limited := v_limited or v_c.keyed or v_c.rated;
+            if v_c.keyed or v_c.rated then
+                v_seen := v_seen || v_c.found;
+            end if;
+            if v_c.busy_keys is null and v_c.busy_rates is null then
+                v_rounds := v_rounds + 1;
+            else
+                v_not_keys := v_not_keys || v_c.busy_keys;
+                v_not_rates := v_not_rates || v_c.busy_rates;
+            end if;
+            v_ids := v_c.free;
+            if v_c.keyed then
+                v_ids := gendurable._admit_slots(v_ids);
+            end if;
+            if v_c.rated then
+                v_ids := gendurable._admit_tokens(v_ids);
+            end if;
+
+            -- Exactly the signals that are handed out as awaited are marked. Nothing can be
+            -- delivered between this statement and the next: a delivery needs the row that is
+            -- locked here.
+            if v_c.awaited is not null then
+                update gendurable.signals as s
+                set presented = true
+                from gendurable.instances as i
+                where i.id = any (v_c.awaited) and i.id = any (v_ids)
+                  and s.instance_id = any (v_c.awaited) and s.instance_id = i.id
+                  and s.name = any (i.awaits) and not s.presented;
+            end if;
+            return query
+            with claimed as (
+                update gendurable.instances as i
+                set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1,
+                    claimed_at = v_now, updated_at = v_now, chain = 0
+                where i.id = any (v_ids)
+                returning i.*
+            )
+            select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt,
+                   c.queue, c.priority, c.correlation_key, c.concurrency_key, c.parent_id,
+                   case when c.signalled and c.awaits is not null
+                        then gendurable._inbox(c.id, c.awaits) else '[]' end,
+                   case when c.signalled then gendurable._inbox(c.id) else '[]' end,
+                   case when c.joined then gendurable._children(c.id, c.round) end,
+                   c.last_error, c.enqueued_at
+            from claimed as c
+            order by c.priority, c.eligible_at, c.id;
+
+            get diagnostics v_claimed = row_count;
+            v_picked := v_picked + v_claimed;
+            if v_c.scoped is not null then
+                perform gendurable._sync_keys(v_c.scoped);
+            end if;
+            exit when not (v_c.keyed or v_c.rated) or v_picked = gd_pick.slots;
+        end loop;
+        if v_limited and v_picked < gd_pick.slots
+           and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
+            -- when those that were just refused are due, the caller may want to know
+            perform gendurable._offer_tokens();
+        end if;
+    end if;
+
+    v_short := v_picked < gd_pick.slots;
+    if not v_short and (v_due > 0 or v_limited) then
+        -- Others may have come for what fell due, or was offered, while it was locked here, and
+        -- gone to sleep again.
+        perform gendurable._notify(array[gd_pick.queue]);
+    end if;
+    if v_short <> v_idle then
+        -- Whoever leaves with free slots is worth a notification when work arrives.
+        perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, v_short, false);
+    end if;
+end
+$$;
+comment on function public.gd_pick(bigint, text, int)
+    is 'Claims ready instances of a queue for a worker.';

@@ -1,0 +1,32 @@
+-- Wakes instances that are parked on a signal which they have just been sent.
+--
+-- p_queues are theirs; p_keys and p_scoped are the concurrency keys and the ids with a correlation
+-- scope among them, or null.
+-- Locks:  the caller holds the instances; see gendurable._sync_keys.
+-- Writes: instances, doorbells, correlation_keys.
+-- Plan:   instances_pkey.
+create function gendurable._wake(p_ids bigint[], p_queues text[], p_keys text[], p_scoped bigint[])
+returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+begin
+    update gendurable.instances as i
+    set phase = gendurable._runnable(i.concurrency_key, null, false), eligible_at = now(),
+        signalled = true, updated_at = clock_timestamp()
+    where i.id = any (p_ids);
+    if p_keys is not null then
+        perform gendurable._ring(p_keys);
+    end if;
+    if p_scoped is not null then
+        perform gendurable._sync_keys(p_scoped);
+    end if;
+    perform gendurable._notify(p_queues);
+end
+$$;
+comment on function gendurable._wake(bigint[], text[], text[], bigint[]) is
+    'Wakes instances that have been sent a signal they await.';

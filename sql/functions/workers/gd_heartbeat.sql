@@ -1,0 +1,63 @@
+-- Renews a worker's lease and compares what it believes to hold with what the database says.
+--
+-- Answers which of `claims` are no longer this worker's. Where `claims` is given it is the whole
+-- truth: a claim that the database knows, that was picked before the previous heartbeat and is not
+-- listed, was handed out in an answer that never arrived, and is made runnable again. "Before the
+-- previous heartbeat" leaves a pick that is in flight beside this call at least one whole interval
+-- to arrive.
+--
+-- Locks:  the worker's row, waiting only for its own pick or another heartbeat; then claims by id
+--         (see gendurable._release).
+-- Writes: workers; instances when something is given back.
+-- Plan:   workers_pkey, instances_claims.
+-- Errors: GD010 the worker is gone.
+create function public.gd_heartbeat(worker bigint, claims bigint[] default null)
+returns table (lost bigint)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_now      timestamptz := clock_timestamp();
+    v_previous timestamptz;
+    v_missing  bigint[];
+begin
+    select w.heartbeat_at into v_previous
+    from gendurable.workers as w
+    where w.id = gd_heartbeat.worker
+    for no key update;
+    if not found then
+        perform gendurable._refuse_worker(gd_heartbeat.worker);
+    end if;
+    update gendurable.workers as w
+    set heartbeat_at = v_now, lease_until = v_now + w.lease
+    where w.id = gd_heartbeat.worker;
+
+    if gd_heartbeat.claims is null then
+        return;
+    end if;
+
+    v_missing := array(
+        select i.id from gendurable.instances as i
+        where i.worker_id = gd_heartbeat.worker and i.claimed_at < v_previous
+        except
+        select c from unnest(gd_heartbeat.claims) as c);
+    if cardinality(v_missing) > 0 then
+        perform gendurable._release(
+            array[gd_heartbeat.worker], v_missing, 'the worker does not know of this claim',
+            p_claimed_before => v_previous, p_excused => true);
+    end if;
+
+    return query
+    select c from unnest(gd_heartbeat.claims) as c where c is not null
+    except
+    select i.id from gendurable.instances as i where i.worker_id = gd_heartbeat.worker;
+end
+$$;
+comment on function public.gd_heartbeat(bigint, bigint[])
+    is 'Renews a worker''s lease; answers which of the given claims it has lost.';

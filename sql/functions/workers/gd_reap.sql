@@ -1,0 +1,58 @@
+-- Recovers the claims of dead workers: of those whose lease is over, of those that no longer exist,
+-- or, with an id, of that one now, because the caller knows that it is dead.
+--
+-- commit × reap: both need the instance's lock and neither waits for it, so exactly one has it.
+-- Either the commit applies and there is no claim left to release, or the claim is released and the
+-- commit is stale.
+-- heartbeat × reap: the worker's row decides; a worker whose heartbeat is in flight is skipped, one
+-- that was reaped is told GD010.
+-- Locks:  workers by id, never waiting; then claims by id, never waiting.
+-- Writes: instances, workers.
+-- Plan:   workers_pkey; instances_claims, one descent for each worker that holds something.
+create function public.gd_reap(worker bigint default null) returns int
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_holder   bigint;
+    v_orphaned bigint[] := array[]::bigint[];
+begin
+    if gd_reap.worker is not null then
+        perform from gendurable.workers as w where w.id = gd_reap.worker for update skip locked;
+        if not found
+           and exists (select from gendurable.workers as w where w.id = gd_reap.worker) then
+            return 0;   -- somebody is registering, reaping or picking for it at this moment
+        end if;
+        return gendurable._forget_workers(array[gd_reap.worker]);
+    end if;
+
+    -- A claim without a worker: its commit was in flight when its worker was reaped, and then
+    -- failed. A walk over the distinct holders.
+    loop
+        select i.worker_id into v_holder from gendurable.instances as i
+        where i.worker_id > coalesce(v_holder, 0)
+        order by i.worker_id
+        limit 1;
+        exit when not found;
+        if not exists (select from gendurable.workers as w where w.id = v_holder) then
+            v_orphaned := v_orphaned || v_holder;
+        end if;
+    end loop;
+
+    -- What such a worker held beside it is not known any more, so the instance is excused.
+    return gendurable._release(v_orphaned, p_lost => 'the worker died', p_excused => true)
+           + gendurable._forget_workers(array(
+                 select w.id from gendurable.workers as w
+                 where w.lease_until < clock_timestamp()
+                 order by w.id
+                 for update skip locked));
+end
+$$;
+comment on function public.gd_reap(bigint)
+    is 'Releases the claims of dead workers; answers how many.';

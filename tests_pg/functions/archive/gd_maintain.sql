@@ -1,0 +1,79 @@
+-- gd_maintain: all of maintenance.
+begin;
+select plan(20);
+
+create function pg_temp.did(p_task text) returns bigint language sql as $$ select m.affected from gd_maintain() as m where m.task = p_task $$;
+create function pg_temp.partitions() returns text language sql as $$
+    select string_agg(pg_get_expr(c.relpartbound, c.oid), e'\n' order by c.relname)
+    from pg_inherits as h join pg_class as c on c.oid = h.inhrelid where h.inhparent = 'gendurable.finished'::regclass
+$$;
+create function pg_temp.finish(p_finished_at timestamptz, p_parent bigint default null) returns bigint language sql as $$
+    insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state, parent_id)
+    values (nextval('gendurable.instances_id_seq'), p_finished_at, p_finished_at, 1, 0, 0, 1, false, 'm', 's', 'default', '{}', p_parent)
+    returning id
+$$;
+
+select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('sweep'), ('create_partitions'), ('sweep_buckets') $$, 'one row for each task; the archive is not collected in the transaction that makes it partitions');
+select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('sweep'), ('create_partitions'), ('gc'), ('drop_partitions'), ('sweep_buckets') $$, 'it is in the next one');
+select pg_temp.partitions() as first \gset
+select results_eq($$ select affected from gd_maintain() $$, $$ select 0::bigint from generate_series(1, 7) $$, 'doing it again changes nothing');
+select is(pg_temp.partitions(), :'first'::text, 'doing it again makes no partition twice');
+
+-- Partitions ahead.
+select is_empty($$ select n from generate_series(2, 3) as n
+    where not exists (select from pg_inherits as h join pg_class as c on c.oid = h.inhrelid
+                      where h.inhparent = 'gendurable.finished'::regclass
+                        and pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES FROM (%L) TO (%L)', gendurable._partition_start(now() + n * interval '6 hours'),
+                                                                        gendurable._partition_start(now() + (n + 1) * interval '6 hours'))) $$,
+    'partitions exist before they are needed, half a day and more ahead');
+
+-- Reap and expire.
+select gd_register('dead') as dead \gset
+select id as e from gd_enqueue('m', queue => 'maintain') \gset
+select id from gd_pick(:dead, 'maintain', 1) \gset c_
+update gendurable.workers set lease_until = now() - interval '1 s' where id = :dead;
+select is(pg_temp.did('reap'), 1::bigint, 'claims of dead workers are released, and counted');
+select is((select status from gd_status(:e)), 'runnable', 'the claim is runnable');
+update gendurable.instances set phase = 'awaiting_signal', awaits = '{x}', eligible_at = now() - interval '1 s' where id = :e;
+select is(pg_temp.did('expire_awaits'), 1::bigint, 'parks past their deadline are woken, and counted');
+select is((select status from gd_status(:e)), 'runnable', 'the park is runnable');
+
+-- Retention.
+create function pg_temp.retain(p_value text) returns void language plpgsql as $$
+begin
+    execute format('alter database %I set gendurable.retention = %L', current_database(), p_value);
+end
+$$;
+select pg_temp.finish(now() - interval '20 hours') as young, pg_temp.finish(now() - interval '31 hours') as old \gset
+select is(pg_temp.did('gc'), 1::bigint, 'what finished a day ago is forgotten, at the latest six hours later, and counted');
+select is((select count(*)::int from gd_status(:young)), 1, 'what finished within a day is kept');
+select pg_temp.finish(now() - interval '31 hours') as old \gset
+select pg_temp.retain('7 days') \g /dev/null
+select is(pg_temp.did('gc'), 0::bigint, 'the setting gendurable.retention keeps it longer');
+select pg_temp.finish(now() - interval '7 days 7 hours') as older \gset
+select is(pg_temp.did('gc'), 1::bigint, 'the setting gendurable.retention is the limit');
+select pg_temp.retain('') \g /dev/null
+select is(pg_temp.did('gc'), 1::bigint, 'an empty setting is the default');
+set local client_min_messages = error;
+select pg_temp.retain('a while') \g /dev/null
+select pg_temp.finish(now() - interval '9 years') as ancient \gset
+select is(pg_temp.did('gc'), null, 'where the setting is none, nothing is forgotten');
+select ok(pg_temp.did('reap') is not null and pg_temp.did('sweep') is not null and pg_temp.did('sweep_buckets') is not null, 'and all else is done');
+reset client_min_messages;
+select pg_temp.retain('1 day') \g /dev/null
+
+-- What finished without a partition of its own.
+do $$
+begin
+    execute format('create table gendurable.%1$I (like gendurable.finished); alter table gendurable.finished attach partition gendurable.%1$I for values from (%2$L) to (%3$L)',
+                   gendurable._partition_name(now()), gendurable._partition_start(now()), gendurable._partition_start(now() + interval '6 hours'));
+end
+$$;
+select pg_temp.finish(gendurable._partition_start(now() - interval '12 hours') + interval '1 s') as stray \gset
+select is((select count(*)::int from gendurable.finished_default where id = :stray), 1, 'finishing works without a partition');
+select cmp_ok(pg_temp.did('create_partitions'), '>=', 1::bigint, 'its window is given a partition');
+select is((select count(*)::int from gendurable.finished_default where id = :stray), 0, 'it is moved out of the default partition');
+select is((select count(*)::int from gd_status(:stray)), 1, 'and not lost');
+
+select * from finish();
+rollback;

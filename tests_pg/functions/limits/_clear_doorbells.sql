@@ -1,0 +1,23 @@
+-- Doorbells are used up, but for one of each key that is to be looked at again.
+begin;
+select plan(4);
+
+create function pg_temp.bells() returns text language sql as $$
+    select string_agg(format('%s:%s', d.kind, d.key), ' ' order by d.kind, d.key) from gendurable.doorbells as d
+$$;
+create function pg_temp.rings(p_kind text) returns tid[] language sql as $$
+    select array_agg(d.ctid) from gendurable.doorbells as d where d.kind::text = p_kind
+$$;
+insert into gendurable.doorbells (kind, key) values ('slot', 'a'), ('slot', 'a'), ('slot', 'b'), ('slot', 'b'), ('slot', 'c'), ('tokens', 'a');
+select pg_temp.rings('slot') as seen, (select min(d.ctid) from gendurable.doorbells as d where d.key = 'b') as kept \gset
+insert into gendurable.doorbells (kind, key) values ('slot', 'c');
+select gendurable._clear_doorbells('slot', :'seen', '{b,d,d}') \g /dev/null
+select is(pg_temp.bells(), 'slot:b slot:c slot:d tokens:a', 'the others are gone, and nobody else''s; who had none has one');
+select is((select d.ctid from gendurable.doorbells as d where d.key = 'b'), :'kept'::tid, 'one that stays is not moved');
+select gendurable._clear_doorbells('slot', pg_temp.rings('slot'), null) \g /dev/null
+select is(pg_temp.bells(), 'tokens:a', 'nothing is to be looked at again');
+select gendurable._clear_doorbells('tokens', null, '{a,e}') \g /dev/null
+select is(pg_temp.bells(), 'tokens:a tokens:e', 'nothing was rung for; a key that has one keeps it at that');
+
+select * from finish();
+rollback;
