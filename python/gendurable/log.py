@@ -6,6 +6,7 @@ import atexit
 import copy
 import logging
 import math
+import os
 import re
 import sys
 import threading
@@ -76,6 +77,7 @@ def quieten(logger: logging.Logger, *, window: float = _WINDOW) -> Quiet:
     quiet = Quiet(logger, window)
     logger.addFilter(quiet)
     atexit.register(quiet.flush)
+    os.register_at_fork(after_in_child=quiet.forget)
     return quiet
 
 
@@ -123,6 +125,11 @@ class Quiet(logging.Filter):
             records = self._due(math.inf)
         for record in records:
             self._deliver(record)
+
+    def forget(self) -> None:
+        """Begin anew, in a process that was forked: the lock may be held, by a thread not there."""
+        self._lock = threading.Lock()
+        self._windows = {}
 
     def _due(self, now: float) -> list[logging.LogRecord]:
         """The counts of the windows that are over, or too many to remember."""
