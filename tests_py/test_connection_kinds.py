@@ -238,7 +238,7 @@ def test_a_target_is_a_key_or_an_id(conn: Connection, target: Any) -> None:
     if not isinstance(target, str):
         calls.append(lambda: retry(conn, target))
     for call in calls:
-        with pytest.raises(UsageError, match="has to be"):
+        with pytest.raises(UsageError, match="must be"):
             call()
 
 

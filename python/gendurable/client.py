@@ -647,7 +647,7 @@ def _number(name: str, value: Any) -> str | None:
 
 
 def _wrong(name: str, value: object, expected: str) -> UsageError:
-    return UsageError(f"{name} has to be {expected}, not {safe_repr(value, 60)}")
+    return UsageError(f"{name} must be {expected}, not {safe_repr(value, 60)}")
 
 
 def _json(value: Any) -> str | None:
