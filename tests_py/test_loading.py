@@ -134,7 +134,7 @@ def refused(target: str) -> str:
     "name",
     ["shop.py", "queue.py", "json.py", "signal.py", "psycopg.py", "gendurable.py", "email.py",
      "__main__.py", "my-worker.py", "worker.v2.py", "a b.py", "1.py", "class.py", "ключ.py",
-     "with:colon.py", "sub/shop.py", "sub.dir/shop.py"],
+     "with:colon.py", "sub/shop.py", "sub.dir/shop.py", "__init__.py"],
 )  # fmt: skip
 def test_a_file_is_run_whatever_it_is_called(folder: Path, name: str) -> None:
     file = folder / name
@@ -189,6 +189,25 @@ def test_a_file_in_a_package_is_a_part_of_it(folder: Path) -> None:
     assert names("shop/orders/__main__.py") == ["M", "add"]
     assert names("shop/orders") == names("shop/orders/") == names("shop.orders") == ["M", "add"]
     assert "Modules in this package: shop.base, shop.orders" in refused("shop")
+
+
+def test_a_package_may_have_a_name_that_no_import_statement_has(folder: Path) -> None:
+    package = folder / "my-shop" / "class"
+    package.mkdir(parents=True)
+    (folder / "my-shop" / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    (package / "my-worker.py").write_text("from .. import x\n" + BODY)
+    (folder / "my-shop" / "x.py").touch()
+    assert names("my-shop/class/my-worker.py") == ["M", "add"]
+
+
+def test_a_folder_named_like_a_standard_package_is_found_by_its_path(folder: Path) -> None:
+    (folder / "json").mkdir()
+    (folder / "json" / "__init__.py").write_text(BODY)
+    (folder / "json" / "orders.py").write_text(BODY)
+    assert "for the file here, say json/__init__.py" in refused("json")
+    assert "There is json/orders.py." in refused("json.orders")
+    assert names("json/") == names("json/orders.py") == ["M", "add"]
 
 
 @pytest.mark.parametrize(

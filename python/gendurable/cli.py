@@ -30,7 +30,7 @@ from gendurable.loading import load
 from gendurable.log import log_to_stderr
 from gendurable.process import package_version
 from gendurable.settings import check_settings
-from gendurable.text import printable, safe_str
+from gendurable.text import printable, safe_repr, safe_str
 
 __all__ = ["app", "main"]
 
@@ -63,7 +63,9 @@ def _command(function: Callable[P, None]) -> Callable[P, None]:
                 _say("".join(traceback.format_exception(exc.__cause__)).rstrip())
             _fail(str(exc))
         except psycopg.Error as exc:
-            _fail(f"the database says: {one_line(exc)}")
+            _fail(f"the database or its driver says: {one_line(exc)}")
+        except UnicodeEncodeError as exc:
+            _fail(f"{safe_repr(exc.object[exc.start : exc.end], 40)} is not valid Unicode")
         except (KeyboardInterrupt, asyncio.CancelledError):
             # Caught here, because typer would make it exit code 1.
             sys.exit(128 + signal.SIGINT)
@@ -202,8 +204,10 @@ def main() -> None:
         try:
             app()
         finally:
-            # Before the end of the process, where a failure would be a traceback.
-            sys.stdout.flush()
+            # Before the end of the process, where a failure would be a traceback. What the user's
+            # module has put in its place, or closed, is no matter.
+            with suppress(ValueError, AttributeError):
+                sys.stdout.flush()
     except OSError as exc:
         _leave(exc)
 
@@ -241,9 +245,10 @@ def _fail(message: str) -> NoReturn:
 
 
 def _say(text: str) -> None:
-    """Write to stderr what may quote anything."""
-    with suppress(OSError):
-        print("\n".join(map(printable, text.split("\n"))), file=sys.stderr)  # noqa: T201
+    """Write to stderr what may quote anything; if it is closed, the exit code has to do."""
+    with suppress(OSError, ValueError):
+        shown = "\n".join(map(printable, text.split("\n")))
+        print(shown, file=sys.stderr or sys.__stderr__)
 
 
 def _open_streams() -> None:
@@ -259,7 +264,7 @@ def _open_streams() -> None:
 
 def _leave(exc: OSError) -> NoReturn:
     """Give up after an error of the system; a reader that has had enough is none to report."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError, AttributeError):
         # What is left of the output would be tried again at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(exc, BrokenPipeError):

@@ -101,13 +101,13 @@ def _import_file(shown: str, path: Path) -> ModuleType:
     """Import a file under the name that other modules import it by, if it has one."""
     if (loaded := _loaded(path)) is not None:
         return loaded
-    folder, name = _place(path)
+    folder, parts = _place(path)
     _make_importable(folder)
     with _told(shown):
-        if _leads_to(name, path):
-            return importlib.import_module(name)
-        # Its name is another module's, or none at all: queue.py, my-worker.py.
-        alias = f"gendurable_file_{name.replace('.', '_').replace('-', '_')}"
+        if _leads_to(parts, path):
+            return importlib.import_module(".".join(parts))
+        # Its name is another module's, or cannot be one: queue.py, worker.v2.py.
+        alias = f"gendurable file {'/'.join(parts)}".replace(".", "_")
         spec = importlib.util.spec_from_file_location(alias, path)
         if spec is None or spec.loader is None:
             raise UsageError(f"{_shown(shown)} is not a .py file")
@@ -120,23 +120,23 @@ def _import_file(shown: str, path: Path) -> ModuleType:
         return module
 
 
-def _place(path: Path) -> tuple[str, str]:
-    """The folder from which a file is imported, and its dotted name there."""
+def _place(path: Path) -> tuple[str, list[str]]:
+    """The folder from which a file is imported, and the parts of its name there."""
     parts = [] if path.stem == "__init__" else [path.stem]
     folder = path.parent
     while (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
         folder = folder.parent
-    return str(folder), ".".join(parts)
+    return str(folder), parts
 
 
-def _leads_to(name: str, path: Path) -> bool:
+def _leads_to(parts: list[str], path: Path) -> bool:
     """Whether the import of a name would give this file."""
-    if not all(part.isidentifier() for part in name.split(".")) or name == "__main__":
+    if any("." in part for part in parts) or parts == ["__main__"]:
         return False
     try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
+        spec = importlib.util.find_spec(".".join(parts))
+    except (ModuleNotFoundError, ValueError):
         # Its package is another one of that name: email/shop.py.
         return False
     return spec is not None and spec.origin is not None and _same(spec.origin, path)
@@ -162,28 +162,34 @@ def _import_dotted(name: str) -> ModuleType:
     except OSError as exc:
         raise UsageError(f"the current folder cannot be read: {exc.strerror}") from exc
     _make_importable(folder)
-    missing = (
+    here = _file_here(name)
+    missing = UsageError(
         f"there is no module {_shown(name)} (looked in {_shown(folder)} and the Python path)\n"
         "Give a dotted module name or a path to a .py file."
+        + (f" There is {_shown(here)}." if here else "")
     )
-    if not all(part.isidentifier() for part in name.split(".")):
-        guess = f"{name}.py"
-        hint = f" There is {_shown(guess)}." if os.path.isfile(guess) else ""  # noqa: PTH113
-        raise UsageError(missing + hint)
+    if not all(part.isidentifier() for part in name.split(".")) or name == "__main__":
+        raise missing
     with _told(name):
         try:
-            spec = None if name == "__main__" else importlib.util.find_spec(name)
+            spec = importlib.util.find_spec(name)
             if spec is None:
-                raise UsageError(missing)
-            if spec.origin is not None:
-                loaded = _loaded(Path(os.path.realpath(spec.origin)))
-                if loaded is not None:
-                    return loaded
-            return importlib.import_module(name)
+                raise missing
+            loaded = spec.origin and _loaded(Path(os.path.realpath(spec.origin)))
+            return loaded or importlib.import_module(name)
         except ModuleNotFoundError as exc:
             if exc.name is not None and (name + ".").startswith(exc.name + "."):
-                raise UsageError(missing) from exc
+                raise missing from exc
             raise
+
+
+def _file_here(name: str) -> str | None:
+    """The path, from the current folder, that a dotted name looks like."""
+    path = name.replace(".", os.sep)
+    for candidate in (f"{path}.py", f"{name}.py", os.path.join(path, "__init__.py")):  # noqa: PTH118
+        if os.path.isfile(candidate):  # noqa: PTH113 (it answers for any string)
+            return candidate
+    return None
 
 
 def _make_importable(folder: str) -> None:
@@ -308,13 +314,13 @@ def _all_of(module: ModuleType, name: str) -> list[AnyMachine]:
 
 def _other_file(module: ModuleType, name: str) -> str:
     """A remark if a dotted name led elsewhere than to the file of that name here."""
-    own = f"{name}.py"
     file = vars(module).get("__file__")
     if file is None and "__path__" in vars(module):
         return ", a folder without __init__.py"
-    if not os.path.isfile(own) or (file is not None and _same(file, Path(own).resolve())):  # noqa: PTH113
+    here = _file_here(name)
+    if here is None or os.sep in name or (file and _same(file, Path(os.path.realpath(here)))):
         return ""
-    return f", which is {file or 'built into Python'}; for the file here, say {_shown(own)}"
+    return f", which is {file or 'built into Python'}; for the file here, say {_shown(here)}"
 
 
 def _inner_modules(module: ModuleType) -> str:
