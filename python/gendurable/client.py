@@ -16,23 +16,19 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 from uuid import UUID
 
 import msgspec
-import psycopg
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
-from psycopg.rows import tuple_row
-from psycopg.types.array import ListDumper
-from psycopg.types.string import StrDumper, TextLoader
+from psycopg import AsyncConnection, Connection
 
+from gendurable.calls import Answer, AnyConnection, Texts, call
 from gendurable.codec import encode_json
 from gendurable.entry import Duration, Entry, Target, interval
-from gendurable.errors import InvalidArgumentError, UsageError, engine_errors
+from gendurable.errors import UsageError
 from gendurable.text import safe_repr
 
 __all__ = [
@@ -58,14 +54,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
-Answer: TypeAlias = T | Awaitable[T]
-"""The value on a sync connection, an awaitable of it on an async one."""
 Address: TypeAlias = str | int | UUID
 """Of an instance: its correlation key (str; a UUID counts as one), or its id (int)."""
-Parameters: TypeAlias = Mapping[str, str | list[str] | None]
-Texts: TypeAlias = Sequence[str]
-"""The only column of an answer."""
 
 
 class _Call(Protocol[P, T_co]):
@@ -146,8 +136,6 @@ class SignalEntry(msgspec.Struct, frozen=True):
         return {name: value for name, value in fields.items() if value is not None}
 
 
-# Each answers one column of text, and is sent text only: what the caller's connection makes of
-# other types is the caller's business.
 _ENQUEUE = """
     select to_json(e)::text from public.gd_enqueue(
         fsm => %(fsm)s, state => %(state)s::jsonb, step => %(step)s, queue => %(queue)s,
@@ -243,7 +231,7 @@ def enqueue(
         entry = Entry(target, state, **given)
     arguments = entry.arguments()
     parameters = {name: _sent(name, arguments.get(name)) for name in _ENQUEUE_ARGUMENTS}
-    return _call(conn, _ENQUEUE, parameters, lambda texts: _decoded(texts[0], Enqueued))
+    return call(conn, _ENQUEUE, parameters, lambda texts: _decoded(texts[0], Enqueued))
 
 
 @_sync_or_async
@@ -255,7 +243,7 @@ def enqueue_many(conn: AnyConnection, /, entries: Iterable[Entry]) -> Answer[lis
         StateError: a state does not fit its machine.
         UsageError: an element is no Entry, or a field of one has a wrong type.
     """
-    return _call(
+    return call(
         conn,
         _ENQUEUE_MANY,
         {"entries": _batch(entries, Entry)},
@@ -297,7 +285,7 @@ def signal(
         "payload": _json(payload),
         "dedup_key": _text("dedup_key", dedup_key),
     }
-    return _call(conn, _SIGNAL.format(type=kind), parameters, _first)
+    return call(conn, _SIGNAL.format(type=kind), parameters, _first)
 
 
 @_sync_or_async
@@ -309,7 +297,7 @@ def signal_many(conn: AnyConnection, /, entries: Iterable[SignalEntry]) -> Answe
         StateError: a payload has no JSON form.
         UsageError: an element is no SignalEntry, or a field of one has a wrong type.
     """
-    return _call(conn, _SIGNAL_MANY, {"entries": _batch(entries, SignalEntry)}, list)
+    return call(conn, _SIGNAL_MANY, {"entries": _batch(entries, SignalEntry)}, list)
 
 
 @_sync_or_async
@@ -323,7 +311,7 @@ def status(conn: AnyConnection, /, target: Address) -> Answer[Status | None]:
         UsageError: the target is neither.
     """
     kind, address = _address(target)
-    return _call(
+    return call(
         conn,
         _STATUS.format(type=kind),
         {"target": address},
@@ -366,7 +354,7 @@ def cancel(
         "reason": _text("reason", reason),
         "cascade": "true" if cascade else "false",
     }
-    return _call(conn, _CANCEL.format(type=kind), parameters, lambda texts: int(texts[0]))
+    return call(conn, _CANCEL.format(type=kind), parameters, lambda texts: int(texts[0]))
 
 
 @_sync_or_async
@@ -396,7 +384,7 @@ def retry(
         "step": _text("step", step),
         "state": _json(state),
     }
-    return _call(conn, _RETRY, parameters, _first)
+    return call(conn, _RETRY, parameters, _first)
 
 
 @_sync_or_async
@@ -409,7 +397,7 @@ def pause(conn: AnyConnection, /, queue: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the queue is empty or longer than 1,000 bytes.
     """
-    return _call(conn, _PAUSE, {"queue": _text("queue", queue)}, _nothing)
+    return call(conn, _PAUSE, {"queue": _text("queue", queue)}, _nothing)
 
 
 @_sync_or_async
@@ -419,7 +407,7 @@ def resume(conn: AnyConnection, /, queue: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the queue is empty or longer than 1,000 bytes.
     """
-    return _call(conn, _RESUME, {"queue": _text("queue", queue)}, _nothing)
+    return call(conn, _RESUME, {"queue": _text("queue", queue)}, _nothing)
 
 
 @_sync_or_async
@@ -448,7 +436,7 @@ def set_rate_limit(
         "period": interval(period),
         "burst": _number("burst", burst),
     }
-    return _call(conn, _SET_RATE_LIMIT, parameters, _nothing)
+    return call(conn, _SET_RATE_LIMIT, parameters, _nothing)
 
 
 @_sync_or_async
@@ -458,7 +446,7 @@ def drop_rate_limit(conn: AnyConnection, /, name: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the name is empty, too long or has a colon.
     """
-    return _call(conn, _DROP_RATE_LIMIT, {"name": _text("name", name)}, _nothing)
+    return call(conn, _DROP_RATE_LIMIT, {"name": _text("name", name)}, _nothing)
 
 
 @_sync_or_async
@@ -480,7 +468,7 @@ def set_concurrency_limit(conn: AnyConnection, /, name: str, max_executing: int)
         "name": _text("name", name),
         "max_executing": _integer("max_executing", max_executing),
     }
-    return _call(conn, _SET_CONCURRENCY_LIMIT, parameters, _nothing)
+    return call(conn, _SET_CONCURRENCY_LIMIT, parameters, _nothing)
 
 
 @_sync_or_async
@@ -490,96 +478,7 @@ def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the name is empty, too long or has a colon.
     """
-    return _call(conn, _DROP_CONCURRENCY_LIMIT, {"name": _text("name", name)}, _nothing)
-
-
-def _call(
-    conn: AnyConnection,
-    query: str,
-    parameters: Parameters,
-    answer: Callable[[Texts], T],
-) -> Answer[T]:
-    """Run one query and build the answer of its texts, now or when awaited."""
-    if isinstance(conn, AsyncConnection):
-        call = _call_async(conn, query, parameters, answer)
-        # Python's warning of one that is never awaited then names the function of this module.
-        name = query[query.index("gd_") + 3 : query.index("(", query.index("gd_"))]
-        call.__qualname__ = name  # type: ignore[attr-defined]
-        return call
-    if not isinstance(conn, Connection):
-        raise _no_connection(conn)
-    # Not conn.cursor(): what that makes is the caller's choice.
-    with _refusals(), Cursor(conn, row_factory=tuple_row) as cursor:
-        _send_and_read_text(cursor)
-        return answer(_texts(cursor.execute(query, parameters).fetchall()))
-
-
-async def _call_async(
-    conn: AsyncConnection[Any],
-    query: str,
-    parameters: Parameters,
-    answer: Callable[[Texts], T],
-) -> T:
-    with _refusals():
-        async with AsyncCursor(conn, row_factory=tuple_row) as cursor:
-            _send_and_read_text(cursor)
-            await cursor.execute(query, parameters)
-            return answer(_texts(await cursor.fetchall()))
-
-
-def _send_and_read_text(cursor: Cursor[Any] | AsyncCursor[Any]) -> None:
-    """Let no adapter of the caller's take part."""
-    cursor.adapters.register_dumper(str, StrDumper)
-    cursor.adapters.register_dumper(list, ListDumper)
-    cursor.adapters.register_loader("text", TextLoader)
-
-
-def _texts(rows: Iterable[tuple[Any, ...]]) -> list[str]:
-    # Bytes are what psycopg answers where the client's encoding is SQL_ASCII.
-    return [
-        text.decode("utf-8", "replace") if isinstance(text, bytes) else text for (text,) in rows
-    ]
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """What a call's own arguments have caused is an error of this package."""
-    try:
-        with engine_errors():
-            yield
-    except psycopg.DataError as exc:
-        diag = exc.diag
-        raise InvalidArgumentError(
-            exc.sqlstate or "22000",
-            diag.message_primary or str(exc),
-            diag.message_detail,
-            diag.message_hint,
-        ) from exc
-    except UnicodeEncodeError as exc:
-        raise UsageError(
-            f"{safe_repr(exc.object[exc.start : exc.end], 40)} cannot be sent in the connection's "
-            f"client_encoding ({exc.encoding}); set it to UTF8"
-        ) from exc
-
-
-def _no_connection(given: object) -> UsageError:
-    kind = type(given)
-    hints = {
-        "sqlalchemy": "Of SQLAlchemy's it is connection.connection.driver_connection, "
-        "with the dialect postgresql+psycopg.",
-        "psycopg_pool": "Take one out of the pool: with pool.connection() as conn.",
-        "psycopg2": "psycopg2 is another driver; connect with psycopg (version 3).",
-        "asyncpg": "asyncpg is another driver; connect with psycopg (version 3).",
-        "django": "Of Django's it is connection.connection, after connection.ensure_connection().",
-        "psycopg": "Of a cursor it is cursor.connection.",
-    }
-    hint = hints.get(kind.__module__.split(".")[0], "Make one with psycopg.connect(...).")
-    if kind.__name__ == "coroutine":
-        hint = "Await psycopg.AsyncConnection.connect(...) first."
-    return UsageError(
-        "expected a psycopg connection, sync or async, as the first argument, "
-        f"got {kind.__module__}.{kind.__qualname__}\n{hint}"
-    )
+    return call(conn, _DROP_CONCURRENCY_LIMIT, {"name": _text("name", name)}, _nothing)
 
 
 def _decoded(text: str, kind: type[T]) -> T:
