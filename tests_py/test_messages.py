@@ -8,6 +8,7 @@ import itertools
 import logging
 import os
 import pty
+import re
 import signal
 import socket
 import subprocess
@@ -19,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg import sql
 
-from gendurable import UsageError, enqueue
+from gendurable import Entry, UsageError, enqueue, enqueue_many
 from gendurable.log import quieten
 from gendurable.settings import check_settings
 from gendurable.text import printable, safe_repr, safe_str
-from support import Connection, finished, until, worker_process
+from support import Connection, finished, statuses, until, worker_process
 from test_cli import invoke
 from test_privileges import login, role_of
 
@@ -494,12 +495,37 @@ def test_hundreds_of_equal_lines_are_one(log: Log) -> None:
     assert len(log.lines) == 7
 
 
-def test_lines_that_differ_in_numbers_only_are_equal_unless_they_are_errors(log: Log) -> None:
+def test_lines_on_other_instances_are_equal_unless_they_are_errors(log: Log) -> None:
     for number in range(100):
-        log.logger.warning("M %d failed: %s", number, "refused")
-        log.logger.error("M %d gave up", number)
+        log.logger.warning("M %d, attempt %d: failed: %s", number, number % 7, "refused")
+        log.logger.warning("M %d: cannot find %d", 7, number)
+        log.logger.error("M %d: gave up", number)
     assert sum("failed" in line for line in log.lines) == 5
+    assert sum("cannot find" in line for line in log.lines) == 100
     assert sum("gave up" in line for line in log.lines) == 100
+
+
+def test_hundreds_of_failures_of_one_kind_do_not_fill_the_log(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    module, messages = tmp_path / "shop.py", tmp_path / "log"
+    module.write_text(
+        "from gendurable import job\n"
+        "@job(retries=2, backoff=0.01)\n"
+        "def fail() -> None:\n"
+        "    raise ValueError('no')\n"
+    )
+    with worker_process(dsn, module, messages) as process:
+        enqueue_many(conn, [Entry("fail") for _ in range(200)])
+        until(lambda: statuses(conn) == {"failed": 200}, "all have failed")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    lines = messages.read_text().splitlines()
+    assert sum(" ERROR " in line for line in lines) == 200
+    told = [line for line in lines if " WARNING " in line]
+    assert len(told) <= 10
+    held_back = sum(int(found[1]) for line in told if (found := re.search(r"\((\d+) more", line)))
+    assert len([line for line in told if "more like it" not in line]) + held_back == 400
 
 
 def test_different_lines_are_all_shown(log: Log) -> None:

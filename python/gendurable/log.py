@@ -67,9 +67,9 @@ def quieten(logger: logging.Logger, *, window: float = _WINDOW) -> Quiet:
     Within ``window`` seconds the first five equal records go through and the rest is counted:
     ``… (97 more like it in the last 10 s)``. From then on only the counts are told, until a window
     passes without another one. Equal are records of the same level and text; below ERROR also
-    those of one template that differ in nothing but numbers, as when hundreds of instances fail in
-    the same way. A count is told with the next record after its window, whatever that is, or at
-    exit.
+    those that differ in nothing but the numbers before the first colon, as when hundreds of
+    instances fail in the same way: ``mail 17, attempt 2: …``. A count is told with the next record
+    after its window, whatever that is, or at exit.
     """
     for installed in logger.filters:
         if isinstance(installed, Quiet):
@@ -192,7 +192,8 @@ def _key_of(record: logging.LogRecord) -> _Key:
     error = f"{record.exc_info[0]} {safe_str(record.exc_info[1])}" if record.exc_info else None
     if record.levelno >= logging.ERROR:
         return record.levelno, text, error
-    return record.levelno, _NUMBER.sub("0", text), error
+    whom, colon, what = text.partition(":")
+    return record.levelno, _NUMBER.sub("0", whom) + colon + what, error
 
 
 def _text_of(record: logging.LogRecord) -> str:
