@@ -186,18 +186,38 @@ def test_status_suits_any_environment(dsn: str, instance: str, env: dict[str, st
 def test_status_cuts_long_values_on_a_terminal_only(dsn: str, conn: Connection) -> None:
     created = enqueue(conn, "M", "x" * 100_000)
     assert "x" * 100_000 in command("status", str(created.id), "--dsn", dsn).stdout
+    output = on_a_terminal("status", str(created.id), "--dsn", dsn)
+    assert 1900 <= output.count("x") < 3000
+    assert "… (100,002 characters" in output
+
+
+def test_status_shows_a_traceback_in_lines_on_a_terminal_only(dsn: str, conn: Connection) -> None:
+    created = enqueue(conn, "M")
+    conn.execute(
+        """select gd_commit(w, jsonb_build_array(jsonb_build_object(
+               'id', p.id, 'fence', p.fence, 'kind', 'stop', 'error', %s::jsonb)))
+           from gd_register('w') as w, gd_pick(w, 'default', 1) as p""",
+        (r'{"type": "ValueError", "traceback": "File \"a.py\"\n  [/red] \u001b[31m x()\n"}',),
+    )
+    shown = on_a_terminal("status", str(created.id), "--dsn", dsn).splitlines()
+    assert shown[-2:] == ['File "a.py"', r"  [/red] \u001b[31m x()"]
+    assert shown[-6].endswith(' {"type":"ValueError"}')
+    piped = command("status", str(created.id), "--dsn", dsn).stdout
+    assert r'"traceback":"File \"a.py\"\n  [/red] \u001b[31m x()\n"' in piped
+    assert len(piped.splitlines()) == 14
+
+
+def on_a_terminal(*arguments: str) -> str:
+    """Run ``gendurable-py`` on a terminal of its own and return all that it shows."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "gendurable", "status", str(created.id), "--dsn", dsn],
-        stdout=follower,
-        stderr=follower,
+        [sys.executable, "-m", "gendurable", *arguments], stdout=follower, stderr=follower
     )
     os.close(follower)
     output = b"".join(iter(lambda: read(leader), b""))
     os.close(leader)
     assert process.wait(60) == 0
-    assert 1900 <= output.count(b"x") < 3000
-    assert "… (100,002 characters".encode() in output
+    return output.decode()
 
 
 def read(terminal: int) -> bytes:

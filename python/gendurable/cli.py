@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from gendurable.client import Status
 from gendurable.client import status as look_up
 from gendurable.database import connect_sync, conninfo, describe_dsn, one_line
 from gendurable.errors import GendurableError, UsageError
@@ -37,6 +38,7 @@ __all__ = ["app", "main"]
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _LARGEST_ID = 2**63 - 1
 _LONGEST_SHOWN = 2000
+_LONGEST_TRACEBACK = 40
 _JSON_FIELDS = ("state", "result", "error")
 
 P = ParamSpec("P")
@@ -168,8 +170,8 @@ def status(
 ) -> None:
     """Show one instance, live or finished.
 
-    A number is an id, and anything else a correlation key. On a terminal long values are cut; in a
-    pipe they are whole, one line a field.
+    A number is an id, and anything else a correlation key. On a terminal long values are cut and a
+    traceback has its lines; in a pipe all is whole, one line a field.
     """
     info = conninfo(dsn)
     is_id = not key and _ID.fullmatch(target) is not None and int(target) <= _LARGEST_ID
@@ -182,13 +184,7 @@ def status(
             f"there is no instance {shown} at {describe_dsn(info)}\n"
             f"It may be finished and forgotten{hint}."
         )
-    console = Console(highlight=False)
-    for field, value in msgspec.structs.asdict(found).items():
-        shown = _shown(field, value)
-        if console.is_terminal and len(shown) > _LONGEST_SHOWN:
-            shown = f"{shown[:_LONGEST_SHOWN]}… ({len(shown):,} characters; in a pipe all of them)"
-        line = Text.assemble((f"{field:<15}", "bold"), " ", shown)
-        console.print(line, soft_wrap=True)
+    _show(found)
 
 
 @_command
@@ -226,6 +222,23 @@ def _queues(options: list[str]) -> dict[str, int]:
             raise UsageError(f"--queue {name} is given twice")
         queues[name] = int(concurrency)
     return queues
+
+
+def _show(found: Status) -> None:
+    console = Console(highlight=False)
+    fields = msgspec.structs.asdict(found)
+    traceback_lines: list[str] = []
+    if console.is_terminal and isinstance(found.error, dict):
+        error = dict(found.error)
+        traceback_lines = str(error.pop("traceback", "")).splitlines()[-_LONGEST_TRACEBACK:]
+        fields["error"] = error
+    for field, value in fields.items():
+        shown = _shown(field, value)
+        if console.is_terminal and len(shown) > _LONGEST_SHOWN:
+            shown = f"{shown[:_LONGEST_SHOWN]}… ({len(shown):,} characters; in a pipe all of them)"
+        console.print(Text.assemble((f"{field:<15}", "bold"), " ", shown), soft_wrap=True)
+    for line in traceback_lines:
+        console.print(Text(printable(line[:_LONGEST_SHOWN])), soft_wrap=True)
 
 
 def _shown(field: str, value: object) -> str:
