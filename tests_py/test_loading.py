@@ -191,6 +191,15 @@ def test_a_file_in_a_package_is_a_part_of_it(folder: Path) -> None:
     assert "Modules in this package: shop.base, shop.orders" in refused("shop")
 
 
+@pytest.mark.parametrize("error", ["ValueError('x')", "ModuleNotFoundError('x', name='x')"])
+def test_what_a_package_raises_is_told_of_its_file(folder: Path, error: str) -> None:
+    (folder / "shop").mkdir()
+    (folder / "shop" / "__init__.py").write_text(f"\nraise {error}\n")
+    (folder / "shop" / "work.py").write_text(BODY)
+    for target in ("shop/work.py", "shop.work"):
+        assert "/shop/__init__.py:2: " in refused(target)
+
+
 def test_a_package_may_have_a_name_that_no_import_statement_has(folder: Path) -> None:
     package = folder / "my-shop" / "class"
     package.mkdir(parents=True)

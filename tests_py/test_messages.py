@@ -394,6 +394,7 @@ SILENCERS = {
     "raising handlers": "root.addHandler(Raising()); logger.addHandler(Raising())",
     "raising filter": "logging.basicConfig(); root.handlers[0].addFilter(Broken())",
     "refusing filter": "logging.basicConfig(); root.handlers[0].addFilter(lambda record: False)",
+    "raising logger filter": "logger.addFilter(Broken())",
     "errors elsewhere": "h = logging.FileHandler('x'); h.setLevel('ERROR'); root.addHandler(h)",
 }
 SAY = """
@@ -430,6 +431,8 @@ def test_no_configuration_of_logging_silences_a_worker(tmp_path: Path, silencer:
         ("logging.basicConfig(format='mine %(message)s'); logger.setLevel('ERROR')",
          "mine an error seen\n"),
         ("logging.basicConfig(filename='log', level='INFO')", ""),
+        ("logging.basicConfig(format='%(message)s'); logger.addFilter(lambda r: r.levelno > 20)",
+         "an error seen\n"),
     ],
 )  # fmt: skip
 def test_a_configuration_of_the_users_own_is_respected(

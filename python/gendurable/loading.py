@@ -104,7 +104,7 @@ def _import_file(shown: str, path: Path) -> ModuleType:
     folder, parts = _place(path)
     _make_importable(folder)
     with _told(shown):
-        if _leads_to(parts, path):
+        if _leads_to(parts, path, folder):
             return importlib.import_module(".".join(parts))
         # Its name is another module's, or cannot be one: queue.py, worker.v2.py.
         alias = f"gendurable file {'/'.join(parts)}".replace(".", "_")
@@ -130,16 +130,17 @@ def _place(path: Path) -> tuple[str, list[str]]:
     return str(folder), parts
 
 
-def _leads_to(parts: list[str], path: Path) -> bool:
+def _leads_to(parts: list[str], path: Path, folder: str) -> bool:
     """Whether the import of a name would give this file."""
-    if any("." in part for part in parts) or parts == ["__main__"]:
+    if any("." in part for part in parts):
         return False
+    # The outermost is enough: where it is this file's package, all within it is.
+    outermost = path if len(parts) == 1 else Path(folder, parts[0], "__init__.py")
     try:
-        spec = importlib.util.find_spec(".".join(parts))
-    except (ModuleNotFoundError, ValueError):
-        # Its package is another one of that name: email/shop.py.
+        spec = importlib.util.find_spec(parts[0])
+    except ValueError:  # It is there already, and has been made by hand.
         return False
-    return spec is not None and spec.origin is not None and _same(spec.origin, path)
+    return spec is not None and spec.origin is not None and _same(spec.origin, outermost)
 
 
 def _loaded(path: Path) -> ModuleType | None:
