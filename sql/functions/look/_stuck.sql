@@ -47,8 +47,8 @@ begin
                case when exists (select from gendurable.queues as q
                                  where q.name = n.queue and q.paused)
                         then 'queue_paused'
-                    when not exists (select from gendurable.workers as w
-                                     where n.queue = any (w.queues) and w.lease_until >= now())
+                    when not exists (select from public.gd_workers as w
+                                     where n.queue = any (w.queues) and w.alive)
                         then 'no_worker'
                end as reason
         from (select r.queue from ready as r union select w.queue from waiting as w) as n
