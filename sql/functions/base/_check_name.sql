@@ -11,7 +11,7 @@ begin
                                    format('Give %s.', p_argument));
     elsif octet_length(p_name) > 1000 then
         perform gendurable._refuse(
-            'GD002', format('%s is longer than 1,000 bytes: %s…', p_argument, left(p_name, 40)),
+            'GD002', format('%s is longer than 1,000 bytes: %s...', p_argument, left(p_name, 40)),
             'Use a shorter one.');
     end if;
 end

@@ -11,17 +11,17 @@ return case
     when p_step = '' then 'step is empty'
     when p_queue = '' then 'queue is empty'
     when octet_length(p_fsm) > 1000
-        then 'fsm is longer than 1,000 bytes: ' || left(p_fsm, 40) || '…'
+        then 'fsm is longer than 1,000 bytes: ' || left(p_fsm, 40) || '...'
     when octet_length(p_step) > 1000
-        then 'step is longer than 1,000 bytes: ' || left(p_step, 40) || '…'
+        then 'step is longer than 1,000 bytes: ' || left(p_step, 40) || '...'
     when octet_length(p_queue) > 1000
-        then 'queue is longer than 1,000 bytes: ' || left(p_queue, 40) || '…'
+        then 'queue is longer than 1,000 bytes: ' || left(p_queue, 40) || '...'
     when octet_length(p_correlation_key) > 1000
-        then 'correlation_key is longer than 1,000 bytes: ' || left(p_correlation_key, 40) || '…'
+        then 'correlation_key is longer than 1,000 bytes: ' || left(p_correlation_key, 40) || '...'
     when octet_length(p_concurrency_key) > 1000
-        then 'concurrency_key is longer than 1,000 bytes: ' || left(p_concurrency_key, 40) || '…'
+        then 'concurrency_key is longer than 1,000 bytes: ' || left(p_concurrency_key, 40) || '...'
     when octet_length(p_rate_limit) > 1000
-        then 'rate_limit is longer than 1,000 bytes: ' || left(p_rate_limit, 40) || '…'
+        then 'rate_limit is longer than 1,000 bytes: ' || left(p_rate_limit, 40) || '...'
     when not (p_weight >= 0 and p_weight < 'Infinity')
         then 'weight is ' || p_weight::text || ', not a finite number >= 0'
     when p_rate_limit = '' then 'rate_limit is empty'

@@ -1,7 +1,7 @@
 -- Answers the rings for names: rings for each of their keys for which an instance waits by now.
 -- Names about which somebody else is deciding keep theirs.
 --
--- limit change × newcomer: the name is rung for by a change that is committed, and looked through
+-- limit change x newcomer: the name is rung for by a change that is committed, and looked through
 -- under the name's lock. So whoever waits is found here, or rings later than this and is counted
 -- against the new limit.
 -- Locks:  names, those that are free at once. Writes: doorbells.
