@@ -46,13 +46,17 @@
 
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
-\ir functions/limits/_lock_key.sql
-\ir functions/limits/_lock_rate.sql
+\ir functions/limits/_max_executing.sql
+\ir functions/limits/_policy.sql
+\ir functions/limits/_capacity.sql
+\ir functions/limits/_name_lock.sql
+\ir functions/limits/_lock_name.sql
 \ir functions/limits/_token_line.sql
 \ir functions/limits/_tokens.sql
 \ir functions/limits/_bucket.sql
 \ir functions/limits/_admit_slots.sql
 \ir functions/limits/_admit_tokens.sql
+\ir functions/limits/_answer_doorbells.sql
 \ir functions/limits/_answerable_doorbells.sql
 \ir functions/limits/_check_policy_name.sql
 \ir functions/limits/_clear_doorbells.sql
@@ -65,7 +69,6 @@
 \ir functions/limits/_ring.sql
 \ir functions/limits/_ring_freed_slots.sql
 \ir functions/limits/_ring_name.sql
-\ir functions/limits/_ring_rate.sql
 \ir functions/limits/_sweep_buckets.sql
 \ir functions/limits/_sweep_slots.sql
 \ir functions/limits/_waiting_queues.sql

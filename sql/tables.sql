@@ -169,14 +169,6 @@ create index instances_parent on gendurable.instances (parent_id) where parent_i
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
     where correlation_scope is not null and correlation_key is not null;
 
--- Where the views do not count to the end they take the rest from these (gendurable._estimates);
--- ANALYZE keeps them.
-create statistics gendurable.instances_by_queue (mcv) on phase, queue from gendurable.instances;
-create statistics gendurable.instances_by_key (mcv)
-    on phase, (split_part(concurrency_key, ':', 1)) from gendurable.instances;
-create statistics gendurable.instances_by_rate (mcv)
-    on phase, (split_part(rate_limit, ':', 1)) from gendurable.instances;
-
 -- The archive. Its only writers are the transactions that finish instances; whole partitions are
 -- dropped when they are old.
 create table gendurable.finished (
@@ -289,15 +281,18 @@ comment on column gendurable.workers.idle_queues is
 comment on column gendurable.workers.heartbeat_at is
     'Its previous heartbeat; null before the first.';
 
--- Something has happened to a key of which an instance may wait: whoever picks next looks. A
+-- Something has happened to a key for which an instance may wait: the next pick looks at it. A
 -- doorbell is inserted by the transaction that makes an instance wait, and by the one that frees a
--- slot (a commit only if it sees somebody wait), so that it becomes visible together with what it
--- tells of, and no interleaving can lose it: docs/concurrency.md, Doorbells.
+-- slot (a commit only if it sees an instance wait), so that it becomes visible together with what
+-- it tells of, and no interleaving can lose it: docs/concurrency.md, Doorbells.
 --
 -- slot: a slot of a concurrency key may be free, or a newcomer waits for one.
--- limit: the limit of a name was changed, every key of it is to be looked at.
--- tokens: somebody waits for tokens of a rate key, or has given up some that it was offered.
-create type gendurable.doorbell_kind as enum ('slot', 'limit', 'tokens');
+-- tokens: an instance waits for tokens of a rate key, or has lost some that it was offered.
+-- concurrency_limit, rate_limit: the limit of a name was changed, every key of it is to be looked
+--     at.
+create type gendurable.doorbell_kind as enum (
+    'slot', 'tokens', 'concurrency_limit', 'rate_limit'
+);
 comment on type gendurable.doorbell_kind is 'What a doorbell tells of.';
 
 create table gendurable.doorbells (

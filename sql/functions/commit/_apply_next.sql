@@ -32,13 +32,7 @@ declare
     v_answers gendurable.answer[];
 begin
     -- What was given a slot or tokens is ready, even if nobody has picked since.
-    if exists (select from gendurable.doorbells as d where d.kind = 'tokens')
-       or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
-        perform gendurable._offer_tokens();
-    end if;
-    if exists (select from gendurable.doorbells as d where d.kind in ('slot', 'limit')) then
-        perform gendurable._offer_slots();
-    end if;
+    perform gendurable._answer_doorbells();
 
     with queue as materialized (
         select m.queue, gendurable._is_paused(m.queue) as paused,
@@ -58,9 +52,7 @@ begin
         select m.ord, m.queue, m.signalled,
                m.may and not q.paused and (q.waiting is null or q.waiting >= m.priority)
                and (m.kept_key is null
-                    or not exists (select from gendurable.concurrency_limits as l
-                                   where l.name = split_part(m.kept_key, ':', 1)
-                                     and l.max_executing = 0)) as ahead
+                    or (select c.most > 0 from gendurable._capacity(m.kept_key) as c)) as ahead
         from unnest(p_moves) as m
         left join queue as q on q.queue = m.queue
     )

@@ -25,22 +25,17 @@ begin
     select k.key,
            case when not exists (select from gendurable.instances as h
                                  where h.concurrency_key = k.key and h.phase = 'held')
-                then least(l.most, c_most)
+                then least(c.most, c_most)
                      - (select count(*)::int
                         from (select from gendurable.instances as i
                               where i.concurrency_key = k.key
                                 and i.phase in ('ready', 'held', 'executing')
-                                and i.phase = any (case when l.most > c_most then c_many
+                                and i.phase = any (case when c.most > c_most then c_many
                                                         else c_few end)
-                              limit least(l.most, c_most)) as x)
+                              limit least(c.most, c_most)) as x)
                 else 0 end
     from unnest(p_keys) as k (key)
-    left join lateral (
-        select x.max_executing from gendurable.concurrency_limits as x
-        where x.name = split_part(k.key, ':', 1)
-        limit 1
-    ) as c on true
-    cross join lateral (select coalesce(c.max_executing, 1) as most) as l;
+    cross join lateral gendurable._capacity(k.key) as c;
 end
 $$;
 comment on function gendurable._estimate_free_slots(text[]) is

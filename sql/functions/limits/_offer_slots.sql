@@ -39,8 +39,8 @@ declare
     v_holders bigint[];
     v_slots  text[];
 begin
-    if exists (select from gendurable.doorbells as d where d.kind = 'limit') then
-        perform gendurable._expand_name_doorbells();
+    if exists (select from gendurable.doorbells as d where d.kind = 'concurrency_limit') then
+        perform gendurable._expand_name_doorbells('concurrency_limit');
     end if;
     select r.keys, r.rings into v_keys, v_rings
     from gendurable._answerable_doorbells('slot', p_most) as r;
@@ -57,18 +57,9 @@ begin
     ) as e;
 
     with lanes as materialized (
-        select n.key, n.queue,
-               greatest(l.most - (select count(*)
-                                  from (select from gendurable.instances as e
-                                        where e.concurrency_key = n.key and e.phase = 'executing'
-                                        limit l.most) as x), 0) as free
+        select n.key, n.queue, c.free
         from gendurable._waiting_queues(v_keys) as n
-        left join lateral (
-            select x.max_executing from gendurable.concurrency_limits as x
-            where x.name = split_part(n.key, ':', 1)
-            limit 1
-        ) as c on true
-        cross join lateral (select coalesce(c.max_executing, 1) as most) as l
+        cross join lateral gendurable._capacity(n.key) as c
     ), line as materialized (
         -- Those that have an offer and the first of those that wait: a more urgent newcomer gets
         -- the offer of a less urgent instance.

@@ -33,6 +33,9 @@ declare
     v_back   bigint[];
     v_again  text[];
 begin
+    if exists (select from gendurable.doorbells as d where d.kind = 'rate_limit') then
+        perform gendurable._expand_name_doorbells('rate_limit');
+    end if;
     select r.keys, r.rings into v_keys, v_rings
     from gendurable._answerable_doorbells('tokens', 500) as r;
     v_keys := array(
@@ -43,7 +46,7 @@ begin
               where x.due_at <= v_now
               order by x.due_at
               limit 500) as b
-        where gendurable._lock_rate(b.key));
+        where gendurable._lock_name('tokens', b.key));
     if v_keys = '{}' then
         return;
     end if;

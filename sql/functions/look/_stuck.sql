@@ -65,7 +65,7 @@ begin
         ) as n
         left join lateral (
             select x.burst from gendurable.rate_limits as x
-            where x.name = split_part(n.key, ':', 1)
+            where x.name = gendurable._policy(n.key)
             limit 1
         ) as l on true
         where k.place < 10000
@@ -132,16 +132,8 @@ begin
         from (select distinct i.concurrency_key as key
               from suspects as i
               where i.phase = 'held') as k
-        left join lateral (
-            select x.max_executing from gendurable.concurrency_limits as x
-            where x.name = split_part(k.key, ':', 1)
-            limit 1
-        ) as c on true
-        cross join lateral (select coalesce(c.max_executing, 1) as most) as l
-        where l.most <= (select count(*)
-                         from (select from gendurable.instances as e
-                               where e.concurrency_key = k.key and e.phase = 'executing'
-                               limit l.most) as x)
+        cross join lateral gendurable._capacity(k.key) as c
+        where c.free = 0
     ), judged as (
         select i.id, i.fsm, i.queue, i.step, i.concurrency_key, i.rate_limit, i.weight,
                i.eligible_at, l.burst,
@@ -153,7 +145,7 @@ begin
                end as reason
         from suspects as i
         join queues as q on q.queue = i.queue
-        left join gendurable.rate_limits as l on l.name = split_part(i.rate_limit, ':', 1)
+        left join gendurable.rate_limits as l on l.name = gendurable._policy(i.rate_limit)
         left join saturated as s on s.key = i.concurrency_key
         where i.eligible_at <= now()
     )

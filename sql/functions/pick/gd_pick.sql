@@ -44,15 +44,7 @@ begin
 
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
-        if exists (select from gendurable.doorbells as d where d.kind = 'tokens')
-           or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
-            v_offered := gendurable._offer_tokens(gd_pick.queue, gd_pick.slots);
-        end if;
-        if exists (select from gendurable.doorbells as d where d.kind in ('slot', 'limit')) then
-            -- As many slots as it hands out are given up before the next pick, and as many
-            -- newcomers come.
-            perform gendurable._offer_slots(greatest(500, 2 * least(gd_pick.slots, 10000)));
-        end if;
+        v_offered := gendurable._answer_doorbells(gd_pick.queue, gd_pick.slots);
 
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those

@@ -67,7 +67,7 @@ select is((select count(*)::int from gendurable.instances where phase = 'ready')
 delete from gendurable.instances;
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
 select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{k,m}'::text[]) as x) limit 1) as n \gset
-select test.query('other', format('select gendurable._lock_key(%L)', 'busy' || :n)) \g /dev/null
+select test.query('other', format('select gendurable._lock_name(''slot'', %L)', 'busy' || :n)) \g /dev/null
 select pg_temp.put('busy', jsonb_build_object('concurrency_key', 'busy' || :n)), pg_temp.put('busy too', jsonb_build_object('concurrency_key', 'busy' || :n)), pg_temp.put('not busy', '{"concurrency_key": "m:1"}') \g /dev/null
 select pg_temp.settle() \g /dev/null
 select is(pg_temp.pick(9), 'not busy', 'a key about which somebody else decides holds up nobody else');

@@ -140,7 +140,7 @@ select test.query('other', format($$ select gd_set_rate_limit(%L, 9, '1 hour') $
 select test.query('other', format($$ insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
     values (now(), now(), now(), 'throttled', 's', '{}', 0, 1, 'locked', 'q', %1$L), (now(), now(), now(), 'throttled', 's', '{}', 1, 1, 'unlocked', 'q', %1$L) returning id $$, 'busy' || :n)) \g /dev/null
 select gendurable._ring(null, array['busy' || :n]) \g /dev/null
-select test.exec('other', 'begin'), test.query('other', format('select gendurable._lock_rate(%L)', 'busy' || :n)) \g /dev/null
+select test.exec('other', 'begin'), test.query('other', format('select gendurable._lock_name(''tokens'', %L)', 'busy' || :n)) \g /dev/null
 select gendurable._offer_tokens() \g /dev/null
 select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 1, 'the doorbell of a key about which somebody else decides is kept');
 select test.exec('other', 'rollback'), test.exec('other', 'begin'), test.query('other', $$ select id from gendurable.instances where fsm = 'locked' for update $$) \g /dev/null
