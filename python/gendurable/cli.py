@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import sys
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from gendurable.errors import GendurableError, UsageError
 from gendurable.install import install as install_schema
 from gendurable.loading import load
 from gendurable.process import package_version
+from gendurable.settings import check_settings
 from gendurable.worker import run_worker
 
 __all__ = ["app", "main"]
@@ -91,6 +93,8 @@ def run(
     A second signal does not wait for them, a third one ends the process.
     """
     _log_to_stderr(verbose=verbose)
+    queues = _queues(queue or ["default=10"])
+    check_settings(queues=queues, name=name, lease=lease, drain=drain, poll=poll)
     if dsn is not None:
         # What the steps connect to by default is the database that the worker works on.
         os.environ["GENDURABLE_DSN"] = dsn
@@ -98,7 +102,7 @@ def run(
     run_worker(
         machines,
         dsn=dsn,
-        queues=_queues(queue or ["default=10"]),
+        queues=queues,
         name=name,
         lease=lease,
         drain=drain,
@@ -148,7 +152,8 @@ def _queues(options: list[str]) -> dict[str, int]:
     queues: dict[str, int] = {}
     for option in options:
         name, _, concurrency = option.rpartition("=")
-        if not name or not concurrency.isdigit() or int(concurrency) < 1:
+        # Not isdigit: it is true of '²' too, which is no number.
+        if not name or not re.fullmatch(r"[1-9][0-9]{0,8}", concurrency):
             raise UsageError(
                 f"--queue {option}: expected NAME=CONCURRENCY with a concurrency of at least 1, "
                 "for example --queue default=10"

@@ -1,37 +1,65 @@
-"""Text of any object for messages and for the database, whatever the object does."""
+"""Values of users as text for messages: bounded, printable, and never an error of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-__all__ = ["safe_repr", "safe_str", "storable"]
+__all__ = ["printable", "safe_repr", "safe_str", "storable", "type_name"]
 
 
-def safe_str(value: object, limit: int) -> str:
-    """``str(value)``, at most ``limit`` characters long and storable; never raises.
+def safe_str(value: Any, limit: int = 1000) -> str:
+    """``str(value)`` for a message: it never raises, whatever the object does.
 
-    What is too long keeps its beginning. An object that cannot be shown is shown by its type.
+    Args:
+        value: any object.
+        limit: characters; what is longer is cut.
+
+    Returns:
+        Text that can be encoded and stored: without NUL and without lone surrogates.
     """
-    return _shown(value, str, limit)
+    return _text(str, value, limit)
 
 
-def safe_repr(value: object, limit: int) -> str:
-    """``repr(value)``, at most ``limit`` characters long and storable; never raises."""
-    return _shown(value, repr, limit)
+def safe_repr(value: Any, limit: int = 1000) -> str:
+    """``repr(value)`` under the same rules as ``safe_str``."""
+    return _text(repr, value, limit)
+
+
+def _text(convert: Callable[[Any], str], value: Any, limit: int) -> str:
+    try:
+        text = str.__str__(convert(value))
+    except BaseException as exc:  # noqa: BLE001 (a message must not end the program)
+        return f"<{type_name(value)} whose {convert.__name__}() raised {type_name(exc)}>"
+    if len(text) > limit:
+        text = f"{text[:limit]}\N{HORIZONTAL ELLIPSIS} ({len(text):,} characters)"
+    return storable(text)
 
 
 def storable(text: str) -> str:
     """The text without what jsonb cannot hold: NUL and lone surrogates."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _shown(value: object, show: Callable[[object], str], limit: int) -> str:
-    try:
-        text = show(value)
-        # A str of another class may come with methods of its own.
-        text = str.__str__(text)
-        text = text if len(text) <= limit else text[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
-        return storable(text)
-    except BaseException as exc:  # noqa: BLE001 (a user's object may raise anything)
-        kind, failure = storable(type(value).__name__[:100]), storable(type(exc).__name__[:100])
-        return f"<{kind} that cannot be shown: {failure}>"
+def type_name(value: object) -> str:
+    """The name of an object's class, whatever its metaclass does."""
+    return storable(str(type.__dict__["__name__"].__get__(type(value)))[:200])
+
+
+def printable(text: str) -> str:
+    r"""Text for a terminal or a log, with what it would not print written as in JSON: ``\u001b``.
+
+    A name or a state is data of users: it may not move the cursor, change colours, reverse the
+    direction of writing or begin a line of its own.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    short = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}.get(letter)
+    if short is not None:
+        return short
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(rf"\u{units[start : start + 4]}" for start in range(0, len(units), 4))

@@ -1,0 +1,90 @@
+"""The settings of a worker, checked before it does anything with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gendurable.errors import UsageError
+from gendurable.text import safe_repr
+
+__all__ = ["check_settings"]
+
+_LONGEST = 365 * 24 * 3600.0
+_MOST_AT_ONCE = 10_000
+
+
+def check_settings(
+    *,
+    queues: Mapping[str, int],
+    lease: float,
+    drain: float,
+    poll: float,
+    name: str | None = None,
+) -> None:
+    """Refuse settings that no worker can work with.
+
+    Args:
+        queues: how many executions at once, by queue.
+        lease: seconds.
+        drain: seconds.
+        poll: seconds.
+        name: the worker's name; None for the default.
+
+    Raises:
+        UsageError: the first setting that is out of range, by its name.
+    """
+    _check_seconds("lease", lease, zero=False)
+    _check_seconds("poll", poll, zero=False)
+    _check_seconds("drain", drain, zero=True)
+    if name is not None:
+        _check_text("the worker's name", name)
+    _check_queues(queues)
+
+
+def _check_seconds(setting: str, value: Any, *, zero: bool) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= _LONGEST or (value == 0 and not zero):
+        least = "0" if zero else "more than 0"
+        raise UsageError(
+            f"{setting} is {safe_repr(value, 40)}: expected a number of seconds, "
+            f"{least} to {_LONGEST:,.0f} (a year)"
+        )
+
+
+def _check_queues(queues: Any) -> None:
+    if not isinstance(queues, Mapping) or not queues:
+        raise UsageError(
+            f"queues is {safe_repr(queues, 40)}: expected how many executions at once by queue, "
+            "for example {'default': 10}"
+        )
+    for queue, concurrency in queues.items():
+        _check_text("the name of a queue", queue)
+        whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
+        if not whole or not 1 <= concurrency <= _MOST_AT_ONCE:
+            raise UsageError(
+                f"queue {safe_repr(queue, 40)}: its concurrency is {safe_repr(concurrency, 40)}, "
+                f"expected a whole number from 1 to {_MOST_AT_ONCE:,}"
+            )
+    total = sum(queues.values())
+    if total > _MOST_AT_ONCE:
+        raise UsageError(
+            f"all queues together have a concurrency of {total:,}, "
+            f"more than the {_MOST_AT_ONCE:,} that one worker takes\n"
+            "Start further workers for the rest."
+        )
+
+
+def _check_text(what: str, value: Any) -> None:
+    """Refuse what PostgreSQL cannot store as text; how long it may be is the engine's to say."""
+    problem = None
+    if not isinstance(value, str):
+        problem = "expected a string"
+    elif not value:
+        problem = "it is empty"
+    elif "\0" in value:
+        problem = "it has a NUL character"
+    elif any("\ud800" <= letter <= "\udfff" for letter in value):
+        problem = "it is not valid Unicode"
+    if problem is not None:
+        raise UsageError(f"{what} is {safe_repr(value, 40)}: {problem}")
