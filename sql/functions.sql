@@ -6,6 +6,8 @@
 \ir functions/base/_list.sql
 \ir functions/base/_error_code.sql
 \ir functions/base/_status.sql
+\ir functions/base/_too_long.sql
+\ir functions/base/_too_long_problem.sql
 \ir functions/base/_bigint.sql
 \ir functions/base/_check_name.sql
 \ir functions/base/_eligible_at.sql
@@ -15,13 +17,16 @@
 
 -- ready: What makes an instance ready: its phase, the wake-up of what is due, the notification of
 -- workers that sleep.
+\ir functions/ready/_enter_ready.sql
 \ir functions/ready/_runnable.sql
+\ir functions/ready/_announce.sql
 \ir functions/ready/_notify.sql
 \ir functions/ready/_wake.sql
 \ir functions/ready/_wake_due.sql
 \ir functions/ready/gd_expire_awaits.sql
 
 -- identity: Correlation keys: taken, found, kept in step with the status.
+\ir functions/identity/_occupies.sql
 \ir functions/identity/_resolve_key.sql
 \ir functions/identity/_sync_keys.sql
 \ir functions/identity/_take_key.sql
@@ -29,9 +34,11 @@
 
 -- enqueue: Instances are created.
 \ir functions/enqueue/_entry_problem.sql
+\ir functions/enqueue/_birth_phases.sql
 \ir functions/enqueue/_enqueue.sql
 \ir functions/enqueue/_json_problem.sql
 \ir functions/enqueue/_parse_entries.sql
+\ir functions/enqueue/_take_entry_keys.sql
 \ir functions/enqueue/gd_enqueue.sql
 \ir functions/enqueue/gd_enqueue_many.sql
 
@@ -46,6 +53,7 @@
 
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
+\ir functions/limits/_due_at.sql
 \ir functions/limits/_max_executing.sql
 \ir functions/limits/_policy.sql
 \ir functions/limits/_capacity.sql
@@ -59,6 +67,7 @@
 \ir functions/limits/_answer_doorbells.sql
 \ir functions/limits/_answerable_doorbells.sql
 \ir functions/limits/_check_policy_name.sql
+\ir functions/limits/_choose_token_offers.sql
 \ir functions/limits/_clear_doorbells.sql
 \ir functions/limits/_estimate_free_slots.sql
 \ir functions/limits/_expand_name_doorbells.sql
@@ -103,6 +112,8 @@
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
 \ir functions/pick/_is_paused.sql
+\ir functions/pick/_keep_offers.sql
+\ir functions/pick/_mark_presented.sql
 \ir functions/pick/gd_next_due.sql
 \ir functions/pick/gd_pick.sql
 
@@ -115,6 +126,7 @@
 \ir functions/commit/_finish.sql
 \ir functions/commit/_lock_parents.sql
 \ir functions/commit/_parse_outcomes.sql
+\ir functions/commit/_put_back.sql
 \ir functions/commit/_text_problem.sql
 \ir functions/commit/_unapplied.sql
 \ir functions/commit/gd_commit.sql

@@ -9,7 +9,6 @@
 create function gendurable._empty_partitions(p_cutoff timestamptz) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-set jit = off
 as $$
 declare
     v_name      text;

@@ -16,7 +16,8 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_queues text[];
+    v_since timestamptz := gendurable._enter_ready();
+    v_rows  gendurable.runnable_row[];
 begin
     with parked as (
         update gendurable.instances as i
@@ -26,7 +27,7 @@ begin
             rate_limit = null, weight = null,
             phase = case when p.answered then gendurable._runnable(i.concurrency_key, null, false)
                          else 'awaiting_signal' end,
-            eligible_at = case when p.answered then now()
+            eligible_at = case when p.answered then v_since
                                else coalesce(now() + o.timeout_ms * interval '1 millisecond',
                                              'infinity') end,
             worker_id = null, claimed_at = null
@@ -38,11 +39,15 @@ begin
             ) as answered
         ) as p
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence
-        returning i.queue, i.eligible_at < 'infinity' as due
+        returning i.eligible_at < 'infinity' as due,
+                  row(i.queue, i.phase, null, null, null)::gendurable.runnable_row as row
     )
-    -- A sleeping worker may have to get up earlier than it planned, for the deadline too.
-    select array_agg(distinct p.queue) into v_queues from parked as p where p.due;
-    perform gendurable._notify(v_queues);
+    -- A sleeping worker may have to get up earlier than it planned, for the deadline too. gd_commit
+    -- rings for the slots that are given up, and sees to the correlation keys.
+    select array_agg(p.row) into v_rows from parked as p where p.due;
+    if v_rows is not null then
+        perform gendurable._announce(v_rows);
+    end if;
 end
 $$;
 comment on function gendurable._apply_await(gendurable.outcome[])

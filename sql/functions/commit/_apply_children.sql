@@ -27,6 +27,7 @@ declare
     v_entries  gendurable.entry[];
     v_problem  text;
     v_pending  int;
+    v_since    timestamptz := gendurable._enter_ready();
 begin
     -- One parent after the other, each with its own block: what one batch of children runs into
     -- must not undo another one's.
@@ -71,10 +72,12 @@ begin
             round = v_parent.next_round, children_pending = v_pending, joined = v_pending = 0,
             phase = case when v_pending > 0 then 'awaiting_children'
                          else gendurable._runnable(i.concurrency_key, null, false) end,
-            eligible_at = now(), worker_id = null, claimed_at = null
+            eligible_at = v_since, worker_id = null, claimed_at = null
         where i.id = v_parent.id;
         if v_pending = 0 then
-            perform gendurable._notify(array[v_parent.queue]);
+            -- gd_commit rings for its slot, and sees to its correlation key.
+            perform gendurable._announce(array[
+                row(v_parent.queue, 'ready', null, null, null)::gendurable.runnable_row]);
         end if;
     end loop;
     return v_answers;

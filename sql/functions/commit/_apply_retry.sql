@@ -13,8 +13,8 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_queues text[];
-    v_rates  text[];
+    v_since timestamptz := gendurable._enter_ready();
+    v_rows  gendurable.runnable_row[];
 begin
     with again as (
         update gendurable.instances as i
@@ -22,20 +22,16 @@ begin
             attempt = i.attempt + 1, last_error = o.error,
             phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
                                          coalesce(o.delay_ms > 0, false)),
-            eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
+            eligible_at = v_since
+                          + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'retry' and i.id = o.id and i.fence = o.fence
-        returning i.queue, i.rate_limit
+        -- gd_commit rings for the slots that are given up, and sees to the correlation keys.
+        returning row(i.queue, i.phase, null, i.rate_limit, null)::gendurable.runnable_row as row
     )
-    select array_agg(distinct a.queue),
-           array_agg(a.rate_limit) filter (where a.rate_limit is not null)
-    into v_queues, v_rates
-    from again as a;
-    if v_rates is not null then
-        perform gendurable._ring(null, v_rates);
-    end if;
-    perform gendurable._notify(v_queues);
+    select array_agg(a.row) into v_rows from again as a;
+    perform gendurable._announce(v_rows);
 end
 $$;
 comment on function gendurable._apply_retry(gendurable.outcome[])

@@ -17,9 +17,8 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_queues text[];
-    v_keys   text[];
-    v_scoped bigint[];
+    v_since timestamptz := gendurable._enter_ready();
+    v_rows  gendurable.runnable_row[];
 begin
     with rounds as materialized (
         select c.parent_id, c.round, count(*) as children
@@ -32,28 +31,18 @@ begin
             phase = case when p.children_pending = r.children
                          then gendurable._runnable(p.concurrency_key, null, false)
                          else p.phase end,
-            eligible_at = case when p.children_pending = r.children then now()
+            eligible_at = case when p.children_pending = r.children then v_since
                                else p.eligible_at end,
             updated_at = clock_timestamp()
         from rounds as r
         where p.id = r.parent_id and p.round = r.round and p.phase = 'awaiting_children'
-        returning p.id, p.queue, p.joined, p.concurrency_key, p.correlation_scope
+        returning p.joined, row(p.queue, p.phase, p.concurrency_key, null,
+                                case when p.correlation_scope is not null then p.id end
+                            )::gendurable.runnable_row as row
     )
-    select array_agg(distinct c.queue),
-           array_agg(c.concurrency_key) filter (where c.concurrency_key is not null),
-           array_agg(c.id) filter (where c.correlation_scope is not null)
-    into v_queues, v_keys, v_scoped
-    from counted as c
-    where c.joined;
-
-    if v_keys is not null then
-        perform gendurable._ring(v_keys);
-    end if;
-    if v_scoped is not null then
-        perform gendurable._sync_keys(v_scoped);
-    end if;
-    if v_queues is not null then
-        perform gendurable._notify(v_queues);
+    select array_agg(c.row) into v_rows from counted as c where c.joined;
+    if v_rows is not null then
+        perform gendurable._announce(v_rows);
     end if;
 end
 $$;

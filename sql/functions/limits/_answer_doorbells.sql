@@ -15,15 +15,29 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_now  timestamptz := clock_timestamp();
-    v_mine bigint[];
+    v_now   timestamptz := clock_timestamp();
+    v_names boolean;
+    v_keys  boolean;
+    v_mine  bigint[];
 begin
-    if exists (select from gendurable.doorbells as d where d.kind in ('tokens', 'rate_limit'))
-       or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
+    select exists (select from gendurable.doorbells as d where d.kind = 'rate_limit'),
+           exists (select from gendurable.doorbells as d where d.kind = 'tokens')
+           or exists (select from gendurable.buckets as b where b.due_at <= v_now)
+    into v_names, v_keys;
+    if v_names then
+        perform gendurable._expand_name_doorbells('rate_limit');
+    end if;
+    if v_names or v_keys then
         v_mine := gendurable._offer_tokens(p_queue, p_slots);
     end if;
-    if exists (select from gendurable.doorbells as d
-               where d.kind in ('slot', 'concurrency_limit')) then
+
+    select exists (select from gendurable.doorbells as d where d.kind = 'concurrency_limit'),
+           exists (select from gendurable.doorbells as d where d.kind = 'slot')
+    into v_names, v_keys;
+    if v_names then
+        perform gendurable._expand_name_doorbells('concurrency_limit');
+    end if;
+    if v_names or v_keys then
         -- As many slots as a pick hands out are given up before the next one, and as many newcomers
         -- come.
         perform gendurable._offer_slots(greatest(500, 2 * least(p_slots, 10000)));

@@ -12,9 +12,8 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_queues text[];
-    v_held   text[];
-    v_freed  text[];
+    v_rows  gendurable.runnable_row[];
+    v_freed text[];
 begin
     if p_back is not null then
         with back as (
@@ -26,22 +25,21 @@ begin
         select array_agg(b.concurrency_key) into v_freed
         from back as b
         where b.concurrency_key is not null;
+        if v_freed is not null then
+            perform gendurable._ring(v_freed);
+        end if;
     end if;
     if p_ids is not null then
+        perform gendurable._enter_ready();
         with offered as (
             update gendurable.instances as i
             set phase = gendurable._runnable(i.concurrency_key, null, false)
             where i.id = any (p_ids)
-            returning i.queue, i.concurrency_key
+            returning row(i.queue, i.phase, i.concurrency_key, null, null)::gendurable.runnable_row
+                      as row
         )
-        select array_agg(distinct o.queue),
-               array_agg(o.concurrency_key) filter (where o.concurrency_key is not null)
-        into v_queues, v_held
-        from offered as o;
-        perform gendurable._notify(v_queues);
-    end if;
-    if v_held is not null or v_freed is not null then
-        perform gendurable._ring(v_held || v_freed);
+        select array_agg(o.row) into v_rows from offered as o;
+        perform gendurable._announce(v_rows);
     end if;
 end
 $$;

@@ -35,13 +35,10 @@ declare
     v_back   bigint[];
     v_again  text[];
     v_rates  text[];
-    v_queues text[];
+    v_rows   gendurable.runnable_row[];
     v_holders bigint[];
     v_slots  text[];
 begin
-    if exists (select from gendurable.doorbells as d where d.kind = 'concurrency_limit') then
-        perform gendurable._expand_name_doorbells('concurrency_limit');
-    end if;
     select r.keys, r.rings into v_keys, v_rings
     from gendurable._answerable_doorbells('slot', p_most) as r;
     if v_keys is null then
@@ -89,12 +86,11 @@ begin
     )
     select array_agg(m.id) filter (where m.moves and m.held),
            array_agg(m.id) filter (where m.moves and not m.held),
-           array_agg(distinct m.queue) filter (where m.moves and m.held),
            -- Look again where an instance that is to have an offer did not move, because another
            -- transaction holds its row for a moment; and where one whose offer is taken back did:
            -- a holder that commits before this transaction cannot see that it waits.
            array_agg(distinct m.key) filter (where m.held <> m.moves)
-    into v_ids, v_back, v_queues, v_again
+    into v_ids, v_back, v_again
     from moving as m;
 
     if v_back is not null then
@@ -107,8 +103,14 @@ begin
         select array_agg(b.rate_limit) into v_rates from back as b where b.rate_limit is not null;
     end if;
     if v_ids is not null then
-        update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);
-        perform gendurable._notify(v_queues);
+        perform gendurable._enter_ready();
+        with offered as (
+            update gendurable.instances as i set phase = 'ready'
+            where i.id = any (v_ids)
+            returning row(i.queue, i.phase, null, null, null)::gendurable.runnable_row as row
+        )
+        select array_agg(o.row) into v_rows from offered as o;
+        perform gendurable._announce(v_rows);
     end if;
     if v_holders is not null then
         v_again := v_again || gendurable._holders_leaving(v_holders, v_slots);

@@ -1,12 +1,9 @@
 -- Wakes instances that are parked on a signal which they have just been sent.
 --
--- p_queues are theirs; p_keys and p_scoped are the concurrency keys and the ids with a correlation
--- scope among them, or null.
--- Locks:  the caller holds the instances; see gendurable._sync_keys.
+-- Locks:  the caller holds the instances; then as gendurable._announce.
 -- Writes: instances, doorbells, correlation_keys.
 -- Plan:   instances_pkey.
-create function gendurable._wake(p_ids bigint[], p_queues text[], p_keys text[], p_scoped bigint[])
-returns void
+create function gendurable._wake(p_ids bigint[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -14,19 +11,22 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 as $$
+declare
+    v_since timestamptz := gendurable._enter_ready();
+    v_rows  gendurable.runnable_row[];
 begin
-    update gendurable.instances as i
-    set phase = gendurable._runnable(i.concurrency_key, null, false), eligible_at = now(),
-        signalled = true, updated_at = clock_timestamp()
-    where i.id = any (p_ids);
-    if p_keys is not null then
-        perform gendurable._ring(p_keys);
-    end if;
-    if p_scoped is not null then
-        perform gendurable._sync_keys(p_scoped);
-    end if;
-    perform gendurable._notify(p_queues);
+    with woken as (
+        update gendurable.instances as i
+        set phase = gendurable._runnable(i.concurrency_key, null, false), eligible_at = v_since,
+            signalled = true, updated_at = clock_timestamp()
+        where i.id = any (p_ids)
+        returning row(i.queue, i.phase, i.concurrency_key, null,
+                      case when i.correlation_scope is not null then i.id end
+                  )::gendurable.runnable_row as row
+    )
+    select array_agg(w.row) into v_rows from woken as w;
+    perform gendurable._announce(v_rows);
 end
 $$;
-comment on function gendurable._wake(bigint[], text[], text[], bigint[]) is
-    'Wakes instances that have been sent a signal they await.';
+comment on function gendurable._wake(bigint[]) is
+    'Wakes instances that are parked on a signal they were just sent.';

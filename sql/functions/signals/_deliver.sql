@@ -45,8 +45,7 @@ begin
             v_id := v_occupant;
         end if;
 
-        select i.phase = 'awaiting_signal' and p_name = any (i.awaits) as wakes, i.signalled,
-               i.queue, i.concurrency_key, i.correlation_scope is not null as scoped
+        select i.phase = 'awaiting_signal' and p_name = any (i.awaits) as wakes, i.signalled
         into v_target
         from gendurable.instances as i
         where i.id = v_id
@@ -69,10 +68,7 @@ begin
     values (v_id, clock_timestamp(), p_name, coalesce(p_payload, '{}'));
 
     if v_target.wakes then
-        perform gendurable._wake(array[v_id], array[v_target.queue],
-                                 case when v_target.concurrency_key is not null
-                                      then array[v_target.concurrency_key] end,
-                                 case when v_target.scoped then array[v_id] end);
+        perform gendurable._wake(array[v_id]);
     elsif not v_target.signalled then
         update gendurable.instances as i set signalled = true where i.id = v_id;
     end if;

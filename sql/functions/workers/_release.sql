@@ -25,7 +25,6 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_sort = on
 set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
@@ -33,10 +32,9 @@ as $$
 declare
     v_ids    bigint[];
     v_locked bigint[];
-    v_queues text[];
-    v_keys   text[];
-    v_rates  text[];
-    v_scoped bigint[];
+    v_since  timestamptz := gendurable._enter_ready();
+    v_rows   gendurable.runnable_row[];
+    v_freed  text[];
 begin
     if p_ids is null then
         v_ids := array(
@@ -64,7 +62,7 @@ begin
     ), released as (
         update gendurable.instances as i
         set phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
-                                         coalesce(p_eligible_at, i.eligible_at) > now()),
+                                         coalesce(p_eligible_at, i.eligible_at) > v_since),
             eligible_at = coalesce(p_eligible_at, i.eligible_at),
             worker_id = null,
             claimed_at = null,
@@ -74,23 +72,23 @@ begin
                 (select h.claims from held as h where h.worker_id = i.worker_id), p_excused) end,
             updated_at = clock_timestamp()
         where i.id = any (v_locked)
-        returning i.id, i.queue, i.concurrency_key, i.correlation_scope, i.rate_limit
+        returning i.concurrency_key, row(
+            i.queue, i.phase, i.concurrency_key, i.rate_limit,
+            case when i.correlation_scope is not null then i.id end
+        )::gendurable.runnable_row as row
     )
-    select array_agg(r.id), array_agg(distinct r.queue),
-           array_agg(r.concurrency_key) filter (where r.concurrency_key is not null),
-           array_agg(r.rate_limit) filter (where r.rate_limit is not null),
-           array_agg(r.id) filter (where r.correlation_scope is not null)
-    into v_ids, v_queues, v_keys, v_rates, v_scoped
+    select array_agg(r.row), array_agg(r.concurrency_key) filter (where (r.row).phase = 'scheduled')
+    into v_rows, v_freed
     from released as r;
-    if v_keys is not null or v_rates is not null then
-        perform gendurable._ring(v_keys, v_rates);
+    if v_rows is null then
+        return 0;
     end if;
-    if v_scoped is not null then
-        perform gendurable._sync_keys(v_scoped);
+    perform gendurable._announce(v_rows);
+    -- One that rests gives its slot up as well.
+    if num_nonnulls(variadic v_freed) > 0 then
+        perform gendurable._ring(v_freed);
     end if;
-
-    perform gendurable._notify(v_queues);
-    return coalesce(cardinality(v_ids), 0);
+    return cardinality(v_rows);
 end
 $$;
 comment on function gendurable._release(bigint[], bigint[], text, timestamptz, timestamptz, boolean)

@@ -21,25 +21,18 @@ declare
     v_now    timestamptz := clock_timestamp();
     v_worker bigint;
 begin
-    if coalesce(gd_register.name, '') = '' then
-        perform gendurable._refuse(
-            'GD001', 'name is required',
-            'Name the worker, for example after its host; names need not be unique.');
-    elsif v_lease <= '0' or v_lease > '1 year' then
+    perform gendurable._check_name('name', gd_register.name);
+    if v_lease <= '0' or v_lease > '1 year' then
         perform gendurable._refuse(
             'GD002', format('lease is %s', v_lease),
             'A lease is longer than zero and at most a year; 60 s suits most.');
-    elsif octet_length(gd_register.name) > 1000 then
-        perform gendurable._refuse(
-            'GD002', format('name is longer than 1,000 bytes: %s…', left(gd_register.name, 40)),
-            'Use a shorter name.');
     elsif exists (select from unnest(v_queues) as q
-                  where coalesce(q, '') = '' or octet_length(q) > 1000) then
+                  where coalesce(q, '') = '' or gendurable._too_long(q)) then
         perform gendurable._refuse(
             'GD002',
-            format('queues has one that is empty or longer than 1,000 bytes: %s',
+            format('%s: %s', gendurable._too_long_problem('one of queues'),
                    left(v_queues::text, 100)),
-            'Name each queue, in 1,000 bytes at most.');
+            'Name each queue, and use shorter names.');
     end if;
 
     perform gendurable._forget_workers(array(
