@@ -13,6 +13,7 @@
 \ir functions/base/_eligible_at.sql
 \ir functions/base/_refuse.sql
 \ir functions/base/_refuse_isolation.sql
+\ir functions/base/_unknown_field.sql
 \ir functions/base/gd_version.sql
 
 -- ready: What makes an instance ready: its phase, the wake-up of what is due, the notification of
@@ -20,7 +21,6 @@
 \ir functions/ready/_enter_ready.sql
 \ir functions/ready/_runnable.sql
 \ir functions/ready/_announce.sql
-\ir functions/ready/_notify.sql
 \ir functions/ready/_wake.sql
 \ir functions/ready/_wake_due.sql
 \ir functions/ready/gd_expire_awaits.sql
@@ -44,10 +44,12 @@
 
 -- signals: Signals are delivered to an inbox, handed out and consumed.
 \ir functions/signals/_signal_problem.sql
+\ir functions/signals/_signal_entry_problem.sql
 \ir functions/signals/_consume.sql
 \ir functions/signals/_deliver.sql
 \ir functions/signals/_deliver_many.sql
 \ir functions/signals/_inbox.sql
+\ir functions/signals/_lock_targets.sql
 \ir functions/signals/gd_signal.sql
 \ir functions/signals/gd_signal_many.sql
 
@@ -103,6 +105,7 @@
 -- control: What an operator does: cancel, retry, pause, resume.
 \ir functions/control/_descendants.sql
 \ir functions/control/_last_round.sql
+\ir functions/control/_lock_descendants.sql
 \ir functions/control/gd_cancel.sql
 \ir functions/control/gd_pause.sql
 \ir functions/control/gd_resume.sql
@@ -148,6 +151,9 @@
 -- look: What only looks: the status of an instance, and what the views count.
 \ir functions/look/_depths.sql
 \ir functions/look/_estimates.sql
+\ir functions/look/_oldest_ready.sql
+\ir functions/look/_runnable_queues.sql
 \ir functions/look/_stuck.sql
+\ir functions/look/_suspects.sql
 \ir functions/look/_usage.sql
 \ir functions/look/gd_status.sql

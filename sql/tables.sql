@@ -366,14 +366,6 @@ create type gendurable.job as (
 );
 comment on type gendurable.job is 'One claimed instance, as gd_pick hands it to a worker.';
 
--- What gendurable._announce is to tell of a row that has become runnable. Null: nothing of that,
--- because the caller sees to it itself. scoped: its id, where its correlation key has a scope.
-create type gendurable.runnable_row as (
-    queue text, phase gendurable.phase, concurrency_key text, rate_limit text, scoped bigint
-);
-comment on type gendurable.runnable_row is
-    'What has to be announced of a row that has become runnable.';
-
 -- What a round of gd_pick may claim. `free`: those of `found` whose keys' names the pick holds. The
 -- others are being decided about by somebody else: nothing of busy_keys and busy_rates (names) can
 -- be had now. `keyed`, `rated`: whether any has such a key.

@@ -16,8 +16,8 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since timestamptz := gendurable._enter_ready();
-    v_rows  gendurable.runnable_row[];
+    v_since  timestamptz := gendurable._enter_ready();
+    v_queues text[];
 begin
     with parked as (
         update gendurable.instances as i
@@ -39,15 +39,12 @@ begin
             ) as answered
         ) as p
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence
-        returning i.eligible_at < 'infinity' as due,
-                  row(i.queue, i.phase, null, null, null)::gendurable.runnable_row as row
+        returning i.queue, i.eligible_at < 'infinity' as due
     )
     -- A sleeping worker may have to get up earlier than it planned, for the deadline too. gd_commit
     -- rings for the slots that are given up, and sees to the correlation keys.
-    select array_agg(p.row) into v_rows from parked as p where p.due;
-    if v_rows is not null then
-        perform gendurable._announce(v_rows);
-    end if;
+    select array_agg(distinct p.queue) into v_queues from parked as p where p.due;
+    perform gendurable._announce(v_queues);
 end
 $$;
 comment on function gendurable._apply_await(gendurable.outcome[])

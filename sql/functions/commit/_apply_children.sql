@@ -76,8 +76,7 @@ begin
         where i.id = v_parent.id;
         if v_pending = 0 then
             -- gd_commit rings for its slot, and sees to its correlation key.
-            perform gendurable._announce(array[
-                row(v_parent.queue, 'ready', null, null, null)::gendurable.runnable_row]);
+            perform gendurable._announce(array[v_parent.queue]);
         end if;
     end loop;
     return v_answers;

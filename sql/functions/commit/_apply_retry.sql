@@ -13,8 +13,9 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since timestamptz := gendurable._enter_ready();
-    v_rows  gendurable.runnable_row[];
+    v_since  timestamptz := gendurable._enter_ready();
+    v_queues text[];
+    v_rates  text[];
 begin
     with again as (
         update gendurable.instances as i
@@ -27,11 +28,13 @@ begin
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'retry' and i.id = o.id and i.fence = o.fence
-        -- gd_commit rings for the slots that are given up, and sees to the correlation keys.
-        returning row(i.queue, i.phase, null, i.rate_limit, null)::gendurable.runnable_row as row
+        returning i.queue, i.phase, i.rate_limit
     )
-    select array_agg(a.row) into v_rows from again as a;
-    perform gendurable._announce(v_rows);
+    -- gd_commit rings for the slots that are given up, and sees to the correlation keys.
+    select array_agg(distinct a.queue), array_agg(a.rate_limit) filter (where a.phase = 'throttled')
+    into v_queues, v_rates
+    from again as a;
+    perform gendurable._announce(v_queues, null, v_rates);
 end
 $$;
 comment on function gendurable._apply_retry(gendurable.outcome[])

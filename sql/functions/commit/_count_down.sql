@@ -17,8 +17,10 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since timestamptz := gendurable._enter_ready();
-    v_rows  gendurable.runnable_row[];
+    v_since  timestamptz := gendurable._enter_ready();
+    v_queues text[];
+    v_keys   text[];
+    v_scoped bigint[];
 begin
     with rounds as materialized (
         select c.parent_id, c.round, count(*) as children
@@ -36,13 +38,16 @@ begin
             updated_at = clock_timestamp()
         from rounds as r
         where p.id = r.parent_id and p.round = r.round and p.phase = 'awaiting_children'
-        returning p.joined, row(p.queue, p.phase, p.concurrency_key, null,
-                                case when p.correlation_scope is not null then p.id end
-                            )::gendurable.runnable_row as row
+        returning p.id, p.queue, p.joined, p.concurrency_key, p.correlation_scope
     )
-    select array_agg(c.row) into v_rows from counted as c where c.joined;
-    if v_rows is not null then
-        perform gendurable._announce(v_rows);
+    select array_agg(distinct c.queue),
+           array_agg(c.concurrency_key) filter (where c.concurrency_key is not null),
+           array_agg(c.id) filter (where c.correlation_scope is not null)
+    into v_queues, v_keys, v_scoped
+    from counted as c
+    where c.joined;
+    if v_queues is not null then
+        perform gendurable._announce(v_queues, v_keys, null, v_scoped);
     end if;
 end
 $$;

@@ -74,12 +74,12 @@ begin
 exception when data_exception or program_limit_exceeded then
     get stacked diagnostics v_reason = message_text;
     if jsonb_array_length(p_outcomes) = 1 then
-        return array[row(p_first_ord, gendurable._bigint(p_outcomes -> 0 -> 'id'),
-                         gendurable._bigint(p_outcomes -> 0 -> 'fence'),
-                         null, null, null, null, null, null, null, null,
-                         null, null, null, null, null, null, null, null,
-                         case when jsonb_typeof(p_outcomes -> 0) = 'object' then v_reason
-                              else 'not an object' end)::gendurable.outcome];
+        return array[jsonb_populate_record(null::gendurable.outcome, jsonb_build_object(
+            'ord', p_first_ord,
+            'id', gendurable._bigint(p_outcomes -> 0 -> 'id'),
+            'fence', gendurable._bigint(p_outcomes -> 0 -> 'fence'),
+            'problem', case when jsonb_typeof(p_outcomes -> 0) = 'object' then v_reason
+                            else 'not an object' end))];
     end if;
     -- Some value has the wrong type. One by one, the good ones stay good.
     for v_i in 0 .. jsonb_array_length(p_outcomes) - 1 loop

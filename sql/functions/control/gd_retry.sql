@@ -18,9 +18,9 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_now  timestamptz := gendurable._enter_ready();
-    v_old  gendurable.finished;
-    v_row  gendurable.runnable_row;
+    v_now   timestamptz := gendurable._enter_ready();
+    v_old   gendurable.finished;
+    v_phase gendurable.phase;
 begin
     if gd_retry.id is null then
         perform gendurable._refuse('GD001', 'id is required',
@@ -68,10 +68,12 @@ begin
          coalesce(v_old.joined_round, gendurable._last_round(v_old.id)), v_old.parent_round,
          v_old.ord, v_old.priority, v_old.fsm_version, v_old.fsm,
          v_old.queue, v_old.correlation_key, v_old.correlation_scope)
-    returning queue, phase, concurrency_key, rate_limit,
-              case when correlation_scope is not null then instances.id end
-    into v_row;
-    perform gendurable._announce(array[v_row]);
+    returning phase into v_phase;
+    perform gendurable._announce(
+        array[v_old.queue],
+        case when v_phase = 'held' then array[v_old.concurrency_key] end,
+        case when v_phase = 'throttled' then array[v_old.rate_limit] end,
+        case when v_old.correlation_scope is not null then array[v_old.id] end);
     if v_old.rate_limit is not null then
         perform gendurable._warn_of_rates(array[v_old.rate_limit],
                                           array[coalesce(v_old.weight, 1)]);

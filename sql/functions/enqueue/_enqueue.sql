@@ -49,11 +49,12 @@ begin
     where e.occupant is null or e.occupant = e.id;
 
     if v_limited or exists (select from gendurable.workers as w where w.idle_queues <> '{}') then
-        perform gendurable._announce(array(
-            select row(e.queue, v_phases[e.ord], e.concurrency_key, e.rate_limit,
-                       null)::gendurable.runnable_row
-            from unnest(v_entries) as e
-            where e.occupant is null or e.occupant = e.id));
+        perform gendurable._announce(
+            array_agg(distinct e.queue),
+            array_agg(e.concurrency_key) filter (where v_phases[e.ord] = 'held'),
+            array_agg(e.rate_limit) filter (where v_phases[e.ord] = 'throttled'))
+        from unnest(v_entries) as e
+        where e.occupant is null or e.occupant = e.id;
     end if;
     if v_limited then
         perform gendurable._warn_of_rates(array_agg(e.rate_limit), array_agg(e.weight))

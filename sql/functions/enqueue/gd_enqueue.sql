@@ -80,9 +80,10 @@ begin
          gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key,
          coalesce(gd_enqueue.fsm_version, 1), gd_enqueue.fsm,
          v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope);
-    perform gendurable._announce(array[
-        row(v_queue, v_phase, gd_enqueue.concurrency_key, gd_enqueue.rate_limit,
-            null)::gendurable.runnable_row]);
+    perform gendurable._announce(
+        array[v_queue],
+        case when v_phase = 'held' then array[gd_enqueue.concurrency_key] end,
+        case when v_phase = 'throttled' then array[gd_enqueue.rate_limit] end);
     if gd_enqueue.rate_limit is not null then
         perform gendurable._warn_of_rates(array[gd_enqueue.rate_limit], array[v_weight]);
     end if;

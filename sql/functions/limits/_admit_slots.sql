@@ -48,7 +48,7 @@ begin
     if v_refused is not null then
         update gendurable.instances as i set phase = 'held' where i.id = any (v_refused);
         -- the tokens that were offered to them are for others
-        perform gendurable._ring(v_keys, v_rates);
+        perform gendurable._announce(null, v_keys, v_rates);
     end if;
     return coalesce(v_ids, '{}');
 end

@@ -72,7 +72,7 @@ begin
         update gendurable.instances as i set phase = 'throttled' where i.id = any (v_refused);
         -- The line has to be looked at once to learn when it is due; and a slot that one of them
         -- was offered is free for others.
-        perform gendurable._ring(v_keys, v_rates);
+        perform gendurable._announce(null, v_keys, v_rates);
     end if;
     return coalesce(v_ids, '{}');
 end

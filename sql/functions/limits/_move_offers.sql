@@ -12,8 +12,9 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_rows  gendurable.runnable_row[];
-    v_freed text[];
+    v_queues text[];
+    v_keys   text[];
+    v_freed  text[];
 begin
     if p_back is not null then
         with back as (
@@ -25,9 +26,6 @@ begin
         select array_agg(b.concurrency_key) into v_freed
         from back as b
         where b.concurrency_key is not null;
-        if v_freed is not null then
-            perform gendurable._ring(v_freed);
-        end if;
     end if;
     if p_ids is not null then
         perform gendurable._enter_ready();
@@ -35,11 +33,15 @@ begin
             update gendurable.instances as i
             set phase = gendurable._runnable(i.concurrency_key, null, false)
             where i.id = any (p_ids)
-            returning row(i.queue, i.phase, i.concurrency_key, null, null)::gendurable.runnable_row
-                      as row
+            returning i.queue, i.concurrency_key
         )
-        select array_agg(o.row) into v_rows from offered as o;
-        perform gendurable._announce(v_rows);
+        select array_agg(distinct o.queue),
+               array_agg(o.concurrency_key) filter (where o.concurrency_key is not null)
+        into v_queues, v_keys
+        from offered as o;
+    end if;
+    if v_queues is not null or v_freed is not null then
+        perform gendurable._announce(v_queues, v_keys || v_freed);
     end if;
 end
 $$;

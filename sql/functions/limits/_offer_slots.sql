@@ -35,7 +35,7 @@ declare
     v_back   bigint[];
     v_again  text[];
     v_rates  text[];
-    v_rows   gendurable.runnable_row[];
+    v_queues text[];
     v_holders bigint[];
     v_slots  text[];
 begin
@@ -86,11 +86,12 @@ begin
     )
     select array_agg(m.id) filter (where m.moves and m.held),
            array_agg(m.id) filter (where m.moves and not m.held),
+           array_agg(distinct m.queue) filter (where m.moves and m.held),
            -- Look again where an instance that is to have an offer did not move, because another
            -- transaction holds its row for a moment; and where one whose offer is taken back did:
            -- a holder that commits before this transaction cannot see that it waits.
            array_agg(distinct m.key) filter (where m.held <> m.moves)
-    into v_ids, v_back, v_again
+    into v_ids, v_back, v_queues, v_again
     from moving as m;
 
     if v_back is not null then
@@ -104,20 +105,15 @@ begin
     end if;
     if v_ids is not null then
         perform gendurable._enter_ready();
-        with offered as (
-            update gendurable.instances as i set phase = 'ready'
-            where i.id = any (v_ids)
-            returning row(i.queue, i.phase, null, null, null)::gendurable.runnable_row as row
-        )
-        select array_agg(o.row) into v_rows from offered as o;
-        perform gendurable._announce(v_rows);
+        update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);
+        perform gendurable._announce(v_queues);
     end if;
     if v_holders is not null then
         v_again := v_again || gendurable._holders_leaving(v_holders, v_slots);
     end if;
     perform gendurable._clear_doorbells('slot', v_rings, v_again);
     if v_rates is not null then
-        perform gendurable._ring(null, v_rates);
+        perform gendurable._announce(null, null, v_rates);
     end if;
 end
 $$;

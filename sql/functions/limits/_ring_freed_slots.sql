@@ -26,7 +26,7 @@ begin
                from gendurable.instances as i
                where i.id = k.id) is not true);
     if v_keys <> '{}' then
-        perform gendurable._ring(v_keys);
+        perform gendurable._announce(null, v_keys);
     end if;
 end
 $$;

@@ -12,7 +12,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into gendurable.doorbells (kind, key) values (p_kind, p_name);
-    perform gendurable._notify(array(
+    perform gendurable._announce(array(
         select distinct q
         from gendurable.workers as w
         cross join lateral unnest(w.idle_queues) as q));

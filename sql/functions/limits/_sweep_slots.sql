@@ -48,7 +48,7 @@ begin
                             and d.key = gendurable._policy(n.key));
 
     if v_stranded is not null then
-        perform gendurable._ring(v_stranded);
+        perform gendurable._announce(null, v_stranded);
     end if;
     return coalesce(cardinality(v_stranded), 0);
 end

@@ -118,7 +118,7 @@ begin
     if not v_short and (v_due > 0 or v_limited) then
         -- Other workers may have come for what fell due, or was offered, while it was locked here,
         -- and gone to sleep again.
-        perform gendurable._notify(array[gd_pick.queue]);
+        perform gendurable._announce(array[gd_pick.queue]);
     end if;
     if v_short <> v_idle then
         -- A worker that leaves with free slots is worth a notification when work arrives.

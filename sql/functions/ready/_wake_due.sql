@@ -19,9 +19,11 @@ set enable_sort = off
 set jit = off
 as $$
 declare
-    v_since timestamptz := gendurable._enter_ready();
-    v_ids   bigint[];
-    v_rows  gendurable.runnable_row[];
+    v_since  timestamptz := gendurable._enter_ready();
+    v_ids    bigint[];
+    v_keys   text[];
+    v_rates  text[];
+    v_scoped bigint[];
 begin
     v_ids := array(
         select i.id from gendurable.instances as i
@@ -48,16 +50,17 @@ begin
                 updated_at = case when d.parked then v_since else i.updated_at end
             from due as d
             where i.id = d.id
-            -- The caller notifies: a pick takes some of them itself.
-            returning d.parked, row(
-                null, i.phase, i.concurrency_key, i.rate_limit,
-                case when d.parked and i.correlation_scope is not null then i.id end
-            )::gendurable.runnable_row as row
+            returning i.id, i.phase, i.concurrency_key, i.rate_limit, d.parked,
+                      d.parked and i.correlation_scope is not null as scoped
         )
-        select (count(*) filter (where w.parked))::int, array_agg(w.row)
-        into parks, v_rows
+        select (count(*) filter (where w.parked))::int,
+               array_agg(w.concurrency_key) filter (where w.phase = 'held'),
+               array_agg(w.rate_limit) filter (where w.phase = 'throttled'),
+               array_agg(w.id) filter (where w.scoped)
+        into parks, v_keys, v_rates, v_scoped
         from woken as w;
-        perform gendurable._announce(v_rows);
+        -- The caller notifies: a pick takes some of them itself.
+        perform gendurable._announce(null, v_keys, v_rates, v_scoped);
     end if;
 end
 $$;

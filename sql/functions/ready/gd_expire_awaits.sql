@@ -35,7 +35,7 @@ begin
             exit when v_due.moved = 0;
             v_moved := v_moved + v_due.moved;
             v_woken := v_woken + v_due.parks;
-            perform gendurable._notify(array[v_queue]);
+            perform gendurable._announce(array[v_queue]);
             exit when v_moved >= 10000;
         end loop;
     end loop;

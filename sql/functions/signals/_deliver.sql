@@ -45,7 +45,8 @@ begin
             v_id := v_occupant;
         end if;
 
-        select i.phase = 'awaiting_signal' and p_name = any (i.awaits) as wakes, i.signalled
+        select i.phase = 'awaiting_signal' and p_name = any (i.awaits) as wakes, i.signalled,
+               i.queue, i.concurrency_key, i.correlation_scope is not null as scoped
         into v_target
         from gendurable.instances as i
         where i.id = v_id
@@ -68,7 +69,10 @@ begin
     values (v_id, clock_timestamp(), p_name, coalesce(p_payload, '{}'));
 
     if v_target.wakes then
-        perform gendurable._wake(array[v_id]);
+        perform gendurable._wake(array[v_id], array[v_target.queue],
+                                 case when v_target.concurrency_key is not null
+                                      then array[v_target.concurrency_key] end,
+                                 case when v_target.scoped then array[v_id] end);
     elsif not v_target.signalled then
         update gendurable.instances as i set signalled = true where i.id = v_id;
     end if;

@@ -24,6 +24,9 @@ as $$
 declare
     v_duplicates int[] := array[]::int[];
     v_woken      bigint[];
+    v_queues     text[];
+    v_keys       text[];
+    v_scoped     bigint[];
     v_signalled  bigint[];
 begin
     if num_nonnulls(variadic p_dedup_keys) > 0 then
@@ -53,9 +56,13 @@ begin
     order by g.ord;
 
     select array_agg(t.id) filter (where t.wakes),
+           array_agg(distinct t.queue) filter (where t.wakes),
+           array_agg(t.concurrency_key) filter (where t.wakes and t.concurrency_key is not null),
+           array_agg(t.id) filter (where t.wakes and t.scoped),
            array_agg(t.id) filter (where not t.wakes and not t.signalled)
-    into v_woken, v_signalled
-    from (select i.id, i.signalled,
+    into v_woken, v_queues, v_keys, v_scoped, v_signalled
+    from (select i.id, i.queue, i.concurrency_key, i.signalled,
+                 i.correlation_scope is not null as scoped,
                  i.phase = 'awaiting_signal' and i.awaits && g.names as wakes
           from (select x.id, array_agg(x.name) as names
                 from unnest(p_ids, p_names) with ordinality as x (id, name, ord)
@@ -64,7 +71,7 @@ begin
           join gendurable.instances as i on i.id = g.id) as t;
 
     if v_woken is not null then
-        perform gendurable._wake(v_woken);
+        perform gendurable._wake(v_woken, v_queues, v_keys, v_scoped);
     end if;
     if v_signalled is not null then
         update gendurable.instances as i set signalled = true where i.id = any (v_signalled);

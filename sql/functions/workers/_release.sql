@@ -30,11 +30,14 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_ids    bigint[];
-    v_locked bigint[];
-    v_since  timestamptz := gendurable._enter_ready();
-    v_rows   gendurable.runnable_row[];
-    v_freed  text[];
+    v_since    timestamptz := gendurable._enter_ready();
+    v_ids      bigint[];
+    v_locked   bigint[];
+    v_released int;
+    v_queues   text[];
+    v_keys     text[];
+    v_rates    text[];
+    v_scoped   bigint[];
 begin
     if p_ids is null then
         v_ids := array(
@@ -72,23 +75,17 @@ begin
                 (select h.claims from held as h where h.worker_id = i.worker_id), p_excused) end,
             updated_at = clock_timestamp()
         where i.id = any (v_locked)
-        returning i.concurrency_key, row(
-            i.queue, i.phase, i.concurrency_key, i.rate_limit,
-            case when i.correlation_scope is not null then i.id end
-        )::gendurable.runnable_row as row
+        returning i.id, i.queue, i.phase, i.concurrency_key, i.rate_limit, i.correlation_scope
     )
-    select array_agg(r.row), array_agg(r.concurrency_key) filter (where (r.row).phase = 'scheduled')
-    into v_rows, v_freed
+    -- Each gives a slot of its key up, also one that rests.
+    select count(*)::int, array_agg(distinct r.queue),
+           array_agg(r.concurrency_key) filter (where r.concurrency_key is not null),
+           array_agg(r.rate_limit) filter (where r.phase = 'throttled'),
+           array_agg(r.id) filter (where r.correlation_scope is not null)
+    into v_released, v_queues, v_keys, v_rates, v_scoped
     from released as r;
-    if v_rows is null then
-        return 0;
-    end if;
-    perform gendurable._announce(v_rows);
-    -- One that rests gives its slot up as well.
-    if num_nonnulls(variadic v_freed) > 0 then
-        perform gendurable._ring(v_freed);
-    end if;
-    return cardinality(v_rows);
+    perform gendurable._announce(v_queues, v_keys, v_rates, v_scoped);
+    return v_released;
 end
 $$;
 comment on function gendurable._release(bigint[], bigint[], text, timestamptz, timestamptz, boolean)
