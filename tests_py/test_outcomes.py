@@ -71,8 +71,8 @@ def context(**changes: Any) -> Context[Any]:
     return Context(**fields | changes)
 
 
-def wire(outcome: object, ctx: Context[Any] | None = None, *, run_ahead: bool = False) -> Any:
-    settled = settle(SHOP, ctx or context(), outcome, run_ahead=run_ahead)
+def wire(outcome: object, ctx: Context[Any] | None = None) -> Any:
+    settled = settle(SHOP, ctx or context(), outcome)
     fields = msgspec.json.decode(settled.entry)
     assert (fields.pop("id"), fields.pop("fence")) == (7, 3)
     return fields
@@ -124,9 +124,9 @@ def test_an_outcome_becomes_the_engines_json(outcome: Outcome, fields: dict[str,
 
 
 def test_only_next_asks_to_run_ahead() -> None:
-    assert wire(Next("ship"), run_ahead=True)["continue"] is True
-    assert "continue" not in wire(Retry(), run_ahead=True)
-    assert "continue" not in wire(Done(), run_ahead=True)
+    assert settle(SHOP, context(), Next("ship")).may_run_ahead
+    assert not settle(SHOP, context(), Retry()).may_run_ahead
+    assert not settle(SHOP, context(), Done()).may_run_ahead
 
 
 def test_a_delay_is_rounded_up_so_that_nothing_is_early() -> None:
@@ -212,7 +212,7 @@ def test_running_ahead_hands_on_what_the_engine_keeps() -> None:
     ctx = context(
         attempt=4, last_error_json="{}", priority=1, concurrency_key="k", awaited_json="[]"
     )
-    settled = settle(SHOP, ctx, Next("ship", Order("b"), priority=5), run_ahead=True)
+    settled = settle(SHOP, ctx, Next("ship", Order("b"), priority=5))
     following = next_context(ctx, settled, 4, '[{"id":1}]', None)
     assert (following.step, following.fence, following.attempt) == ("ship", 4, 0)
     assert following.state == Order("b")
@@ -223,7 +223,7 @@ def test_running_ahead_hands_on_what_the_engine_keeps() -> None:
 
 def test_running_ahead_without_a_new_state_keeps_the_old_one() -> None:
     ctx = context()
-    settled = settle(SHOP, ctx, Next("ship", concurrency_key=None), run_ahead=True)
+    settled = settle(SHOP, ctx, Next("ship", concurrency_key=None))
     following = next_context(ctx, settled, 4, None, "[]")
     assert following.state == Order("a", 2)
     assert following.concurrency_key is None

@@ -42,11 +42,12 @@ from gendurable.errors import (
     UsageError,
     WorkerGoneError,
 )
+from gendurable.hosting import run_worker
 from gendurable.job import Job, job
 from gendurable.machine import Machine, step
 from gendurable.outcomes import Await, Done, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
-from gendurable.worker import Worker, run_worker
+from gendurable.worker import Worker
 
 __all__ = [
     "Await",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 import traceback
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 from gendurable.outcomes import Retry, Stop
+from gendurable.text import safe_str, storable
 
 __all__ = ["RetryPolicy", "describe"]
 
+_MESSAGE_CHARS = 8_000
 _TRACEBACK_CHARS = 8_000
+_TRACEBACK_CHUNK = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,8 @@ class RetryPolicy:
     """Exponential backoff with jitter up to a number of attempts.
 
     Attributes:
-        max_attempts: executions of one step in total, crashes included; None never gives up.
+        max_attempts: executions of one step in total, those that ended their worker included; None
+            never gives up.
         initial: seconds before the first retry.
         factor: each further delay is this many times longer.
         maximum: seconds, the longest delay.
@@ -35,7 +40,7 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         if self.max_attempts is not None and self.max_attempts < 1:
             raise ValueError("max_attempts must be at least 1, or None for no limit")
-        if self.initial < 0 or self.maximum < 0 or self.factor < 1:
+        if not (self.initial >= 0 and self.maximum >= 0 and self.factor >= 1):
             raise ValueError("initial and maximum must not be negative, factor must be at least 1")
         if not 0 <= self.jitter <= 1:
             raise ValueError("jitter must be between 0 and 1")
@@ -49,7 +54,12 @@ class RetryPolicy:
         return delay * (1 + self.jitter * random.uniform(-1, 1))  # noqa: S311 (no secret)
 
     def outcome(self, attempt: int, exc: BaseException) -> Retry | Stop:
-        """Retry while attempts are left, then stop; both carry the exception as the error."""
+        """Retry while attempts are left, then stop; both carry the exception as the error.
+
+        Args:
+            attempt: ``ctx.failures``, how many executions have failed before this one.
+            exc: why this one failed.
+        """
         error = describe(exc)
         if self.max_attempts is not None and attempt + 1 >= self.max_attempts:
             return Stop(error)
@@ -57,21 +67,36 @@ class RetryPolicy:
 
 
 def describe(exc: BaseException) -> dict[str, Any]:
-    """An exception as the JSON error that the engine stores.
+    """An exception as the JSON error that the engine stores. Never raises.
 
     Returns:
-        ``{"kind": "exception", "type", "message", "traceback"}``, all text; a long traceback keeps
-        its end.
+        ``{"kind": "exception", "type", "message", "traceback"}``, all text; a long message keeps
+        its beginning, a long traceback its end.
     """
-    text = "".join(traceback.format_exception(exc))
     return {
         "kind": "exception",
-        "type": f"{type(exc).__module__}.{type(exc).__qualname__}".removeprefix("builtins."),
-        "message": _storable(str(exc)),
-        "traceback": _storable(text[-_TRACEBACK_CHARS:]),
+        "type": _type_of(exc),
+        "message": safe_str(exc, _MESSAGE_CHARS),
+        "traceback": _traceback(exc),
     }
 
 
-def _storable(text: str) -> str:
-    """The text without what jsonb cannot hold: NUL and lone surrogates."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+def _type_of(exc: BaseException) -> str:
+    kind = type(exc)
+    module = safe_str(getattr(kind, "__module__", ""), 200)
+    return f"{module}.{safe_str(kind.__qualname__, 200)}".removeprefix("builtins.")
+
+
+def _traceback(exc: BaseException) -> str:
+    chunks: deque[str] = deque()
+    length = 0
+    try:
+        for chunk in traceback.TracebackException.from_exception(exc).format():
+            # The message is one chunk, and may be of any size.
+            chunks.append(chunk[:_TRACEBACK_CHUNK])
+            length += len(chunks[-1])
+            while length > _TRACEBACK_CHARS and len(chunks) > 1:
+                length -= len(chunks.popleft())
+    except BaseException as failure:  # noqa: BLE001 (the exception's own attributes may raise)
+        chunks.append(f"<traceback that cannot be shown: {type(failure).__name__[:100]}>")
+    return storable("".join(chunks))

@@ -17,11 +17,11 @@ from rich.table import Table
 from gendurable.client import status as look_up
 from gendurable.database import connect_sync, conninfo, describe_dsn
 from gendurable.errors import GendurableError, UsageError
+from gendurable.hosting import end_process, run_worker
 from gendurable.install import install as install_schema
 from gendurable.loading import load
 from gendurable.process import package_version
 from gendurable.settings import check_settings
-from gendurable.worker import run_worker
 
 __all__ = ["app", "main"]
 
@@ -109,6 +109,7 @@ def run(
         poll=poll,
         pooler=pooler,
     )
+    end_process()
 
 
 @app.command()

@@ -132,6 +132,17 @@ class Context(msgspec.Struct, Generic[S]):
         """What the last attempt left: a retry's error or the reaper's note; None if none."""
         return None if self.last_error_json is None else msgspec.json.decode(self.last_error_json)
 
+    @property
+    def failures(self) -> int:
+        """How many earlier executions of this step count against a limit of attempts.
+
+        All of ``attempt`` but those that were lost with a worker which held other claims as well:
+        any of them may have ended it.
+        """
+        error = self.last_error if self.attempt else None
+        excused = error.get("excused") if isinstance(error, dict) else None
+        return self.attempt - (min(excused, self.attempt) if type(excused) is int else 0)
+
     def changed_state(self) -> Any:
         """The state if the step changed it in place, else UNSET.
 

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
+import sys
+import sysconfig
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from enum import Enum
 from functools import partial
-from typing import Any
+from inspect import isawaitable
+from pathlib import Path
+from time import monotonic
+from traceback import walk_stack
+from types import FrameType
+from typing import Any, NamedTuple, TypeAlias
 
 from gendurable.context import Context
-from gendurable.database import one_line
-from gendurable.errors import InvalidOutcomeError, OutcomeError
+from gendurable.errors import InvalidOutcomeError
+from gendurable.failures import as_exception, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
-from gendurable.settle import Settled, next_context, settle
-from gendurable.threads import StepThreads
+from gendurable.outcomes import Retry, Stop
+from gendurable.settle import OUTCOMES, Settled, next_context, settle
+from gendurable.text import safe_repr, safe_str
+from gendurable.threads import Helpers, StepThreads, caller
 
 __all__ = ["Claim", "Runner"]
 
 logger = logging.getLogger("gendurable")
+
+_SHOWN = 500
+_NOT_THE_USERS = (sysconfig.get_path("stdlib"), str(Path(__file__).parent), "<frozen")
 
 
 class Stage(Enum):
@@ -29,6 +42,23 @@ class Stage(Enum):
     STEP = "step"
     HANDLER = "error handler"
     POLICY = "retry policy"
+    LAST_RESORT = "last resort"
+
+
+class Failure(NamedTuple):
+    """Why a stage has no outcome.
+
+    Attributes:
+        exc: what was raised.
+        final: the step has answered and its answer cannot be stored; to run it again is no use.
+    """
+
+    exc: BaseException
+    final: bool
+
+
+Result: TypeAlias = Settled | Failure | Awaitable[Any]
+"""What a call of user code comes to. An awaitable has yet to be awaited in the event loop."""
 
 
 class Claim:
@@ -37,75 +67,133 @@ class Claim:
     Attributes:
         definition: its machine.
         ctx: the current execution; a new one after each step that ran ahead.
-        slot: the name of the queue in which it occupies a slot.
+        queue: the name of the queue in which it occupies a place.
         stage: who decides its outcome now.
+        failure: why the step failed, while its error handler runs.
         settled: the outcome, once there is one and until the engine has answered.
-        task: the asyncio task of an async step, for cancelling it.
+        asks: the outcome that travels asks to go on in this worker.
+        refusals: how often the engine has answered that the instance is busy.
+        task: the asyncio task of async code, for cancelling it.
+        thread: the identifier of the thread that runs sync code.
+        calls: how many calls of its code run: at most one, or two for a moment.
+        placed: it occupies a place of its queue.
+        helpers: what async code has handed to other threads.
+        forsaken_at: when it was lost with code still running, on the monotonic clock.
     """
 
-    __slots__ = ("ctx", "definition", "settled", "slot", "stage", "task")
+    __slots__ = (
+        "asks", "calls", "ctx", "definition", "failure", "forsaken_at", "helpers", "placed",
+        "queue", "refusals", "settled", "stage", "task", "thread",
+    )  # fmt: skip
 
     def __init__(self, definition: Definition, ctx: Context[Any]) -> None:
         self.definition = definition
         self.ctx = ctx
-        self.slot = ctx.queue
+        self.queue = ctx.queue
         self.stage = Stage.STEP
+        self.failure: Failure | None = None
         self.settled: Settled | None = None
+        self.asks = False
+        self.refusals = 0
         self.task: asyncio.Task[None] | None = None
+        self.thread: int | None = None
+        self.calls = 0
+        self.placed = False
+        self.helpers: Helpers | None = None
+        self.forsaken_at = 0.0
 
     def __str__(self) -> str:
         return f"{self.ctx.fsm} {self.ctx.id} step {self.ctx.step!r}"
 
     @property
-    def offer(self) -> Settled:
+    def outcome(self) -> Settled:
         """The outcome of a claim that has one."""
         assert self.settled is not None  # noqa: S101 (asked for only once it has finished)
         return self.settled
 
     def advance(self, fence: int, signals: str | None, children: str | None) -> None:
         """Move on to the step that the engine let this worker run at once."""
-        self.ctx = next_context(self.ctx, self.offer, fence, signals, children)
+        self.ctx = next_context(self.ctx, self.outcome, fence, signals, children)
         self.settled = None
+
+    def whereabouts(self) -> str:
+        """Where its code is at this moment, for a message: the user's line, not a library's."""
+        frames: list[FrameType] = []
+        coroutine: Any = self.task.get_coro() if self.task and not self.task.done() else None
+        while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+            frames.append(frame)
+            coroutine = coroutine.cr_await
+        current = sys._current_frames()  # noqa: SLF001 (documented, for debuggers)
+        for thread in (self.thread, *(self.helpers.threads if self.helpers else ())):
+            if thread in current:
+                frames += reversed([frame for frame, _ in walk_stack(current[thread])])
+        return _describe(frames)
 
 
 class Runner:
     """Runs the steps of claims and reports each with its settled outcome.
 
-    All methods but ``_run_sync`` belong to the event loop's thread.
+    All methods without an underscore belong to the event loop's thread. A claim occupies a place
+    in its queue for as long as code of it runs: also where it was cancelled and does not stop.
 
     Args:
         threads: how many sync steps may run at once.
         finished: called with each claim and its outcome.
+        entered: called with each claim whose code begins.
+        left: called with each claim whose code has ended.
+        unstarted: called with a claim for which no thread can be started, its place given back.
         abandoned: called with a claim for which no outcome can be committed at all.
     """
 
     def __init__(
         self,
         threads: int,
+        *,
         finished: Callable[[Claim, Settled], None],
+        entered: Callable[[Claim], None],
+        left: Callable[[Claim], None],
+        unstarted: Callable[[Claim], None],
         abandoned: Callable[[Claim], None],
     ) -> None:
-        self._threads = StepThreads(threads)
+        self._threads = StepThreads(threads, self._not_started)
         self._finished = finished
+        self._entered = entered
+        self._left = left
+        self._unstarted = unstarted
         self._abandoned = abandoned
-        self._landed: list[tuple[Claim, Settled | BaseException]] = []
+        self._landed: list[tuple[Claim, Result | None]] = []
         self._landing = threading.Lock()
-        self.run_ahead = True
-        """Whether a ``Next`` asks to go on in this worker; off while it drains."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = contextvars.Context()
+        self.forsaken: set[Claim] = set()
+        """Claims that were lost and whose code runs on."""
+
+    def open(self) -> None:
+        """Take note of the loop and of the context variables that every step finds."""
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
 
     def start(self, claim: Claim) -> None:
         """Run the step that the claim stands at."""
         claim.stage = Stage.STEP
+        claim.failure = None
         self._call(claim, claim.definition.steps[claim.ctx.step], claim.ctx)
 
     def refuse(self, claim: Claim, reason: str) -> None:
-        """Find another outcome for a claim whose outcome cannot be applied."""
+        """Find another outcome for a claim whose outcome cannot be applied.
+
+        Its error handler, if that is asked, occupies a place.
+        """
         claim.settled = None
-        self._fail(claim, InvalidOutcomeError(reason))
+        self._next_stage(claim, Failure(InvalidOutcomeError(reason), final=True))
 
     def cancel(self, claim: Claim) -> None:
         """Let the execution end without an outcome; a sync step runs on and is ignored."""
         claim.ctx.lost = True
+        helped = claim.helpers is not None and claim.helpers.forsake()
+        if claim.calls or helped:
+            claim.forsaken_at = monotonic()
+            self.forsaken.add(claim)
         if claim.task is not None:
             claim.task.cancel()
 
@@ -113,45 +201,73 @@ class Runner:
         """Let idle threads end."""
         self._threads.close()
 
+    # Calls. Each begins and ends in the event loop.
+
     def _call(self, claim: Claim, called: UserFunction, *args: Any) -> None:
-        loop = asyncio.get_running_loop()
+        claim.calls += 1
+        if not claim.placed:
+            claim.placed = True
+            self._entered(claim)
         if called.is_async:
-            claim.task = loop.create_task(self._run_async(claim, called.function, args))
+            self._call_async(claim, called.function, args)
         else:
             claim.task = None
-            self._threads.submit(partial(self._run_sync, loop, claim, called.function, args))
+            self._threads.submit(partial(self._run_sync, claim, called.function, args))
+
+    def _call_async(
+        self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> None:
+        assert self._loop is not None  # noqa: S101 (opened before anything is picked)
+        context = self._context.copy()
+        claim.helpers = Helpers(partial(self._tell, self._leave, claim))
+        context.run(caller.set, claim.helpers)
+        claim.task = self._loop.create_task(self._run_async(claim, function, args), context=context)
 
     async def _run_async(
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> None:
         # Everything is caught: a step that calls sys.exit() or cancels itself has failed, no more.
-        result: Settled | BaseException
         try:
-            result = self._settle(claim, await function(*args))
+            answer = await function(*args)
         except BaseException as exc:  # noqa: BLE001
-            result = exc
+            result = self._failed(claim, Failure(exc, final=False))
+        else:
+            result = self._answered(claim, answer)
         self._land(claim, result)
 
-    def _run_sync(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        claim: Claim,
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-    ) -> None:
-        result: Settled | BaseException
+    def _run_sync(self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        if claim.ctx.lost:
+            self._land_from_thread(claim, None)
+            return
+        claim.thread = threading.get_ident()
+        result: Result
         try:
-            result = self._settle(claim, function(*args))
+            answer = self._context.copy().run(function, *args)
         except BaseException as exc:  # noqa: BLE001
-            result = exc
+            result = self._failed(claim, Failure(exc, final=False))
+        else:
+            if isinstance(answer, OUTCOMES) or not isawaitable(answer):
+                result = self._answered(claim, answer)
+            else:
+                # A wrapper of an async function that does not look like one.
+                result = answer
+        claim.thread = None
+        self._land_from_thread(claim, result)
+
+    def _land_from_thread(self, claim: Claim, result: Result | None) -> None:
         with self._landing:
             self._landed.append((claim, result))
             first = len(self._landed) == 1
         if first:
-            # One wake-up serves everything that lands before it is heard. The loop may be closed
-            # already: a worker does not wait for its threads when it stops.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._collect)
+            # One wake-up serves everything that lands before it is heard.
+            self._tell(self._collect)
+
+    def _tell(self, call: Callable[..., None], *args: Any) -> None:
+        """Have the event loop call it, from any thread."""
+        # The loop may be closed already: a worker does not wait for its threads when it stops.
+        with suppress(RuntimeError):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(call, *args)
 
     def _collect(self) -> None:
         with self._landing:
@@ -159,33 +275,138 @@ class Runner:
         for claim, result in landed:
             self._land(claim, result)
 
-    def _settle(self, claim: Claim, outcome: object) -> Settled:
-        return settle(claim.definition, claim.ctx, outcome, run_ahead=self.run_ahead)
-
-    def _land(self, claim: Claim, result: Settled | BaseException) -> None:
-        if claim.ctx.lost:
-            return
-        if isinstance(result, Settled):
-            self._finished(claim, result)
-        else:
-            self._fail(claim, result)
-
-    def _fail(self, claim: Claim, exc: BaseException) -> None:
-        """Let the next stage decide."""
-        claim.ctx.forget_changes()
-        stage, definition = claim.stage, claim.definition
+    def _not_started(self, calls: Iterable[Callable[[], None]]) -> None:
+        claims = [call.args[0] for call in calls if isinstance(call, partial)]
         logger.warning(
-            "%s, attempt %d: its %s failed: %s: %s",
-            claim, claim.ctx.attempt, stage.value, type(exc).__name__, one_line(exc),
-            exc_info=exc if logger.isEnabledFor(logging.DEBUG) else None,
-        )  # fmt: skip
-        if stage is Stage.STEP and definition.on_error is not None:
-            claim.stage = Stage.HANDLER
-            error = exc if isinstance(exc, Exception) else OutcomeError(f"the step raised {exc!r}")
-            self._call(claim, definition.on_error, claim.ctx, error)
-        elif stage is not Stage.POLICY:
-            claim.stage = Stage.POLICY
-            outcome = definition.retry.outcome(claim.ctx.attempt, exc)
-            self._finished(claim, self._settle(claim, outcome))
-        else:
+            "no thread can be started: %d steps are given back. The limit is the system's; "
+            "lower the concurrency or raise it (ulimit -u, the container's pids limit)",
+            len(claims),
+        )
+        self._tell(self._give_back, claims)
+
+    def _give_back(self, claims: Iterable[Claim]) -> None:
+        for claim in claims:
+            if claim.stage is Stage.STEP:
+                self._unstarted(claim)
+            elif claim.failure is not None and not claim.ctx.lost:
+                self._finished(claim, self._conclude(claim, claim.failure))
+            self._end_call(claim)
+
+    # What a call comes to.
+
+    def _land(self, claim: Claim, result: Result | None) -> None:
+        """Go on with what a call came to; None: it was not made, the claim was lost before."""
+        try:
+            if isinstance(result, Settled):
+                if not claim.ctx.lost:
+                    self._finished(claim, result)
+            elif isinstance(result, Failure):
+                if not claim.ctx.lost:
+                    self._next_stage(claim, result)
+            elif result is not None:
+                claim.calls += 1
+                self._call_async(claim, _awaited, (result,))
+                if claim.ctx.lost and claim.task is not None:
+                    claim.task.cancel()
+        except Exception:
+            # One that cannot go on must not take along those that landed beside it.
+            logger.exception("%s: its outcome is lost by a bug", claim)
             self._abandoned(claim)
+        self._end_call(claim)
+
+    def _end_call(self, claim: Claim) -> None:
+        claim.calls -= 1
+        self._leave(claim)
+
+    def _leave(self, claim: Claim) -> None:
+        """Give the place back, unless code of the claim still runs."""
+        if not claim.placed or claim.calls:
+            return
+        if claim.ctx.lost and claim.helpers is not None and claim.helpers.threads:
+            return
+        claim.placed = False
+        if claim in self.forsaken:
+            self.forsaken.remove(claim)
+            logger.info("%s, which was taken away, has ended", claim)
+        self._left(claim)
+
+    def _answered(self, claim: Claim, answer: object) -> Settled | Failure:
+        """What user code has returned, as an outcome. Runs in any thread, and never raises."""
+        try:
+            settled = settle(claim.definition, claim.ctx, answer)
+        except BaseException as exc:  # noqa: BLE001 (the answer is the user's object)
+            return self._failed(claim, Failure(exc, final=True))
+        if isinstance(settled.outcome, Stop):
+            error = safe_repr(settled.outcome.error, _SHOWN)
+            logger.warning("%s, attempt %d: stopped: %s", claim, claim.ctx.attempt, error)
+        return settled
+
+    def _failed(self, claim: Claim, failure: Failure) -> Settled | Failure:
+        """What follows a failure, as far as that needs no call. Runs in any thread, never raises.
+
+        The exception is looked at here, in the step's own thread: its methods may be slow.
+        """
+        if claim.stage is Stage.STEP and claim.definition.on_error is not None:
+            logger.warning(
+                "%s, attempt %d: failed, its error handler decides: %s",
+                claim, claim.ctx.attempt, _shown(failure.exc),
+            )  # fmt: skip
+            return failure
+        if claim.failure is not None and failure.exc.__context__ is None:
+            # Both stand in the traceback that is stored.
+            with suppress(Exception):
+                failure.exc.__context__ = claim.failure.exc
+        return self._conclude(claim, failure)
+
+    def _conclude(self, claim: Claim, failure: Failure) -> Settled:
+        stage, claim.stage = claim.stage, Stage.POLICY
+        final = (claim.failure or failure).final
+        settled = conclude(claim.definition, claim.ctx, failure.exc, final=final)
+        attempts, shown = claim.ctx.failures + 1, _shown(failure.exc)
+        cause = failure.exc if logger.isEnabledFor(logging.DEBUG) else None
+        if isinstance(settled.outcome, Retry):
+            logger.warning(
+                "%s, attempt %d: its %s failed, it runs again: %s",
+                claim, claim.ctx.attempt, stage.value, shown, exc_info=cause,
+            )  # fmt: skip
+        else:
+            logger.error(
+                "%s gave up after %d %s: %s",
+                claim, attempts, "attempt" if attempts == 1 else "attempts", shown, exc_info=cause,
+            )  # fmt: skip
+        return settled
+
+    def _next_stage(self, claim: Claim, failure: Failure) -> None:
+        """Let the stage decide that follows the one which failed."""
+        if claim.stage is Stage.STEP and claim.definition.on_error is not None:
+            claim.stage = Stage.HANDLER
+            claim.failure = failure
+            claim.ctx.forget_changes()
+            self._call(claim, claim.definition.on_error, claim.ctx, as_exception(failure.exc))
+        elif claim.stage in (Stage.STEP, Stage.HANDLER):
+            self._finished(claim, self._conclude(claim, failure))
+        elif claim.stage is Stage.POLICY:
+            claim.stage = Stage.LAST_RESORT
+            logger.error("%s gave up: its retry policy's outcome was refused", claim)
+            self._finished(claim, last_resort(claim.definition, claim.ctx, str(failure.exc)))
+        else:
+            logger.error("%s: no outcome of it can be stored: %s", claim, _shown(failure.exc))
+            self._abandoned(claim)
+
+
+def _describe(frames: list[FrameType]) -> str:
+    """The innermost frame, if there is one of those that are neither Python's nor ours."""
+    own = [one for one in frames if not one.f_code.co_filename.startswith(_NOT_THE_USERS)]
+    if not frames:
+        return "an unknown place"
+    code = (own or frames)[-1].f_code
+    return f"{code.co_filename}:{(own or frames)[-1].f_lineno} in {code.co_name}"
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def _shown(exc: BaseException) -> str:
+    message = " ".join(safe_str(exc, _SHOWN).split())
+    return f"{type(exc).__name__}: {message}" if message else type(exc).__name__

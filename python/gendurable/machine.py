@@ -69,7 +69,7 @@ class Machine(Generic[S]):
         ``ctx.state`` then raises again), a wrong return value, and an outcome that the engine
         refused (``InvalidOutcomeError``). If it raises itself, ``retry`` decides.
         """
-        return self.retry.outcome(ctx.attempt, exc)
+        return self.retry.outcome(ctx.failures, exc)
 
     def definition(self) -> Definition:
         """This machine as the worker sees it.

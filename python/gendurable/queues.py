@@ -1,39 +1,49 @@
-"""How many executions a worker runs of each queue, and when it next looks for work there."""
+"""How many steps a worker runs at once of each queue, and when it next looks for work there."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from time import monotonic
 
 from gendurable.errors import UsageError
 
-__all__ = ["QueueSlots"]
+__all__ = ["Queue"]
 
 _SHORTEST_PAUSE = 0.005
 
 
-class QueueSlots:
-    """The slots of one queue.
+class Queue:
+    """The places of one queue: each is for one claim whose code runs.
 
-    A queue that had less work than slots is looked at again after a pause that doubles up to
+    A queue that had less work than places is looked at again after a pause that doubles up to
     ``poll``: work may be in a transaction that committed a moment after the look, too late to see
     it and too early for its notification to find this worker idle.
 
     Attributes:
         name: the queue.
-        concurrency: how many executions at once.
-        used: how many claims there are now.
+        concurrency: how many places there are.
+        running: places in which a step or an error handler runs, wanted or not: one that was
+            cancelled and does not end keeps its place.
+        reserved: places kept for steps that may go on, while the engine is asked.
+        waiting: calls that need a place before anything new is picked, each to be made once.
         idle: the last look came back short, so that the next due time is worth asking for.
         look_at: when to look next, on the monotonic clock.
     """
 
-    __slots__ = ("_pause", "_poll", "concurrency", "idle", "look_at", "name", "used")
+    __slots__ = (
+        "_pause", "_poll", "concurrency", "idle", "look_at", "name", "reserved", "running",
+        "waiting",
+    )  # fmt: skip
 
     def __init__(self, name: str, concurrency: int, poll: float) -> None:
         if concurrency < 1:
             raise UsageError(f"queue {name}: the concurrency must be at least 1")
         self.name = name
         self.concurrency = concurrency
-        self.used = 0
+        self.running = 0
+        self.reserved = 0
+        self.waiting: deque[Callable[[], None]] = deque()
         self.idle = False
         self.look_at = 0.0
         self._pause = 0.0
@@ -41,19 +51,43 @@ class QueueSlots:
 
     @property
     def free(self) -> int:
-        """Slots that nothing occupies."""
-        return max(0, self.concurrency - self.used)
+        """Places for something new."""
+        return self.concurrency - self.running - self.reserved - len(self.waiting)
+
+    def when_free(self, call: Callable[[], None]) -> None:
+        """Make the call as soon as there is a place, which it may take."""
+        self.waiting.append(call)
+        self._serve()
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self.running -= 1
+        self._serve()
+
+    def unreserve(self, *, take: bool) -> None:
+        """A place need not be kept any more: it is taken now, or free for something else."""
+        self.reserved -= 1
+        if not take:
+            self._serve()
+
+    def _serve(self) -> None:
+        while self.waiting and self.running + self.reserved < self.concurrency:
+            self.waiting.popleft()()
 
     def work_expected(self) -> None:
         """Look at once, and soon again."""
         self._pause = 0.0
         self.look_at = 0.0
 
+    def rest(self, seconds: float) -> None:
+        """Do not look for that long, whatever was planned."""
+        self.look_at = monotonic() + seconds
+
     def looked(self, *, short: bool, due: float | None) -> None:
         """Plan the next look.
 
         Args:
-            short: less was picked than there were slots.
+            short: less was picked than there were places.
             due: seconds until waiting work becomes due, if that was asked for and there is any.
         """
         self.idle = short

@@ -23,9 +23,9 @@ from gendurable.outcomes import (
     step_name,
 )
 
-__all__ = ["Settled", "next_context", "settle"]
+__all__ = ["OUTCOMES", "Settled", "next_context", "settle"]
 
-_KINDS = (Next, Retry, Await, ScheduleChildren, Done, Stop)
+OUTCOMES = (Next, Retry, Await, ScheduleChildren, Done, Stop)
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -36,39 +36,34 @@ class Settled(msgspec.Struct, frozen=True):
         entry: the same as JSON text, one element of the array that ``gd_commit`` takes. It is
             encoded here and not with its batch, so that a value without a JSON form is the error
             of this one step.
-        runs_ahead: the entry asks to go on in this worker, so it may keep its slot.
+        may_run_ahead: the worker may ask to go on with the next step itself, by adding
+            ``"continue": true`` to the entry.
         state_json: the new state, None where the stored one stays.
     """
 
     outcome: Outcome
     entry: bytes
-    runs_ahead: bool
+    may_run_ahead: bool
     state_json: bytes | None
 
 
-def settle(
-    definition: Definition, ctx: Context[Any], outcome: object, *, run_ahead: bool
-) -> Settled:
+def settle(definition: Definition, ctx: Context[Any], outcome: object) -> Settled:
     """Check an outcome and encode it.
 
     Args:
         definition: the machine of the step.
         ctx: what the step was given.
         outcome: what it returned, whatever that is.
-        run_ahead: ask to run the step after a ``Next`` in this worker at once.
 
     Raises:
         OutcomeError: it is no outcome or names a step that the machine does not have.
         StateError: its state does not fit the machine, or something in it has no JSON form.
     """
-    if not isinstance(outcome, _KINDS):
+    if not isinstance(outcome, OUTCOMES):
         raise OutcomeError(_not_an_outcome(ctx, outcome))
-    runs_ahead = run_ahead and isinstance(outcome, Next)
     fields = {"id": ctx.id, "fence": ctx.fence, **outcome.wire()}
-    if runs_ahead:
-        fields["continue"] = True
     if isinstance(outcome, (Done, Stop)):
-        return Settled(outcome, encode_json(fields), runs_ahead=False, state_json=None)
+        return Settled(outcome, encode_json(fields), may_run_ahead=False, state_json=None)
 
     if isinstance(outcome, Next | Await | ScheduleChildren) and "step" in fields:
         definition.check_step(fields["step"])
@@ -78,7 +73,7 @@ def settle(
     state_json = None if state is UNSET else definition.codec.encode(state)
     if state_json is not None:
         fields["state"] = msgspec.Raw(state_json)
-    return Settled(outcome, encode_json(fields), runs_ahead, state_json)
+    return Settled(outcome, encode_json(fields), isinstance(outcome, Next), state_json)
 
 
 def next_context(

@@ -13,6 +13,7 @@ from psycopg.types.string import TextLoader
 
 from gendurable.context import Context
 from gendurable.errors import InvalidOutcomeError, UsageError, engine_errors
+from gendurable.failures import conclude, verdict
 from gendurable.machine import Definition, Machine, UserFunction, define
 from gendurable.outcomes import Outcome
 from gendurable.protocol import COMMIT, PICK
@@ -108,16 +109,21 @@ def _definition_of(ctx: Context[Any], definitions: dict[tuple[str, int], Definit
 
 def _run(definition: Definition, ctx: Context[Any]) -> Settled:
     ctx.codec = definition.codec
+    if (settled := verdict(definition, ctx)) is not None:
+        return settled
+    answered = False
     try:
         outcome = _call(definition.steps[ctx.step], ctx)
-        return settle(definition, ctx, outcome, run_ahead=False)
+        answered = True
+        return settle(definition, ctx, outcome)
     except Exception as exc:  # noqa: BLE001 (that is what error handlers are for)
-        ctx.forget_changes()
         if definition.on_error is None:
-            outcome = definition.retry.outcome(ctx.attempt, exc)
-        else:
-            outcome = _call(definition.on_error, ctx, exc)
-        return settle(definition, ctx, outcome, run_ahead=False)
+            return conclude(definition, ctx, exc, final=answered)
+        ctx.forget_changes()
+        try:
+            return settle(definition, ctx, _call(definition.on_error, ctx, exc))
+        except Exception as failure:  # noqa: BLE001 (a handler may fail like any code)
+            return conclude(definition, ctx, failure, final=answered)
 
 
 def _call(called: UserFunction, *args: Any) -> Any:

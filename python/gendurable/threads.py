@@ -1,12 +1,24 @@
-"""Threads for sync steps."""
+"""Threads for sync steps, and for what async steps hand to ``asyncio.to_thread``."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["StepThreads"]
+__all__ = ["Executor", "Helpers", "StepThreads", "caller"]
+
+_MOST_HELPERS = 1_000
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+caller: ContextVar[Helpers | None] = ContextVar("gendurable_caller", default=None)
+"""On whose behalf the code runs: what it hands to the loop's default executor is counted there."""
 
 
 class StepThreads:
@@ -17,10 +29,18 @@ class StepThreads:
     that takes a call rouses the next one if calls are left. Calls that block start right after one
     another in as many threads, a burst of short ones is done by a few threads without a switch
     between threads for each.
+
+    Args:
+        limit: the most threads.
+        unstarted: called, in any thread, with the calls that no thread can be started for. Those
+            that run may never end, so nothing is left to wait for them.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(
+        self, limit: int, unstarted: Callable[[Iterable[Callable[[], None]]], None]
+    ) -> None:
         self._limit = limit
+        self._unstarted = unstarted
         self._waiting: deque[Callable[[], None]] = deque()
         self._changed = threading.Condition()
         self._threads = 0
@@ -50,7 +70,13 @@ class StepThreads:
         elif self._threads < self._limit:
             self._rousing = True
             self._threads += 1
-            threading.Thread(target=self._work, name="gendurable-step", daemon=True).start()
+            try:
+                threading.Thread(target=self._work, name="gendurable-step", daemon=True).start()
+            except (RuntimeError, MemoryError):
+                self._rousing = False
+                self._threads -= 1
+                calls, self._waiting = self._waiting, deque()
+                self._unstarted(calls)
 
     def _work(self) -> None:
         with self._changed:
@@ -72,3 +98,97 @@ class StepThreads:
             if self._waiting:
                 self._rouse()
             return call
+
+
+class Helpers:
+    """Calls in other threads that were made on behalf of one claim and have not ended.
+
+    Args:
+        all_ended: called in the thread of the last one, once ``forsake`` was called.
+    """
+
+    __slots__ = ("_all_ended", "_forsaken", "_lock", "_running")
+
+    def __init__(self, all_ended: Callable[[], None]) -> None:
+        self._all_ended = all_ended
+        self._forsaken = False
+        self._lock = threading.Lock()
+        self._running: set[int] = set()
+
+    def forsake(self) -> bool:
+        """Tell of the end of what runs, if anything does."""
+        with self._lock:
+            self._forsaken = True
+            return bool(self._running)
+
+    @property
+    def threads(self) -> list[int]:
+        """The identifiers of the threads that run them."""
+        with self._lock:
+            return list(self._running)
+
+    def begin(self) -> None:
+        """A call begins in this thread."""
+        with self._lock:
+            self._running.add(threading.get_ident())
+
+    def end(self) -> None:
+        """It has ended."""
+        with self._lock:
+            self._running.discard(threading.get_ident())
+            told = self._forsaken and not self._running
+        if told:
+            self._all_ended()
+
+
+class Executor(ThreadPoolExecutor):
+    """The default executor of a worker's event loop: a daemon thread for each call that runs.
+
+    asyncio's own has few threads, so that what hangs in them keeps all others from starting; and
+    the process waits for them at its end.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)
+        self._steps = StepThreads(_MOST_HELPERS, self._refuse)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run the call in a thread; a RuntimeError in the future says that none can be started."""
+        call = _Call(partial(fn, *args, **kwargs), caller.get())
+        self._steps.submit(call)
+        return call.future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+        """Let idle threads end. Waits for none, whatever is asked for."""
+        self._steps.close()
+
+    @staticmethod
+    def _refuse(calls: Iterable[Callable[[], None]]) -> None:
+        for call in calls:
+            assert isinstance(call, _Call)  # noqa: S101 (nothing else is submitted)
+            call.future.set_exception(RuntimeError("can't start new thread"))
+
+
+class _Call:
+    """One call for the executor, with the future that waits for it."""
+
+    def __init__(self, function: Callable[[], Any], helpers: Helpers | None) -> None:
+        self.future: Future[Any] = Future()
+        self._function = function
+        self._helpers = helpers
+
+    def __call__(self) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        if self._helpers is not None:
+            self._helpers.begin()
+        try:
+            result = self._function()
+        except BaseException as exc:  # noqa: BLE001 (it is the future's to tell)
+            self.future.set_exception(exc)
+        else:
+            self.future.set_result(result)
+        finally:
+            del self._function
+            if self._helpers is not None:
+                self._helpers.end()

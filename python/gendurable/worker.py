@@ -1,6 +1,6 @@
 """The worker: picks instances, runs their steps, commits what they answer.
 
-One turn is one round trip: everything that has finished is committed and every free slot is picked
+One turn is one round trip: everything that has finished is committed and every free place is picked
 for. While it travels, steps run; what finishes meanwhile goes with the next turn. So batches form
 by themselves under load, an idle worker answers at once, and nobody waits for the slowest step.
 """
@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
+import random
 import socket
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any, TypeAlias
@@ -22,27 +21,38 @@ import psycopg
 
 from gendurable import protocol
 from gendurable.context import Context
-from gendurable.errors import DefinitionError, GendurableError, UsageError, WorkerGoneError
+from gendurable.errors import DefinitionError, EngineError, UsageError, WorkerGoneError
 from gendurable.execution import Claim, Runner
+from gendurable.failures import verdict
 from gendurable.keeper import Keeper
 from gendurable.machine import Definition, Machine, define
-from gendurable.queues import QueueSlots
+from gendurable.queues import Queue
 from gendurable.session import Session
+from gendurable.settings import check_settings
 from gendurable.settle import Settled
+from gendurable.suspects import Suspects
+from gendurable.text import safe_str
+from gendurable.threads import Executor
 
-__all__ = ["Worker", "run_worker"]
+__all__ = ["Worker"]
 
 logger = logging.getLogger("gendurable")
 
-_BUSY_WAIT = 0.02
+_BUSY_WAIT = (0.02, 0.3)
+_MOST_BUSY = 1_000
+_MOST_BYTES = 64 * 1024 * 1024
 _UNKNOWN_WAIT = (5.0, 60.0)
+_UNSTARTED_WAIT = 1.0
+_UNSTORABLE_WAIT = 60.0
 _LONGEST_WAIT = 60.0
 _CANCELLATION = 2.0
 _LAST_TURN = 5.0
+_WATCH = 5.0
+_HUNG_AGAIN = 60.0
 
-# What the database refuses about the data itself, not about the moment: data exceptions and
-# program limits. Sending the same entry again would fail again.
-_REFUSED_CLASSES = frozenset({"22", "54"})
+# What the database refuses about the data itself, not about the moment: sending the same outcome
+# again would fail again. Data exceptions, violated constraints, program limits, errors of its own.
+_REFUSED_CLASSES = frozenset({"21", "22", "23", "54", "P0", "XX"})
 
 
 Kind: TypeAlias = tuple[str, int, str]
@@ -55,7 +65,7 @@ class Worker:
     Args:
         machines: machines (classes or objects) and jobs that it can run.
         dsn: connection string; GENDURABLE_DSN or the PG* variables by default.
-        queues: how many executions at once, by queue.
+        queues: how many steps at once, by queue. A step that was cancelled counts until it ends.
         name: shown to people; the host name by default. Need not be unique.
         lease: seconds without a sign of life after which others take its claims over.
         drain: seconds that running steps get to finish when it is stopped.
@@ -81,12 +91,11 @@ class Worker:
         poll: float = 1.0,
         pooler: bool = False,
     ) -> None:
-        if min(lease, poll) <= 0 or drain < 0:
-            raise UsageError("lease and poll must be longer than zero, drain not negative")
+        queues = {"default": 10} if queues is None else queues
+        check_settings(queues=queues, lease=lease, drain=drain, poll=poll, name=name)
         self._definitions = _by_name(machines)
         self._queues = {
-            queue: QueueSlots(queue, concurrency, poll)
-            for queue, concurrency in (queues or {"default": 10}).items()
+            queue: Queue(queue, concurrency, poll) for queue, concurrency in queues.items()
         }
         self._session = Session(
             dsn,
@@ -99,24 +108,40 @@ class Worker:
         self._drain = drain
 
         self._claims: set[Claim] = set()
-        self._offers: list[Claim] = []
+        self._outbox: list[Claim] = []
         self._busy: list[tuple[float, Claim]] = []
         self._unwanted: defaultdict[float | None, list[int]] = defaultdict(list)
         self._unknown: dict[Kind, float] = {}
+        self._suspects = Suspects()
+        self._one_by_one = False
         self._stop_at: float | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
-        threads = sum(queue.concurrency for queue in self._queues.values())
-        self._runner = Runner(threads, finished=self._finished, abandoned=self._drop)
+        self._runner = Runner(
+            sum(queues.values()),
+            finished=self._finished,
+            entered=self._entered,
+            left=self._left,
+            unstarted=self._unstarted,
+            abandoned=self._abandoned,
+        )
         self._turning: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Work until ``stop`` is called, then drain.
+
+        What async steps hand to ``asyncio.to_thread`` runs in daemon threads: the worker sets the
+        loop's default executor, unless the application has set one.
 
         Raises:
             UsageError: the database cannot be reached. Once it was reached, a lost connection is
                 only a reason to connect again.
             NotInstalledError: the schema is missing or older than this package.
         """
+        self._loop = asyncio.get_running_loop()
+        if getattr(self._loop, "_default_executor", None) is None:
+            self._loop.set_default_executor(Executor())
+        self._runner.open()
         try:
             await self._session.start()
             await self._work()
@@ -125,39 +150,52 @@ class Worker:
                 self._drop(claim)
             await self._session.close()
             self._runner.close()
+        for claim in self._runner.forsaken:
+            logger.warning("left behind: %s still runs, at %s", claim, claim.whereabouts())
         logger.info("stopped")
 
     async def _work(self) -> None:
-        keeping = asyncio.create_task(self._keeper.run())
         self._turning = asyncio.create_task(self._turns())
+        tasks = (
+            self._turning,
+            asyncio.create_task(self._keeper.run()),
+            asyncio.create_task(self._watch()),
+        )
         try:
-            # Neither ends before the other by itself; if the keeper does, it has a bug to report.
-            await asyncio.wait((self._turning, keeping), return_when=asyncio.FIRST_COMPLETED)
-            for task in (self._turning, keeping):
+            # None ends before the turns by itself; if one does, it has a bug to report.
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
                 if task.done() and not task.cancelled():
                     task.result()
         finally:
-            self._turning.cancel()
-            keeping.cancel()
-            await asyncio.wait((self._turning, keeping), timeout=_CANCELLATION)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_CANCELLATION)
 
     def stop(self, *, at_once: bool = False) -> None:
         """Pick nothing more, let what runs finish for ``drain`` seconds, then leave.
 
+        It may be called from any thread.
+
         Args:
             at_once: leave now; what runs is given back and its outcome dropped.
         """
-        self._runner.run_ahead = False
+        loop = self._loop
+        if loop is None or _is_running_here(loop):
+            self._stop(at_once=at_once)
+        else:
+            loop.call_soon_threadsafe(partial(self._stop, at_once=at_once))
+
+    def _stop(self, *, at_once: bool) -> None:
         if at_once and self._turning is not None:
             self._turning.cancel()
         elif self._stop_at is None:
             logger.info("stopping: %d steps have %g s to finish", len(self._claims), self._drain)
             self._stop_at = monotonic() + self._drain
             self._wake.set()
-            if self._turning is not None:
+            if self._loop is not None and self._turning is not None:
                 # A turn on which the database is silent would hold it up for ever.
-                longest = self._drain + _LAST_TURN
-                self._turning.get_loop().call_later(longest, self._turning.cancel)
+                self._loop.call_later(self._drain + _LAST_TURN, self._turning.cancel)
 
     # What the keeper asks and tells.
 
@@ -191,8 +229,8 @@ class Worker:
 
     def work_arrived(self, queue: str) -> None:
         """Look at the queue now."""
-        if (slots := self._queues.get(queue)) is not None:
-            slots.work_expected()
+        if (known := self._queues.get(queue)) is not None:
+            known.work_expected()
             self._wake.set()
 
     # Turns.
@@ -209,11 +247,11 @@ class Worker:
             except WorkerGoneError:
                 if self.id is not None:
                     self.registration_lost(self.id)
-            except (psycopg.Error, GendurableError, OSError) as exc:
+            except Exception as exc:  # noqa: BLE001 (whatever it is, it costs this turn, no more)
                 await self._session.failed(exc)
 
     async def _until_due(self) -> None:
-        """Wait until there is something to commit or to pick."""
+        """Wait until there is something to commit, to give back or to pick."""
         self._wake.clear()
         wait = self._next_turn() - monotonic()
         if wait <= 0:
@@ -227,81 +265,137 @@ class Worker:
             timer.cancel()
 
     def _next_turn(self) -> float:
-        if self._offers or not self._session.ready:
+        if self._outbox or self._unwanted or not self._session.ready:
             return 0.0
         moments = [at for at, _ in self._busy]
-        if self._stop_at is None:
-            moments += [queue.look_at for queue in self._queues.values() if queue.free]
-        else:
+        if self._stop_at is not None:
             moments.append(self._stop_at)
+        elif self._room(len(self._claims))[0] > 0:
+            moments += [queue.look_at for queue in self._queues.values() if queue.free > 0]
+        else:
+            moments.append(self._suspects.changes_at())
         return min(moments, default=monotonic() + _LONGEST_WAIT)
 
     async def _turn(self, conn: protocol.Connection, worker: int) -> None:
-        offers = self._take_offers()
-        slots = self._wanted(offers)
-        if not offers and not slots:
+        outbox = self._take_outbox()
+        if self._one_by_one:
+            await self._commit_one_by_one(conn, worker, outbox)
+            outbox = []
+        entries = [self._entry(claim) for claim in outbox]
+        wanted = self._wanted(outbox)
+        if not entries and not wanted:
+            await self._give_back(conn, worker)
             return
-        idle = [queue for queue in slots if self._queues[queue].idle]
-        entries = [claim.offer.entry for claim in offers]
+        idle = [queue for queue in wanted if self._queues[queue].idle]
         try:
-            turn = await protocol.turn(conn, worker, entries, slots, idle)
+            turn = await protocol.turn(conn, worker, entries, wanted, idle)
         except BaseException as exc:
-            # Unanswered is unknown: offered again, an outcome that was applied is stale.
-            self._offers = offers + self._offers
-            if not (offers and _is_refused(exc)):
+            # Unanswered is unknown: sent again, an outcome that was applied is stale.
+            for claim in outbox:
+                self._answered(claim)
+            self._outbox = outbox + self._outbox
+            if not (outbox and _is_refused(exc)):
                 raise
+            self._one_by_one = True
             await conn.rollback()
-            await self._offer_one_by_one(conn, worker)
             return
         if self.id != worker:
-            return  # The keeper heard meanwhile that nothing of this is ours any more.
-        for claim, answer in zip(offers, turn.answers, strict=True):
+            # The keeper heard meanwhile that nothing of this is ours any more.
+            for claim in outbox:
+                self._answered(claim)
+            return
+        for claim, answer in zip(outbox, turn.answers, strict=True):
             self._apply(claim, answer)
         for queue, picked in turn.picked.items():
-            short = len(picked) < slots[queue]
+            short = len(picked) < wanted[queue]
             self._queues[queue].looked(short=short, due=turn.due.get(queue))
             self._take(picked)
         await self._give_back(conn, worker)
 
-    def _take_offers(self) -> list[Claim]:
+    def _take_outbox(self) -> list[Claim]:
+        """What is to be committed now, as far as it goes into one statement."""
         now = monotonic()
-        self._offers += [claim for at, claim in self._busy if at <= now]
-        self._busy = [(at, claim) for at, claim in self._busy if at > now]
-        offers, self._offers = self._offers, []
-        return [claim for claim in offers if claim in self._claims]
+        if self._busy:
+            self._outbox += [claim for at, claim in self._busy if at <= now]
+            self._busy = [(at, claim) for at, claim in self._busy if at > now]
+        outbox = [claim for claim in self._outbox if claim in self._claims]
+        count, size = 0, 0
+        for claim in outbox:
+            size += len(claim.outcome.entry)
+            if count and size > _MOST_BYTES:
+                break
+            count += 1
+        self._outbox = outbox[count:]
+        return outbox[:count]
 
-    def _wanted(self, offers: Sequence[Claim]) -> dict[str, int]:
+    def _entry(self, claim: Claim) -> bytes:
+        """The outcome as it travels. It asks to go on here only where there is a place for that."""
+        settled, queue = claim.outcome, self._queues[claim.queue]
+        claim.asks = (
+            settled.may_run_ahead
+            and queue.free > 0
+            and self._stop_at is None
+            and not self._suspects.making_room
+        )
+        if not claim.asks:
+            return settled.entry
+        queue.reserved += 1
+        return settled.entry[:-1] + b',"continue":true}'
+
+    def _answered(self, claim: Claim, *, goes_on: bool = False) -> None:
+        """The outcome does not travel any more: the place that it kept is taken or free again."""
+        if claim.asks:
+            claim.asks = False
+            self._queues[claim.queue].unreserve(take=goes_on)
+
+    def _wanted(self, outbox: Sequence[Claim]) -> dict[str, int]:
         """How many executions to pick from each queue that is worth a look.
 
-        The slots that these very offers give back are picked for in the same round trip. Where one
-        is refused after all, there are for a moment more claims than slots, but no more steps
-        running at once: the step behind a refused outcome has ended.
+        A step that has ended has left its place, so that place is picked for in the round trip
+        that commits its outcome.
         """
         if self._stop_at is not None:
             return {}
         now = monotonic()
-        freed = Counter(claim.slot for claim in offers if not claim.offer.runs_ahead)
+        # What is committed may be what makes an instance ready, so a commit is worth a look.
+        commits = any(not claim.refusals for claim in outbox)
         wanted = {
-            queue.name: queue.free + freed[queue.name]
+            queue.name: queue.free
             for queue in self._queues.values()
-            # What is committed may be what makes an instance ready, so a commit is worth a look.
-            if offers or queue.look_at <= now
+            if queue.free > 0 and (commits or queue.look_at <= now)
         }
-        return {queue: slots for queue, slots in wanted.items() if slots}
+        # Outcomes that stay here, because their instance is busy, still are claims.
+        others = len(self._claims) - sum(not claim.asks for claim in outbox)
+        room, first = self._room(others)
+        if room >= sum(wanted.values()):
+            return wanted
+        return _at_most(room, wanted, first)
 
-    async def _offer_one_by_one(self, conn: protocol.Connection, worker: int) -> None:
-        """Commit a batch that the database refuses as a whole; only its bad outcomes fail."""
-        while offers := self._take_offers():
-            claim, self._offers = offers[0], offers[1:]
-            try:
-                answer = await protocol.commit_one(conn, worker, claim.offer.entry)
-            except psycopg.Error as exc:
-                if not _is_refused(exc):
-                    self._offers.append(claim)
-                    raise
-                self._runner.refuse(claim, exc.diag.message_primary or str(exc))
-            else:
-                self._apply(claim, answer)
+    def _room(self, others: int) -> tuple[int, str | None]:
+        """How many more claims to hold beside the others, and from which queue first."""
+        room, first = self._suspects.room(others)
+        return min(room, _MOST_BUSY - len(self._busy)), first
+
+    async def _commit_one_by_one(
+        self, conn: protocol.Connection, worker: int, outbox: Sequence[Claim]
+    ) -> None:
+        """Commit what the database has refused as a whole; only the bad outcomes fail."""
+        left = list(outbox)
+        try:
+            while left:
+                claim = left.pop(0)
+                try:
+                    answer = await protocol.commit_one(conn, worker, claim.outcome.entry)
+                except Exception as exc:
+                    if not _is_refused(exc):
+                        left.insert(0, claim)
+                        raise
+                    self._refuse(claim, _reason(exc))
+                else:
+                    self._apply(claim, answer)
+        finally:
+            self._outbox = left + self._outbox
+        self._one_by_one = False
 
     async def _resolve_doubt(self, conn: protocol.Connection, worker: int) -> None:
         """Hand back at once what was claimed in an answer that got lost.
@@ -317,23 +411,47 @@ class Worker:
 
     # What becomes of a claim.
 
-    def _take(self, picked: Iterable[Context[Any]]) -> None:
-        """Start what was picked, but not what nobody here knows or what came too late."""
+    def _take(self, picked: Sequence[Context[Any]]) -> None:
+        """Start what was picked, as far as this worker can start it at once."""
         unknown: defaultdict[Kind, list[int]] = defaultdict(list)
+        suspects = False
         for ctx in picked:
             definition = self._definitions.get((ctx.fsm, ctx.fsm_version))
             if definition is None or ctx.step not in definition.steps:
                 unknown[ctx.fsm, ctx.fsm_version, ctx.step].append(ctx.id)
-            elif self._stop_at is not None:
-                self._unwanted[None].append(ctx.id)
-            else:
-                ctx.codec = definition.codec
-                claim = Claim(definition, ctx)
-                self._claims.add(claim)
-                self._queues[claim.slot].used += 1
-                self._runner.start(claim)
+                continue
+            ctx.codec = definition.codec
+            if ctx.last_error_json is not None:
+                if (settled := verdict(definition, ctx)) is not None:
+                    self._condemn(Claim(definition, ctx), settled)
+                    continue
+                if (rest := self._suspects.rest(ctx, definition.retry)) > 0:
+                    self._unwanted[rest].append(ctx.id)
+                    continue
+                suspects = suspects or self._suspects.is_suspect(ctx)
+            self._start_or_give_back(Claim(definition, ctx))
+        if picked and not suspects:
+            self._suspects.none_left()
         for kind, ids in unknown.items():
             self._unwanted[self._unknown_delay(kind)] += ids
+
+    def _start_or_give_back(self, claim: Claim) -> None:
+        ctx = claim.ctx
+        if self._stop_at is not None or self._queues[claim.queue].free <= 0:
+            self._unwanted[None].append(ctx.id)
+        elif not self._suspects.may_start(ctx, len(self._claims)):
+            self._unwanted[self._suspects.delay].append(ctx.id)
+        else:
+            self._claims.add(claim)
+            self._runner.start(claim)
+
+    def _condemn(self, claim: Claim, settled: Settled) -> None:
+        """Commit the end of an instance whose step has ended too many workers."""
+        logger.error(
+            "%s gave up: it has ended its worker in %d attempts", claim, claim.ctx.failures
+        )
+        self._claims.add(claim)
+        self._finished(claim, settled)
 
     def _unknown_delay(self, kind: Kind) -> float:
         """Seconds until what nobody here knows is offered again; longer each time it is met."""
@@ -353,13 +471,40 @@ class Worker:
             await protocol.release(conn, worker, ids, delay)
             self._unwanted.pop(delay, None)
 
+    def _entered(self, claim: Claim) -> None:
+        self._queues[claim.queue].running += 1
+
+    def _left(self, claim: Claim) -> None:
+        self._queues[claim.queue].leave()
+        self._wake.set()
+
     def _finished(self, claim: Claim, settled: Settled) -> None:
         claim.settled = settled
-        self._offers.append(claim)
+        claim.refusals = 0
+        self._outbox.append(claim)
+        self._wake.set()
+
+    def _unstarted(self, claim: Claim) -> None:
+        """Give back what no thread could be started for, and do not try again at once."""
+        if claim in self._claims:
+            self._unwanted[_UNSTARTED_WAIT].append(claim.ctx.id)
+            self._forget(claim)
+        self._queues[claim.queue].rest(_UNSTARTED_WAIT)
+        self._wake.set()
+
+    def _abandoned(self, claim: Claim) -> None:
+        """Give back what no outcome can be stored of, for a time when there is less wrong."""
+        self._runner.cancel(claim)
+        if claim in self._claims:
+            self._unwanted[_UNSTORABLE_WAIT].append(claim.ctx.id)
+            self._forget(claim)
         self._wake.set()
 
     def _apply(self, claim: Claim, answer: protocol.Answer) -> None:
-        if claim not in self._claims:
+        held = claim in self._claims
+        goes_on = held and answer.result == "continued" and self._stop_at is None
+        self._answered(claim, goes_on=goes_on)
+        if not held:
             return
         match answer.result:
             case "continued":
@@ -367,15 +512,27 @@ class Worker:
             case "committed":
                 self._forget(claim)
             case "busy":
-                self._busy.append((monotonic() + _BUSY_WAIT, claim))
+                self._busy.append((monotonic() + _busy_wait(claim.refusals), claim))
+                claim.refusals += 1
             case "invalid":
-                self._runner.refuse(claim, answer.detail or "the engine gave no reason")
+                self._refuse(claim, answer.detail or "the engine gave no reason")
             case _:
                 logger.info("%s: %s, its outcome was dropped", claim, answer.result)
                 self._forget(claim)
 
+    def _refuse(self, claim: Claim, reason: str) -> None:
+        """Let the error handler or the policy decide, as soon as there is a place for it."""
+
+        def refuse() -> None:
+            if claim in self._claims:
+                self._runner.refuse(claim, reason)
+
+        claim.settled = None
+        self._queues[claim.queue].when_free(refuse)
+
     def _go_on(self, claim: Claim, answer: protocol.Answer) -> None:
         """Run the next step of a claim that was kept."""
+        self._suspects.ended(claim.ctx.id)
         claim.advance(answer.fence, answer.signals, answer.children)
         if self._stop_at is None:
             self._runner.start(claim)
@@ -389,48 +546,30 @@ class Worker:
         self._wake.set()
 
     def _forget(self, claim: Claim) -> None:
-        if claim in self._claims:
-            self._claims.remove(claim)
-            self._queues[claim.slot].used -= 1
+        self._claims.discard(claim)
+        self._suspects.ended(claim.ctx.id)
 
+    # What hangs.
 
-def run_worker(machines: Iterable[Machine[Any] | type[Machine[Any]]], **settings: Any) -> None:
-    """Run a worker in this process until SIGTERM or SIGINT.
-
-    A second signal does not wait for running steps, a third one ends the process. When the worker
-    has left because of a signal, further ones are ignored: the process is on its way out.
-
-    Args:
-        machines: what it can run.
-        settings: the other arguments of ``Worker``.
-    """
-    worker = Worker(machines, **settings)
-    loop = asyncio.new_event_loop()
-    with _stopped_by_signals(worker, loop), asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(worker.run())
-
-
-@contextmanager
-def _stopped_by_signals(worker: Worker, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    heard = 0
-
-    def hear(signum: int, _: object) -> None:
-        nonlocal heard
-        heard += 1
-        if heard > 2:
-            # A step may refuse to be cancelled, or block the loop.
-            signal.signal(signum, signal.SIG_DFL)
-            signal.raise_signal(signum)
-        with suppress(RuntimeError):  # The loop is closed: the worker has left.
-            loop.call_soon_threadsafe(partial(worker.stop, at_once=heard > 1))
-
-    # Not the loop's own handlers: between its end and the end of the process they would be gone.
-    before = {signum: signal.signal(signum, hear) for signum in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, signal.SIG_IGN if heard else handler)
+    async def _watch(self) -> None:
+        """Name the steps that were taken away and do not end: their places are gone with them."""
+        told: dict[Claim, float] = {}
+        while True:
+            await asyncio.sleep(_WATCH)
+            now = monotonic()
+            hung = [one for one in self._runner.forsaken if now - one.forsaken_at >= _WATCH]
+            told = {claim: at for claim, at in told.items() if claim in self._runner.forsaken}
+            for claim in hung:
+                if now - told.get(claim, float("-inf")) < _HUNG_AGAIN:
+                    continue
+                told[claim] = now
+                queue = self._queues[claim.queue]
+                logger.warning(
+                    "%s was taken away %.0f s ago and still runs, at %s: it keeps one of the %d "
+                    "places of queue %s (%d are free)",
+                    claim, now - claim.forsaken_at, claim.whereabouts(), queue.concurrency,
+                    queue.name, max(0, queue.free),
+                )  # fmt: skip
 
 
 def _by_name(
@@ -448,6 +587,42 @@ def _by_name(
     return definitions
 
 
+def _at_most(room: int, wanted: Mapping[str, int], first: str | None) -> dict[str, int]:
+    """The wanted picks within so many in all, those of one queue before the others."""
+    order = sorted(wanted, key=lambda queue: queue != first)
+    granted: dict[str, int] = {}
+    for queue in order:
+        count = min(wanted[queue], room)
+        if count > 0:
+            granted[queue] = count
+            room -= count
+    return granted
+
+
+def _busy_wait(refusals: int) -> float:
+    """Seconds until a busy instance is tried again: longer each time, and never quite the same."""
+    shortest, longest = _BUSY_WAIT
+    wait = min(longest, shortest * 2.0 ** min(refusals, 10))
+    # Two workers that want the same row must not meet for ever.
+    return wait * random.uniform(0.5, 1)  # noqa: S311 (no secret)
+
+
+def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
 def _is_refused(exc: BaseException) -> bool:
-    """Whether the database refuses the data itself, so that sending it again is no use."""
-    return isinstance(exc, psycopg.Error) and (exc.sqlstate or "")[:2] in _REFUSED_CLASSES
+    """Whether it is the data that was refused, here or by the database, and not the moment."""
+    if isinstance(exc, WorkerGoneError):
+        return False
+    if isinstance(exc, psycopg.Error):
+        return (exc.sqlstate or "")[:2] in _REFUSED_CLASSES
+    return isinstance(exc, (EngineError, ValueError, TypeError, OverflowError, MemoryError))
+
+
+def _reason(exc: Exception) -> str:
+    primary = exc.diag.message_primary if isinstance(exc, psycopg.Error) else None
+    return primary or safe_str(exc, 1_000)

@@ -1,0 +1,88 @@
+"""What follows a step that failed. One rule for the worker and for ``gendurable.testing``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gendurable.backoff import RetryPolicy, describe
+from gendurable.context import Context
+from gendurable.errors import OutcomeError
+from gendurable.machine import Definition
+from gendurable.outcomes import Retry, Stop
+from gendurable.settle import Settled, settle
+from gendurable.text import safe_repr
+
+__all__ = ["as_exception", "conclude", "last_resort", "verdict"]
+
+
+def conclude(
+    definition: Definition, ctx: Context[Any], exc: BaseException, *, final: bool
+) -> Settled:
+    """The outcome of a failed step by the machine's retry policy. Never raises.
+
+    Args:
+        definition: the machine of the step.
+        ctx: what the step was given.
+        exc: why it failed.
+        final: the step has answered, and its answer cannot be stored. To run it again would repeat
+            its effects and end in the same way.
+    """
+    ctx.forget_changes()
+    try:
+        return _by_policy(definition, ctx, exc, definition.retry, final=final)
+    except BaseException:  # noqa: BLE001 (a policy is the user's code)
+        return _by_policy(definition, ctx, exc, RetryPolicy(), final=final)
+
+
+def last_resort(definition: Definition, ctx: Context[Any], reason: str) -> Settled:
+    """The outcome of a failed step where the engine refuses even what ``conclude`` says."""
+    ctx.forget_changes()
+    return settle(definition, ctx, Stop(describe(OutcomeError(reason))))
+
+
+def verdict(definition: Definition, ctx: Context[Any]) -> Settled | None:
+    """The outcome of a step that has ended too many workers, before it ends another one.
+
+    Returns:
+        None if it may run. Executions that were lost in the company of others do not count.
+    """
+    if not ctx.attempt or ctx.last_error_json is None:
+        return None
+    limit, error = getattr(definition.retry, "max_attempts", None), ctx.last_error
+    lost = isinstance(error, dict) and error.get("kind") == "lost"
+    if not lost or limit is None or ctx.failures < limit:
+        return None
+    ctx.forget_changes()
+    crash = {
+        "kind": "crashed",
+        "message": f"step {ctx.step!r} ended its worker, or held it up beyond its lease, "
+        f"in the last of {ctx.failures} attempts",
+        "attempts": ctx.failures,
+        "last_error": error,
+    }
+    return settle(definition, ctx, Stop(crash))
+
+
+def as_exception(exc: BaseException) -> Exception:
+    """What an error handler is given: SystemExit and its like are wrapped."""
+    if isinstance(exc, Exception):
+        return exc
+    wrapped = OutcomeError(f"the step raised {safe_repr(exc, 1_000)}")
+    wrapped.__cause__ = exc
+    return wrapped
+
+
+def _by_policy(
+    definition: Definition,
+    ctx: Context[Any],
+    exc: BaseException,
+    policy: RetryPolicy,
+    *,
+    final: bool,
+) -> Settled:
+    outcome = Stop(describe(exc)) if final else policy.outcome(ctx.failures, exc)
+    excused = ctx.attempt - ctx.failures
+    if excused and isinstance(outcome, Retry) and isinstance(outcome.error, dict):
+        # What the engine has counted so far would be forgotten with the error that it stands in.
+        outcome = Retry(outcome.delay, outcome.error | {"excused": excused}, outcome.state)
+    return settle(definition, ctx, outcome)

@@ -1,0 +1,147 @@
+"""A worker in a process of its own: its signals, its event loop, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, TypeAlias
+
+from gendurable.errors import UsageError
+from gendurable.machine import Machine
+from gendurable.worker import Worker
+
+__all__ = ["end_process", "run_worker"]
+
+logger = logging.getLogger("gendurable")
+
+_CANCELLATION = 2.0
+_GRACE = 15.0
+_THREADS_END = 5.0
+
+Handler: TypeAlias = Callable[..., Any] | int | None
+
+_before: dict[int, Handler] = {}
+"""What the signals did before a worker of this process heard them."""
+
+
+def run_worker(machines: Iterable[Machine[Any] | type[Machine[Any]]], **settings: Any) -> None:
+    """Run a worker in this process until SIGTERM or SIGINT.
+
+    A second signal does not wait for running steps, a third one ends the process. When the worker
+    has left because of a signal, further ones are ignored: the process is on its way out. Code
+    that blocks the event loop cannot keep the process: it is ended 15 s after the drain, with
+    exit code 1.
+
+    Args:
+        machines: what it can run.
+        settings: the other arguments of ``Worker``.
+
+    Raises:
+        UsageError: this is not the main thread, which alone hears signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise UsageError(
+            "run_worker listens to signals, so it runs in the main thread only\n"
+            "In another thread use asyncio.run(worker.run()), and worker.stop() to end it."
+        )
+    worker = Worker(machines, **settings)
+    loop = asyncio.new_event_loop()
+    with _stopped_by_signals(worker, loop, settings.get("drain", 30.0)):
+        try:
+            loop.run_until_complete(worker.run())
+        finally:
+            _end(loop)
+
+
+def end_process(exit_code: int = 0) -> None:
+    """See to it that the process ends soon: a thread that a step has left behind may not hold it.
+
+    Python waits at its end for every thread that is no daemon, and for child processes.
+    """
+
+    def end() -> None:
+        others = [thread.name for thread in threading.enumerate() if not thread.daemon]
+        logger.warning("ended in spite of what still runs: %s", ", ".join(others))
+        logging.shutdown()
+        os._exit(exit_code)
+
+    timer = threading.Timer(_THREADS_END, end)
+    timer.daemon = True
+    timer.start()
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    """Close the loop, whatever is left in it: asyncio's own runner waits for ever."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=_CANCELLATION))
+    for task in tasks:
+        # asyncio would log each once more when it is collected.
+        with suppress(AttributeError):
+            task._log_destroy_pending = False  # type: ignore[attr-defined] # noqa: SLF001
+    with suppress(TimeoutError):
+        loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), _CANCELLATION))
+    loop.close()
+
+
+@contextmanager
+def _stopped_by_signals(
+    worker: Worker, loop: asyncio.AbstractEventLoop, drain: float
+) -> Iterator[None]:
+    heard = 0
+    timers: list[threading.Timer] = []
+
+    def hear(signum: int, _: object) -> None:
+        nonlocal heard
+        heard += 1
+        if heard > 2:
+            # A step may refuse to be cancelled, or block the loop.
+            signal.signal(signum, signal.SIG_DFL)
+            signal.raise_signal(signum)
+        timer = threading.Timer(_GRACE + (drain if heard == 1 else 0), _end_by_force)
+        timer.daemon = True
+        # Without a thread to be had, a third signal is the way out.
+        with suppress(RuntimeError):
+            timer.start()
+            timers.append(timer)
+        with suppress(RuntimeError):  # The loop is closed: the worker has left.
+            loop.call_soon_threadsafe(partial(worker.stop, at_once=heard > 1))
+
+    # Not the loop's own handlers: between its end and the end of the process they would be gone.
+    _before.update({one: signal.signal(one, hear) for one in (signal.SIGTERM, signal.SIGINT)})
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+        for signum, handler in _before.items():
+            signal.signal(signum, signal.SIG_IGN if heard else handler)
+        _before.clear()
+
+
+def _end_by_force() -> None:
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001
+    where = "".join(traceback.format_stack(frame, limit=8)) if frame else "unknown"
+    logger.error("ended by force: the event loop is blocked, at\n%s", where)
+    logging.shutdown()
+    os._exit(1)
+
+
+def _restore_in_child() -> None:
+    """What a step forks is no worker: a signal ends it as it would end any process."""
+    for signum, handler in _before.items():
+        signal.signal(signum, handler)
+    _before.clear()
+
+
+os.register_at_fork(after_in_child=_restore_in_child)
