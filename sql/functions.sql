@@ -1,6 +1,16 @@
 -- All functions, room by room: a folder is a family of the engine, with its public functions beside
 -- their helpers. In each room what PostgreSQL inlines comes first, because it has to exist before
 -- what uses it. They are always deployed together: a new gd_pick must never meet an old gd_commit.
+--
+-- Planner settings. A plan that was made while a table was small must not stay when it is large, so
+-- a function that reads or writes rows of a large table pins its plans, by one of four profiles; a
+-- function's settings are in force in what it calls, so each sets its own. (What needs none sets
+-- only search_path. tests_pg/catalog/conventions.sql knows the profiles.)
+--
+--     lookup   generic plans, no sequential scan: a row, or the head of an index
+--     batch    and no hash or merge join: rows by id, one by one, whatever the statistics say
+--     ordered  and no sort: the head of an index in its order, many rows
+--     ranked   lookup, but hash joins and sorts wherever it is called: sets that are ranked
 
 -- base: What every family uses: checks of arguments, errors, statuses, the version.
 \ir functions/base/_list.sql
@@ -16,8 +26,8 @@
 \ir functions/base/_unknown_field.sql
 \ir functions/base/gd_version.sql
 
--- ready: What makes an instance ready: its phase, the wake-up of what is due, the notification of
--- workers that sleep.
+-- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
+-- _announce after it; the wake-up of parks and of what is due.
 \ir functions/ready/_enter_ready.sql
 \ir functions/ready/_runnable.sql
 \ir functions/ready/_announce.sql
@@ -25,7 +35,7 @@
 \ir functions/ready/_wake_due.sql
 \ir functions/ready/gd_expire_awaits.sql
 
--- identity: Correlation keys: taken, found, kept in step with the status.
+-- identity: Correlation keys: taken, resolved, kept in line with the status.
 \ir functions/identity/_occupies.sql
 \ir functions/identity/_resolve_key.sql
 \ir functions/identity/_sync_keys.sql

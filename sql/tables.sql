@@ -27,7 +27,7 @@
 --
 -- To the outside ready, scheduled, held and throttled are all `runnable`.
 --
--- THE LOCK ORDER. Whoever holds several row locks took them in this order:
+-- THE LOCK ORDER. A transaction that holds several row locks took them in this order:
 --
 --     workers → instances by id → parents by id → correlation keys by key
 --         → buckets by key → signals
@@ -250,8 +250,8 @@ create table gendurable.dedup_keys (
 comment on table gendurable.dedup_keys is
     'Deduplication keys of the signals that a live instance has ever been sent.';
 
--- Who occupies a correlation key. The row is the lock: the primary key decides every race
--- for a key.
+-- The occupants of correlation keys. The row is the lock: the primary key decides every race for a
+-- key.
 create table gendurable.correlation_keys (
     key         text   not null primary key,
     instance_id bigint not null
@@ -307,8 +307,8 @@ create table gendurable.doorbells (
 comment on table gendurable.doorbells is
     'Keys whose waiting instances the next pick has to look at.';
 comment on column gendurable.doorbells.rung_by is
-    'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet '
-    'what it tells of.';
+    'The transaction that rang. It may look at the key, but leaves this: no other transaction '
+    'sees yet what it tells of.';
 
 create index doorbells_key on gendurable.doorbells (kind, key);
 
@@ -366,9 +366,9 @@ create type gendurable.job as (
 );
 comment on type gendurable.job is 'One claimed instance, as gd_pick hands it to a worker.';
 
--- What a round of gd_pick may claim. `free`: those of `found` whose keys' names the pick holds. The
--- others are being decided about by somebody else: nothing of busy_keys and busy_rates (names) can
--- be had now. `keyed`, `rated`: whether any has such a key.
+-- What a round of gd_pick may claim. `free`: those of `found` whose keys' names the pick holds.
+-- Another transaction holds the names of the others: nothing of busy_keys and busy_rates (names)
+-- can be had now. `keyed`, `rated`: whether any has such a key.
 create type gendurable.candidates as (
     found bigint[], free bigint[], keyed boolean, rated boolean, scoped bigint[], awaited bigint[],
     busy_keys text[], busy_rates text[]

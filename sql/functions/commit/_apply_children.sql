@@ -2,8 +2,8 @@
 -- terminal, in one transaction. A parent without children (none given, or all of them duplicates)
 -- goes on at once.
 --
--- A bad child makes its parent's outcome invalid. A child's correlation key that somebody is taking
--- in an open transaction makes it busy after 50 ms.
+-- A bad child makes its parent's outcome invalid. A child's correlation key that an open
+-- transaction is taking makes it busy after 50 ms.
 -- Locks:  the caller holds the parents; correlation_keys in key order, waiting 50 ms at most.
 -- Writes: signals, instances, correlation_keys, doorbells.
 -- Plan:   instances_pkey, instances_parent.

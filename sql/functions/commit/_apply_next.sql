@@ -27,7 +27,7 @@ declare
     v_inbox   boolean;
     v_answers gendurable.answer[];
 begin
-    -- What was given a slot or tokens is ready, even if nobody has picked since.
+    -- What is owed a slot or tokens is made ready, even if no pick has come since.
     perform gendurable._answer_doorbells();
 
     with queue as materialized (

@@ -3,7 +3,7 @@
 --
 -- The batch is gendurable._enqueue; this is the same for one row, at a fraction of the cost of a
 -- batch of one.
--- Locks:  its correlation key, waiting for whoever is inserting or freeing it at this moment.
+-- Locks:  its correlation key, waiting for a transaction that is inserting or freeing it.
 -- Writes: correlation_keys, instances, doorbells.
 -- Errors: GD001 fsm missing; GD002 a value that cannot be.
 --         Warnings: GD101, GD102 (see gendurable._warn_of_rates).

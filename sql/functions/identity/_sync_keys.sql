@@ -1,6 +1,6 @@
 -- Brings the correlation keys of instances with a scope of their own in line with the status that
 -- they have now: a key is occupied exactly in the statuses of its scope, and one that was left is
--- taken back only if nobody else has it.
+-- taken back only if it is free.
 --
 -- Locks:  the caller holds the instances; then see gendurable._try_take_keys.
 -- Writes: correlation_keys.

@@ -1,6 +1,6 @@
--- Takes correlation keys for instances, each if it is free. Whoever is taking or freeing one at
--- this moment counts as its occupant when patience is at an end: no worker waits long for somebody
--- else's transaction, and after one disappointment not at all.
+-- Takes correlation keys for instances, each if it is free. One that another transaction is taking
+-- or freeing counts as occupied when patience is at an end: no worker waits long for the
+-- transaction of a client, and after one disappointment not at all.
 --
 -- Locks:  the keys, waiting for the first one p_patience at most, then a millisecond.
 -- Writes: correlation_keys. Plan: correlation_keys_pkey.

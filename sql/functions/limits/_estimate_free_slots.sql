@@ -1,5 +1,5 @@
--- How many newcomers of concurrency keys may be born ready, because slots are free: none where
--- somebody waits already.
+-- How many newcomers of concurrency keys may be born ready, because slots are free: none where an
+-- instance waits already.
 --
 -- A guess, made without a lock: gd_pick counts again. Too many offers do no harm as long as
 -- they are few, so of a limit above a hundred a hundred offers are enough, and what executes is

@@ -1,7 +1,7 @@
 -- Offers tokens to some that wait for them, and takes the offers of others back.
 --
--- Whoever has tokens may have to wait for a slot yet; the slots that were offered to those who lose
--- theirs are for others. So the keys of both are rung for.
+-- An instance that is given tokens may have to wait for a slot yet; the slot that was offered to
+-- one that loses its tokens is for others. So the concurrency keys of both are rung for.
 -- Locks:  the caller holds the instances. Writes: instances, doorbells. Plan: instances_pkey.
 create function gendurable._move_offers(p_ids bigint[], p_back bigint[]) returns void
 language plpgsql volatile

@@ -1,5 +1,5 @@
--- Forgets token buckets that are full again, for which nobody waits: one that is not there is full.
--- Answers how many; a thousand at most, those that were used longest ago first.
+-- Forgets token buckets that are full again, for which no instance waits: one that is not there is
+-- full. Answers how many; a thousand at most, those that were used longest ago first.
 --
 -- sweep × pick: the key's lock; a pick that is drawing from the bucket keeps it.
 -- Locks:  keys by name, never waiting. Writes: buckets. Plan: buckets_refilled.

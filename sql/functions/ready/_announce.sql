@@ -7,7 +7,7 @@
 -- p_scoped: instances whose correlation keys have a scope of their own.
 --
 -- A notification is only sent for a queue of which some worker's latest pick came back short,
--- because NOTIFY serialises the commits of those who send it. It can be missed by a transaction
+-- because NOTIFY serialises the commits of its senders. It can be missed by a transaction
 -- that was in flight when the worker fell asleep; polling is the floor under it.
 -- Locks:  see gendurable._sync_keys. Writes: doorbells, correlation_keys.
 -- Plan:   gendurable.workers, a few rows, read whole.

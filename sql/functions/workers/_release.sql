@@ -1,6 +1,6 @@
 -- Makes claims runnable again without an outcome.
 --
--- p_workers:     whose claims; nobody else's are touched.
+-- p_workers:     whose claims; no others are touched.
 -- p_ids:         which of them; null: all.
 -- p_lost:        why the execution is lost: attempt grows and last_error says it. Null: the step
 --                never ran, attempt stays.
@@ -9,8 +9,8 @@
 -- p_claimed_before: only claims picked before this; a claim given up and picked again since the
 --                   caller looked is a new one.
 --
--- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel
---         or release it.
+-- Locks:  instances by id, skipping locked ones: the transaction that holds one is about to commit,
+--         cancel or release it.
 -- Writes: instances, doorbells, correlation_keys.
 -- Plan:   instances_claims to find everything of a worker, and to count it; instances_pkey for the
 --         locks and the update (`coalesce`: no index serves it).

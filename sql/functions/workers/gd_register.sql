@@ -2,7 +2,7 @@
 -- is over.
 --
 -- A live twin (two containers may share a name) keeps its lease and so its claims.
--- Locks:  the dead namesakes in workers, skipping those that somebody else is reaping; then their
+-- Locks:  the dead namesakes in workers, skipping those that another transaction reaps; then their
 --         claims (see gendurable._forget_workers).
 -- Writes: workers, instances.
 -- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long.
