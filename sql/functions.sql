@@ -104,8 +104,10 @@
 \ir functions/workers/_forget_workers.sql
 \ir functions/workers/_lost.sql
 \ir functions/workers/_mark_worker.sql
+\ir functions/workers/_note_start.sql
 \ir functions/workers/_refuse_worker.sql
 \ir functions/workers/_release.sql
+\ir functions/workers/_up_since.sql
 \ir functions/workers/gd_heartbeat.sql
 \ir functions/workers/gd_reap.sql
 \ir functions/workers/gd_register.sql

@@ -5,20 +5,20 @@
 -- another one:
 --
 --                          eligible_at in the future
---     gd_enqueue ────┬──────────────────────────────────► scheduled
---                    │                                        │ gd_pick, once due
---                    ▼            gd_pick                     │
---       ┌────────► ready ◄────────────────────────────────────┘
---       │            │
---       │            ▼                next, run ahead: HOT, the claim is kept
---       │        executing ◄──┐
---       │          │ │ │ └────┘
---       │          │ │ │
---       │          │ │ └──► done | stop | cancelled ──────► gendurable.finished, the archive
---       │          │ └────► await ────────► awaiting_signal ────┐ signal in the inbox, or deadline
---       │          └──────► schedule_children ► awaiting_children ┤ last child finished
---       │                                                         │
---       └──── next, retry, release, reap ◄────────────────────────┘
+--     gd_enqueue ----+----------------------------------> scheduled
+--                    |                                        | gd_pick, once due
+--                    v            gd_pick                     |
+--       +--------> ready <------------------------------------+
+--       |            |
+--       |            v                next, run ahead: HOT, the claim is kept
+--       |        executing <--+
+--       |          | | | +----+
+--       |          | | |
+--       |          | | +--> done | stop | cancelled ------> gendurable.finished, the archive
+--       |          | +----> await --------> awaiting_signal ----+ signal in the inbox, or deadline
+--       |          +------> schedule_children > awaiting_children + last child finished
+--       |                                                         |
+--       +---- next, retry, release, reap <------------------------+
 --
 --     held:      runnable, but waiting for a slot of its concurrency key (a newcomer is, if none
 --                seems to be free). Out of the ready set until one is offered.
@@ -29,8 +29,8 @@
 --
 -- THE LOCK ORDER. A transaction that holds several row locks took them in this order:
 --
---     workers → instances by id → parents by id → correlation keys by key
---         → buckets by key → signals
+--     workers -> instances by id -> parents by id -> correlation keys by key
+--         -> buckets by key -> signals
 --
 -- Set-based updates lock in plan order, so rows are locked explicitly and in order before they are
 -- written. Instances are locked FOR NO KEY UPDATE. gd_pick and maintenance never wait
@@ -280,6 +280,13 @@ comment on column gendurable.workers.idle_queues is
     'Queues of which its latest pick came back empty: work for them is worth a notification.';
 comment on column gendurable.workers.heartbeat_at is
     'Its previous heartbeat; null before the first.';
+
+-- The server cannot say when it last recovered from a crash while its postmaster lived on, nor when
+-- it was promoted. Both leave an unlogged table empty: the first that judges a lease after that
+-- fills it (gendurable._note_start).
+create unlogged table gendurable.incarnation (since timestamptz not null);
+comment on table gendurable.incarnation is
+    'When the server was first seen up after its latest crash recovery or promotion.';
 
 -- Something has happened to a key for which an instance may wait: the next pick looks at it. A
 -- doorbell is inserted by the transaction that makes an instance wait, and by the one that frees a

@@ -32,6 +32,17 @@ select f.id, case when f.failed then 'failed' else 'done' end,
 from gendurable.finished as f;
 comment on view public.gd_instances is 'Every instance, live and finished.';
 
+create view public.gd_workers as
+select w.id, w.name, w.queues,
+       (select count(*) from gendurable.instances as i where i.worker_id = w.id) as executing,
+       w.registered_at, l.lease_until, l.lease_until >= now() as alive, w.info
+from (select gendurable._up_since() as since) as up
+cross join gendurable.workers as w
+cross join lateral (select greatest(w.lease_until, up.since + w.lease) as lease_until) as l;
+comment on view public.gd_workers is
+    'Registered workers; alive as long as their lease runs, and for one lease after the server '
+    'was down.';
+
 create view public.gd_queues as
 with live as (
     select d.queue,
@@ -47,8 +58,8 @@ with live as (
     group by d.queue
 ), served as (
     select q.queue, count(distinct w.id) as workers
-    from gendurable.workers as w cross join lateral unnest(w.queues) as q (queue)
-    where w.lease_until >= now()
+    from public.gd_workers as w cross join lateral unnest(w.queues) as q (queue)
+    where w.alive
     group by q.queue
 ), known as (
     select l.queue from live as l
@@ -70,13 +81,6 @@ left join gendurable.queues as q on q.name = k.queue;
 comment on view public.gd_queues is
     'Every queue that has instances, workers or a pause, with its depth. Exact up to 100,000 '
     'instances of a phase, beyond that an estimate from the statistics that autovacuum keeps.';
-
-create view public.gd_workers as
-select w.id, w.name, w.queues,
-       (select count(*) from gendurable.instances as i where i.worker_id = w.id) as executing,
-       w.registered_at, w.lease_until, w.lease_until >= now() as alive, w.info
-from gendurable.workers as w;
-comment on view public.gd_workers is 'Registered workers; alive as long as their lease runs.';
 
 create view public.gd_limits as
 with used as materialized (

@@ -86,6 +86,22 @@ $$;
 comment on function test.is_blocked(text, interval) is
     'Waits until the session waits for another one''s lock: true; false if its query ends or patience does.';
 
+create function test.up_for_ever() returns void
+language plpgsql as $$
+begin
+    create or replace function gendurable._up_since() returns timestamptz
+    language plpgsql stable security definer
+    set search_path = pg_catalog, pg_temp
+    as $w$
+    begin
+        return timestamptz '-infinity';
+    end
+    $w$;
+end
+$$;
+comment on function test.up_for_ever() is
+    'Lets a lease end when it says, though this server has just been started.';
+
 create function test.mid_window() returns void
 language plpgsql as $$
 begin

@@ -30,7 +30,7 @@ from psycopg.conninfo import make_conninfo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["create_database", "drop_database", "server"]
+__all__ = ["create_database", "drop_database", "own_cluster", "server"]
 
 ROOT = Path(__file__).parent.parent
 
@@ -59,6 +59,14 @@ def drop_database(admin: str, name: str) -> None:
         conn.execute(
             sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
         )
+
+
+@contextlib.contextmanager
+def own_cluster() -> Iterator[str]:
+    """The DSN of a local server of the test's own, which it may stop and start."""
+    packages = None if _binaries_installed() else _embedded_packages()
+    with _cluster() if packages is None else _embedded_cluster(packages) as dsn:
+        yield dsn
 
 
 def _enter_first(stack: contextlib.ExitStack) -> str:

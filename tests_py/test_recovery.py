@@ -419,7 +419,7 @@ def test_maintenance_that_fails_does_not_stop_the_worker(
     with running(dsn, [work]):
         until(lambda: calls >= 2)
         assert finished(conn, work.enqueue(conn).id).status == "done"
-    assert "the keeper's connection failed, trying again: maintenance is broken" in caplog.text
+    assert "the database refused maintenance, trying again: maintenance is broken" in caplog.text
 
 
 def test_the_driver_keeps_trying_while_the_database_refuses_turns(

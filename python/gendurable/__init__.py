@@ -29,6 +29,7 @@ from gendurable.client import (
 from gendurable.context import ChildResult, Context, Signal
 from gendurable.entry import Entry
 from gendurable.errors import (
+    AccessError,
     DefinitionError,
     EngineError,
     GendurableError,
@@ -50,6 +51,7 @@ from gendurable.process import package_version
 from gendurable.worker import Worker
 
 __all__ = [
+    "AccessError",
     "Await",
     "ChildResult",
     "Context",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gendurable.outcomes import Retry, Stop
-from gendurable.text import safe_str, storable
+from gendurable.text import safe_str, storable, type_name
 
 __all__ = ["RetryPolicy", "describe"]
 
@@ -82,9 +82,12 @@ def describe(exc: BaseException) -> dict[str, Any]:
 
 
 def _type_of(exc: BaseException) -> str:
-    kind = type(exc)
-    module = safe_str(getattr(kind, "__module__", ""), 200)
-    return f"{module}.{safe_str(kind.__qualname__, 200)}".removeprefix("builtins.")
+    try:
+        kind = type(exc)
+        module, name = safe_str(kind.__module__, 200), safe_str(kind.__qualname__, 200)
+    except BaseException:  # noqa: BLE001 (a metaclass may refuse to tell)
+        return type_name(exc)
+    return f"{module}.{name}".removeprefix("builtins.")
 
 
 def _traceback(exc: BaseException) -> str:
@@ -98,5 +101,5 @@ def _traceback(exc: BaseException) -> str:
             while length > _TRACEBACK_CHARS and len(chunks) > 1:
                 length -= len(chunks.popleft())
     except BaseException as failure:  # noqa: BLE001 (the exception's own attributes may raise)
-        chunks.append(f"<traceback that cannot be shown: {type(failure).__name__[:100]}>")
+        chunks.append(f"<traceback that cannot be shown: {type_name(failure)}>")
     return storable("".join(chunks))

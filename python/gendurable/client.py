@@ -2,27 +2,34 @@
 
 Everything joins the transaction that the connection is in: what is enqueued or signalled exists if
 and only if the caller commits. Each call takes a sync or an async connection and answers
-accordingly, with the value or with an awaitable of it.
+accordingly, with the value or with an awaitable of it. How the connection is set up otherwise does
+not matter: its row and cursor factories, its adapters, its encoding.
 
-What the engine refuses is an ``InvalidArgumentError``, and nothing of that call was done. Its
-warnings of rate limits (GD101, GD102) go to psycopg's ``add_notice_handler``. Where the roles are
-used, ``gd_client`` may enqueue, signal and look; cancel, retry, pause, resume and the limits are
-for ``gd_admin``.
+What the engine refuses is an ``InvalidArgumentError``, and nothing of that call was done; an
+argument of a wrong type is a ``UsageError`` before anything is sent. Its warnings of rate limits
+(GD101, GD102) go to psycopg's ``add_notice_handler``. Where the roles are used, ``gd_client`` may
+enqueue, signal and look; cancel, retry, pause, resume and the limits are for ``gd_admin``; a role
+that may not is told so by an ``AccessError``. Other errors of the database are psycopg's.
 """
 
 from __future__ import annotations
 
+import json
+import operator
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
+from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection, Connection
-from psycopg.rows import tuple_row
 
+from gendurable.calls import Answer, AnyConnection, Texts, call
 from gendurable.codec import encode_json
 from gendurable.entry import Duration, Entry, Target, interval
-from gendurable.errors import engine_errors
+from gendurable.errors import UsageError
+from gendurable.text import safe_repr
 
 __all__ = [
     "Enqueued",
@@ -47,11 +54,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
-Answer: TypeAlias = T | Awaitable[T]
-"""The value on a sync connection, an awaitable of it on an async one."""
-Parameters: TypeAlias = Mapping[str, Any]
-Rows: TypeAlias = Sequence[tuple[Any, ...]]
+Address: TypeAlias = str | int | UUID
+"""Of an instance: its correlation key (str; a UUID counts as one), or its id (int)."""
 
 
 class _Call(Protocol[P, T_co]):
@@ -105,83 +109,129 @@ class SignalEntry(msgspec.Struct, frozen=True):
     """One signal of a batch.
 
     Attributes:
-        target: a correlation key, or the id of an instance.
+        target: a correlation key (str or UUID), or the id of an instance (int).
         name: what awaiting steps know it by.
         payload: any JSON value; None means ``{}``.
         dedup_key: a second signal with it to the same target is a duplicate.
     """
 
-    target: str | int
+    target: Address
     name: str
     payload: Any = None
-    dedup_key: str | None = None
+    dedup_key: str | UUID | None = None
 
     def arguments(self) -> dict[str, Any]:
-        """The entry in the engine's JSON form."""
-        fields = {"name": self.name, "payload": self.payload, "dedup_key": self.dedup_key}
-        fields["target" if isinstance(self.target, str) else "id"] = self.target
+        """The entry in the engine's JSON form.
+
+        Raises:
+            UsageError: a field has a wrong type.
+        """
+        kind, address = _address(self.target)
+        fields = {
+            "target" if kind == "text" else "id": address if kind == "text" else int(address),
+            "name": _text("name", self.name),
+            "payload": self.payload,
+            "dedup_key": _text("dedup_key", self.dedup_key),
+        }
         return {name: value for name, value in fields.items() if value is not None}
 
 
 _ENQUEUE = """
-    select id, duplicate from public.gd_enqueue(
+    select to_json(e)::text from public.gd_enqueue(
         fsm => %(fsm)s, state => %(state)s::jsonb, step => %(step)s, queue => %(queue)s,
         priority => %(priority)s::int, eligible_at => %(eligible_at)s::timestamptz,
         delay => %(delay)s::interval, correlation_key => %(correlation_key)s,
         correlation_scope => %(correlation_scope)s::text[],
         concurrency_key => %(concurrency_key)s, rate_limit => %(rate_limit)s,
-        weight => %(weight)s::float8, fsm_version => %(fsm_version)s::int)"""
+        weight => %(weight)s::float8, fsm_version => %(fsm_version)s::int) as e"""
 _ENQUEUE_ARGUMENTS = (
     "fsm", "state", "step", "queue", "priority", "eligible_at", "delay", "correlation_key",
     "correlation_scope", "concurrency_key", "rate_limit", "weight", "fsm_version",
 )  # fmt: skip
-_ENQUEUE_MANY = "select id, duplicate from public.gd_enqueue_many(%(entries)s::jsonb) order by ord"
+_ENQUEUE_MANY = """
+    select to_json(e)::text from public.gd_enqueue_many(%(entries)s::jsonb) as e order by e.ord"""
 _SIGNAL = """
     select public.gd_signal(target => %(target)s::{type}, name => %(name)s,
                             payload => %(payload)s::jsonb, dedup_key => %(dedup_key)s)"""
 _SIGNAL_MANY = "select result from public.gd_signal_many(%(entries)s::jsonb) order by ord"
-_STATUS = """
-    select id, status, fsm, fsm_version, step, state::text, attempt, queue, correlation_key,
-           result::text, error::text, enqueued_at, updated_at, finished_at
-      from public.gd_status(%(target)s::{type})"""
+_STATUS = "select to_json(s)::text from public.gd_status(%(target)s::{type}) as s"
 _CANCEL = """
     select public.gd_cancel(target => %(target)s::{type}, reason => %(reason)s,
-                            cascade => %(cascade)s)"""
+                            cascade => %(cascade)s::boolean)::text"""
 _RETRY = "select public.gd_retry(id => %(id)s::bigint, step => %(step)s, state => %(state)s::jsonb)"
-_PAUSE = "select public.gd_pause(queue => %(queue)s)"
-_RESUME = "select public.gd_resume(queue => %(queue)s)"
+_PAUSE = "select public.gd_pause(queue => %(queue)s)::text"
+_RESUME = "select public.gd_resume(queue => %(queue)s)::text"
 _SET_RATE_LIMIT = """
     select public.gd_set_rate_limit(name => %(name)s, allowed => %(allowed)s::float8,
-                                    period => %(period)s::interval, burst => %(burst)s::float8)"""
-_DROP_RATE_LIMIT = "select public.gd_drop_rate_limit(name => %(name)s)"
+                                    period => %(period)s::interval,
+                                    burst => %(burst)s::float8)::text"""
+_DROP_RATE_LIMIT = "select public.gd_drop_rate_limit(name => %(name)s)::text"
 _SET_CONCURRENCY_LIMIT = """
     select public.gd_set_concurrency_limit(name => %(name)s,
-                                           max_executing => %(max_executing)s::int)"""
-_DROP_CONCURRENCY_LIMIT = "select public.gd_drop_concurrency_limit(name => %(name)s)"
+                                           max_executing => %(max_executing)s::int)::text"""
+_DROP_CONCURRENCY_LIMIT = "select public.gd_drop_concurrency_limit(name => %(name)s)::text"
 
 
 @_sync_or_async
 def enqueue(
-    conn: AnyConnection, /, target: Target | Entry, state: Any = None, **options: Any
+    conn: AnyConnection,
+    /,
+    target: Target | Entry,
+    state: Any = None,
+    *,
+    step: Any = None,
+    queue: str | None = None,
+    priority: int | None = None,
+    eligible_at: datetime | None = None,
+    delay: Duration | None = None,
+    correlation_key: str | UUID | None = None,
+    correlation_scope: Sequence[str] | None = None,
+    concurrency_key: str | None = None,
+    rate_limit: str | None = None,
+    weight: float | None = None,
+    fsm_version: int | None = None,
 ) -> Answer[Enqueued]:
-    """Create one instance.
+    """Create one instance. None means the engine's default.
 
     Args:
         conn: the caller's connection.
         target: a machine, its name, or a ready ``Entry`` (then nothing else is given).
         state: the initial state.
-        options: the other fields of ``Entry``, such as ``correlation_key`` or ``delay``.
+        step: the step to start with: the method, or its name; ``start`` by default.
+        queue: left out, the machine's own; if that is None, ``default``.
+        priority: any int, smaller is more urgent.
+        eligible_at: not before this moment.
+        delay: seconds or a timedelta, counted from ``eligible_at`` or now.
+        correlation_key: the business identity: address of signals and guard against duplicates.
+        correlation_scope: the statuses in which the key is occupied.
+        concurrency_key: ``name`` or ``name:partition`` of a semaphore.
+        rate_limit: ``name`` or ``name:partition`` of a token bucket.
+        weight: tokens the first step draws.
+        fsm_version: left out, the machine's own version.
 
     Raises:
         InvalidArgumentError: the engine refuses an argument.
         StateError: the state does not fit the machine.
+        UsageError: an argument has a wrong type.
     """
-    entry = target if isinstance(target, Entry) else Entry(target, state, **options)
-    given = entry.arguments()
-    parameters = {name: given.get(name) for name in _ENQUEUE_ARGUMENTS}
-    if "state" in given:
-        parameters["state"] = bytes(given["state"]).decode()
-    return _call(conn, _ENQUEUE, parameters, lambda rows: Enqueued(*rows[0]))
+    given = {
+        "step": step, "queue": queue, "priority": priority, "eligible_at": eligible_at,
+        "delay": delay, "correlation_key": _key(correlation_key),
+        "correlation_scope": correlation_scope, "concurrency_key": concurrency_key,
+        "rate_limit": rate_limit, "weight": weight, "fsm_version": fsm_version,
+    }  # fmt: skip
+    if isinstance(target, Entry):
+        also = [name for name, value in {"state": state, **given}.items() if value is not None]
+        if also:
+            raise UsageError(
+                f"an Entry is enqueued as it is: {', '.join(also)} belongs into the Entry"
+            )
+        entry = target
+    else:
+        entry = Entry(target, state, **given)
+    arguments = entry.arguments()
+    parameters = {name: _sent(name, arguments.get(name)) for name in _ENQUEUE_ARGUMENTS}
+    return call(conn, _ENQUEUE, parameters, lambda texts: _decoded(texts[0], Enqueued))
 
 
 @_sync_or_async
@@ -191,10 +241,13 @@ def enqueue_many(conn: AnyConnection, /, entries: Iterable[Entry]) -> Answer[lis
     Raises:
         InvalidArgumentError: the engine refuses an entry; the detail names its place.
         StateError: a state does not fit its machine.
+        UsageError: an element is no Entry, or a field of one has a wrong type.
     """
-    batch = encode_json([entry.arguments() for entry in entries]).decode()
-    return _call(
-        conn, _ENQUEUE_MANY, {"entries": batch}, lambda rows: [Enqueued(*row) for row in rows]
+    return call(
+        conn,
+        _ENQUEUE_MANY,
+        {"entries": _batch(entries, Entry)},
+        lambda texts: [_decoded(text, Enqueued) for text in texts],
     )
 
 
@@ -202,55 +255,80 @@ def enqueue_many(conn: AnyConnection, /, entries: Iterable[Entry]) -> Answer[lis
 def signal(
     conn: AnyConnection,
     /,
-    target: str | int,
+    target: Address,
     name: str,
     payload: Any = None,
     *,
-    dedup_key: str | None = None,
+    dedup_key: str | UUID | None = None,
 ) -> Answer[str]:
-    """Send a durable message to an instance, by correlation key (str) or by id (int).
+    """Send a durable message to an instance.
+
+    Args:
+        conn: the caller's connection.
+        target: a correlation key (str or UUID), or the id of an instance (int).
+        name: what awaiting steps know it by.
+        payload: any JSON value; None means ``{}``.
+        dedup_key: a second signal with it to the same target is a duplicate.
 
     Returns:
         ``delivered``, ``duplicate`` or ``no_target``.
+
+    Raises:
+        InvalidArgumentError: the engine refuses an argument.
+        StateError: the payload has no JSON form.
+        UsageError: an argument has a wrong type.
     """
+    kind, address = _address(target)
     parameters = {
-        "target": target,
-        "name": name,
+        "target": address,
+        "name": _text("name", name),
         "payload": _json(payload),
-        "dedup_key": dedup_key,
+        "dedup_key": _text("dedup_key", dedup_key),
     }
-    query = _SIGNAL.format(type=_target_type(target))
-    return _call(conn, query, parameters, _text_of)
+    return call(conn, _SIGNAL.format(type=kind), parameters, _first)
 
 
 @_sync_or_async
 def signal_many(conn: AnyConnection, /, entries: Iterable[SignalEntry]) -> Answer[list[str]]:
-    """Send many signals in one call, all or none; the answers are in the entries' order."""
-    batch = encode_json([entry.arguments() for entry in entries]).decode()
-    return _call(conn, _SIGNAL_MANY, {"entries": batch}, lambda rows: [str(row[0]) for row in rows])
+    """Send many signals in one call, all or none; the answers are in the entries' order.
+
+    Raises:
+        InvalidArgumentError: the engine refuses an entry; the detail names its place.
+        StateError: a payload has no JSON form.
+        UsageError: an element is no SignalEntry, or a field of one has a wrong type.
+    """
+    return call(conn, _SIGNAL_MANY, {"entries": _batch(entries, SignalEntry)}, list)
 
 
 @_sync_or_async
-def status(conn: AnyConnection, /, target: str | int) -> Answer[Status | None]:
-    """Look up one instance by id (int) or correlation key (str), live or finished.
+def status(conn: AnyConnection, /, target: Address) -> Answer[Status | None]:
+    """Look up one instance by id (int) or correlation key (str or UUID), live or finished.
 
     Returns:
         None if there is no such instance, or retention has forgotten it.
+
+    Raises:
+        UsageError: the target is neither.
     """
-    query = _STATUS.format(type=_target_type(target))
-    return _call(conn, query, {"target": target}, _status_of)
+    kind, address = _address(target)
+    return call(
+        conn,
+        _STATUS.format(type=kind),
+        {"target": address},
+        lambda texts: _decoded(texts[0], Status) if texts else None,
+    )
 
 
 @_sync_or_async
 def cancel(
     conn: AnyConnection,
     /,
-    target: str | int,
+    target: Address,
     reason: str | None = None,
     *,
     cascade: bool = False,
 ) -> Answer[int]:
-    """Make an instance failed at once, running or not; by correlation key (str) or by id (int).
+    """Make an instance failed at once, running or not.
 
     Its error is ``{"kind": "cancelled", "reason": reason}``. What a running step still answers is
     dropped; its worker hears of it with the next heartbeat. Waits for other transactions that have
@@ -258,16 +336,25 @@ def cancel(
 
     Args:
         conn: the caller's connection.
-        target: a correlation key, or the id of an instance.
+        target: a correlation key (str or UUID), or the id of an instance (int).
         reason: for people, any text.
         cascade: also cancel everything live below it, whether or not it is live itself.
 
     Returns:
         How many were newly cancelled, this one included; 0 if there was nothing live.
+
+    Raises:
+        UsageError: an argument has a wrong type.
     """
-    parameters = {"target": target, "reason": reason, "cascade": cascade}
-    query = _CANCEL.format(type=_target_type(target))
-    return _call(conn, query, parameters, lambda rows: int(rows[0][0]))
+    if not isinstance(cascade, bool):
+        raise _wrong("cascade", cascade, "True or False")
+    kind, address = _address(target)
+    parameters = {
+        "target": address,
+        "reason": _text("reason", reason),
+        "cascade": "true" if cascade else "false",
+    }
+    return call(conn, _CANCEL.format(type=kind), parameters, lambda texts: int(texts[0]))
 
 
 @_sync_or_async
@@ -290,9 +377,14 @@ def retry(
     Raises:
         InvalidArgumentError: the step is empty or longer than 1,000 bytes.
         StateError: the state has no JSON form.
+        UsageError: an argument has a wrong type.
     """
-    parameters = {"id": instance, "step": step, "state": _json(state)}
-    return _call(conn, _RETRY, parameters, _text_of)
+    parameters = {
+        "id": _integer("the id of an instance", instance),
+        "step": _text("step", step),
+        "state": _json(state),
+    }
+    return call(conn, _RETRY, parameters, _first)
 
 
 @_sync_or_async
@@ -305,7 +397,7 @@ def pause(conn: AnyConnection, /, queue: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the queue is empty or longer than 1,000 bytes.
     """
-    return _call(conn, _PAUSE, {"queue": queue}, _nothing)
+    return call(conn, _PAUSE, {"queue": _text("queue", queue)}, _nothing)
 
 
 @_sync_or_async
@@ -315,7 +407,7 @@ def resume(conn: AnyConnection, /, queue: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the queue is empty or longer than 1,000 bytes.
     """
-    return _call(conn, _RESUME, {"queue": queue}, _nothing)
+    return call(conn, _RESUME, {"queue": _text("queue", queue)}, _nothing)
 
 
 @_sync_or_async
@@ -338,8 +430,13 @@ def set_rate_limit(
         InvalidArgumentError: ``allowed`` is negative, ``period`` or ``burst`` is not more than 0,
             or the name is empty, too long or has a colon.
     """
-    parameters = {"name": name, "allowed": allowed, "period": interval(period), "burst": burst}
-    return _call(conn, _SET_RATE_LIMIT, parameters, _nothing)
+    parameters = {
+        "name": _text("name", name),
+        "allowed": _number("allowed", allowed),
+        "period": interval(period),
+        "burst": _number("burst", burst),
+    }
+    return call(conn, _SET_RATE_LIMIT, parameters, _nothing)
 
 
 @_sync_or_async
@@ -349,7 +446,7 @@ def drop_rate_limit(conn: AnyConnection, /, name: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the name is empty, too long or has a colon.
     """
-    return _call(conn, _DROP_RATE_LIMIT, {"name": name}, _nothing)
+    return call(conn, _DROP_RATE_LIMIT, {"name": _text("name", name)}, _nothing)
 
 
 @_sync_or_async
@@ -367,8 +464,11 @@ def set_concurrency_limit(conn: AnyConnection, /, name: str, max_executing: int)
         InvalidArgumentError: ``max_executing`` is negative, or the name is empty, too long or has
             a colon.
     """
-    parameters = {"name": name, "max_executing": max_executing}
-    return _call(conn, _SET_CONCURRENCY_LIMIT, parameters, _nothing)
+    parameters = {
+        "name": _text("name", name),
+        "max_executing": _integer("max_executing", max_executing),
+    }
+    return call(conn, _SET_CONCURRENCY_LIMIT, parameters, _nothing)
 
 
 @_sync_or_async
@@ -378,37 +478,75 @@ def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the name is empty, too long or has a colon.
     """
-    return _call(conn, _DROP_CONCURRENCY_LIMIT, {"name": name}, _nothing)
+    return call(conn, _DROP_CONCURRENCY_LIMIT, {"name": _text("name", name)}, _nothing)
 
 
-def _call(
-    conn: AnyConnection,
-    query: str,
-    parameters: Parameters,
-    answer: Callable[[Rows], T],
-) -> Answer[T]:
-    """Run one query and build the answer of its rows, now or when awaited."""
-    if isinstance(conn, AsyncConnection):
-        return _call_async(conn, query, parameters, answer)
-    # The row factory is set here because the caller's connection may have any.
-    with engine_errors(), conn.cursor(row_factory=tuple_row) as cursor:
-        return answer(cursor.execute(query, parameters).fetchall())
+def _decoded(text: str, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.DecodeError:
+        # A number that no float holds, such as 1e400, is one that jsonb does.
+        return msgspec.convert(json.loads(text), kind)
 
 
-async def _call_async(
-    conn: AsyncConnection[Any],
-    query: str,
-    parameters: Parameters,
-    answer: Callable[[Rows], T],
-) -> T:
-    with engine_errors():
-        async with conn.cursor(row_factory=tuple_row) as cursor:
-            await cursor.execute(query, parameters)
-            return answer(await cursor.fetchall())
+def _first(texts: Texts) -> str:
+    return texts[0]
 
 
-def _target_type(target: str | int) -> str:
-    return "text" if isinstance(target, str) else "bigint"
+def _nothing(_: Texts) -> None:
+    pass
+
+
+# Arguments: each is checked and made text here, whatever adapters the caller's connection has.
+
+
+def _address(target: Any) -> tuple[str, str]:
+    """How an instance is looked for: the type of its key or id, and that as text."""
+    if isinstance(target, (str, UUID)):
+        return "text", str(_text("target", target))
+    return "bigint", _integer("target", target, "a correlation key (str or UUID) or an id (int)")
+
+
+def _key(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, UUID):
+        return str(value)
+    if not isinstance(value, str):
+        raise _wrong(name, value, "a string")
+    # Also of an enum that is one, whose own __str__ says something else.
+    text = str.__str__(value)
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise _wrong(name, value, "text without NUL and without lone surrogates")
+    return text
+
+
+def _integer(name: str, value: Any, expected: str = "an int") -> str:
+    try:
+        if isinstance(value, bool):
+            raise TypeError  # noqa: TRY301 (a bool would pass for 0 or 1)
+        number = operator.index(value)
+    except TypeError:
+        raise _wrong(name, value, expected) from None
+    if not -(2**63) <= number < 2**63:
+        raise _wrong(name, value, "a number of at most 64 bits")
+    return str(number)
+
+
+def _number(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise _wrong(name, value, "a number")
+    return str(value)
+
+
+def _wrong(name: str, value: object, expected: str) -> UsageError:
+    return UsageError(f"{name} must be {expected}, not {safe_repr(value, 60)}")
 
 
 def _json(value: Any) -> str | None:
@@ -416,19 +554,24 @@ def _json(value: Any) -> str | None:
     return None if value is None else encode_json(value).decode()
 
 
-def _text_of(rows: Rows) -> str:
-    return str(rows[0][0])
+def _sent(name: str, value: Any) -> str | list[str] | None:
+    """An argument of an entry, which is in its JSON form, as text."""
+    if isinstance(value, (str, UUID)):
+        return _text(name, value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [str(_text(name, element)) for element in value]
+    if isinstance(value, msgspec.Raw):
+        return bytes(value).decode()
+    return None if value is None else str(value)
 
 
-def _nothing(_: Rows) -> None:
-    pass
-
-
-def _status_of(rows: Rows) -> Status | None:
-    if not rows:
-        return None
-    found = dict(zip(Status.__struct_fields__, rows[0], strict=True))
-    for name in ("state", "result", "error"):
-        # Cast to text in the query: the caller's connection may have its own loader for jsonb.
-        found[name] = None if found[name] is None else msgspec.json.decode(found[name])
-    return Status(**found)
+def _batch(entries: Iterable[Any], kind: type[Entry | SignalEntry]) -> str:
+    """Entries as one JSON array."""
+    if isinstance(entries, (str, bytes, Mapping)) or not isinstance(entries, Iterable):
+        raise _wrong("entries", entries, f"a list of {kind.__name__}")
+    arguments = []
+    for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, kind):
+            raise _wrong(f"entry {number}", entry, f"of type {kind.__name__}")
+        arguments.append(entry.arguments())
+    return encode_json(arguments).decode()

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from gendurable.errors import DefinitionError, StateError
+from gendurable.unknown import UnknownFields, unknown_fields
 
-__all__ = ["StateCodec", "encode_json"]
+__all__ = ["ANY_JSON", "Reading", "StateCodec", "encode_json"]
 
 S = TypeVar("S")
 
 _encoder = msgspec.json.Encoder()
+# A double in MessagePack whose exponent says that it is infinite or no number.
+_MAYBE_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 
 
 def encode_json(value: Any) -> bytes:
     """Any JSON-like value, struct or dataclass as JSON.
 
     Raises:
-        StateError: the value has no JSON form.
+        StateError: the value has no JSON form; of a number that is not finite it names the place.
     """
-    try:
-        return _encoder.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError) as exc:
-        raise StateError(f"{type(value).__name__} cannot be stored as JSON: {exc}") from exc
+    raw = _encode(value)
+    if b"null" in raw and (problem := _not_finite(value)) is not None:
+        raise StateError(f"{type(value).__name__} cannot be stored as JSON: {problem}")
+    return raw
 
 
 class StateCodec(Generic[S]):
-    """Encodes and decodes one state type: anything msgspec knows, ``Any`` included."""
+    """Encodes and decodes one state type: anything msgspec knows, ``Any`` included.
 
-    def __init__(self, state_type: Any, owner: str) -> None:
+    Args:
+        state_type: the type of the state.
+        owner: the machine, for messages.
+        strict_type: what a new state is checked against, where that may be less than what can be
+            read: a subclass of the state type.
+    """
+
+    def __init__(self, state_type: Any, owner: str, *, strict_type: Any = UNSET) -> None:
         self.state_type = state_type
-        self._owner = owner
+        self.owner = owner
         try:
             self._decoder = msgspec.json.Decoder(state_type)
-        except (TypeError, NameError) as exc:
+            self._strict_decoder = (
+                self._decoder if strict_type is UNSET else msgspec.json.Decoder(strict_type)
+            )
+        except Exception as exc:
             raise DefinitionError(
                 f"{owner}: {state_type!r} cannot be a state: {exc}\n"
                 "Use a msgspec.Struct, a dataclass, a TypedDict or a plain JSON type."
@@ -47,11 +63,7 @@ class StateCodec(Generic[S]):
         Raises:
             StateError: it does not fit; the message names the machine and the field.
         """
-        try:
-            state: S = self._decoder.decode(raw)
-        except msgspec.MsgspecError as exc:
-            raise StateError(f"the state does not fit {self._owner}: {exc}") from exc
-        return state
+        return self._decode(self._decoder, raw)
 
     def encode(self, state: Any) -> bytes:
         """The state as JSON text, checked to be readable again as the state type.
@@ -62,6 +74,125 @@ class StateCodec(Generic[S]):
         Raises:
             StateError: the state has no JSON form or does not fit the state type.
         """
-        raw = encode_json(state)
-        self.decode(raw)
+        raw = _encode(state)
+        self._check(state, raw)
         return raw
+
+    def read(self, raw: bytes | str) -> Reading[S]:
+        """A stored state for one execution to read and to change.
+
+        Raises:
+            StateError: it does not fit.
+        """
+        state = self.decode(raw)
+        stored = raw.encode() if isinstance(raw, str) else raw
+        canonical = _encode(state)
+        unknown = None
+        if canonical != stored and self.state_type is not Any:
+            unknown = unknown_fields(state, stored, canonical)
+        return Reading(state, stored, canonical, unknown)
+
+    def write(self, state: Any) -> Reading[S]:
+        """A new state as the next step will read it.
+
+        Raises:
+            StateError: it has no JSON form or does not fit the state type.
+        """
+        return self._read_again(state, _encode(state))
+
+    def changed(self, reading: Reading[S]) -> Reading[S] | None:
+        """The state as the next step will read it, unknown fields included; None if unchanged.
+
+        Changes are found by comparing JSON texts, before and after, of the very same object. What
+        its ``==`` makes equal is a change all the same, and what decoding adds to the stored text,
+        such as defaults, is none.
+
+        Raises:
+            StateError: the changed state has no JSON form or does not fit the state type.
+        """
+        state, raw = reading.value, _encode(reading.value)
+        if raw == reading.canonical and not self._hides_a_change(reading, raw):
+            return None
+        changed = self._read_again(state, raw)
+        if reading.unknown is None:
+            return changed
+        return self.read(reading.unknown.restore(state, raw))
+
+    def _read_again(self, state: Any, raw: bytes) -> Reading[S]:
+        fresh = self._check(state, raw)
+        return Reading(fresh, raw, _encode(fresh), None)
+
+    def _check(self, state: Any, raw: bytes) -> S:
+        """What ``raw``, the JSON text of ``state``, is for the next step; raises StateError."""
+        if b"null" in raw and (problem := _not_finite(state)) is not None:
+            raise StateError(f"the state of {self.owner} cannot be stored as JSON: {problem}")
+        return self._decode(self._strict_decoder, raw)
+
+    def _decode(self, decoder: msgspec.json.Decoder[S], raw: bytes | str) -> S:
+        try:
+            return decoder.decode(raw)
+        except msgspec.MsgspecError as exc:
+            raise StateError(f"the state does not fit {self.owner}: {exc}") from exc
+
+    def _hides_a_change(self, reading: Reading[S], raw: bytes) -> bool:
+        """Whether a null became a number that is not finite: their texts are the same.
+
+        A default that is no finite number is no change.
+        """
+        if b"null" not in raw or (problem := _not_finite(reading.value)) is None:
+            return False
+        return problem != _not_finite(self.decode(reading.stored))
+
+
+class Reading(msgspec.Struct, Generic[S]):
+    """A stored state as one execution sees it, and what tells later whether it was changed.
+
+    Attributes:
+        value: the state, for the step to read and to change.
+        stored: the JSON text that the database has.
+        canonical: the JSON text of ``value`` as it was read.
+        unknown: the stored fields that the state type does not have, if there are any.
+    """
+
+    value: S
+    stored: bytes
+    canonical: bytes
+    unknown: UnknownFields | None
+
+
+ANY_JSON: StateCodec[Any] = StateCodec(Any, "any machine")
+"""For what has no machine at hand."""
+
+
+def _encode(value: Any) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as exc:
+        raise StateError(f"{type(value).__name__} cannot be stored as JSON: {exc}") from exc
+
+
+def _not_finite(value: Any) -> str | None:
+    """Where a value has NaN or an infinity, which msgspec stores as null; None: nowhere.
+
+    To be asked only where there is a null in the JSON text. Only a value whose MessagePack has a
+    number of that kind, or what looks like one, is walked through.
+    """
+    try:
+        if _MAYBE_NOT_FINITE.search(msgspec.msgpack.encode(value)) is None:
+            return None
+    except OverflowError:
+        pass  # an integer that only JSON can hold: nothing is known
+    waiting: list[tuple[str, Any]] = [("$", msgspec.to_builtins(value, enc_hook=_nothing))]
+    while waiting:
+        path, part = waiting.pop()
+        if isinstance(part, float) and not math.isfinite(part):
+            return f"{part} at `{path}` is not a finite number"
+        if isinstance(part, dict):
+            waiting += [(f"{path}.{key}", child) for key, child in part.items()]
+        elif isinstance(part, (list, tuple)):
+            waiting += [(f"{path}[{place}]", child) for place, child in enumerate(part)]
+    return None
+
+
+def _nothing(_: Any) -> None:
+    """What is JSON text already has no number to look at."""

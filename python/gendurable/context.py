@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from gendurable.codec import StateCodec
+from gendurable.codec import ANY_JSON, Reading, StateCodec
 
 __all__ = ["ChildResult", "Context", "Signal"]
 
@@ -98,7 +98,7 @@ class Context(msgspec.Struct, Generic[S]):
     enqueued_at: datetime
     codec: StateCodec[S] | None = None
     lost: bool = False
-    _state: Any = UNSET
+    _read: Reading[S] | None = None
 
     @property
     def state(self) -> S:
@@ -107,10 +107,7 @@ class Context(msgspec.Struct, Generic[S]):
         Raises:
             StateError: the stored state does not fit the type.
         """
-        if self._state is UNSET:
-            self._state = self._stored_state()
-        state: S = self._state
-        return state
+        return self._reading().value
 
     @property
     def awaited(self) -> list[Signal]:
@@ -143,19 +140,29 @@ class Context(msgspec.Struct, Generic[S]):
         excused = error.get("excused") if isinstance(error, dict) else None
         return self.attempt - (min(excused, self.attempt) if type(excused) is int else 0)
 
-    def changed_state(self) -> Any:
-        """The state if the step changed it in place, else UNSET.
+    def unknown_fields(self) -> list[str]:
+        """The names of the stored state's fields that the state type does not have."""
+        unknown = self._reading().unknown
+        return [] if unknown is None else unknown.names
 
-        The comparison is with a fresh copy of what is stored, so that a step which only reads
-        never rewrites a state, in particular not one with fields that a newer version added.
+    def new_state(self, given: Any) -> Reading[S] | None:
+        """The state to store, as the next step will read it; None where the stored one stays.
+
+        Args:
+            given: the state of the outcome. UNSET, or the very object of ``state``, leaves it to
+                what the step changed in place; anything else replaces the stored state.
+
+        Raises:
+            StateError: the state has no JSON form or does not fit the state type.
         """
-        if self._state is UNSET or self._state == self._stored_state():
-            return UNSET
-        return self._state
+        codec = self.codec or ANY_JSON
+        if self._read is not None and (given is UNSET or given is self._read.value):
+            return codec.changed(self._read)
+        return None if given is UNSET else codec.write(given)
 
     def forget_changes(self) -> None:
         """Make ``state`` the stored one again, whatever a failed step did to it."""
-        self._state = UNSET
+        self._read = None
 
     def consumed(self) -> list[int]:
         """The ids of the awaited signals that this execution was handed."""
@@ -163,7 +170,7 @@ class Context(msgspec.Struct, Generic[S]):
             return []
         return [signal.id for signal in self.awaited]
 
-    def _stored_state(self) -> S:
-        if self.codec is None:
-            return msgspec.json.decode(self.state_json)  # type: ignore[no-any-return]
-        return self.codec.decode(self.state_json)
+    def _reading(self) -> Reading[S]:
+        if self._read is None:
+            self._read = (self.codec or ANY_JSON).read(self.state_json)
+        return self._read

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Format, TransactionStatus
 from psycopg.types.string import TextLoader
 
-from gendurable.errors import UsageError
+from gendurable.errors import GendurableError, UsageError
 
 __all__ = [
+    "Connection",
     "connect",
     "connect_sync",
     "conninfo",
     "describe_dsn",
+    "is_usable",
+    "log_failure",
     "log_warning",
     "one_line",
-    "unreachable",
+    "refusal",
+    "to_primary",
 ]
 
 logger = logging.getLogger("gendurable")
@@ -27,7 +37,7 @@ logger = logging.getLogger("gendurable")
 _SOURCES = "Check --dsn, GENDURABLE_DSN or the PG* environment variables."
 
 _DEFAULTS: dict[str, str] = {
-    "application_name": "gendurable",
+    "fallback_application_name": "gendurable",
     "connect_timeout": "10",
     # A peer that vanished without a word is noticed within half a minute, not after two hours.
     "keepalives_idle": "10",
@@ -36,9 +46,51 @@ _DEFAULTS: dict[str, str] = {
     "tcp_user_timeout": "30000",
 }
 
+# What the engine's calls, and the reading of their answers, rely on. It is said here for every
+# connection of this package, whatever the database, the role, PGOPTIONS or a service file set.
+# What only the owner of a database can judge stays as they have it: synchronous_commit,
+# tablespaces, memory, logging.
+_SETTINGS: dict[str, str] = {
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "search_path": "pg_catalog, pg_temp",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "client_min_messages": "warning",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_session_timeout": "0",
+    # A transaction of ours is idle only while its next statement travels. A process that is
+    # stopped or cut off at that moment must not hold its locks for longer than this.
+    "idle_in_transaction_session_timeout": "1min",
+}
+_SETTINGS_17: dict[str, str] = {"transaction_timeout": "0"}
+
+# Older ones do not know "primary".
+_LIBPQ_14 = 140000
+
+_LOST_CLASSES = ("08", "57P")
+
+
+class Connection(psycopg.AsyncConnection[tuple[Any, ...]]):
+    """A connection on which the engine is called.
+
+    Attributes:
+        local_settings: the query with which each transaction begins that makes our settings its
+            own; None where the session has them. Behind a transaction pooler there is no session.
+    """
+
+    local_settings: str | None = None
+
 
 def conninfo(dsn: str | None) -> str:
     """The connection string to use: ``dsn``, else GENDURABLE_DSN, else what libpq's PG* say.
+
+    Text travels as UTF-8, whatever is said there and whatever the database's own encoding is.
 
     Raises:
         UsageError: the string is malformed.
@@ -47,47 +99,118 @@ def conninfo(dsn: str | None) -> str:
     try:
         fields = conninfo_to_dict(given)
     except psycopg.ProgrammingError as exc:
-        raise UsageError(f"the DSN is malformed: {one_line(exc)}\n{_SOURCES}") from exc
-    defaults = {
-        name: value
-        for name, value in _DEFAULTS.items()
-        if name not in fields and _ENVIRONMENT.get(name, "") not in os.environ
-    }
-    return make_conninfo(given, **defaults)
+        # Not chained: libpq's own message is in a traceback as well.
+        raise UsageError(f"the DSN is malformed: {_censored(exc, given)}\n{_SOURCES}") from None
+    defaults = {name: value for name, value in _DEFAULTS.items() if name not in fields}
+    if "PGCONNECT_TIMEOUT" in os.environ:
+        defaults.pop("connect_timeout", None)
+    return make_conninfo(given, **defaults | {"client_encoding": "UTF8"})
 
 
-_ENVIRONMENT = {"application_name": "PGAPPNAME", "connect_timeout": "PGCONNECT_TIMEOUT"}
+def _censored(exc: psycopg.Error, given: str) -> str:
+    """What libpq says of a malformed string, without the parts that it quotes of a secret."""
+    said = one_line(exc)
+    may_hold_secret = "pass" in given or "@" in given
+    if not may_hold_secret:
+        return said
+    # A single character is one that libpq looked for.
+    return re.sub(r'"[^"]*"', lambda m: m[0] if len(m[0]) == 3 else '"..."', said)
 
 
-async def connect(info: str, *, prepare: bool) -> psycopg.AsyncConnection[tuple[Any, ...]]:
-    """A connection in autocommit mode whose JSON columns arrive as text; warnings are logged.
+async def connect(info: str, *, pooler: bool = False, listens: bool = False) -> Connection:
+    """A connection to the primary, in autocommit mode, whose JSON columns arrive as text.
+
+    Warnings are logged.
 
     Args:
         info: a string that ``conninfo`` made.
-        prepare: use prepared statements; they do not work behind a transaction pooler.
+        pooler: it leads through a transaction pooler: no prepared statements, and settings only
+            within transactions.
+        listens: it hears notifications, which psycopg reads as UTF-8 and as nothing else.
     """
-    conn = await psycopg.AsyncConnection.connect(
-        info, autocommit=True, prepare_threshold=5 if prepare else None
+    conn = await Connection.connect(
+        to_primary(info), autocommit=True, prepare_threshold=None if pooler else 5
     )
+    try:
+        if pooler:
+            conn.local_settings = _settings(conn, local=True)
+        else:
+            await conn.execute(_settings(conn, local=False))
+        if conn.info.parameter_status("server_encoding") == "SQL_ASCII" and not listens:
+            await _take_any_bytes(conn)
+    except BaseException:
+        await conn.close()
+        raise
     conn.adapters.register_loader("jsonb", TextLoader)
     conn.add_notice_handler(log_warning)
     return conn
 
 
-def connect_sync(info: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """A sync connection in autocommit mode.
+@contextmanager
+def connect_sync(info: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A sync connection for one transaction, which is committed at the end.
 
     Raises:
-        UsageError: the database cannot be reached.
+        UsageError: the database cannot be reached, or refuses.
     """
     try:
-        return psycopg.connect(info, autocommit=True)
-    except psycopg.OperationalError as exc:
-        raise unreachable(info, exc) from exc
+        with psycopg.connect(info, prepare_threshold=None) as conn:
+            conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+            conn.deferrable = False
+            if conn.info.parameter_status("in_hot_standby") != "on":
+                conn.read_only = False
+            conn.execute(_settings(conn, local=True))
+            yield conn
+    except psycopg.Error as exc:
+        raise refusal(info, exc) from exc
+
+
+def to_primary(info: str) -> str:
+    """The same, for one who has to write: of several servers the one that is no standby.
+
+    PGTARGETSESSIONATTRS may be meant for those who read; what the string itself says stays.
+    """
+    if "target_session_attrs" in conninfo_to_dict(info) or psycopg.pq.version() < _LIBPQ_14:
+        return info
+    return make_conninfo(info, target_session_attrs="primary")
+
+
+def is_usable(conn: Connection) -> bool:
+    """Whether the next transaction can begin on it."""
+    return not conn.closed and conn.info.transaction_status == TransactionStatus.IDLE
+
+
+def _settings(conn: psycopg.BaseConnection[Any], *, local: bool) -> str:
+    """The query that makes our settings those of the transaction, or of the session."""
+    settings = _SETTINGS | (_SETTINGS_17 if conn.info.server_version >= 170000 else {})
+    how = "true" if local else "false"
+    calls = (f"pg_catalog.set_config('{k}', '{v}', {how})" for k, v in settings.items())
+    return "select " + ", ".join(calls)
+
+
+async def _take_any_bytes(conn: Connection) -> None:
+    """Read the text of a database without an encoding: its clients may have stored any bytes.
+
+    One value that is not UTF-8 would make the server refuse everything that travels with it.
+    """
+    await conn.execute("set client_encoding = 'SQL_ASCII'")
+    conn.adapters.register_loader("text", _BytesLoader)
+    conn.adapters.register_loader("text", _BinaryBytesLoader)
+
+
+class _BytesLoader(Loader):
+    """Text that need not be UTF-8: what is not becomes lone surrogates, which are no JSON."""
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode("utf-8", "surrogateescape")
+
+
+class _BinaryBytesLoader(_BytesLoader):
+    format = Format.BINARY
 
 
 def log_warning(notice: psycopg.errors.Diagnostic) -> None:
-    """Log what the server warns of; its other notices are for nobody."""
+    """Log what the server warns of; its other notices are not for a log."""
     if notice.severity_nonlocalized == "WARNING":
         said = (notice.message_primary, notice.message_detail, notice.message_hint)
         logger.warning("%s", "\n".join(filter(None, said)))
@@ -105,9 +228,48 @@ def describe_dsn(info: str) -> str:
     return " ".join(f"{name}={value}" for name, value in shown.items() if value)
 
 
-def unreachable(info: str, exc: psycopg.Error) -> UsageError:
-    """The error for a database that cannot be connected to: refused, unknown, wrong password."""
-    return UsageError(f"cannot connect to {describe_dsn(info)}: {one_line(exc)}\n{_SOURCES}")
+def refusal(info: str, exc: psycopg.Error) -> GendurableError:
+    """The error for a database that cannot be reached or refuses: why, and what to do."""
+    where, said = describe_dsn(info), one_line(exc)
+    if _is_loss(exc):
+        return UsageError(f"cannot connect to {where}: {said}\n{_SOURCES}")
+    if isinstance(exc, psycopg.errors.InsufficientPrivilege):
+        return UsageError(
+            f"this role may not do that at {where}: {said}\n"
+            "Grant it gd_client to enqueue and to look, gd_worker to work, gd_admin to control."
+        )
+    if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction):
+        return UsageError(
+            f"the server is read-only at {where}: {said}\n"
+            "A standby cannot do that: name the primary."
+        )
+    code = f" ({exc.sqlstate})" if exc.sqlstate else ""
+    return UsageError(f"this cannot be done at {where}: {said}{code}")
+
+
+def log_failure(what: str, exc: Exception) -> None:
+    """Log why something failed that will be tried again.
+
+    Three kinds: the connection is lost, the database refuses, or there is a bug, which comes with
+    its traceback.
+
+    Args:
+        what: what was tried, for example ``a turn``.
+        exc: what came of it.
+    """
+    if _is_loss(exc):
+        logger.warning("the connection failed during %s, trying again: %s", what, one_line(exc))
+    elif isinstance(exc, GendurableError) or getattr(exc, "sqlstate", None):
+        logger.warning("the database refused %s, trying again: %s", what, one_line(exc))
+    else:
+        logger.error("%s failed unexpectedly, trying again", what, exc_info=exc)
+
+
+def _is_loss(exc: Exception) -> bool:
+    """Whether there is, or was for a moment, no connection."""
+    if isinstance(exc, psycopg.OperationalError) and exc.sqlstate is not None:
+        return exc.sqlstate.startswith(_LOST_CLASSES)
+    return isinstance(exc, OSError | psycopg.OperationalError | psycopg.InterfaceError)
 
 
 def one_line(exc: BaseException) -> str:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
 
 import msgspec
 
+from gendurable.arguments import Duration, integer, interval, key, moment, number, text, texts
 from gendurable.codec import encode_json
+from gendurable.errors import UsageError
+from gendurable.startable import Startable, steps_of
+from gendurable.steps import StepRef, is_step
+from gendurable.text import safe_repr
 
-if TYPE_CHECKING:
-    from gendurable.machine import Machine
+__all__ = ["Duration", "Entry", "Target", "interval"]
 
-__all__ = ["Duration", "Entry", "Target", "interval", "seconds"]
-
-Duration: TypeAlias = float | timedelta
-"""Seconds, or a timedelta."""
-
-Target: TypeAlias = "str | Machine[Any] | type[Machine[Any]]"
+Target: TypeAlias = str | Startable[Any] | type[Startable[Any]]
 """A machine class or object or a job; only its name where its code is not at hand."""
+
+_SHOWN = 200
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -28,13 +30,14 @@ class Entry(msgspec.Struct, frozen=True):
     Attributes:
         machine: a machine class or object, a job, or a name.
         state: the initial state; checked against the machine's state type where that is known.
-        step: the step to start with; the engine's default is ``start``.
+        step: the step to start with, by name or as the method; the engine's default is ``start``.
         queue: left out, the machine's own; if that is None, ``default`` or a child's parent's.
         priority: any int, smaller is more urgent.
-        eligible_at: not before this moment.
-        delay: counted from ``eligible_at`` or now.
+        eligible_at: not before this moment; a datetime with a time zone.
+        delay: seconds or a timedelta, counted from ``eligible_at`` or now; negative means at once.
         correlation_key: the business identity: address of signals and guard against duplicates.
-        correlation_scope: the statuses in which the key is occupied.
+            A UUID or an int stands for its text.
+        correlation_scope: the statuses in which the key is occupied, one or several.
         concurrency_key: ``name`` or ``name:partition`` of a semaphore.
         rate_limit: ``name`` or ``name:partition`` of a token bucket.
         weight: tokens the first step draws.
@@ -43,15 +46,15 @@ class Entry(msgspec.Struct, frozen=True):
 
     machine: Target
     state: Any = None
-    step: str | None = None
+    step: StepRef | None = None
     queue: str | None = None
     priority: int | None = None
     eligible_at: datetime | None = None
     delay: Duration | None = None
-    correlation_key: str | None = None
-    correlation_scope: Sequence[str] | None = None
-    concurrency_key: str | None = None
-    rate_limit: str | None = None
+    correlation_key: str | UUID | int | None = None
+    correlation_scope: Iterable[str] | None = None
+    concurrency_key: str | UUID | int | None = None
+    rate_limit: str | UUID | int | None = None
     weight: float | None = None
     fsm_version: int | None = None
 
@@ -60,43 +63,73 @@ class Entry(msgspec.Struct, frozen=True):
 
         Raises:
             StateError: the state does not fit the machine's state type.
+            UsageError: an argument has the wrong type; the message names it.
         """
-        given: dict[str, Any] = {
-            "fsm": self.machine,
-            "state": self._encoded_state(),
-            "step": self.step,
-            "queue": self.queue,
-            "priority": self.priority,
-            "eligible_at": self.eligible_at and self.eligible_at.isoformat(),
-            "delay": None if self.delay is None else interval(self.delay),
-            "correlation_key": self.correlation_key,
-            "correlation_scope": self.correlation_scope,
-            "concurrency_key": self.concurrency_key,
-            "rate_limit": self.rate_limit,
-            "weight": self.weight,
-            "fsm_version": self.fsm_version,
+        machine = self._startable()
+        given: dict[str, Any] = {}
+        if machine is not None:
+            given = {"queue": machine.queue, "fsm_version": machine.version}
+        given |= {
+            name: convert(name, value)
+            for name, convert in _CONVERSIONS.items()
+            if (value := getattr(self, name)) is not None
         }
-        if not isinstance(self.machine, str):
-            given["fsm"] = self.machine.name
-            given["queue"] = self.queue or self.machine.queue
-            if self.fsm_version is None:
-                given["fsm_version"] = self.machine.version
+        given["fsm"] = text("fsm", self.machine if machine is None else machine.name)
+        given["state"] = self._encoded_state(machine)
+        given["step"] = None if self.step is None else _step_name(machine, self.step)
         return {name: value for name, value in given.items() if value is not None}
 
-    def _encoded_state(self) -> msgspec.Raw | None:
-        codec = None if isinstance(self.machine, str) else self.machine.codec
-        if self.state is None:
-            if codec is not None:
-                codec.decode("{}")  # What the engine makes of no state has to fit as well.
+    def _startable(self) -> Startable[Any] | type[Startable[Any]] | None:
+        """What is to be started; None where only its name is known."""
+        machine: Any = self.machine
+        if isinstance(machine, str):
             return None
-        return msgspec.Raw(codec.encode(self.state) if codec else encode_json(self.state))
+        is_class = isinstance(machine, type) and issubclass(machine, Startable)
+        # Machine itself has no name.
+        if (is_class or isinstance(machine, Startable)) and hasattr(machine, "name"):
+            return machine  # type: ignore[no-any-return]
+        raise UsageError(
+            "machine must be a machine, a job or a name, not " + safe_repr(machine, _SHOWN)
+        )
+
+    def _encoded_state(
+        self, machine: Startable[Any] | type[Startable[Any]] | None
+    ) -> msgspec.Raw | None:
+        if self.state is None:
+            if machine is not None:
+                machine.codec.decode("{}")  # What the engine makes of no state has to fit as well.
+            return None
+        encode = encode_json if machine is None else machine.codec.encode
+        return msgspec.Raw(encode(self.state))
 
 
-def seconds(duration: Duration) -> float:
-    """A duration in seconds."""
-    return duration.total_seconds() if isinstance(duration, timedelta) else duration
+def _delay(field: str, value: Any) -> str:
+    return interval(value, field)
 
 
-def interval(duration: Duration) -> str:
-    """A duration as PostgreSQL reads an interval."""
-    return f"{seconds(duration):.6f} seconds"
+_CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
+    "queue": text,
+    "priority": integer,
+    "eligible_at": moment,
+    "delay": _delay,
+    "correlation_key": key,
+    "correlation_scope": texts,
+    "concurrency_key": key,
+    "rate_limit": key,
+    "weight": number,
+    "fsm_version": integer,
+}
+
+
+def _step_name(machine: Startable[Any] | type[Startable[Any]] | None, ref: StepRef) -> str:
+    if isinstance(ref, str):
+        return text("step", ref)
+    if machine is not None:
+        try:
+            return steps_of(machine).name_of(ref)
+        except UsageError as exc:
+            raise UsageError(f"step: {exc}") from exc
+    name = getattr(ref, "__name__", None)
+    if is_step(getattr(ref, "__func__", ref)) and isinstance(name, str):
+        return name
+    raise UsageError(f"step must be a step's name or a step method, not {safe_repr(ref, _SHOWN)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "AccessError",
     "DefinitionError",
     "EngineError",
     "GendurableError",
@@ -24,11 +26,15 @@ __all__ = [
     "UsageError",
     "WorkerGoneError",
     "engine_errors",
+    "role_for",
 ]
 
 
 class GendurableError(Exception):
     """Base of everything this package raises on purpose."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
 
 
 class DefinitionError(GendurableError):
@@ -56,7 +62,11 @@ class NotInstalledError(GendurableError):
 
 
 class UsageError(GendurableError):
-    """What was asked for on the command line or by a setting cannot be done."""
+    """What was asked for on the command line, by a setting or by an argument cannot be done."""
+
+
+class AccessError(GendurableError):
+    """The database does not let this connection do it: no privilege, or a read-only server."""
 
 
 class EngineError(GendurableError):
@@ -78,6 +88,10 @@ class EngineError(GendurableError):
         self.hint = hint
         parts = [f"{message} ({sqlstate})", detail, hint]
         super().__init__("\n".join(part for part in parts if part))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields, not by the text that is made of them."""
+        return type(self), (self.sqlstate, self.message, self.detail, self.hint)
 
 
 class InvalidArgumentError(EngineError):
@@ -101,6 +115,19 @@ _BY_SQLSTATE: dict[str, type[EngineError]] = {
 }
 
 
+# What gd_client and gd_worker may call, as in sql/grants.sql; gd_admin may call everything.
+_CLIENT = (
+    "enqueue|enqueue_many|signal|signal_many|status|version|instances|queues|workers|limits|stuck"
+)
+_WORKER = "register|heartbeat|pick|commit|release|unregister|next_due|reap|expire_awaits|maintain"
+
+_NOT_THERE = (
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InvalidSchemaName,
+)
+
+
 @contextmanager
 def engine_errors() -> Iterator[None]:
     """Turn the engine's database errors into this package's; let all others pass unchanged.
@@ -108,13 +135,22 @@ def engine_errors() -> Iterator[None]:
     Raises:
         EngineError: for SQLSTATE class GD, as the subclass of the code.
         NotInstalledError: when the engine's functions are not there.
+        AccessError: when the role may not call them, or nothing can be written.
     """
     try:
         yield
-    except (psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName) as exc:
+    except _NOT_THERE as exc:
         raise NotInstalledError(
             f"the database has no usable gendurable schema: {exc.diag.message_primary}\n"
             "Install it with: gendurable-py install"
+        ) from exc
+    except psycopg.errors.InsufficientPrivilege as exc:
+        raise AccessError(_lacking(exc.diag.message_primary or str(exc))) from exc
+    except psycopg.errors.ReadOnlySqlTransaction as exc:
+        raise AccessError(
+            f"nothing can be written here: {exc.diag.message_primary}\n"
+            "Connect to the primary server (target_session_attrs=read-write), "
+            "in a transaction that is not read-only."
         ) from exc
     except psycopg.Error as exc:
         if exc.sqlstate is None or not exc.sqlstate.startswith("GD"):
@@ -122,3 +158,25 @@ def engine_errors() -> Iterator[None]:
         kind = _BY_SQLSTATE.get(exc.sqlstate, EngineError)
         message = exc.diag.message_primary or str(exc)
         raise kind(exc.sqlstate, message, exc.diag.message_detail, exc.diag.message_hint) from exc
+
+
+def role_for(function: str) -> str:
+    """The least of the engine's roles that may use a public function or view."""
+    name = function.removeprefix("gd_")
+    if re.fullmatch(_CLIENT, name):
+        return "gd_client"
+    return "gd_worker" if re.fullmatch(_WORKER, name) else "gd_admin"
+
+
+def _lacking(message: str) -> str:
+    # The server says it in its own language; the name is the same in all of them.
+    function = re.search(r"\bgd_\w+", message)
+    if function is None:
+        return (
+            f"this role may not use the engine: {message}\n"
+            "It needs gd_client, gd_worker or gd_admin, and usage on the schema public."
+        )
+    return (
+        f"this role may not use {function[0]}: {message}\n"
+        f"Grant it the role {role_for(function[0])}."
+    )

@@ -23,9 +23,9 @@ from gendurable.context import Context
 from gendurable.errors import InvalidOutcomeError
 from gendurable.failures import as_exception, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
-from gendurable.outcomes import Retry, Stop
-from gendurable.settle import OUTCOMES, Settled, next_context, settle
-from gendurable.text import safe_repr, safe_str
+from gendurable.outcomes import Retry, StepOutcome, Stop
+from gendurable.settle import Settled, next_context, settle
+from gendurable.text import safe_repr, safe_str, type_name
 from gendurable.threads import Helpers, StepThreads, caller
 
 __all__ = ["Claim", "Runner"]
@@ -228,7 +228,9 @@ class Runner:
     ) -> None:
         # Everything is caught: a step that calls sys.exit() or cancels itself has failed, no more.
         try:
-            answer = await function(*args)
+            answer = function(*args)
+            while isawaitable(answer):
+                answer = await answer
         except BaseException as exc:  # noqa: BLE001
             result = self._failed(claim, Failure(exc, final=False))
         else:
@@ -241,16 +243,17 @@ class Runner:
             return
         claim.thread = threading.get_ident()
         result: Result
+        answered = False
         try:
             answer = self._context.copy().run(function, *args)
-        except BaseException as exc:  # noqa: BLE001
-            result = self._failed(claim, Failure(exc, final=False))
-        else:
-            if isinstance(answer, OUTCOMES) or not isawaitable(answer):
-                result = self._answered(claim, answer)
-            else:
+            answered = True
+            if not isinstance(answer, StepOutcome) and isawaitable(answer):
                 # A wrapper of an async function that does not look like one.
                 result = answer
+            else:
+                result = self._answered(claim, answer)
+        except BaseException as exc:  # noqa: BLE001
+            result = self._failed(claim, Failure(exc, final=answered))
         claim.thread = None
         self._land_from_thread(claim, result)
 
@@ -352,10 +355,8 @@ class Runner:
                 claim, claim.ctx.attempt, _shown(failure.exc),
             )  # fmt: skip
             return failure
-        if claim.failure is not None and failure.exc.__context__ is None:
-            # Both stand in the traceback that is stored.
-            with suppress(Exception):
-                failure.exc.__context__ = claim.failure.exc
+        if claim.failure is not None:
+            _link(failure.exc, claim.failure.exc)
         return self._conclude(claim, failure)
 
     def _conclude(self, claim: Claim, failure: Failure) -> Settled:
@@ -403,10 +404,21 @@ def _describe(frames: list[FrameType]) -> str:
     return f"{code.co_filename}:{(own or frames)[-1].f_lineno} in {code.co_name}"
 
 
+def _link(exc: BaseException, before: BaseException) -> None:
+    """Let the traceback of an error handler's exception show that of the step as well."""
+    with suppress(Exception):  # The attributes of an exception may be the user's code.
+        last, chain = exc, {id(exc)}
+        while last is not before and last.__context__ and id(last.__context__) not in chain:
+            last = last.__context__
+            chain.add(id(last))
+        if last is not before:
+            last.__context__ = before
+
+
 async def _awaited(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
 def _shown(exc: BaseException) -> str:
     message = " ".join(safe_str(exc, _SHOWN).split())
-    return f"{type(exc).__name__}: {message}" if message else type(exc).__name__
+    return f"{type_name(exc)}: {message}" if message else type_name(exc)

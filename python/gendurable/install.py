@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from gendurable.database import connect_sync, conninfo, log_warning
+from gendurable.database import connect_sync, conninfo, log_warning, to_primary
 from gendurable.errors import InstallError
 from gendurable.schema import release
 
@@ -60,22 +60,27 @@ def install(dsn: str | None = None) -> bool:
         True if it was installed now, False if it was there.
 
     Raises:
-        UsageError: the database cannot be reached.
+        UsageError: the database cannot be reached, or is a standby.
         InstallError: what is there is half of it, somebody else's, or of another version; or the
             role may not create a schema. The message says which; nothing was changed.
     """
-    try:
-        with connect_sync(conninfo(dsn)) as conn, conn.transaction():
-            conn.execute("select pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
+    with connect_sync(to_primary(conninfo(dsn))) as conn:
+        conn.execute("select pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
+        try:
             if _is_complete(conn):
                 return False
             conn.add_notice_handler(log_warning)
             conn.execute(schema_sql())
-    except psycopg.errors.InsufficientPrivilege as exc:
-        raise InstallError(
-            f"this role may not install here: {exc.diag.message_primary}\n"
-            "Use the owner of the database, or grant it CREATE on the database and on public."
-        ) from exc
+        except psycopg.errors.InsufficientPrivilege as exc:
+            raise InstallError(
+                f"this role may not install here: {exc.diag.message_primary}\n"
+                "Use the owner of the database, or grant it CREATE on the database and on public."
+            ) from exc
+        except psycopg.errors.InvalidSchemaName as exc:
+            raise InstallError(
+                f"what applications call belongs into schema public: {exc.diag.message_primary}\n"
+                "Create it first: create schema public"
+            ) from exc
     return True
 
 

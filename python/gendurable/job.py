@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+import logging
+import types
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_origin, get_type_hints, overload
 
 import msgspec
+from msgspec import UNSET
 from psycopg import AsyncConnection, Connection
 
 from gendurable.backoff import RetryPolicy
 from gendurable.client import Enqueued, enqueue
-from gendurable.codec import StateCodec
+from gendurable.codec import StateCodec, encode_json
 from gendurable.context import Context
 from gendurable.entry import Entry
-from gendurable.errors import DefinitionError
-from gendurable.machine import Definition, Machine, UserFunction
-from gendurable.outcomes import Done, Outcome, Retry, Stop
+from gendurable.errors import DefinitionError, OutcomeError
+from gendurable.machine import Definition, Machine, UserFunction, is_async
+from gendurable.outcomes import Done, Outcome, Retry, StepOutcome, Stop
+from gendurable.startable import steps_of
 
 __all__ = ["Job", "job"]
+
+logger = logging.getLogger("gendurable")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +41,9 @@ class Job(Machine[Any], Generic[P, R]):
 
     Calling the object calls the function, for tests and for use without the engine. A parameter
     annotated with ``Context`` gets the execution's context and is not part of the arguments.
+
+    What is queued need not be of this version of the function: a parameter that is not stored takes
+    its default, and a stored argument without a parameter is dropped, with one line in the log.
     """
 
     def __init__(
@@ -45,44 +56,47 @@ class Job(Machine[Any], Generic[P, R]):
         retry: RetryPolicy,
     ) -> None:
         self.function = function
-        self.name = name or function.__name__
+        self.name = name or _name_of(function)
         self.version = version
         self.queue = queue
         self.retry = retry
-        self._arguments, self._context_name = _arguments_of(function, self.name)
-        self.codec = StateCodec(self._arguments, self.name)
+        self._parameters = _Parameters(function, self.name)
+        self.codec = StateCodec(
+            self._parameters.struct, self.name, strict_type=self._parameters.strict_struct
+        )
+        self._dropped: dict[str, object] = {}
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, here and now."""
         return self.function(*args, **kwargs)
 
-    def entry(self, *args: Any, **kwargs: Any) -> Entry:
+    def entry(self, /, *args: Any, **kwargs: Any) -> Entry:
         """The job with these arguments as a value, for ``enqueue_many`` or as a child.
+
+        A default of the function is stored where it has a JSON form, so that what is queued keeps
+        the value of its time.
 
         Args:
             args: the function's positional arguments.
             kwargs: its keyword arguments, and any option of ``Entry`` such as ``delay``.
 
         Raises:
-            StateError: an argument has the wrong type.
+            StateError: an argument has the wrong type or no JSON form.
             TypeError: an argument is missing, unknown or given twice.
         """
         options = {name: kwargs.pop(name) for name in _OPTIONS & kwargs.keys()}
-        if self._context_name is not None:
-            kwargs[self._context_name] = None
-        bound = inspect.signature(self.function).bind(*args, **kwargs)
-        bound.apply_defaults()
-        bound.arguments.pop(self._context_name or "", None)
-        return Entry(self, self._arguments(**bound.arguments), **options)
+        arguments = self._parameters.bind(args, kwargs)
+        self.codec.encode(arguments)
+        return Entry(self, arguments, **options)
 
     @overload
-    def enqueue(self, conn: Connection[Any], *args: Any, **kwargs: Any) -> Enqueued: ...
+    def enqueue(self, conn: Connection[Any], /, *args: Any, **kwargs: Any) -> Enqueued: ...
     @overload
     def enqueue(
-        self, conn: AsyncConnection[Any], *args: Any, **kwargs: Any
+        self, conn: AsyncConnection[Any], /, *args: Any, **kwargs: Any
     ) -> Awaitable[Enqueued]: ...
     def enqueue(
-        self, conn: Connection[Any] | AsyncConnection[Any], *args: Any, **kwargs: Any
+        self, conn: Connection[Any] | AsyncConnection[Any], /, *args: Any, **kwargs: Any
     ) -> Enqueued | Awaitable[Enqueued]:
         """Enqueue the function with these arguments on the caller's connection.
 
@@ -93,28 +107,45 @@ class Job(Machine[Any], Generic[P, R]):
 
     def definition(self) -> Definition:
         """This job as the worker sees it: one step named ``start``."""
-        run = self._run_async if inspect.iscoroutinefunction(self.function) else self._run
         return Definition(
             name=self.name,
             version=self.version,
-            steps={"start": UserFunction.of(run)},
+            references=steps_of(self),
+            steps={"start": UserFunction(self._run, is_async(self.function))},
             retry=self.retry,
             codec=self.codec,
             on_error=None,
         )
 
-    def _run(self, ctx: Context[Any]) -> Outcome:
-        return _outcome(self.function(**self._keywords(ctx)))  # type: ignore[call-arg]
-
-    async def _run_async(self, ctx: Context[Any]) -> Outcome:
+    def _run(self, ctx: Context[Any]) -> Outcome | Awaitable[Outcome]:
         answer: Any = self.function(**self._keywords(ctx))  # type: ignore[call-arg]
-        return _outcome(await answer)
+        return self._later(answer) if inspect.isawaitable(answer) else self._outcome(answer)
+
+    async def _later(self, answer: Any) -> Outcome:
+        while inspect.isawaitable(answer):
+            answer = await answer
+        return self._outcome(answer)
+
+    def _outcome(self, answer: Any) -> Outcome:
+        if isinstance(answer, (Done, Stop, Retry)):
+            return answer
+        if isinstance(answer, StepOutcome):
+            raise OutcomeError(
+                f"job {self.name} returned {type(answer).__name__}; a job has one step, "
+                "it may return a value, Stop or Retry"
+            )
+        return Done(answer)
 
     def _keywords(self, ctx: Context[Any]) -> dict[str, Any]:
-        keywords = msgspec.structs.asdict(ctx.state)
-        if self._context_name is not None:
-            keywords[self._context_name] = ctx
-        return keywords
+        for name in ctx.unknown_fields():
+            first = object()
+            # Of many threads one puts its object there.
+            if self._dropped.setdefault(name, first) is first:
+                logger.warning(
+                    "job %s: it has no parameter %s; what is stored for it is dropped",
+                    self.name, name,
+                )  # fmt: skip
+        return self._parameters.keywords(ctx.state, ctx)
 
 
 def job(
@@ -148,29 +179,162 @@ def job(
     return decorate
 
 
-def _outcome(answer: Any) -> Outcome:
-    return answer if isinstance(answer, (Done, Stop, Retry)) else Done(answer)
+class _Parameters:
+    """A function's parameters as the fields of a struct.
+
+    Code and queued arguments may be of different versions: an argument that is not stored takes the
+    parameter's default, one that the function does not have is dropped.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        self._signature = _signature_of(function, name)
+        self._context: str | None = None
+        self._own_defaults: dict[str, Any] = {}
+        fields: list[Any] = []
+        hints = _hints_of(function, name, self._signature.parameters)
+        for parameter in self._signature.parameters.values():
+            hint = hints.get(parameter.name, Any)
+            if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                raise DefinitionError(
+                    f"job {name}: parameter {parameter.name} cannot be stored by name"
+                )
+            if _is_context(hint):
+                self._context = parameter.name
+            elif parameter.name in _OPTIONS:
+                raise DefinitionError(
+                    f"job {name}: parameter {parameter.name} is an option of enqueue; rename it"
+                )
+            else:
+                fields.append(self._field(parameter, hint, name))
+        # A parameter may be called like what every struct has.
+        self._names = {
+            f"argument_{place}" if hasattr(msgspec.Struct, field[0]) else field[0]: field[0]
+            for place, field in enumerate(fields)
+        }
+        self.struct = msgspec.defstruct(
+            name,
+            [(alias, *field[1:]) for alias, field in zip(self._names, fields, strict=True)],
+            kw_only=True,
+            rename=self._names,
+        )
+        # What is enqueued is checked against the parameters that there are.
+        self.strict_struct = msgspec.defstruct(
+            name, (), bases=(self.struct,), kw_only=True, forbid_unknown_fields=True
+        )
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> msgspec.Struct:
+        """The arguments of one call as a struct; raises TypeError like the call itself."""
+        if self._context is not None:
+            kwargs = {**kwargs, self._context: None}
+        given = self._signature.bind(*args, **kwargs).arguments
+        aliases = {name: alias for alias, name in self._names.items()}
+        return self.struct(
+            **{aliases[name]: value for name, value in given.items() if name in aliases}
+        )
+
+    def keywords(self, arguments: msgspec.Struct, ctx: Context[Any]) -> dict[str, Any]:
+        """What to call the function with; without those that are left to its own defaults."""
+        keywords = {name: getattr(arguments, alias) for alias, name in self._names.items()}
+        for name, default in self._own_defaults.items():
+            if keywords[name] is UNSET:
+                keywords[name] = _unshared(default)
+        if self._context is not None:
+            keywords[self._context] = ctx
+        return keywords
+
+    def _field(self, parameter: inspect.Parameter, hint: Any, job_name: str) -> tuple[Any, ...]:
+        """A field whose default is the parameter's, as a fresh object each time.
+
+        A default without a JSON form, or that is another one after decoding, is not stored.
+        """
+        if parameter.default is parameter.empty:
+            return parameter.name, hint
+        codec: StateCodec[Any] = StateCodec(hint, job_name)
+        try:
+            stored = encode_json(parameter.default)
+            decoded = codec.decode(stored)
+            is_storable = bool(decoded == parameter.default) and (
+                hint is not Any or type(decoded) is type(parameter.default)
+            )
+        except Exception:  # noqa: BLE001 (a user's object may raise anything)
+            is_storable = False
+        if is_storable:
+            default = msgspec.field(default_factory=functools.partial(codec.decode, stored))
+            return parameter.name, hint, default
+        self._own_defaults[parameter.name] = parameter.default
+        return parameter.name, hint, UNSET
 
 
-def _arguments_of(
-    function: Callable[..., Any], name: str
-) -> tuple[type[msgspec.Struct], str | None]:
-    """The struct that stores the function's arguments, and the name of its context parameter."""
-    hints = get_type_hints(function)
-    fields: list[tuple[str, Any]] = []
-    context_name = None
-    for parameter in inspect.signature(function).parameters.values():
-        hint = hints.get(parameter.name, Any)
-        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise DefinitionError(
-                f"job {name}: parameter {parameter.name} cannot be stored by name"
-            )
-        if hint is Context or getattr(hint, "__origin__", None) is Context:
-            context_name = parameter.name
-        elif parameter.name in _OPTIONS:
-            raise DefinitionError(
-                f"job {name}: parameter {parameter.name} is an option of enqueue; rename it"
-            )
+def _unshared(default: Any) -> Any:
+    """A default that the function may change; what is no plain container is itself."""
+    if not isinstance(default, (list, dict, set, bytearray)):
+        return default
+    try:
+        return copy.deepcopy(default)
+    except Exception:  # noqa: BLE001 (a user's object may raise anything)
+        return copy.copy(default)
+
+
+def _name_of(function: Any) -> str:
+    name = getattr(function, "__name__", None)
+    if not isinstance(name, str) or name == "<lambda>":
+        raise DefinitionError("the function of a job has no name of its own; give it with name=")
+    return name
+
+
+def _signature_of(function: Callable[..., Any], name: str) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except NameError as exc:  # annotations are looked at when they are asked for (Python 3.14)
+        raise DefinitionError(_unresolved(name, str(exc))) from exc
+    except (TypeError, ValueError) as exc:
+        raise DefinitionError(f"job {name}: the function does not say what it takes") from exc
+
+
+def _hints_of(
+    function: Any, name: str, parameters: Mapping[str, inspect.Parameter]
+) -> dict[str, Any]:
+    """The types of the parameters; those that are text are looked up where the function stands."""
+    namespace = getattr(_innermost(function), "__globals__", {})
+    hints: dict[str, Any] = {}
+    for parameter in parameters.values():
+        if parameter.annotation is parameter.empty:
+            continue
+        holder = types.SimpleNamespace(__annotations__={"it": parameter.annotation})
+        try:
+            found = get_type_hints(holder, namespace, include_extras=True)
+        except Exception as exc:
+            raise DefinitionError(_unresolved(name, f"{parameter.name}: {exc}")) from exc
+        hints[parameter.name] = found["it"]
+    return hints
+
+
+def _innermost(function: Any) -> Any:
+    """The plain function below decorators, partials, methods and callable objects."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        elif hasattr(function, "__func__"):
+            function = function.__func__
+        elif hasattr(function, "__globals__") or not hasattr(
+            type(function).__call__, "__globals__"
+        ):
+            return function
         else:
-            fields.append((parameter.name, hint))
-    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True), context_name
+            function = type(function).__call__
+
+
+def _unresolved(name: str, problem: str) -> str:
+    return (
+        f"job {name}: the type of a parameter cannot be found: {problem}\n"
+        "It has to be importable at run time from the module of the function."
+    )
+
+
+def _is_context(hint: Any) -> bool:
+    """Whether a parameter is annotated with ``Context``, ``Context[...]`` or either or None."""
+    if hint is Context or get_origin(hint) is Context:
+        return True
+    return any(_is_context(part) for part in get_args(hint)) and get_origin(hint) is not Callable

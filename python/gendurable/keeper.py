@@ -9,13 +9,11 @@ from collections.abc import Awaitable, Callable, Collection
 from time import monotonic
 from typing import Protocol
 
-import psycopg
-
 from gendurable import protocol
-from gendurable.database import one_line
-from gendurable.errors import GendurableError, WorkerGoneError
+from gendurable.database import is_usable, log_failure
+from gendurable.errors import WorkerGoneError
 from gendurable.execution import Claim
-from gendurable.process import is_gone
+from gendurable.process import is_gone, place, uptime
 
 __all__ = ["Keeper", "Kept"]
 
@@ -49,6 +47,9 @@ class Kept(Protocol):
 class Keeper:
     """Keeps one worker alive in the eyes of the database for as long as ``run`` runs.
 
+    While it was cut off for longer than a lease, others may have been too. For one lease after its
+    return it declares no worker dead, so that they have the time to return as well.
+
     Args:
         worker: whom it keeps.
         connect: opens a connection.
@@ -66,36 +67,59 @@ class Keeper:
     ) -> None:
         self._worker = worker
         self._connect = connect
-        self._interval = lease / 3
+        self._lease = lease
         self._listen = listen
+        # By uptime: when the latest heartbeat that was answered went out, and from when on this
+        # worker may judge others.
+        self._in_touch = self._judges_from = uptime()
+
+    @property
+    def _interval(self) -> float:
+        return self._lease / 3
 
     async def run(self) -> None:
         """Work until cancelled, on a new connection whenever one breaks."""
+        self._in_touch = uptime()
         wait = 0.1
         while True:
             started = monotonic()
             try:
                 async with await self._connect() as conn:
                     await self._keep(conn)
-            except (psycopg.Error, GendurableError, OSError) as exc:
-                logger.warning("the keeper's connection failed, trying again: %s", one_line(exc))
-            wait = 0.1 if monotonic() - started > 60 else min(_LONGEST_WAIT, wait * 2)
+            except Exception as exc:  # noqa: BLE001 (a bug here must not cost the worker)
+                log_failure("the worker's upkeep", exc)
+            longest = min(_LONGEST_WAIT, self._interval)
+            wait = 0.1 if monotonic() - started > 60 else min(longest, wait * 2)
             await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 (no secret)
 
     async def _keep(self, conn: protocol.Connection) -> None:
         if self._listen:
             await conn.execute(f"listen {_CHANNEL}")
-        heartbeat_at = maintenance_at = monotonic()
+        heartbeat_at = maintenance_at = uptime()
         while True:
-            now = monotonic()
+            now = uptime()
             if now >= heartbeat_at:
                 heartbeat_at = now + self._interval
-                await self._heartbeat(conn)
+                await self._try(conn, "a heartbeat", self._heartbeat)
             if now >= maintenance_at:
                 # The jitter keeps the workers of a fleet from doing it all at the same moment.
                 maintenance_at = now + _MAINTENANCE * random.uniform(0.8, 1.2)  # noqa: S311
-                await self._maintain(conn)
-            await self._hear(conn, min(heartbeat_at, maintenance_at) - monotonic())
+                await self._try(conn, "maintenance", self._maintain)
+            await self._hear(conn, min(heartbeat_at, maintenance_at) - uptime())
+
+    async def _try(
+        self,
+        conn: protocol.Connection,
+        what: str,
+        work: Callable[[protocol.Connection], Awaitable[None]],
+    ) -> None:
+        """Do one thing; if it fails and the connection does not, there is a next time."""
+        try:
+            await work(conn)
+        except Exception as exc:
+            if not is_usable(conn):
+                raise
+            log_failure(what, exc)
 
     async def _hear(self, conn: protocol.Connection, seconds: float) -> None:
         async for notification in conn.notifies(timeout=max(0.0, seconds)):
@@ -108,22 +132,42 @@ class Keeper:
         # The claims as of now: one that is picked while the heartbeat travels is not in this list
         # and must not be taken for lost, even if it is the same instance under a newer fence.
         held = list(self._worker.held())
+        sent = uptime()
         try:
             lost = await protocol.heartbeat(conn, worker, [claim.ctx.id for claim in held])
         except WorkerGoneError:
+            self._heard(sent)
             self._worker.registration_lost(worker)
             return
+        self._heard(sent)
         if lost:
             self._worker.claims_lost([claim for claim in held if claim.ctx.id in lost])
 
+    def _heard(self, sent: float) -> None:
+        """A heartbeat was answered."""
+        now = uptime()
+        if now - self._in_touch > self._lease:
+            self._judges_from = now + self._lease
+            logger.warning(
+                "back after %.0f s: no worker is declared dead by this one for a lease (%g s)",
+                now - self._in_touch, self._lease,
+            )  # fmt: skip
+        self._in_touch = sent
+
     async def _maintain(self, conn: protocol.Connection) -> None:
+        now = uptime()
+        if now - self._in_touch > self._lease or now < self._judges_from:
+            return
         await self._reap_the_dead(conn)
         for task, affected in (await protocol.maintain(conn)).items():
             logger.info("maintenance: %s: %d", task, affected)
 
     async def _reap_the_dead(self, conn: protocol.Connection) -> None:
         """Free what workers hold whose process is provably gone, without awaiting their lease."""
-        for worker, info in (await protocol.other_workers(conn, self._worker.id or 0)).items():
+        if (here := place()) is None:
+            return
+        workers = await protocol.other_workers(conn, self._worker.id or 0, here)
+        for worker, info in workers.items():
             if is_gone(info):
                 released = await protocol.reap(conn, worker)
                 logger.warning(

@@ -6,10 +6,12 @@ import atexit
 import copy
 import logging
 import math
+import os
 import re
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import TypeAlias
@@ -66,16 +68,17 @@ def quieten(logger: logging.Logger, *, window: float = _WINDOW) -> Quiet:
     Within ``window`` seconds the first five equal records go through and the rest is counted:
     ``… (97 more like it in the last 10 s)``. From then on only the counts are told, until a window
     passes without another one. Equal are records of the same level and text; below ERROR also
-    those of one template that differ in nothing but numbers, as when hundreds of instances fail in
-    the same way. A count is told with the next record after its window, whatever that is, or at
-    exit.
+    those that differ in nothing but the numbers before the first colon, as when hundreds of
+    instances fail in the same way: ``mail 17, attempt 2: …``. A count is told with the next record
+    after its window, whatever that is, or at exit.
     """
     for installed in logger.filters:
         if isinstance(installed, Quiet):
             return installed
     quiet = Quiet(logger, window)
-    logger.addFilter(quiet)
+    logger.filters.insert(0, quiet)
     atexit.register(quiet.flush)
+    os.register_at_fork(after_in_child=quiet.forget)
     return quiet
 
 
@@ -83,8 +86,8 @@ class Quiet(logging.Filter):
     """Hands the records of one logger to its handlers itself, without the repetitions.
 
     A filter of the logger and not a handler, so that the user's handlers get what is left. It
-    delivers by itself, and tells the logger not to, because a handler that raises would otherwise
-    end the worker's turn, and because what no handler takes has to go somewhere.
+    delivers by itself, and tells the logger not to, because a handler or another filter that raises
+    would otherwise end the worker's turn, and because what no handler takes has to go somewhere.
 
     Attributes:
         unheard: takes what nobody would see: see ``_deliver``.
@@ -102,6 +105,8 @@ class Quiet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Deliver the record after the counts that are due, or count it."""
+        if not self._wanted(record):
+            return False
         now = monotonic()
         key = _key_of(record)
         with self._lock:
@@ -124,6 +129,11 @@ class Quiet(logging.Filter):
         for record in records:
             self._deliver(record)
 
+    def forget(self) -> None:
+        """Begin anew, in a process that was forked: the lock may be held, by a thread not there."""
+        self._lock = threading.Lock()
+        self._windows = {}
+
     def _due(self, now: float) -> list[logging.LogRecord]:
         """The counts of the windows that are over, or too many to remember."""
         records: list[logging.LogRecord] = []
@@ -138,6 +148,15 @@ class Quiet(logging.Filter):
                     self._windows[key] = _Window(now, free=0)
         return records
 
+    def _wanted(self, record: logging.LogRecord) -> bool:
+        """What the user's own filters of the logger say."""
+        others = logging.Filterer()
+        others.filters = [each for each in self._logger.filters if each is not self]
+        try:
+            return bool(others.filter(record))
+        except Exception:  # noqa: BLE001 (it is the user's code)
+            return True
+
     def _deliver(self, record: logging.LogRecord) -> None:
         """Hand a record to every handler of the logger, and to ``unheard`` if none shows it.
 
@@ -146,11 +165,17 @@ class Quiet(logging.Filter):
         """
         handlers = list(_handlers_of(self._logger))
         shown = [self._takes(handler, record) for handler in handlers]
-        if self.unheard is not None:
-            if not any(shown):
-                self.unheard.handle(record)
-        elif not handlers and logging.lastResort and record.levelno >= logging.lastResort.level:
-            logging.lastResort.handle(record)
+        last = None if any(shown) else self.unheard or (None if handlers else logging.lastResort)
+        if last is not None and record.levelno >= last.level:
+            with suppress(Exception):  # Not even stderr need be what it was.
+                last.handle(record)
+
+    def _say(self, text: str) -> None:
+        """Tell of a handler that cannot."""
+        name = self._logger.name
+        record = self._logger.makeRecord(name, logging.ERROR, __file__, 0, text, (), None)
+        with suppress(Exception):
+            (self.unheard or logging.lastResort or logging.NullHandler()).handle(record)
 
     def _takes(self, handler: logging.Handler, record: logging.LogRecord) -> bool:
         if record.levelno < handler.level or getattr(handler, "_closed", False):
@@ -161,10 +186,7 @@ class Quiet(logging.Filter):
             if handler not in self._failed:
                 self._failed.add(handler)
                 text = f"the logging handler {safe_repr(handler)} failed: {safe_str(exc)}"
-                record = self._logger.makeRecord(
-                    self._logger.name, logging.ERROR, __file__, 0, text, (), None
-                )
-                (self.unheard or logging.lastResort or logging.NullHandler()).handle(record)
+                self._say(text)
             return False
         return taken and (handler.level <= logging.INFO or _is_console(handler))
 
@@ -185,7 +207,8 @@ def _key_of(record: logging.LogRecord) -> _Key:
     error = f"{record.exc_info[0]} {safe_str(record.exc_info[1])}" if record.exc_info else None
     if record.levelno >= logging.ERROR:
         return record.levelno, text, error
-    return record.levelno, _NUMBER.sub("0", text), error
+    whom, colon, what = text.partition(":")
+    return record.levelno, _NUMBER.sub("0", whom) + colon + what, error
 
 
 def _text_of(record: logging.LogRecord) -> str:

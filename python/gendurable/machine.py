@@ -6,38 +6,45 @@ import difflib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
+from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
 
 from gendurable.backoff import RetryPolicy
 from gendurable.codec import StateCodec
 from gendurable.context import Context
 from gendurable.errors import DefinitionError, OutcomeError
 from gendurable.outcomes import Outcome
+from gendurable.startable import Startable, steps_of
+from gendurable.steps import StepRef, Steps, mark_step
 
 __all__ = ["Definition", "Machine", "UserFunction", "define", "is_abstract", "step"]
 
 S = TypeVar("S")
 F = TypeVar("F", bound=Callable[..., Any])
 
-Answer: TypeAlias = "Outcome | Awaitable[Outcome]"
-
-_MARK = "_gendurable_step"
+Answer: TypeAlias = Outcome | Awaitable[Outcome]
 
 
 def step(function: F) -> F:
     """Mark a method ``(self, ctx) -> Outcome``, sync or async, as a step named like the method.
 
-    A sync step runs in a thread of the worker, an async one in its event loop.
+    An ``async def`` runs in the worker's event loop, anything else in a thread of the worker. If
+    that answers with an awaitable, as a sync decorator around an async method does, the awaitable
+    is awaited in the event loop.
+
+    A subclass that overrides a step need not mark it again. Decorators that keep the method's
+    attributes (``functools.wraps``) may stand above or below this one, others below.
     """
-    setattr(function, _MARK, True)
-    return function
+    return mark_step(function)
 
 
-class Machine(Generic[S]):
+class Machine(Startable[S]):
     """A state machine. Subclass it with the state type and write one ``@step`` method per step.
 
     The worker makes one object of the class and calls its steps for many instances, concurrently:
     what belongs to an instance lives in its state, what the object holds is shared.
+
+    A step may change ``ctx.state`` in place; what it changed is stored with its outcome. Fields
+    that a newer version added to the stored state survive that.
 
     Attributes:
         name: what instances are enqueued under; each class's own name unless its body sets one.
@@ -48,19 +55,16 @@ class Machine(Generic[S]):
         retry: what the default ``on_error`` does.
     """
 
-    name: str
-    version: int = 1
-    queue: str | None = None
     retry: RetryPolicy = RetryPolicy()
-    codec: StateCodec[S]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        # First, so that what is set below does not hide a step of that name.
+        cls._gendurable_steps = Steps(cls)
+        cls._gendurable_steps.check(_RESERVED)
+        _check_handler(cls)
         cls.name = cls.__dict__.get("name", cls.__name__)
         cls.codec = StateCodec(_state_type(cls), cls.__name__)
-        for name, function in vars(cls).items():
-            if hasattr(function, _MARK):
-                _check_step(cls, name, function)
 
     def on_error(self, ctx: Context[S], exc: Exception) -> Answer:
         """Decide what follows a failed step; override it, sync or async, to decide otherwise.
@@ -75,28 +79,44 @@ class Machine(Generic[S]):
         """This machine as the worker sees it.
 
         Raises:
-            DefinitionError: it has no step named ``start``.
+            DefinitionError: it has no step named ``start``, or an abstract one.
         """
-        names = _step_names(type(self))
-        if "start" not in names:
-            found = f"it has {', '.join(names)}" if names else "it has no steps"
+        # Looked at anew: a test may have replaced a method since the class was made.
+        steps = Steps(type(self))
+        steps.check(_RESERVED)
+        if "start" not in steps.names:
             raise DefinitionError(
-                f"machine {self.name} has no step named start, where instances begin; {found}.\n"
-                "Mark a method with @step."
+                f"machine {self.name} has no step named start, where instances begin; "
+                f"it has {steps}.\nMark a method with @step."
             )
+        if steps.abstract:
+            raise DefinitionError(_abstract(type(self)))
         own_handler = type(self).on_error is not Machine.on_error
         return Definition(
             name=self.name,
             version=self.version,
-            steps={name: UserFunction.of(getattr(self, name)) for name in names},
+            references=steps,
+            steps={name: UserFunction.of(getattr(self, name)) for name in steps.names},
             retry=self.retry,
             codec=self.codec,
             on_error=UserFunction.of(self.on_error) if own_handler else None,
         )
 
 
+# What a step cannot be called: everything that Machine has or says that it has.
+_RESERVED = frozenset(dir(Machine)) | {
+    name for cls in (Machine, Startable) for name in inspect.get_annotations(cls)
+}
+
+
 class UserFunction(NamedTuple):
-    """A step or an error handler, and whether it belongs in the event loop or in a thread."""
+    """A step, an error handler or a job's function, and where it is called.
+
+    Attributes:
+        function: what to call. Whatever it is, its answer may be an awaitable, which is then
+            awaited in the event loop.
+        is_async: it is called in the event loop, otherwise in a thread.
+    """
 
     function: Callable[..., Answer]
     is_async: bool
@@ -104,7 +124,17 @@ class UserFunction(NamedTuple):
     @classmethod
     def of(cls, function: Callable[..., Answer]) -> UserFunction:
         """Look once at what would be too slow to look at in every execution."""
-        return cls(function, inspect.iscoroutinefunction(function))
+        return cls(function, is_async(function))
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling a function gives a coroutine for certain, without running any of it.
+
+    A sync decorator around an async function is no such: it may run the function to its end itself.
+    So it is called in a thread, and only what it answers tells.
+    """
+    call = getattr(type(function), "__call__", None)  # noqa: B004 (the method is looked at)
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +144,7 @@ class Definition:
     Attributes:
         name: the ``fsm`` of its instances.
         version: their ``fsm_version``.
+        references: what knows the step methods.
         steps: the step functions by name.
         retry: the policy for failed steps.
         codec: encodes and decodes the state.
@@ -122,15 +153,22 @@ class Definition:
 
     name: str
     version: int
+    references: Steps
     steps: Mapping[str, UserFunction]
     retry: RetryPolicy
     codec: StateCodec[Any]
     on_error: UserFunction | None
 
-    def check_step(self, name: str) -> None:
-        """Raise an OutcomeError, with the nearest names, unless the step exists."""
+    def step_name(self, ref: StepRef) -> str:
+        """The name of a step given as a name or as a step method.
+
+        Raises:
+            UsageError: it is the method of another machine, or no step at all.
+            OutcomeError: there is no step of that name; the message has the nearest one.
+        """
+        name = self.references.name_of(ref)
         if name in self.steps:
-            return
+            return name
         near = difflib.get_close_matches(name, self.steps, n=1)
         guess = f"; did you mean {near[0]!r}?" if near else ""
         raise OutcomeError(
@@ -146,6 +184,8 @@ def define(target: Machine[Any] | type[Machine[Any]]) -> Definition:
     """
     if not isinstance(target, type):
         return target.definition()
+    if inspect.isabstract(target) or steps_of(target).abstract:
+        raise DefinitionError(_abstract(target))
     try:
         machine = target()
     except TypeError as exc:
@@ -157,12 +197,14 @@ def define(target: Machine[Any] | type[Machine[Any]]) -> Definition:
 
 
 def is_abstract(machine: type[Machine[Any]]) -> bool:
-    """Whether a class has no steps: a common base for machines, not one itself."""
-    return not _step_names(machine)
+    """Whether a class is a common base for machines, not one itself: no steps, or abstract ones."""
+    steps = steps_of(machine)
+    return inspect.isabstract(machine) or not steps.names or bool(steps.abstract)
 
 
-def _step_names(cls: type[Machine[Any]]) -> list[str]:
-    return [name for name in dir(cls) if hasattr(getattr(cls, name, None), _MARK)]
+def _abstract(cls: type[Machine[Any]]) -> str:
+    missing = steps_of(cls).abstract or sorted(getattr(cls, "__abstractmethods__", ()))
+    return f"machine {cls.name} is abstract: {', '.join(missing)} has to be written in a subclass"
 
 
 def _state_type(cls: type[Machine[Any]]) -> Any:
@@ -176,16 +218,7 @@ def _state_type(cls: type[Machine[Any]]) -> Any:
     return Any
 
 
-def _check_step(cls: type, name: str, function: Any) -> None:
-    """Raise a DefinitionError unless the marked attribute can be called as ``(self, ctx)``."""
-    where = f"{cls.__name__}.{name}"
-    if hasattr(Machine, name):
-        raise DefinitionError(f"{where}: the name is taken by Machine itself; rename the step")
-    if not inspect.isfunction(function):
-        raise DefinitionError(f"{where}: @step belongs directly on a plain method")
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise DefinitionError(f"{where}: a step returns one outcome, it cannot yield")
-    try:
-        inspect.signature(function).bind(None, None)
-    except TypeError as exc:
-        raise DefinitionError(f"{where}: a step takes (self, ctx): {exc}") from exc
+def _check_handler(cls: type[Machine[Any]]) -> None:
+    """Raise a DefinitionError unless ``on_error`` is something that can be called."""
+    if not callable(cls.on_error):
+        raise DefinitionError(f"{cls.__name__}.on_error must be a method (self, ctx, exc)")

@@ -6,15 +6,18 @@ runs, and a frozen dataclass takes several microseconds to build.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import ceil
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, TypeAlias
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gendurable.entry import Duration, Entry, seconds
-from gendurable.errors import OutcomeError
+from gendurable.arguments import Duration, integer, key, milliseconds, number, texts
+from gendurable.entry import Entry
+from gendurable.errors import StateError, UsageError
+from gendurable.steps import StepRef
+from gendurable.text import safe_repr
 
 __all__ = [
     "Await",
@@ -23,139 +26,190 @@ __all__ = [
     "Outcome",
     "Retry",
     "ScheduleChildren",
-    "StepRef",
+    "StepName",
+    "StepOutcome",
     "Stop",
 ]
 
-StepRef: TypeAlias = str | Callable[..., Any]
-"""A step by name, or as the method itself (``self.ship``)."""
+StepName: TypeAlias = Callable[[StepRef], str]
+"""What knows the names of a machine's steps: raises for a step that it does not have."""
+
+_SHOWN = 200
 
 
-class Next(msgspec.Struct, frozen=True):
+class StepOutcome(msgspec.Struct, frozen=True):
+    """The base of all outcomes: what the engine and the worker do with one, as data.
+
+    Attributes:
+        is_terminal: the instance ends, so there is no state to store.
+        consumes: the signals that were handed to the step are deleted.
+        may_run_ahead: the same worker may go on at once.
+    """
+
+    is_terminal: ClassVar[bool] = False
+    consumes: ClassVar[bool] = False
+    may_run_ahead: ClassVar[bool] = False
+
+    @property
+    def state(self) -> Any:
+        """The new state; UNSET leaves it to what the step changed in place."""
+        return UNSET
+
+    def wire(self, step_name: StepName, /) -> dict[str, Any]:
+        """The outcome's own fields in the engine's JSON form, without the state.
+
+        Raises:
+            UsageError: a field has the wrong type; the message names it.
+        """
+        raise NotImplementedError
+
+
+class Next(StepOutcome, frozen=True):
     """Go on to ``step``; the new state is committed before it runs.
 
     Without ``delay``, rate limit or other admission the same worker runs it at once.
 
     Attributes:
         step: the step to go to.
-        state: the new state; left out, changes made in place to ``ctx.state`` are stored.
-        delay: time before the step may start.
+        state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
+            what the step changed in ``ctx.state`` is stored.
+        delay: time before the step may start, in seconds or as a timedelta; not negative.
         rate_limit: key of the token bucket that the next step draws from.
         weight: tokens it draws.
         concurrency_key: left out, the instance keeps its key; None releases it.
         priority: left out, unchanged; smaller is more urgent.
     """
 
+    consumes: ClassVar[bool] = True
+    may_run_ahead: ClassVar[bool] = True
+
     step: StepRef
     state: Any = UNSET
     delay: Duration = 0
-    rate_limit: str | None = None
+    rate_limit: str | UUID | int | None = None
     weight: float = 1
-    concurrency_key: str | UnsetType | None = UNSET
+    concurrency_key: str | UUID | int | UnsetType | None = UNSET
     priority: int | UnsetType = UNSET
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, step_name: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
         fields: dict[str, Any] = {"kind": "next", "step": step_name(self.step)}
-        if self.delay:
-            fields["delay_ms"] = milliseconds(self.delay)
+        # Asked by type first: what is no number may not compare.
+        if type(self.delay) is not int or self.delay:
+            fields["delay_ms"] = milliseconds(self.delay, "delay")
         if self.rate_limit is not None:
-            fields["rate_limit"] = self.rate_limit
-            fields["weight"] = self.weight
-        if self.concurrency_key is not UNSET:
-            fields["concurrency_key"] = self.concurrency_key
+            fields["rate_limit"] = key("rate_limit", self.rate_limit)
+            fields["weight"] = number("weight", self.weight)
+        if self.concurrency_key is None:
+            fields["concurrency_key"] = None
+        elif self.concurrency_key is not UNSET:
+            fields["concurrency_key"] = key("concurrency_key", self.concurrency_key)
         if self.priority is not UNSET:
-            fields["priority"] = self.priority
+            fields["priority"] = integer("priority", self.priority)
         return fields
 
 
-class Retry(msgspec.Struct, frozen=True):
+class Retry(StepOutcome, frozen=True):
     """Run the same step again; its attempt number grows by one.
 
     Attributes:
-        delay: time before it may start.
+        delay: time before it may start, in seconds or as a timedelta; not negative.
         error: any JSON value; the next run finds it in ``ctx.last_error``.
-        state: the new state; left out, changes made in place to ``ctx.state`` are stored.
+        state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
+            what the step changed in ``ctx.state`` is stored.
     """
 
     delay: Duration = 0
     error: Any = None
     state: Any = UNSET
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, _: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
-        fields: dict[str, Any] = {"kind": "retry", "delay_ms": milliseconds(self.delay)}
+        fields: dict[str, Any] = {
+            "kind": "retry",
+            "delay_ms": milliseconds(self.delay, "delay"),
+        }
         if self.error is not None:
             fields["error"] = self.error
         return fields
 
 
-class Await(msgspec.Struct, frozen=True):
+class Await(StepOutcome, frozen=True):
     """Park until a signal with one of these names arrives, or until the timeout.
 
     Attributes:
-        names: one name or several.
+        names: one name or several, in whatever can be gone through; at least one.
         step: the step to run then; left out, the same step again.
-        state: the new state; left out, changes made in place to ``ctx.state`` are stored.
-        timeout: the step then runs with whatever is in ``ctx.awaited``.
+        state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
+            what the step changed in ``ctx.state`` is stored.
+        timeout: seconds or a timedelta; the step then runs with whatever is in ``ctx.awaited``.
     """
 
-    names: str | Sequence[str]
+    names: str | Iterable[str]
     step: StepRef | None = None
     state: Any = UNSET
     timeout: Duration | None = None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, step_name: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
-        names = [self.names] if isinstance(self.names, str) else list(self.names)
+        names = texts("names", self.names)
+        if not names:
+            raise UsageError("names must be at least one name, not none")
         fields: dict[str, Any] = {"kind": "await", "names": names}
         if self.step is not None:
             fields["step"] = step_name(self.step)
         if self.timeout is not None:
-            fields["timeout_ms"] = milliseconds(self.timeout)
+            fields["timeout_ms"] = milliseconds(self.timeout, "timeout")
         return fields
 
 
-class ScheduleChildren(msgspec.Struct, frozen=True):
+class ScheduleChildren(StepOutcome, frozen=True):
     """Start child instances and park until every one of them is terminal.
 
     Attributes:
         children: what to enqueue, in order; none at all makes the parent runnable at once.
         step: the step that finds them in ``ctx.children``; left out, the same step.
-        state: the new state; left out, changes made in place to ``ctx.state`` are stored.
+        state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
+            what the step changed in ``ctx.state`` is stored.
     """
 
-    children: Sequence[Entry]
+    consumes: ClassVar[bool] = True
+
+    children: Iterable[Entry]
     step: StepRef | None = None
     state: Any = UNSET
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, step_name: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
         fields: dict[str, Any] = {
             "kind": "schedule_children",
-            "children": [child.arguments() for child in self.children],
+            "children": _children(self.children),
         }
         if self.step is not None:
             fields["step"] = step_name(self.step)
         return fields
 
 
-class Done(msgspec.Struct, frozen=True):
+class Done(StepOutcome, frozen=True):
     """Finish. ``result`` is any JSON value and stays readable until retention forgets it."""
+
+    is_terminal: ClassVar[bool] = True
 
     result: Any = None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, _: StepName, /) -> dict[str, Any]:
         """The outcome in the engine's JSON form."""
         return {"kind": "done"} if self.result is None else {"kind": "done", "result": self.result}
 
 
-class Stop(msgspec.Struct, frozen=True):
+class Stop(StepOutcome, frozen=True):
     """Give up: the instance is ``failed`` with ``error``, any JSON value."""
+
+    is_terminal: ClassVar[bool] = True
 
     error: Any = None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, _: StepName, /) -> dict[str, Any]:
         """The outcome in the engine's JSON form."""
         return {"kind": "stop"} if self.error is None else {"kind": "stop", "error": self.error}
 
@@ -163,16 +217,19 @@ class Stop(msgspec.Struct, frozen=True):
 Outcome: TypeAlias = Next | Retry | Await | ScheduleChildren | Done | Stop
 
 
-def step_name(ref: StepRef) -> str:
-    """The name of a step given as a name or as the step method itself."""
-    if isinstance(ref, str):
-        return ref
-    name = getattr(ref, "__name__", None)
-    if not isinstance(name, str):
-        raise OutcomeError(f"{ref!r} is neither a step's name nor a step method")
-    return name
+def _children(entries: Any) -> list[dict[str, Any]]:
+    if not isinstance(entries, Iterable):
+        raise UsageError(f"children must be several Entry, not {safe_repr(entries, _SHOWN)}")
+    return [_arguments_of(place, entry) for place, entry in enumerate(entries)]
 
 
-def milliseconds(duration: Duration) -> int:
-    """A duration in whole milliseconds, rounded up so that nothing happens early."""
-    return ceil(seconds(duration) * 1000)
+def _arguments_of(place: int, entry: object) -> dict[str, Any]:
+    where = f"children[{place}]"
+    if not isinstance(entry, Entry):
+        raise UsageError(f"{where} must be an Entry, not {safe_repr(entry, _SHOWN)}")
+    try:
+        return entry.arguments()
+    except UsageError as exc:
+        raise UsageError(f"{where}: {exc}") from exc
+    except StateError as exc:
+        raise StateError(f"{where}: {exc}") from exc

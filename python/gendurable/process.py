@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
-__all__ = ["describe_process", "is_gone", "package_version"]
+__all__ = ["describe_process", "is_gone", "package_version", "place", "uptime"]
 
 _PROC = Path("/proc")
+
+# What has to be equal before a pid says anything: one boot of one host and one table of processes.
+# The name of the host alone is shared by containers, the boot alone by clones of a machine.
+_PLACE = ("host", "boot_id", "pid_namespace")
 
 
 def describe_process() -> dict[str, Any]:
@@ -20,31 +25,54 @@ def describe_process() -> dict[str, Any]:
 
     Returns:
         ``host``, ``pid``, ``python``, ``gendurable``, and on Linux also ``boot_id``,
-        ``pid_namespace`` and ``started`` (clock ticks since boot): together they name one
-        process for ever.
+        ``pid_namespace``, ``time_namespace`` and ``started`` (clock ticks since boot): together
+        they name one process for ever.
     """
     described = {
-        "host": socket.gethostname(),
         "pid": os.getpid(),
         "python": platform.python_version(),
         "gendurable": package_version(),
     }
-    return described | _identity(os.getpid())
+    return described | _here()
 
 
-def is_gone(info: Mapping[str, Any]) -> bool:
+def place() -> dict[str, Any] | None:
+    """What the processes have in common of which this one can tell whether they are gone.
+
+    None: it can tell of none. There is no /proc, or it does not say where this process is.
+    """
+    here = _here()
+    return {key: here[key] for key in _PLACE} if all(here.get(key) for key in _PLACE) else None
+
+
+def is_gone(info: object) -> bool:
     """Whether the process that described itself so is provably dead.
 
-    A proof needs the same boot of the same host and the same process namespace: elsewhere a pid
-    says nothing. Whatever cannot be proven is False.
+    There are two proofs. The kernel knows no process of that pid; or it knows one that is a zombie
+    or was started at another time. What this process may not see, or cannot compare, is no proof:
+    where /proc hides the processes of others, the kernel still says that they exist.
+
+    Args:
+        info: what a worker said of itself; anything may stand there.
     """
-    here = _identity(os.getpid())
-    if not here or any(info.get(key) != here[key] for key in ("boot_id", "pid_namespace")):
+    if not _is_from_here(info):
         return False
     pid, started = info.get("pid"), info.get("started")
-    if not isinstance(pid, int) or not isinstance(started, int):
+    # Zero and negative numbers stand for groups of processes.
+    if type(pid) is not int or not 0 < pid < 2**31:
         return False
-    return _started(pid) != started
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    seen = _stat(pid) if _shows_our_pids() else None
+    if seen is None:
+        return False
+    # Start times can be compared within one time namespace only: each has its own start of time.
+    comparable = type(started) is int and info.get("time_namespace") == _here()["time_namespace"]
+    return seen.dead or (comparable and seen.started != started)
 
 
 def package_version() -> str:
@@ -55,24 +83,72 @@ def package_version() -> str:
         return "0+unknown"
 
 
-def _identity(pid: int) -> dict[str, Any]:
+def uptime() -> float:
+    """Seconds on a clock that is never set, and that runs on while the machine is suspended."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+class _Stat(NamedTuple):
+    """What /proc says of a process: whether it has ended, and its start in ticks since boot."""
+
+    dead: bool
+    started: int
+
+
+def _is_from_here(info: object) -> TypeGuard[Mapping[str, Any]]:
+    here = place()
+    return (
+        here is not None
+        and isinstance(info, Mapping)
+        and all(info.get(key) == value for key, value in here.items())
+    )
+
+
+def _here() -> dict[str, Any]:
+    """The identity of this process, without its pid. Only the host where /proc does not help."""
+    host = {"host": socket.gethostname()}
+    seen = _stat("self")
+    if seen is None:
+        return host
     try:
-        return {
+        return host | {
             "boot_id": (_PROC / "sys/kernel/random/boot_id").read_text().strip(),
-            "pid_namespace": str((_PROC / str(pid) / "ns/pid").readlink()),
-            "started": _started(pid),
+            "pid_namespace": _namespace("pid"),
+            "time_namespace": _namespace("time"),
+            "started": seen.started,
         }
     except OSError:
-        return {}
+        return host
 
 
-def _started(pid: int) -> int | None:
-    """When the process started, in clock ticks since boot; None if it is not there or dead."""
+def _namespace(kind: str) -> str | None:
+    """The namespace that this process is in; None where the kernel has none of this kind."""
     try:
-        stat = (_PROC / str(pid) / "stat").read_text()
+        return str((_PROC / "self/ns" / kind).readlink())
+    except FileNotFoundError:
+        return None
+
+
+def _shows_our_pids() -> bool:
+    """Whether /proc counts processes as this one does: it may be that of an outer namespace."""
+    try:
+        status = (_PROC / "self/status").read_text(errors="replace")
+    except OSError:
+        return False
+    # One number for each namespace, from that of /proc down to that of the process.
+    pids = next((line for line in status.splitlines() if line.startswith("NSpid:")), "").split()
+    return pids[1:] == [str(os.getpid())]
+
+
+def _stat(pid: int | str) -> _Stat | None:
+    """What /proc says of a process; None if it says nothing."""
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:
         return None
     # The command name before the last parenthesis may contain anything, spaces included.
     fields = stat.rpartition(")")[2].split()
-    state, started = fields[0], fields[19]
-    return None if state in "ZX" else int(started)
+    state, threads, started = fields[0], int(fields[17]), int(fields[19])
+    # A process whose first thread has ended looks like a zombie while its other threads run.
+    return _Stat(state in "ZX" and threads <= 1, started)

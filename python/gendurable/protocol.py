@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
 
 import msgspec
-from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
+import psycopg
 
 from gendurable.context import Context
+from gendurable.database import Connection, is_usable
 from gendurable.errors import engine_errors
 
 __all__ = [
@@ -30,14 +31,21 @@ __all__ = [
     "unregister",
 ]
 
-Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
+# JSON as text, whatever the format in which the rows travel.
+_JOB = ", ".join(
+    f"{field.removesuffix('_json')}::text" if field.endswith("_json") else field
+    for field in Context.__struct_fields__[:17]
+)
 
-_JOB = ", ".join(field.removesuffix("_json") for field in Context.__struct_fields__[:17])
-
-COMMIT = "select id, fence, result, detail, signals, children from public.gd_commit(%s, %s::jsonb)"
+COMMIT = (
+    "select id, fence, result, detail, signals::text, children::text"
+    " from public.gd_commit(%s, %s::jsonb)"
+)
 PICK = f"select {_JOB} from public.gd_pick(%s, %s, %s)"  # noqa: S608 (nothing from outside)
 # The distance is computed by the database, so that no two clocks have to agree.
 _NEXT_DUE = "select extract(epoch from public.gd_next_due(%s) - clock_timestamp())::float8"
+
+_BEGIN = "begin isolation level read committed, read write, not deferrable"
 
 
 class Answer(NamedTuple):
@@ -85,20 +93,22 @@ async def turn(
         WorkerGoneError: register anew.
         psycopg.Error: nothing is known of what was applied; offer the same entries again.
     """
+    # In binary no value's text depends on a setting of the session.
     with engine_errors():
-        async with conn.pipeline():
-            if entries and slots:
-                # A transaction of its own: what is committed is visible, and its locks are gone,
-                # before the picks begin, and a pick that fails takes nothing back.
-                await conn.execute("begin")
-            commit = entries and await conn.execute(COMMIT, (worker, _array(entries)))
-            if entries and slots:
-                await conn.execute("commit")
-            picks = {
-                queue: await conn.execute(PICK, (worker, queue, count))
-                for queue, count in slots.items()
-            }
-            dues = {queue: await conn.execute(_NEXT_DUE, (queue,)) for queue in idle}
+        async with _round_trip(conn):
+            # What is committed is visible, and its locks are gone, before the picks begin, and a
+            # pick that fails takes nothing back.
+            commit = None
+            if entries:
+                async with _transaction(conn, explicit=bool(slots)):
+                    commit = await conn.execute(COMMIT, (worker, _array(entries)), binary=True)
+            picks, dues = {}, {}
+            if slots:
+                async with _transaction(conn):
+                    for queue, count in slots.items():
+                        picks[queue] = await conn.execute(PICK, (worker, queue, count), binary=True)
+                    for queue in idle:
+                        dues[queue] = await conn.execute(_NEXT_DUE, (queue,), binary=True)
         answers = [Answer._make(row) for row in await commit.fetchall()] if commit else []
         picked = {
             queue: [Context(*row) for row in await cursor.fetchall()]
@@ -109,11 +119,16 @@ async def turn(
 
 
 async def commit_one(conn: Connection, worker: int, entry: bytes) -> Answer:
-    """Commit a single outcome."""
-    cursor = await conn.execute(COMMIT, (worker, _array([entry])))
-    row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 (gd_commit answers one row per outcome)
-    return Answer._make(row)
+    """Commit a single outcome.
+
+    Where the database cannot store a character of it, its error is told in ASCII: that an
+    instance has failed can be noted in a database of any encoding.
+    """
+    try:
+        rows = await _call(conn, COMMIT, (worker, _array([entry])))
+    except psycopg.errors.UntranslatableCharacter:
+        rows = await _call(conn, COMMIT, (worker, _array([_error_in_ascii(entry)])))
+    return Answer._make(rows[0])
 
 
 async def register(
@@ -123,8 +138,8 @@ async def register(
     return int(
         await _value(
             conn,
-            "select public.gd_register(%s, %s, make_interval(secs => %s), %s)",
-            (name, list(queues), lease, Jsonb(dict(info))),
+            "select public.gd_register(%s, %s, make_interval(secs => %s), %s::jsonb)",
+            (name, list(queues), lease, msgspec.json.encode(info).decode()),
         )
     )
 
@@ -135,11 +150,10 @@ async def heartbeat(conn: Connection, worker: int, claims: Sequence[int]) -> set
     Raises:
         WorkerGoneError: register anew.
     """
-    with engine_errors():
-        cursor = await conn.execute(
-            "select lost from public.gd_heartbeat(%s, %s::bigint[])", (worker, list(claims))
-        )
-        return {row[0] for row in await cursor.fetchall()}
+    rows = await _call(
+        conn, "select lost from public.gd_heartbeat(%s, %s::bigint[])", (worker, list(claims))
+    )
+    return {row[0] for row in rows}
 
 
 async def release(
@@ -165,18 +179,31 @@ async def reap(conn: Connection, worker: int) -> int:
 
 async def maintain(conn: Connection) -> dict[str, int]:
     """Do the engine's housekeeping. Answers what was done, by task; zeros are left out."""
-    with engine_errors():
-        cursor = await conn.execute("select task, affected from public.gd_maintain()")
-        return {task: affected for task, affected in await cursor.fetchall() if affected}
+    rows = await _call(conn, "select task, affected from public.gd_maintain()")
+    return {task: affected for task, affected in rows if affected}
 
 
-async def other_workers(conn: Connection, worker: int) -> dict[int, dict[str, Any]]:
-    """What the other registered workers said of themselves, by id."""
-    with engine_errors():
-        cursor = await conn.execute(
-            "select id, info from public.gd_workers where id <> %s", (worker,)
-        )
-        return {row[0]: msgspec.json.decode(row[1]) for row in await cursor.fetchall()}
+async def other_workers(
+    conn: Connection, worker: int, place: Mapping[str, Any]
+) -> dict[int, dict[str, Any]]:
+    """What the other registered workers of this place said of themselves, by id.
+
+    Args:
+        conn: an idle connection in autocommit mode.
+        worker: the worker's own id.
+        place: what they have to have said (see ``process.place``).
+    """
+    rows = await _call(
+        conn,
+        "select id, info::text from public.gd_workers where id <> %s and info @> %s::jsonb",
+        (worker, msgspec.json.encode(place).decode()),
+    )
+    found = {}
+    for other, info in rows:
+        # Any client may register, and say what no parser goes down to.
+        with suppress(msgspec.DecodeError, RecursionError, UnicodeError):
+            found[other] = msgspec.json.decode(info, type=dict[str, Any])
+    return found
 
 
 async def schema_version(conn: Connection) -> str:
@@ -189,10 +216,59 @@ async def schema_version(conn: Connection) -> str:
 
 
 async def _value(conn: Connection, query: str, parameters: Sequence[Any]) -> Any:
+    rows = await _call(conn, query, parameters)
+    return rows[0][0] if rows else None
+
+
+async def _call(
+    conn: Connection, query: str, parameters: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """The rows of one call, which is a transaction of its own."""
     with engine_errors():
-        cursor = await conn.execute(query, parameters)
-        row = await cursor.fetchone()
-        return None if row is None else row[0]
+        if conn.local_settings is None:
+            cursor = await conn.execute(query, parameters)
+        else:
+            async with _round_trip(conn), _transaction(conn):
+                cursor = await conn.execute(query, parameters)
+        return await cursor.fetchall()
+
+
+@asynccontextmanager
+async def _round_trip(conn: Connection) -> AsyncIterator[None]:
+    """What is sent here travels together; a transaction that failed in the middle is ended."""
+    try:
+        async with conn.pipeline():
+            yield
+    except psycopg.Error:
+        if not (conn.closed or is_usable(conn)):
+            await conn.rollback()
+        raise
+
+
+@asynccontextmanager
+async def _transaction(conn: Connection, *, explicit: bool = False) -> AsyncIterator[None]:
+    """A transaction, said so where one has to be: where asked for, and where it needs settings."""
+    if not explicit and conn.local_settings is None:
+        yield
+        return
+    await conn.execute(_BEGIN)
+    if conn.local_settings is not None:
+        await conn.execute(conn.local_settings)
+    yield
+    await conn.execute("commit")
+
+
+def _error_in_ascii(entry: bytes) -> bytes:
+    """The outcome with each character of its error that is not ASCII as Python would escape it."""
+    fields = msgspec.json.decode(entry, type=dict[str, msgspec.Raw])
+    if "error" not in fields:
+        return entry
+    # Within JSON such characters stand in strings alone, where a backslash is written twice.
+    text = bytes(fields["error"]).decode()
+    told = (
+        c if c.isascii() else "\\" + c.encode("ascii", "backslashreplace").decode() for c in text
+    )
+    return msgspec.json.encode(fields | {"error": msgspec.Raw("".join(told).encode())})
 
 
 def _array(entries: Sequence[bytes]) -> str:

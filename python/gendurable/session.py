@@ -11,8 +11,14 @@ from contextlib import suppress
 import psycopg
 
 from gendurable import protocol
-from gendurable.database import connect, conninfo, describe_dsn, one_line, unreachable
-from gendurable.errors import GendurableError
+from gendurable.database import (
+    connect,
+    conninfo,
+    describe_dsn,
+    log_failure,
+    one_line,
+    refusal,
+)
 from gendurable.process import describe_process
 from gendurable.schema import check_usable
 
@@ -32,7 +38,7 @@ class Session:
         name: the worker's name.
         queues: which queues it will pick from.
         lease: seconds.
-        pooler: do without prepared statements.
+        pooler: do without prepared statements and without settings of the session.
 
     Attributes:
         worker: the id of the current registration, None while there is none.
@@ -58,27 +64,27 @@ class Session:
         return self._conn is not None and self.worker is not None
 
     async def connect(self) -> protocol.Connection:
-        """A further connection, of the caller's own."""
-        return await connect(self._conninfo, prepare=not self._pooler)
+        """A further connection, of the caller's own, to hear notifications on."""
+        return await connect(self._conninfo, pooler=self._pooler, listens=True)
 
     async def start(self) -> None:
         """Connect for the first time: what is wrong now is for the user to know.
 
         Raises:
-            UsageError: the database cannot be reached.
+            UsageError: the database cannot be reached, or refuses.
             NotInstalledError: the schema is missing or too old.
         """
         try:
-            self._conn = await self.connect()
-        except psycopg.OperationalError as exc:
-            raise unreachable(self._conninfo, exc) from exc
-        check_usable(await protocol.schema_version(self._conn))
-        await self.open()
+            self._conn = await self._connect()
+            check_usable(await protocol.schema_version(self._conn))
+            await self.open()
+        except psycopg.Error as exc:
+            raise refusal(self._conninfo, exc) from exc
 
     async def open(self) -> tuple[protocol.Connection, int]:
         """The connection and the worker's id, made anew where one of them is lost."""
         if self._conn is None:
-            self._conn = await self.connect()
+            self._conn = await self._connect()
         if self.worker is None:
             self.worker = await protocol.register(
                 self._conn, self._name, self._queues, self._lease, describe_process()
@@ -93,11 +99,11 @@ class Session:
 
     async def failed(self, exc: Exception) -> None:
         """Forget the connection and wait a little, longer with each failure in a row."""
-        logger.warning("the connection failed, trying again: %s", one_line(exc))
+        log_failure("a turn", exc)
         self.in_doubt = True
         if self._conn is not None:
             conn, self._conn = self._conn, None
-            with suppress(psycopg.Error):
+            with suppress(psycopg.Error, OSError):
                 await conn.close()
         shortest, longest = _RECONNECT_WAIT
         wait = min(longest, shortest * 2**self._failures)
@@ -110,11 +116,14 @@ class Session:
             async with asyncio.timeout(_FAREWELL):
                 if self.worker is not None:
                     await protocol.unregister(await self._able_to_speak(), self.worker)
-        except (psycopg.Error, GendurableError, OSError) as exc:
+        except Exception as exc:  # noqa: BLE001 (it leaves in any case)
             logger.warning("no goodbye to the database, the lease will run out: %s", one_line(exc))
         finally:
             if self._conn is not None:
                 await self._conn.close()
+
+    async def _connect(self) -> protocol.Connection:
+        return await connect(self._conninfo, pooler=self._pooler)
 
     async def _able_to_speak(self) -> protocol.Connection:
         """The connection, or a new one if it was lost or a turn was cut off in the middle.
@@ -125,5 +134,5 @@ class Session:
         if conn and (conn.info.transaction_status or conn.info.pipeline_status):
             await conn.close()
             conn = None
-        self._conn = conn or await self.connect()
+        self._conn = conn or await self._connect()
         return self._conn

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from gendurable.codec import encode_json
+from gendurable.codec import Reading, encode_json
 from gendurable.context import Context
-from gendurable.errors import OutcomeError
+from gendurable.errors import OutcomeError, UsageError
 from gendurable.machine import Definition
-from gendurable.outcomes import (
-    Await,
-    Done,
-    Next,
-    Outcome,
-    Retry,
-    ScheduleChildren,
-    Stop,
-    step_name,
-)
+from gendurable.outcomes import Next, Outcome, StepOutcome
+from gendurable.text import safe_repr
 
-__all__ = ["OUTCOMES", "Settled", "next_context", "settle"]
+__all__ = ["Settled", "next_context", "settle"]
 
-OUTCOMES = (Next, Retry, Await, ScheduleChildren, Done, Stop)
+_LARGEST_ENTRY = 256 * 1024 * 1024
+_SHOWN = 200
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -35,16 +27,22 @@ class Settled(msgspec.Struct, frozen=True):
         outcome: what the step returned.
         entry: the same as JSON text, one element of the array that ``gd_commit`` takes. It is
             encoded here and not with its batch, so that a value without a JSON form is the error
-            of this one step.
-        may_run_ahead: the worker may ask to go on with the next step itself, by adding
-            ``"continue": true`` to the entry.
-        state_json: the new state, None where the stored one stays.
+            of this one step. It does not ask to continue; the worker adds that.
+        may_run_ahead: the worker may ask to go on with the next step at once.
+        step: the step that it names, None where it names none.
+        state: the new state as the next step reads it, None where the stored one stays.
     """
 
     outcome: Outcome
     entry: bytes
     may_run_ahead: bool
-    state_json: bytes | None
+    step: str | None
+    state: Reading[Any] | None
+
+    @property
+    def state_json(self) -> bytes | None:
+        """The new state as JSON text, None where the stored one stays."""
+        return None if self.state is None else self.state.stored
 
 
 def settle(definition: Definition, ctx: Context[Any], outcome: object) -> Settled:
@@ -56,24 +54,29 @@ def settle(definition: Definition, ctx: Context[Any], outcome: object) -> Settle
         outcome: what it returned, whatever that is.
 
     Raises:
-        OutcomeError: it is no outcome or names a step that the machine does not have.
+        OutcomeError: it is no outcome, names a step that the machine does not have, has a field
+            that cannot be sent, or is too large.
         StateError: its state does not fit the machine, or something in it has no JSON form.
     """
-    if not isinstance(outcome, OUTCOMES):
+    if not isinstance(outcome, StepOutcome):
         raise OutcomeError(_not_an_outcome(ctx, outcome))
-    fields = {"id": ctx.id, "fence": ctx.fence, **outcome.wire()}
-    if isinstance(outcome, (Done, Stop)):
-        return Settled(outcome, encode_json(fields), may_run_ahead=False, state_json=None)
-
-    if isinstance(outcome, Next | Await | ScheduleChildren) and "step" in fields:
-        definition.check_step(fields["step"])
-    if isinstance(outcome, (Next, ScheduleChildren)) and (consumed := ctx.consumed()):
+    try:
+        fields = {"id": ctx.id, "fence": ctx.fence, **outcome.wire(definition.step_name)}
+    except UsageError as exc:
+        raise OutcomeError(f"{_returned(ctx, outcome)}: {exc}") from exc
+    if outcome.consumes and (consumed := ctx.consumed()):
         fields["consumed"] = consumed
-    state = ctx.changed_state() if outcome.state is UNSET else outcome.state
-    state_json = None if state is UNSET else definition.codec.encode(state)
-    if state_json is not None:
-        fields["state"] = msgspec.Raw(state_json)
-    return Settled(outcome, encode_json(fields), isinstance(outcome, Next), state_json)
+    state = None if outcome.is_terminal else ctx.new_state(outcome.state)
+    entry = encode_json(fields)
+    if state is not None:
+        entry = b'%b,"state":%b}' % (entry[:-1], state.stored)
+    if len(entry) > _LARGEST_ENTRY:
+        raise OutcomeError(
+            f"{_returned(ctx, outcome)} of {len(entry):,} bytes, which is too large for the "
+            "database; store the data elsewhere and keep its address"
+        )
+    answer: Any = outcome
+    return Settled(answer, entry, outcome.may_run_ahead, fields.get("step"), state)
 
 
 def next_context(
@@ -82,28 +85,32 @@ def next_context(
     """The execution that follows a ``Next`` which the engine let this worker run at once."""
     outcome = settled.outcome
     assert isinstance(outcome, Next)  # noqa: S101 (nothing else can be continued)
+    key = outcome.concurrency_key
     return msgspec.structs.replace(
         ctx,
         fence=fence,
-        step=step_name(outcome.step),
-        state_json=ctx.state_json if settled.state_json is None else settled.state_json,
+        step=settled.step or ctx.step,
+        state_json=ctx.state_json if settled.state is None else settled.state.stored,
         attempt=0,
-        priority=ctx.priority if outcome.priority is UNSET else outcome.priority,
+        priority=ctx.priority if outcome.priority is UNSET else int(outcome.priority),
         concurrency_key=(
-            ctx.concurrency_key if outcome.concurrency_key is UNSET else outcome.concurrency_key
+            ctx.concurrency_key if key is UNSET else None if key is None else str(key)
         ),
         awaited_json="[]",
         signals_json=signals or "[]",
         children_json=children,
         last_error_json=None,
-        _state=UNSET,
+        _read=settled.state,
     )
+
+
+def _returned(ctx: Context[Any], outcome: StepOutcome) -> str:
+    return f"step {ctx.step!r} of {ctx.fsm} returned {type(outcome).__name__}"
 
 
 def _not_an_outcome(ctx: Context[Any], outcome: object) -> str:
     where = f"step {ctx.step!r} of {ctx.fsm}"
     if outcome is None:
         return f"{where} returned nothing; every path must return an outcome, such as Done()"
-    if inspect.isawaitable(outcome):
-        return f"{where} returned a {type(outcome).__name__}; declare the step with async def"
-    return f"{where} returned {outcome!r}, which is no outcome (Next, Retry, Await, Done, ...)"
+    shown = safe_repr(outcome, _SHOWN)
+    return f"{where} returned {shown}, which is no outcome (Next, Retry, Await, Done, ...)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from inspect import isawaitable
 from typing import Any
 
 import msgspec
@@ -128,10 +129,10 @@ def _run(definition: Definition, ctx: Context[Any]) -> Settled:
 
 def _call(called: UserFunction, *args: Any) -> Any:
     answer: Any = called.function(*args)
-    if not called.is_async:
-        return answer
+    return asyncio.run(_awaited(answer)) if isawaitable(answer) else answer
 
-    async def finish() -> Any:
-        return await answer
 
-    return asyncio.run(finish())
+async def _awaited(answer: Any) -> Any:
+    while isawaitable(answer):
+        answer = await answer
+    return answer

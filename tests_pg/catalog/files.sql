@@ -1,6 +1,6 @@
 -- Conventions of the source files. Each test lists the offenders. Run from the top of the repository.
 begin;
-select plan(15);
+select plan(16);
 
 create temp table line (path text, number int, text text);
 \copy line from program 'find sql tests_pg/functions -name "*.sql" -exec awk ''{ gsub(/\t/, " "); print FILENAME "\t" FNR "\t" $0 }'' {} +' with (format csv, delimiter e'\t', quote e'\x01', force_not_null (text))
@@ -118,6 +118,8 @@ select is_empty($$
     order by 1
 $$, 'headers use the known fields, and name what the body locks, writes and raises');
 select is_empty($$ select l.path, l.number from line as l where l.path like 'sql/%' and length(l.text) > 100 $$, 'no line of the schema has more than 100 columns');
+-- A client sends the schema, comments included, through the encoding of the database.
+select is_empty($$ select l.path, l.number from line as l where l.path like 'sql/%' and l.text ~ '[^\x01-\x7f]' $$, 'the schema is ASCII, so that it can be installed into a database of any encoding');
 
 select * from finish();
 rollback;

@@ -2,6 +2,7 @@
 \ir prelude.psql
 select plan(20);
 select test.open('a', 'b');
+select test.up_for_ever();
 select gd_register('w') as w \gset
 select gd_enqueue('M') as i \gset
 update gendurable.workers set lease_until = '-infinity';

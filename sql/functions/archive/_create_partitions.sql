@@ -1,10 +1,10 @@
 -- Creates the archive's partitions for now and the next hours, and gives a partition to what landed
 -- in the default one.
 --
--- A partition is built aside and attached, because CREATE TABLE … PARTITION OF would lock the
+-- A partition is built aside and attached, because CREATE TABLE ... PARTITION OF would lock the
 -- archive exclusively. Attaching locks the default partition for a moment: only if that lock is
 -- free at once, otherwise next time.
--- finish × attach: a row on its way into the default partition would break that partition's new
+-- finish x attach: a row on its way into the default partition would break that partition's new
 -- bounds and fail its commit. So only windows into which no instance finishes now are
 -- attached: those to come, and those that are over and whose rows are moved. A minute on either
 -- side is more than any finishing statement takes. The window in which the engine was installed

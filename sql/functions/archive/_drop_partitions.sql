@@ -1,6 +1,6 @@
 -- Drops the archive's partitions that end before the cut-off and are empty; answers how many.
 --
--- drop × a long reader × a commit: an exclusive lock that waits behind a long SELECT makes every
+-- drop x a long reader x a commit: an exclusive lock that waits behind a long SELECT makes every
 -- commit wait behind it. So the locks are taken only if they are free at once, and this is
 -- the last thing that a maintenance transaction does. Partitions that it cannot drop are empty:
 -- they cost no space, and it tries again.

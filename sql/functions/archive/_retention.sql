@@ -29,7 +29,7 @@ exception when data_exception then
         errcode = 'GD103',
         message = 'gendurable: invalid retention, nothing is forgotten',
         detail = format('gendurable.retention is %L', v_setting),
-        hint = 'ALTER DATABASE … SET gendurable.retention = ''7 days'', or RESET it for one day.';
+        hint = 'ALTER DATABASE ... SET gendurable.retention = ''7 days'', or RESET it for one day.';
     return null;
 end
 $$;

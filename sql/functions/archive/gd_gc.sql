@@ -1,4 +1,4 @@
--- Forgets everything that finished before now() − retention: whole partitions at once, the one on
+-- Forgets everything that finished before now() - retention: whole partitions at once, the one on
 -- the boundary row by row, `batch` at most. Children stay as long as their parent lives, or is kept
 -- and could be brought back to the step that joined them. While maintenance is at work elsewhere it
 -- does nothing, and answers 0.

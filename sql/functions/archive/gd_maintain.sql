@@ -2,7 +2,7 @@
 -- and from pg_cron. The archive is looked after by one call at a time; the others leave it out.
 --
 -- Retention is the setting gendurable.retention
--- (ALTER DATABASE … SET gendurable.retention = '7 days'), one day without it; where that is none,
+-- (ALTER DATABASE ... SET gendurable.retention = '7 days'), one day without it; where that is none,
 -- nothing is forgotten. Here whole partitions go, so that forgetting costs next to nothing: an
 -- instance is forgotten up to six hours after its retention.
 -- Locks:  never waiting: dead workers and their claims (gd_reap), due instances (gd_expire_awaits),

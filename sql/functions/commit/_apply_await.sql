@@ -1,7 +1,7 @@
 -- Commits `await`: parks the instance on a set of names, or lets it go on at once if a signal that
 -- it has not been handed is already there.
 --
--- park × deliver: the caller locked the row in an earlier statement, and this one reads the inbox
+-- park x deliver: the caller locked the row in an earlier statement, and this one reads the inbox
 -- with a newer snapshot. A delivery that committed before the lock is seen here; one that comes
 -- later waits for the lock and then sees the park.
 -- Locks:  the caller holds the instances. Writes: instances. Plan: instances_pkey, signals_pkey.

@@ -1,5 +1,5 @@
 -- Cancels an instance, with `cascade` its live subtree as well: at once, executing or not. It is
--- failed with {"kind": "cancelled", "reason": …}; its worker hears of it with the next heartbeat,
+-- failed with {"kind": "cancelled", "reason": ...}; its worker hears of it with the next heartbeat,
 -- and what it still commits is stale.
 --
 -- Locks:  the instances and the parent that counts the root, waiting for them

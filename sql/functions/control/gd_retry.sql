@@ -1,7 +1,7 @@
 -- Brings a failed instance back from the archive, to the step that failed or another one, with its
 -- state or another one.
 --
--- retry × gc: the archived row's lock decides; gc skips it, or this finds it gone.
+-- retry x gc: the archived row's lock decides; gc skips it, or this finds it gone.
 -- A child that its parent has counted is not counted again.
 -- Locks:  the archived row, waiting for another retry of it; its correlation key.
 -- Writes: finished, instances, correlation_keys, doorbells.

@@ -1,9 +1,9 @@
 -- Of ready instances that the caller has locked, and whose keys' names it has locked: those that
 -- may be claimed now. The others of a saturated key are held back, out of the ready set.
 --
--- two picks × one key: only the holder of the name's lock decides about it, and it counts in a
+-- two picks x one key: only the holder of the name's lock decides about it, and it counts in a
 -- statement of its own, so that the count sees every claim that was committed before.
--- slot freed × rows held back: the transaction that frees the slot cannot see that they wait now,
+-- slot freed x rows held back: the transaction that frees the slot cannot see that they wait now,
 -- so this one rings, and they are looked at once more when they can be seen.
 -- Locks:  none; the caller holds the instances and the names. Writes: instances, doorbells.
 -- Plan:   instances_pkey; instances_keyed for the counts.

@@ -3,7 +3,7 @@
 --
 -- Strict order within a key: the most urgent prefix whose cumulative weight fits, and none that is
 -- less urgent than one that waits already.
--- two picks × first grant: only the holder of the name's lock reads and writes the bucket, in
+-- two picks x first grant: only the holder of the name's lock reads and writes the bucket, in
 -- statements that are younger than the lock.
 -- Locks:  none; the caller holds the instances and the names.
 -- Writes: buckets, instances, doorbells.

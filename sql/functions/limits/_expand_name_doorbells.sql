@@ -1,7 +1,7 @@
 -- Answers the doorbells of names: puts a doorbell on each of their keys for which an instance waits
 -- by now. Names whose locks other transactions hold keep theirs.
 --
--- limit change × newcomer: the name is rung for by a change that is committed, and looked through
+-- limit change x newcomer: the name is rung for by a change that is committed, and looked through
 -- under the name's lock. So an instance that waits is found here, or rings later than this and is
 -- counted against the new limit.
 -- p_kind: 'concurrency_limit' or 'rate_limit'.

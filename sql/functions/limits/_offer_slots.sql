@@ -4,7 +4,7 @@
 -- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many
 -- offers do no harm, and a slot does not wait for a row in a paused queue. An offer that no pick
 -- has taken up is taken back for a more urgent instance.
--- slot freed × rows just held back: see gendurable._ring. Only the holder of the name's lock
+-- slot freed x rows just held back: see gendurable._ring. Only the holder of the name's lock
 -- uses up a doorbell, and it notes which before it counts, so that what it used up is visible
 -- to the count.
 -- Where some go on waiting, each holder of a slot sees them when it gives the slot up, and rings;

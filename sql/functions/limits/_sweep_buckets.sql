@@ -1,7 +1,7 @@
 -- Forgets token buckets that are full again, for which no instance waits: one that is not there is
 -- full. Answers how many; a thousand at most, those that were used longest ago first.
 --
--- sweep × pick: the key's lock; a pick that is drawing from the bucket keeps it.
+-- sweep x pick: the key's lock; a pick that is drawing from the bucket keeps it.
 -- Locks:  keys by name, never waiting. Writes: buckets. Plan: buckets_refilled.
 create function gendurable._sweep_buckets() returns int
 language plpgsql volatile

@@ -1,7 +1,7 @@
 -- Sets how many instances of each key of this name may execute at once; 0 stops them. It applies to
 -- the next pick; what executes is counted whatever the limit was when it started.
 --
--- limit change × pick: neither waits for the other. A pick that is counting at this moment counts
+-- limit change x pick: neither waits for the other. A pick that is counting at this moment counts
 -- against the old limit; the ring of this call becomes visible together with the new one, and the
 -- pick that answers it looks for all that wait by then (gendurable._ring_name).
 -- Locks:  the limit's row. Writes: concurrency_limits, doorbells.

@@ -1,7 +1,7 @@
 -- Sets the token bucket of every key of this name: `allowed` tokens in each `period`, `burst` at
 -- most at once. It applies at once; what a bucket holds is kept, up to the new burst.
 --
--- limit change × newcomer: this call looks for no instance. Its doorbell becomes visible together
+-- limit change x newcomer: this call looks for no instance. Its doorbell becomes visible together
 -- with the new limit, and the pick that answers finds all that wait (gendurable._ring_name).
 -- A REPEATABLE READ transaction does not see a bucket that is younger than its snapshot: that one
 -- refills by the new limit since it was last drawn from.

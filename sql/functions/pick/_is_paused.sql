@@ -1,6 +1,6 @@
 -- Whether a queue hands nothing out, because it is paused or is being paused at this moment.
 --
--- pause × pick: gd_pause takes the queue's lock exclusively, so it waits for what is being handed
+-- pause x pick: gd_pause takes the queue's lock exclusively, so it waits for what is being handed
 -- out and nothing is handed out after it.
 -- Locks: the queue, shared (advisory, until the transaction ends), never waiting.
 -- Plan:  queues_pkey.

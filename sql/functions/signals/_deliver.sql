@@ -2,7 +2,7 @@
 -- on that name.
 --
 -- p_key addresses the occupant of a correlation key, p_id an instance.
--- park × deliver: the target's row lock decides. Either the park commits first and is seen here,
+-- park x deliver: the target's row lock decides. Either the park commits first and is seen here,
 -- or the signal commits first and is seen by the park, which looks into the inbox after it has
 -- locked the row.
 -- Locks:  the target instance, waiting for it; a pick, a commit or a reaper holds

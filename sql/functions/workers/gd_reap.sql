@@ -1,13 +1,15 @@
 -- Recovers the claims of dead workers: of those whose lease is over, of those that no longer exist,
 -- or, with an id, of that one now, because the caller knows that it is dead.
 --
--- commit × reap: both need the instance's lock and neither waits for it, so exactly one has it.
+-- commit x reap: both need the instance's lock and neither waits for it, so exactly one has it.
 -- Either the commit applies and there is no claim left to release, or the claim is released and the
 -- commit is stale.
--- heartbeat × reap: the worker's row decides; a worker whose heartbeat is in flight is skipped, one
+-- heartbeat x reap: the worker's row decides; a worker whose heartbeat is in flight is skipped, one
 -- that was reaped is told GD010.
+-- The server was down or cut off: no worker could renew its lease, so all are given one more lease
+-- from the moment at which it was up again (gendurable._up_since).
 -- Locks:  workers by id, never waiting; then claims by id, never waiting.
--- Writes: instances, workers.
+-- Writes: instances, workers, incarnation.
 -- Plan:   workers_pkey; instances_claims, one descent for each worker that holds something.
 create function public.gd_reap(worker bigint default null) returns int
 language plpgsql volatile security definer
@@ -22,6 +24,7 @@ as $$
 declare
     v_holder   bigint;
     v_orphaned bigint[] := array[]::bigint[];
+    v_up_since timestamptz;
 begin
     if gd_reap.worker is not null then
         perform from gendurable.workers as w where w.id = gd_reap.worker for update skip locked;
@@ -45,11 +48,13 @@ begin
         end if;
     end loop;
 
+    perform gendurable._note_start();
+    v_up_since := gendurable._up_since();
     -- What such a worker held beside it is not known any more, so the instance is excused.
     return gendurable._release(v_orphaned, p_lost => 'the worker died', p_excused => true)
            + gendurable._forget_workers(array(
                  select w.id from gendurable.workers as w
-                 where w.lease_until < clock_timestamp()
+                 where greatest(w.lease_until, v_up_since + w.lease) < clock_timestamp()
                  order by w.id
                  for update skip locked));
 end

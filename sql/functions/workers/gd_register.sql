@@ -1,11 +1,13 @@
 -- Registers a worker and frees what earlier workers of the same name left behind when their lease
 -- is over.
 --
--- A live twin (two containers may share a name) keeps its lease and so its claims.
+-- A live twin (two containers may share a name) keeps its lease and so its claims. After a downtime
+-- of the server every twin is given one more lease (see gd_reap).
 -- Locks:  the dead namesakes in workers, skipping those that another transaction reaps; then their
 --         claims (see gendurable._forget_workers).
--- Writes: workers, instances.
--- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long.
+-- Writes: workers, instances, incarnation.
+-- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long,
+--         info that is no object.
 create function public.gd_register(
     name   text,
     queues text[]   default '{default}',
@@ -16,10 +18,12 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_queues text[]      := coalesce(gd_register.queues, '{default}');
-    v_lease  interval    := coalesce(gd_register.lease, '60 s');
-    v_now    timestamptz := clock_timestamp();
-    v_worker bigint;
+    v_queues   text[]      := coalesce(gd_register.queues, '{default}');
+    v_lease    interval    := coalesce(gd_register.lease, '60 s');
+    v_info     jsonb       := coalesce(nullif(gd_register.info, 'null'), '{}');
+    v_up_since timestamptz;
+    v_now      timestamptz;
+    v_worker   bigint;
 begin
     perform gendurable._check_name('name', gd_register.name);
     if v_lease <= '0' or v_lease > '1 year' then
@@ -33,19 +37,26 @@ begin
             format('%s: %s', gendurable._too_long_problem('one of queues'),
                    left(v_queues::text, 100)),
             'Name each queue, and use shorter names.');
+    elsif jsonb_typeof(v_info) <> 'object' then
+        perform gendurable._refuse(
+            'GD002', format('info is of JSON type %s', jsonb_typeof(v_info)),
+            'What a worker says of itself is a JSON object.');
     end if;
 
+    perform gendurable._note_start();
+    v_up_since := gendurable._up_since();
+    v_now := clock_timestamp();
     perform gendurable._forget_workers(array(
         select w.id from gendurable.workers as w
-        where w.name = gd_register.name and w.lease_until < v_now
+        where w.name = gd_register.name
+          and greatest(w.lease_until, v_up_since + w.lease) < v_now
         order by w.id
         for update skip locked));
 
     insert into gendurable.workers as w
         (name, queues, lease, registered_at, lease_until, info)
     values
-        (gd_register.name, v_queues, v_lease, v_now, v_now + v_lease,
-         coalesce(gd_register.info, '{}'))
+        (gd_register.name, v_queues, v_lease, v_now, v_now + v_lease, v_info)
     returning w.id into v_worker;
     return v_worker;
 end

@@ -1,6 +1,7 @@
 -- View gd_queues: every queue and its depth.
 begin;
 select plan(4);
+select test.up_for_ever();
 
 select columns_are('public', 'gd_queues', '{queue,paused,ready,scheduled,held,executing,awaiting,depth,oldest_ready_age,next_due,workers}', 'the documented columns');
 select is_empty('select * from gd_queues', 'nothing known, no queues');

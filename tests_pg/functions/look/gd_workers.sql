@@ -1,6 +1,7 @@
 -- View gd_workers: registered workers.
 begin;
 select plan(4);
+select test.up_for_ever();
 
 select columns_are('public', 'gd_workers', '{id,name,queues,executing,registered_at,lease_until,alive,info}', 'the documented columns');
 select gd_register('w', '{a,b}', '1 hour', '{"host": "h"}') as w, gd_register('over') as over \gset

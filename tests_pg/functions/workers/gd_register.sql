@@ -1,6 +1,6 @@
 -- gd_register: a new worker, and what its dead namesakes left behind.
 begin;
-select plan(21);
+select plan(28);
 
 -- SQLSTATE and DETAIL of the error that a query raises.
 create function pg_temp.refusal(p_query text) returns text language plpgsql as $$
@@ -40,7 +40,7 @@ end
 $$;
 select gd_register('twin') as alive, gd_register('twin') as dead, gd_register('stranger') as stranger \gset
 select pg_temp.claim(:alive) as a, pg_temp.claim(:dead) as d, pg_temp.claim(:stranger) as s \gset
-update gendurable.workers set lease_until = now() - interval '1 s' where id in (:dead, :stranger);
+update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id in (:dead, :stranger);
 select gd_register('twin') as heir \gset
 select results_eq(format('select phase::text, attempt, last_error ->> %L, worker_id, eligible_at, fence from gendurable.instances where id = %s', 'kind', :d),
     $$ values ('ready', 1, 'lost', null::bigint, now(), 1::bigint) $$, 'the claims of a namesake whose lease is over are runnable again, one attempt later, in their place');
@@ -63,6 +63,14 @@ select lives_ok(format('select gd_register(%1$L, array[%1$L])', repeat('é', 500
 select throws_ok(format('select gd_register(%L, array[%L])', 'w', repeat('é', 501)), 'GD002', null, 'a queue of more than 1,000 bytes is refused');
 select throws_ok($$ select gd_register('w', '{a,NULL}') $$, 'GD002', null, 'a null queue is refused');
 select throws_ok($$ select gd_register('w', array['a', '']) $$, 'GD002', null, 'an empty queue is refused');
+
+
+-- What a worker says of itself is an object.
+select throws_ok(format('select gd_register(%L, info => %L)', 'w', i), 'GD002', 'gendurable: invalid argument', format('info %s is refused', i))
+from unnest('{[],"[{\"pid\": 1}]","\"text\"",7,true}'::text[]) as i;
+select is(pg_temp.refusal($$ select gd_register('w', info => '[1]') $$), 'GD002 info is of JSON type array', 'the error says what it is');
+select gd_register('w', info => 'null') as n \gset
+select is((select w.info from gendurable.workers as w where w.id = :n), '{}', 'a JSON null means nothing is said');
 
 select * from finish();
 rollback;

@@ -1,0 +1,124 @@
+"""Calls on the caller's connection: inside its transaction, whatever else it is set up to do.
+
+A call is sent text and answers one column of text, in a cursor of this module's own: what the
+connection makes of other types, rows and placeholders is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+from psycopg.rows import tuple_row
+from psycopg.types.array import ListDumper
+from psycopg.types.string import StrDumper, TextLoader
+
+from gendurable.errors import InvalidArgumentError, UsageError, engine_errors
+from gendurable.text import safe_repr
+
+__all__ = ["Answer", "AnyConnection", "Parameters", "Texts", "call", "no_connection"]
+
+T = TypeVar("T")
+C = TypeVar("C", Cursor[tuple[Any, ...]], AsyncCursor[tuple[Any, ...]])
+
+AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
+Answer: TypeAlias = T | Awaitable[T]
+"""The value on a sync connection, an awaitable of it on an async one."""
+Parameters: TypeAlias = Mapping[str, str | list[str] | None]
+Texts: TypeAlias = Sequence[str]
+"""The only column of an answer."""
+
+_HINTS = {
+    "sqlalchemy": "Of SQLAlchemy's it is connection.connection.driver_connection, "
+    "with the dialect postgresql+psycopg.",
+    "psycopg_pool": "Take one out of the pool: with pool.connection() as conn.",
+    "psycopg2": "psycopg2 is another driver; connect with psycopg (version 3).",
+    "asyncpg": "asyncpg is another driver; connect with psycopg (version 3).",
+    "django": "Of Django's it is connection.connection, after connection.ensure_connection().",
+    "psycopg": "Of a cursor it is cursor.connection.",
+    "coroutine": "Await psycopg.AsyncConnection.connect(...) first.",
+}
+
+
+def call(
+    conn: AnyConnection, query: str, parameters: Parameters, answer: Callable[[Texts], T]
+) -> Answer[T]:
+    """Run one query and build the answer of its texts, now or when awaited.
+
+    Raises:
+        UsageError: this is no psycopg connection, or its encoding has no such character.
+        InvalidArgumentError: the engine or the database refuses an argument.
+    """
+    if isinstance(conn, AsyncConnection):
+        awaitable = _call_async(conn, query, parameters, answer)
+        # Python's warning of one that is never awaited then names the function that was called.
+        name = query[query.index("gd_") + 3 : query.index("(", query.index("gd_"))]
+        awaitable.__qualname__ = name  # type: ignore[attr-defined]
+        return awaitable
+    if not isinstance(conn, Connection):
+        raise no_connection(conn)
+    with _refusals(), _text_only(Cursor(conn, row_factory=tuple_row)) as cursor:
+        return answer(_texts(cursor.execute(query, parameters).fetchall()))
+
+
+async def _call_async(
+    conn: AsyncConnection[Any],
+    query: str,
+    parameters: Parameters,
+    answer: Callable[[Texts], T],
+) -> T:
+    with _refusals():
+        async with _text_only(AsyncCursor(conn, row_factory=tuple_row)) as cursor:
+            await cursor.execute(query, parameters)
+            return answer(_texts(await cursor.fetchall()))
+
+
+def no_connection(
+    given: object, expected: str = "a psycopg connection, sync or async"
+) -> UsageError:
+    """The error for something else in a connection's place, with the way to one."""
+    kind = type(given)
+    hint = _HINTS.get(kind.__name__) or _HINTS.get(kind.__module__.split(".")[0])
+    return UsageError(
+        f"expected {expected}, as the first argument, got {kind.__module__}.{kind.__qualname__}\n"
+        + (hint or "Make one with psycopg.connect(...).")
+    )
+
+
+def _text_only(cursor: C) -> C:
+    """A cursor in which no adapter of the caller's takes part."""
+    cursor.adapters.register_dumper(str, StrDumper)
+    cursor.adapters.register_dumper(list, ListDumper)
+    cursor.adapters.register_loader("text", TextLoader)
+    return cursor
+
+
+def _texts(rows: Iterable[tuple[Any, ...]]) -> list[str]:
+    # Bytes are what psycopg answers where the client's encoding is SQL_ASCII.
+    return [
+        text.decode("utf-8", "replace") if isinstance(text, bytes) else text for (text,) in rows
+    ]
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What a call's own arguments have caused is an error of this package."""
+    try:
+        with engine_errors():
+            yield
+    except psycopg.DataError as exc:
+        diag = exc.diag
+        raise InvalidArgumentError(
+            exc.sqlstate or "22000",
+            diag.message_primary or str(exc),
+            diag.message_detail,
+            diag.message_hint,
+        ) from exc
+    except UnicodeEncodeError as exc:
+        raise UsageError(
+            f"{safe_repr(exc.object[exc.start : exc.end], 40)} cannot be sent in the connection's "
+            f"client_encoding ({exc.encoding}); set it to UTF8"
+        ) from exc

@@ -1,0 +1,577 @@
+"""In doubt, a process lives: who may declare a worker dead, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from database import create_database, own_cluster
+from gendurable import Context, job, process, protocol
+from gendurable.cli import main
+from gendurable.errors import UsageError
+from gendurable.install import install
+from gendurable.process import describe_process, is_gone, place, uptime
+from gendurable.session import Session
+from support import Connection, finished, gate, running, statuses, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Which process is gone.
+
+DESCRIBE = """
+import json, sys
+from gendurable.process import describe_process
+print(json.dumps(describe_process()), flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def other_process() -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A live process and what it says of itself."""
+    with subprocess.Popen(
+        [sys.executable, "-c", DESCRIBE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        yield child, json.loads(child.stdout.readline())
+        child.kill()
+
+
+def test_a_process_is_gone_when_it_has_ended_and_not_before() -> None:
+    with other_process() as (child, described):
+        assert not is_gone(described)
+        child.send_signal(signal.SIGSTOP)
+        assert not is_gone(described)
+        child.kill()
+        until(lambda: is_gone(described), "a zombie is dead before its parent has heard of it")
+        child.wait()
+        assert is_gone(described)
+
+
+@pytest.mark.parametrize("user", ["its own", "another"])
+def test_a_process_that_proc_hides_is_alive(
+    user: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Mounted with hidepid, /proc shows a process its own entries alone."""
+    for shown in ("self", "sys"):
+        (tmp_path / shown).symlink_to(f"/proc/{shown}")
+    monkeypatch.setattr(process, "_PROC", tmp_path)
+    if user == "another":
+        kill = os.kill
+
+        def not_permitted(pid: int, signum: int) -> None:
+            kill(pid, signum)
+            if signum == 0:
+                raise PermissionError
+
+        monkeypatch.setattr(os, "kill", not_permitted)
+    with other_process() as (child, described):
+        assert not is_gone(described)
+        child.kill()
+        child.wait()
+        assert is_gone(described)
+
+
+def test_without_proc_no_process_is_declared_dead(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with other_process() as (child, described):
+        child.kill()
+        child.wait()
+        with monkeypatch.context() as patch:
+            patch.setattr(process, "_PROC", tmp_path)
+            assert place() is None
+            assert describe_process()["pid"] == os.getpid()
+            assert not is_gone(described)
+        assert is_gone(described)
+
+
+def test_a_number_that_another_process_has_now_proves_its_first_owner_dead() -> None:
+    with other_process() as (_, described):
+        assert is_gone(described | {"started": described["started"] - 1})
+
+
+def test_start_times_of_two_time_namespaces_are_not_compared() -> None:
+    with other_process() as (_, described):
+        elsewhere = described | {"started": described["started"] - 1, "time_namespace": "time:[7]"}
+        assert not is_gone(elsewhere)
+        assert not is_gone({k: v for k, v in elsewhere.items() if k != "time_namespace"})
+
+
+def test_numbers_of_an_outer_proc_are_not_looked_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a process namespace without a /proc of its own, /proc/7 is a process of the outer one."""
+    (tmp_path / "sys").symlink_to("/proc/sys")
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self/ns").symlink_to("/proc/self/ns")
+    (tmp_path / "self/stat").write_text(Path("/proc/self/stat").read_text())
+    (tmp_path / "self/status").write_text(f"Name: x\nNSpid:\t4711\t{os.getpid()}\n")
+    with other_process() as (child, described):
+        (tmp_path / str(child.pid)).symlink_to("/proc/1")
+        monkeypatch.setattr(process, "_PROC", tmp_path)
+        assert not is_gone(described)
+
+
+def test_a_zombie_whose_other_threads_run_is_alive(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for shown in ("self", "sys"):
+        (tmp_path / shown).symlink_to(f"/proc/{shown}")
+    with other_process() as (child, described):
+        fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+        (tmp_path / str(child.pid)).mkdir()
+        for threads, dead in (("3", False), ("1", True)):
+            said = ["Z", *fields[1:17], threads, *fields[18:]]
+            (tmp_path / str(child.pid) / "stat").write_text(f"1 (a) b) {' '.join(said)}\n")
+            monkeypatch.setattr(process, "_PROC", tmp_path)
+            assert is_gone(described) is dead
+
+
+@pytest.mark.parametrize("field", ["host", "boot_id", "pid_namespace"])
+def test_a_process_of_another_place_is_not_judged(field: str) -> None:
+    with other_process() as (child, described):
+        child.kill()
+        child.wait()
+        assert is_gone(described)
+        for value in ("another", None, 7, ["x"]):
+            assert not is_gone(described | {field: value})
+        assert not is_gone({k: v for k, v in described.items() if k != field})
+
+
+@pytest.mark.parametrize("pid", [0, -1, -(2**31), 2**31, 2**70, True, 1.0, "1", None, [], {}])
+def test_what_is_no_process_number_proves_nothing(pid: object) -> None:
+    assert not is_gone(describe_process() | {"pid": pid, "started": 1})
+
+
+@pytest.mark.parametrize("started", [None, True, "1", 1.5, [1]])
+def test_what_is_no_start_time_proves_nothing(started: object) -> None:
+    assert not is_gone(describe_process() | {"started": started})
+
+
+@pytest.mark.parametrize("info", [[], "text", 7, None, True, [{"pid": 1}], {}, {"pid": {}}])
+def test_what_is_no_description_proves_nothing(info: object) -> None:
+    assert not is_gone(info)
+
+
+def test_whatever_other_workers_say_of_themselves_the_worker_goes_on(
+    dsn: str, conn: Connection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of older schemas and of other clients: nothing in them stops maintenance."""
+    said = describe_process()
+    infos = [[], "text", 7, None, True, [said], said | {"pid": 2**70}, said | {"pid": -1}]
+    infos += [said | {"pid": True, "started": "x"}, said | {"pid": [1]}, {"host": said["host"]}]
+    texts = [json.dumps(info) for info in infos]
+    texts.append(
+        json.dumps(said | {"pid": "x"})[:-1] + ', "deep": ' + "[" * 5000 + "]" * 5000 + "}"
+    )
+    texts.append('{"a": [' * 2000 + "]}" * 2000)
+    for text in texts:
+        conn.execute(
+            "insert into gendurable.workers (name, queues, lease, registered_at, lease_until, info)"
+            " values ('odd', '{}', '1 hour', now(), now() + interval '1 hour', %s)",
+            (text,),
+        )
+    calls = 0
+    real = protocol.maintain
+
+    async def counted(connection: protocol.Connection) -> dict[str, int]:
+        nonlocal calls
+        calls += 1
+        return await real(connection)
+
+    @job()
+    def work() -> str:
+        return "ok"
+
+    monkeypatch.setattr(protocol, "maintain", counted)
+    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.05)
+    with running(dsn, [work]) as worker:
+        until(lambda: calls >= 3)
+        assert finished(conn, work.enqueue(conn).id).result == "ok"
+        assert worker.id is not None
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert conn.execute("select count(*) from gd_workers").fetchone() == (len(texts),)
+
+
+# After the server was down.
+
+
+class Server:
+    """A server of the test's own."""
+
+    def __init__(self, admin_dsn: str, data: Path, port: str) -> None:
+        fields = conninfo_to_dict(admin_dsn)
+        self.admin_dsn = make_conninfo(admin_dsn, port=port)
+        self.socket = str(fields["host"])
+        self.data = data
+        self.port = port
+        self.bin = ""
+
+    def run(self, program: str, *args: str) -> None:
+        """Run a program of the server as its owner."""
+        owner = self.data.parent.owner()
+        switch = [] if getpass.getuser() == owner else ["runuser", "-u", owner, "--"]
+        subprocess.run(
+            [*switch, f"{self.bin}/{program}", *args],
+            check=True, cwd=self.data.parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def stop(self, mode: str) -> None:
+        self.run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "-s", "stop")
+
+    def start(self) -> None:
+        log = str(self.data.parent / f"log-{self.port}")
+        options = ["-D", str(self.data), "-l", log, "-o", f"-p {self.port}"]
+        self.run("pg_ctl", *options, "-w", "-s", "start")
+
+    def standby(self) -> Server:
+        """A standby of this server, started."""
+        twin = Server(self.admin_dsn, self.data.parent / "standby", "5433")
+        twin.bin = self.bin
+        source = ["-h", self.socket, "-p", self.port, "-U", "postgres"]
+        self.run("pg_basebackup", *source, "-D", str(twin.data), "-R", "-c", "fast")
+        twin.start()
+        return twin
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Server]:
+    """A server that these tests stop, crash and start."""
+    with own_cluster() as admin_dsn:
+        host = str(conninfo_to_dict(admin_dsn)["host"])
+        server = Server(admin_dsn, Path(host) / "data", str(conninfo_to_dict(admin_dsn)["port"]))
+        with psycopg.connect(admin_dsn) as conn:
+            row = conn.execute("select setting from pg_config where name = 'BINDIR'").fetchone()
+            assert row is not None
+            server.bin = row[0]
+        yield server
+
+
+@pytest.fixture
+def crashing_dsn(cluster: Server, request: pytest.FixtureRequest) -> str:
+    """A fresh database on that server, with the engine; what it commits survives a crash."""
+    dsn = create_database(cluster.admin_dsn, f"test_{abs(hash(request.node.name))}")
+    install(dsn)
+    return make_conninfo(dsn, options="-c synchronous_commit=on")
+
+
+def lose_contact(dsn: str, lease: str) -> tuple[int, int]:
+    """Register a worker that is not heard of again, with one claim. Answers both ids."""
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute("select gd_reap()")
+        conn.execute("select gd_enqueue('m')")
+        row = conn.execute("select gd_register('silent', lease => %s)", (lease,)).fetchone()
+        assert row is not None
+        claim = conn.execute("select id from gd_pick(%s, 'default', 1)", row).fetchone()
+        assert claim is not None
+        return row[0], claim[0]
+
+
+def await_end_of_lease(dsn: str) -> None:
+    """Nothing but the clock may go on until then: to look at it takes no call of the engine."""
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        query = "select clock_timestamp() > max(lease_until) from gendurable.workers"
+        until(lambda: conn.execute(query).fetchone() == (True,))
+
+
+def one(conn: Connection, query: str, *args: Any) -> Any:
+    """The only value of a query."""
+    row = conn.execute(query, args).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def assert_given_one_more_lease(dsn: str, worker: int, claim: int) -> None:
+    """Nothing that judges leases ends this one now, and all do later."""
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        assert one(conn, "select alive from gd_workers where id = %s", worker)
+        assert one(conn, "select gd_register('silent', lease => '1 hour')") > worker
+        assert one(conn, "select gd_reap()") == 0
+        assert one(conn, "select sum(affected) from gd_maintain() where task = 'reap'") == 0
+        assert one(conn, "select alive from gd_workers where id = %s", worker)
+        assert one(conn, "select status from gd_status(%s)", claim) == "executing"
+        until(lambda: not one(conn, "select alive from gd_workers where id = %s", worker))
+        assert one(conn, "select gd_reap()") == 1
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_start_of_the_server_gives_one_more_lease(
+    cluster: Server, crashing_dsn: str, mode: str
+) -> None:
+    worker, claim = lose_contact(crashing_dsn, "1.5 s")
+    await_end_of_lease(crashing_dsn)
+    cluster.stop(mode)
+    cluster.start()
+    assert_given_one_more_lease(crashing_dsn, worker, claim)
+
+
+def test_a_crash_that_the_postmaster_survives_gives_one_more_lease(
+    cluster: Server, crashing_dsn: str
+) -> None:
+    worker, claim = lose_contact(crashing_dsn, "1.5 s")
+    await_end_of_lease(crashing_dsn)
+    with psycopg.connect(crashing_dsn, autocommit=True) as conn:
+        started = one(conn, "select pg_postmaster_start_time()")
+        os.kill(conn.info.backend_pid, signal.SIGKILL)
+        until(lambda: not answers(conn))
+    until(lambda: is_up(crashing_dsn))
+    with psycopg.connect(crashing_dsn) as conn:
+        assert one(conn, "select pg_postmaster_start_time()") == started
+    note_start(crashing_dsn)
+    assert_given_one_more_lease(crashing_dsn, worker, claim)
+
+
+def answers(conn: Connection) -> bool:
+    try:
+        conn.execute("select 1")
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def is_up(dsn: str) -> bool:
+    try:
+        psycopg.connect(dsn).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def note_start(dsn: str) -> None:
+    """The views do not write: what the server does not know they know from the first reaper on."""
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        assert one(conn, "select gd_reap()") == 0
+
+
+def test_a_promotion_gives_one_more_lease(
+    cluster: Server,
+    crashing_dsn: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    standby = cluster.standby()
+    there = make_conninfo(crashing_dsn, port=standby.port)
+    try:
+        worker, claim = lose_contact(crashing_dsn, "1.5 s")
+        await_end_of_lease(crashing_dsn)
+        with psycopg.connect(there, autocommit=True) as conn:
+            query = "select count(*) from gd_workers where name = 'silent' and not alive"
+            until(lambda: one(conn, query) == 1, "the standby has it, and shows that it is silent")
+            assert one(conn, "select workers from gd_queues") == 0
+            assert one(conn, "select status from gd_status(%s)", claim) == "executing"
+            query = "select clock_timestamp() > pg_postmaster_start_time() + interval '1.5 s'"
+            until(lambda: one(conn, query), "its own start is no help any more")
+        a_standby_is_looked_at_and_not_worked_on(there, claim, capsys, monkeypatch)
+        cluster.stop("immediate")
+        standby.run("pg_ctl", "-D", str(standby.data), "-w", "-s", "promote")
+        note_start(there)
+        assert_given_one_more_lease(there, worker, claim)
+    finally:
+        standby.stop("immediate")
+        with contextlib.suppress(subprocess.CalledProcessError):
+            cluster.start()
+
+
+def a_standby_is_looked_at_and_not_worked_on(
+    dsn: str, claim: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["gendurable-py", "status", str(claim), "--dsn", dsn])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert "executing" in capsys.readouterr().out
+    for chosen in ({}, {"target_session_attrs": "any"}):
+        session = Session(
+            make_conninfo(dsn, **chosen), name="w", queues=["q"], lease=60, pooler=False
+        )
+        with pytest.raises(UsageError, match=r"hot standby mode|the server is read-only"):
+            asyncio.run(session.start())
+    monkeypatch.setattr("sys.argv", ["gendurable-py", "install", "--dsn", dsn])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert "error: cannot connect to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_no_step_runs_twice_because_the_server_was_down_for_longer_than_a_lease(
+    cluster: Server, crashing_dsn: str, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.05)
+    runs: list[int] = []
+    with gate() as opened:
+
+        @job()
+        def work(ctx: Context[Any]) -> int:
+            runs.append(ctx.id)
+            opened.wait(60)
+            return ctx.attempt
+
+        lease = 1.2
+        settings: dict[str, Any] = {"queues": {"default": 1}, "lease": lease}
+        with running(crashing_dsn, [work], **settings), running(crashing_dsn, [work], **settings):
+            with psycopg.connect(crashing_dsn, autocommit=True) as conn:
+                ids = [work.enqueue(conn).id for _ in range(2)]
+                until(lambda: len(runs) == 2)
+            cluster.stop(mode)
+            down_until = time.monotonic() + 2 * lease
+            until(lambda: time.monotonic() > down_until, "every lease is over")
+            cluster.start()
+            with psycopg.connect(crashing_dsn, autocommit=True) as conn:
+                back = one(conn, "select clock_timestamp()")
+                query = "select count(*) from gendurable.workers where heartbeat_at > %s"
+                until(lambda: one(conn, query, back) == 2, "both are back")
+                assert statuses(conn) == {"executing": 2}
+                opened.set()
+                assert [finished(conn, instance).result for instance in ids] == [0, 0]
+    assert sorted(runs) == sorted(ids)
+
+
+# After the worker was cut off.
+
+
+class Line:
+    """A way to the server that can be cut: a socket that leads to the server's."""
+
+    def __init__(self, dsn: str, folder: Path) -> None:
+        fields = conninfo_to_dict(dsn)
+        self._server = f"{fields['host']}/.s.PGSQL.{fields['port']}"
+        self._path = folder / ".s.PGSQL.5432"
+        self.dsn = make_conninfo(dsn, host=str(folder), port=5432)
+        self._open: list[socket.socket] = []
+        self._listener: socket.socket | None = None
+
+    def connect(self) -> None:
+        listener = self._listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self._path))
+        listener.listen()
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def cut(self) -> None:
+        assert self._listener is not None
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._path.unlink()
+        for end in self._open:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                ours, _ = listener.accept()
+                theirs = socket.socket(socket.AF_UNIX)
+                theirs.connect(self._server)
+                self._open += [ours, theirs]
+                for ends in ((ours, theirs), (theirs, ours)):
+                    threading.Thread(target=self._copy, args=ends, daemon=True).start()
+
+    @staticmethod
+    def _copy(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_worker_that_was_cut_off_leaves_reaping_to_others_for_one_lease(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two workers lose the database for longer than a lease; the first one back waits."""
+    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.05)
+    lease = 2.4
+    lines = []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        lines.append(Line(dsn, tmp_path / name))
+        lines[-1].connect()
+    runs: list[int] = []
+    with gate() as opened:
+
+        @job()
+        def work(ctx: Context[Any]) -> int:
+            runs.append(ctx.id)
+            opened.wait(60)
+            return ctx.attempt
+
+        settings: dict[str, Any] = {"queues": {"default": 1}, "lease": lease}
+        with (
+            running(lines[0].dsn, [work], name="a", **settings),
+            running(lines[1].dsn, [work], name="b", **settings),
+        ):
+            ids = [work.enqueue(conn).id for _ in range(2)]
+            until(lambda: len(runs) == 2)
+            for line in lines:
+                line.cut()
+            query = "select clock_timestamp() > max(lease_until) from gendurable.workers"
+            until(lambda: one(conn, query), "every lease is over")
+            lines[0].connect()
+            query = "select heartbeat_at from gendurable.workers where name = %s"
+            cut = one(conn, query, "a")
+            until(lambda: one(conn, query, "a") != cut, "the first one is back")
+            back = one(conn, query, "a")
+            until(lambda: one(conn, query, "a") != back, "and has been for a while")
+            assert statuses(conn) == {"executing": 2}
+            lines[1].connect()
+            cut = one(conn, query, "b")
+            until(lambda: one(conn, query, "b") != cut, "the second one is back")
+            opened.set()
+            assert [finished(conn, instance).result for instance in ids] == [0, 0]
+            maintained_again(conn)
+    assert sorted(runs) == sorted(ids)
+
+
+def test_a_suspended_machine_was_cut_off(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The clock by which a worker judges itself runs on while everything else stands still."""
+    suspended, calls, lease = 0.0, 0, 1.5
+    real = protocol.maintain
+
+    async def counted(connection: protocol.Connection) -> dict[str, int]:
+        nonlocal calls
+        calls += 1
+        return await real(connection)
+
+    @job()
+    def work() -> None: ...
+
+    monkeypatch.setattr(protocol, "maintain", counted)
+    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.02)
+    monkeypatch.setattr("gendurable.keeper.uptime", lambda: uptime() + suspended)
+    query = "select heartbeat_at from gendurable.workers"
+    with running(dsn, [work], lease=lease):
+        until(lambda: calls >= 3, "it maintains")
+        suspended += 2 * lease
+        until(lambda: "back after" in caplog.text, "it notices with the next heartbeat")
+        before = calls
+        beaten = one(conn, query)
+        until(lambda: one(conn, query) > beaten, "it beats on")
+        assert calls == before
+        until(lambda: calls > before, "and maintains again a lease later")
+
+
+def maintained_again(conn: Connection) -> None:
+    """A lease after its return it reaps as before."""
+    with psycopg.connect(conn.info.dsn, autocommit=True) as other:
+        worker = one(other, "select gd_register('silent', lease => '1 ms')")
+    query = "select count(*) from gd_workers where id = %s"
+    until(lambda: one(conn, query, worker) == 0)
