@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from gendurable.errors import UsageError
+from gendurable.log import quieten
 from gendurable.machine import Machine
 from gendurable.worker import Worker
 
@@ -52,6 +53,7 @@ def run_worker(machines: Iterable[Machine[Any] | type[Machine[Any]]], **settings
             "run_worker listens to signals, so it runs in the main thread only\n"
             "In another thread use asyncio.run(worker.run()), and worker.stop() to end it."
         )
+    quieten(logger)
     worker = Worker(machines, **settings)
     loop = asyncio.new_event_loop()
     with _stopped_by_signals(worker, loop, settings.get("drain", 30.0)):
