@@ -72,6 +72,7 @@ def end_process(exit_code: int = 0) -> None:
     def end() -> None:
         others = [thread.name for thread in threading.enumerate() if not thread.daemon]
         logger.warning("ended in spite of what still runs: %s", ", ".join(others))
+        quieten(logger).flush()
         logging.shutdown()
         os._exit(exit_code)
 
@@ -135,6 +136,7 @@ def _end_by_force() -> None:
     frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001
     where = "".join(traceback.format_stack(frame, limit=8)) if frame else "unknown"
     logger.error("ended by force: the event loop is blocked, at\n%s", where)
+    quieten(logger).flush()
     logging.shutdown()
     os._exit(1)
 
