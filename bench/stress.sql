@@ -222,7 +222,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     select 'held, a slot is free, and nobody was told', min(h.id), h.concurrency_key
     from gendurable.instances as h
     left join gendurable.concurrency_limits as l on l.name = split_part(h.concurrency_key, ':', 1)
-    where h.phase = 'held' and not exists (select from gendurable.doorbells as r where r.kind = 'slot' and r.key = h.concurrency_key or r.kind = 'limit' and r.key = split_part(h.concurrency_key, ':', 1))
+    where h.phase = 'held' and not exists (select from gendurable.doorbells as r where r.kind = 'slot' and r.key = h.concurrency_key or r.kind = 'concurrency_limit' and r.key = split_part(h.concurrency_key, ':', 1))
     group by h.concurrency_key, l.max_executing
     having (select count(*) from gendurable.instances as i where i.concurrency_key = h.concurrency_key and i.phase in ('ready', 'executing'))
            < coalesce(l.max_executing, 1)

@@ -1,27 +1,42 @@
 -- All functions, room by room: a folder is a family of the engine, with its public functions beside
 -- their helpers. In each room what PostgreSQL inlines comes first, because it has to exist before
 -- what uses it. They are always deployed together: a new gd_pick must never meet an old gd_commit.
+--
+-- Planner settings. A plan that was made while a table was small must not stay when it is large, so
+-- a function that reads or writes rows of a large table pins its plans, by one of four profiles; a
+-- function's settings are in force in what it calls, so each sets its own. (What needs none sets
+-- only search_path. tests_pg/catalog/conventions.sql knows the profiles.)
+--
+--     lookup   generic plans, no sequential scan: a row, or the head of an index
+--     batch    and no hash or merge join: rows by id, one by one, whatever the statistics say
+--     ordered  and no sort: the head of an index in its order, many rows
+--     ranked   lookup, but hash joins and sorts wherever it is called: sets that are ranked
 
 -- base: What every family uses: checks of arguments, errors, statuses, the version.
 \ir functions/base/_list.sql
 \ir functions/base/_error_code.sql
 \ir functions/base/_status.sql
+\ir functions/base/_too_long.sql
+\ir functions/base/_too_long_problem.sql
 \ir functions/base/_bigint.sql
 \ir functions/base/_check_name.sql
 \ir functions/base/_eligible_at.sql
 \ir functions/base/_refuse.sql
 \ir functions/base/_refuse_isolation.sql
+\ir functions/base/_unknown_field.sql
 \ir functions/base/gd_version.sql
 
--- ready: What makes an instance ready: its phase, the wake-up of what is due, the notification of
--- workers that sleep.
+-- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
+-- _announce after it; the wake-up of parks and of what is due.
+\ir functions/ready/_enter_ready.sql
 \ir functions/ready/_runnable.sql
-\ir functions/ready/_notify.sql
+\ir functions/ready/_announce.sql
 \ir functions/ready/_wake.sql
 \ir functions/ready/_wake_due.sql
 \ir functions/ready/gd_expire_awaits.sql
 
--- identity: Correlation keys: taken, found, kept in step with the status.
+-- identity: Correlation keys: taken, resolved, kept in line with the status.
+\ir functions/identity/_occupies.sql
 \ir functions/identity/_resolve_key.sql
 \ir functions/identity/_sync_keys.sql
 \ir functions/identity/_take_key.sql
@@ -29,32 +44,42 @@
 
 -- enqueue: Instances are created.
 \ir functions/enqueue/_entry_problem.sql
+\ir functions/enqueue/_birth_phases.sql
 \ir functions/enqueue/_enqueue.sql
 \ir functions/enqueue/_json_problem.sql
 \ir functions/enqueue/_parse_entries.sql
+\ir functions/enqueue/_take_entry_keys.sql
 \ir functions/enqueue/gd_enqueue.sql
 \ir functions/enqueue/gd_enqueue_many.sql
 
 -- signals: Signals are delivered to an inbox, handed out and consumed.
 \ir functions/signals/_signal_problem.sql
+\ir functions/signals/_signal_entry_problem.sql
 \ir functions/signals/_consume.sql
 \ir functions/signals/_deliver.sql
 \ir functions/signals/_deliver_many.sql
 \ir functions/signals/_inbox.sql
+\ir functions/signals/_lock_targets.sql
 \ir functions/signals/gd_signal.sql
 \ir functions/signals/gd_signal_many.sql
 
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
-\ir functions/limits/_lock_key.sql
-\ir functions/limits/_lock_rate.sql
+\ir functions/limits/_due_at.sql
+\ir functions/limits/_max_executing.sql
+\ir functions/limits/_policy.sql
+\ir functions/limits/_capacity.sql
+\ir functions/limits/_name_lock.sql
+\ir functions/limits/_lock_name.sql
 \ir functions/limits/_token_line.sql
 \ir functions/limits/_tokens.sql
 \ir functions/limits/_bucket.sql
 \ir functions/limits/_admit_slots.sql
 \ir functions/limits/_admit_tokens.sql
+\ir functions/limits/_answer_doorbells.sql
 \ir functions/limits/_answerable_doorbells.sql
 \ir functions/limits/_check_policy_name.sql
+\ir functions/limits/_choose_token_offers.sql
 \ir functions/limits/_clear_doorbells.sql
 \ir functions/limits/_estimate_free_slots.sql
 \ir functions/limits/_expand_name_doorbells.sql
@@ -65,7 +90,6 @@
 \ir functions/limits/_ring.sql
 \ir functions/limits/_ring_freed_slots.sql
 \ir functions/limits/_ring_name.sql
-\ir functions/limits/_ring_rate.sql
 \ir functions/limits/_sweep_buckets.sql
 \ir functions/limits/_sweep_slots.sql
 \ir functions/limits/_waiting_queues.sql
@@ -93,6 +117,7 @@
 -- control: What an operator does: cancel, retry, pause, resume.
 \ir functions/control/_descendants.sql
 \ir functions/control/_last_round.sql
+\ir functions/control/_lock_descendants.sql
 \ir functions/control/gd_cancel.sql
 \ir functions/control/gd_pause.sql
 \ir functions/control/gd_resume.sql
@@ -102,6 +127,8 @@
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
 \ir functions/pick/_is_paused.sql
+\ir functions/pick/_keep_offers.sql
+\ir functions/pick/_mark_presented.sql
 \ir functions/pick/gd_next_due.sql
 \ir functions/pick/gd_pick.sql
 
@@ -114,6 +141,7 @@
 \ir functions/commit/_finish.sql
 \ir functions/commit/_lock_parents.sql
 \ir functions/commit/_parse_outcomes.sql
+\ir functions/commit/_put_back.sql
 \ir functions/commit/_text_problem.sql
 \ir functions/commit/_unapplied.sql
 \ir functions/commit/gd_commit.sql
@@ -135,6 +163,9 @@
 -- look: What only looks: the status of an instance, and what the views count.
 \ir functions/look/_depths.sql
 \ir functions/look/_estimates.sql
+\ir functions/look/_oldest_ready.sql
+\ir functions/look/_runnable_queues.sql
 \ir functions/look/_stuck.sql
+\ir functions/look/_suspects.sql
 \ir functions/look/_usage.sql
 \ir functions/look/gd_status.sql

@@ -1,5 +1,5 @@
 -- Privileges, as data. Nothing is granted to PUBLIC. Public functions are SECURITY DEFINER with a
--- pinned search_path, so nobody needs a table.
+-- pinned search_path, so no role needs a table.
 --
 --     gd_client   enqueue, signal, look
 --     gd_worker   gd_client, and what a worker calls
@@ -43,7 +43,7 @@ begin
             when insufficient_privilege then
                 v_missing := v_missing || v_role;
             when duplicate_object or unique_violation then
-                null;   -- somebody is installing into another database of the cluster
+                null;   -- an installation into another database of the cluster was first
         end;
     end loop;
     if cardinality(v_missing) > 0 then
@@ -83,10 +83,11 @@ begin
             public.gd_instances, public.gd_queues, public.gd_workers,
             public.gd_limits, public.gd_stuck
         to gd_client;
-        -- What the views call, they call with the rights of the one who looks.
+        -- What the views call, they call with the rights of the role that looks.
         grant execute on function
             gendurable._status(gendurable.phase), gendurable._depths(int), gendurable._usage(int),
             gendurable._stuck(), gendurable._up_since(), public.gd_next_due(text),
+            gendurable._policy(text), gendurable._max_executing(int),
             gendurable._tokens(float8, timestamptz, float8, interval, float8, timestamptz)
         to gd_client;
     end if;

@@ -27,7 +27,7 @@
 --
 -- To the outside ready, scheduled, held and throttled are all `runnable`.
 --
--- THE LOCK ORDER. Whoever holds several row locks took them in this order:
+-- THE LOCK ORDER. A transaction that holds several row locks took them in this order:
 --
 --     workers -> instances by id -> parents by id -> correlation keys by key
 --         -> buckets by key -> signals
@@ -169,14 +169,6 @@ create index instances_parent on gendurable.instances (parent_id) where parent_i
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
     where correlation_scope is not null and correlation_key is not null;
 
--- Where the views do not count to the end they take the rest from these (gendurable._estimates);
--- ANALYZE keeps them.
-create statistics gendurable.instances_by_queue (mcv) on phase, queue from gendurable.instances;
-create statistics gendurable.instances_by_key (mcv)
-    on phase, (split_part(concurrency_key, ':', 1)) from gendurable.instances;
-create statistics gendurable.instances_by_rate (mcv)
-    on phase, (split_part(rate_limit, ':', 1)) from gendurable.instances;
-
 -- The archive. Its only writers are the transactions that finish instances; whole partitions are
 -- dropped when they are old.
 create table gendurable.finished (
@@ -258,8 +250,8 @@ create table gendurable.dedup_keys (
 comment on table gendurable.dedup_keys is
     'Deduplication keys of the signals that a live instance has ever been sent.';
 
--- Who occupies a correlation key. The row is the lock: the primary key decides every race
--- for a key.
+-- The occupants of correlation keys. The row is the lock: the primary key decides every race for a
+-- key.
 create table gendurable.correlation_keys (
     key         text   not null primary key,
     instance_id bigint not null
@@ -296,15 +288,18 @@ create unlogged table gendurable.incarnation (since timestamptz not null);
 comment on table gendurable.incarnation is
     'When the server was first seen up after its latest crash recovery or promotion.';
 
--- Something has happened to a key of which an instance may wait: whoever picks next looks. A
+-- Something has happened to a key for which an instance may wait: the next pick looks at it. A
 -- doorbell is inserted by the transaction that makes an instance wait, and by the one that frees a
--- slot (a commit only if it sees somebody wait), so that it becomes visible together with what it
--- tells of, and no interleaving can lose it: docs/concurrency.md, Doorbells.
+-- slot (a commit only if it sees an instance wait), so that it becomes visible together with what
+-- it tells of, and no interleaving can lose it: docs/concurrency.md, Doorbells.
 --
 -- slot: a slot of a concurrency key may be free, or a newcomer waits for one.
--- limit: the limit of a name was changed, every key of it is to be looked at.
--- tokens: somebody waits for tokens of a rate key, or has given up some that it was offered.
-create type gendurable.doorbell_kind as enum ('slot', 'limit', 'tokens');
+-- tokens: an instance waits for tokens of a rate key, or has lost some that it was offered.
+-- concurrency_limit, rate_limit: the limit of a name was changed, every key of it is to be looked
+--     at.
+create type gendurable.doorbell_kind as enum (
+    'slot', 'tokens', 'concurrency_limit', 'rate_limit'
+);
 comment on type gendurable.doorbell_kind is 'What a doorbell tells of.';
 
 create table gendurable.doorbells (
@@ -319,8 +314,8 @@ create table gendurable.doorbells (
 comment on table gendurable.doorbells is
     'Keys whose waiting instances the next pick has to look at.';
 comment on column gendurable.doorbells.rung_by is
-    'The transaction that rang. It may look at the key, but leaves this: nobody else sees yet '
-    'what it tells of.';
+    'The transaction that rang. It may look at the key, but leaves this: no other transaction '
+    'sees yet what it tells of.';
 
 create index doorbells_key on gendurable.doorbells (kind, key);
 
@@ -378,9 +373,9 @@ create type gendurable.job as (
 );
 comment on type gendurable.job is 'One claimed instance, as gd_pick hands it to a worker.';
 
--- What a round of gd_pick may claim. `free`: those of `found` whose keys' names the pick holds. The
--- others are being decided about by somebody else: nothing of busy_keys and busy_rates (names) can
--- be had now. `keyed`, `rated`: whether any has such a key.
+-- What a round of gd_pick may claim. `free`: those of `found` whose keys' names the pick holds.
+-- Another transaction holds the names of the others: nothing of busy_keys and busy_rates (names)
+-- can be had now. `keyed`, `rated`: whether any has such a key.
 create type gendurable.candidates as (
     found bigint[], free bigint[], keyed boolean, rated boolean, scoped bigint[], awaited bigint[],
     busy_keys text[], busy_rates text[]

@@ -99,7 +99,7 @@ class InvalidArgumentError(EngineError):
 
 
 class IsolationError(EngineError):
-    """Steps were run, or a rate limit was set, outside READ COMMITTED (GD004)."""
+    """Steps were picked or committed outside READ COMMITTED (GD004)."""
 
 
 class WorkerGoneError(EngineError):

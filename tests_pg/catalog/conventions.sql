@@ -1,6 +1,6 @@
 -- Conventions that the database itself can state. Each test lists the offenders.
 begin;
-select plan(9);
+select plan(14);
 
 create temp view engine_function as
 select f.oid, f.proname as name, n.nspname = 'public' as public, f.oid::regprocedure::text as signature,
@@ -62,6 +62,41 @@ select is_empty($$
         and obj_description(t.oid, 'pg_type') is null
         and not exists (select from pg_class as r where r.oid = t.typrelid and r.relkind <> 'c')
 $$, 'every type has a comment');
+
+-- The planner profiles; sql/functions.sql says what each is for.
+create temp table profile (name text, settings text[]);
+insert into profile values
+    ('plain', '{}'),
+    ('lookup', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,jit=off}'),
+    ('batch', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=off,enable_mergejoin=off,jit=off}'),
+    ('ordered', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=off,enable_mergejoin=off,enable_sort=off,jit=off}'),
+    ('ranked', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=on,enable_sort=on,jit=off}');
+create temp view planned as
+select f.name, f.signature, f.oid, p.name as profile
+from engine_function as f
+left join profile as p on array(select unnest(p.settings) order by 1)
+    = array(select c from unnest(f.proconfig) as c where c !~ '^(search_path|DateStyle)=' order by 1);
+select is_empty($$ select p.signature from planned as p where p.profile is null $$, 'the planner settings of every function are those of a profile');
+select is_empty($$ select x.name from profile as x where x.name not in (select p.profile from planned as p) $$, 'no profile is without a function');
+-- What reads or writes rows of instances, or of another table that may be large, must not be planned as if it were small.
+select is_empty($$
+    select p.signature from planned as p
+    join pg_proc as f on f.oid = p.oid
+    join pg_language as l on l.oid = f.prolang and l.lanname = 'plpgsql'
+    where p.profile = 'plain'
+        and regexp_replace(f.prosrc, '--[^\n]*', '', 'g') ~ '(from|join|update|using) (only )?gendurable\.(instances|finished|signals|dedup_keys|correlation_keys|buckets)\M'
+        and p.name not in ('_forget_finished', '_empty_partitions', '_create_partitions', 'gd_set_rate_limit', 'gd_drop_rate_limit')    -- these read a partition, or all buckets, from one end to the other
+$$, 'what reads or writes instances has a profile');
+
+-- The one door: see _enter_ready.
+create temp view ready_maker as
+select f.signature, f.name, regexp_replace(p.prosrc, '--[^\n]*', '', 'g') as source
+from engine_function as f join pg_proc as p on p.oid = f.oid
+where regexp_replace(p.prosrc, '--[^\n]*', '', 'g') ~* '(update gendurable\.instances|insert into gendurable\.instances).*(_runnable\(|phase = ''ready'')';
+select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_enter_ready\(\).*(update|insert into) gendurable\.instances.*(_runnable\(|phase = ''ready'')' $$,
+    'whatever makes rows ready says so before it writes them');
+select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_announce\(' and m.name <> '_keep_offers'    -- its caller tells of them, when it knows which it takes itself
+$$, 'and announces them afterwards');
 
 select * from finish();
 rollback;

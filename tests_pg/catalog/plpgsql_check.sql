@@ -10,6 +10,8 @@ insert into accepted values
     ('gendurable._drop_partitions', 'routine is marked as VOLATILE, should be STABLE', 'it drops, in a statement that it builds'),
     ('gendurable._empty_partitions', 'routine is marked as VOLATILE, should be STABLE', 'it truncates, in a statement that it builds'),
     ('gendurable._holders_leaving', 'routine is marked as VOLATILE, should be STABLE', 'it locks rows; and each of its statements needs a snapshot of its own'),
+    ('gendurable._lock_descendants', 'routine is marked as VOLATILE, should be STABLE', 'it locks rows; and each of its statements needs a snapshot of its own'),
+    ('gendurable._lock_targets', 'routine is marked as VOLATILE, should be STABLE', 'it locks rows; and each of its statements needs a snapshot of its own'),
     ('gendurable._lock_parents', 'routine is marked as VOLATILE, should be STABLE', 'it locks rows; and each of its statements needs a snapshot of its own');
 
 create temp table finding as

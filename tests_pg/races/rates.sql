@@ -1,7 +1,7 @@
 -- Rate limits: tokens are drawn once, in strict order, and nobody waits for tokens that are there.
 \ir prelude.psql
-select plan(25);
-select test.open('a', 'b');
+select plan(35);
+select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 create function test.tokens(key text) returns numeric
 language sql as $$ select round(b.tokens::numeric, 1) from gendurable.buckets as b where b.key = tokens.key $$;
@@ -90,4 +90,36 @@ select is(concat_ws(' ', (select max(r.ctid::text) from gendurable.doorbells as 
 select is((select i.ctid::text || ' ' || i.phase from gendurable.instances as i where i.fsm = 'N'), :'place' || ' throttled', 'nor moves the next one to and fro');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p', 2))), 'H N', 'then both start');
+delete from gendurable.instances;
+delete from gendurable.doorbells;
+
+-- A limit is set × those that wait, found by the pick that answers the doorbell of the name.
+-- The name is u: no limit, so all of its keys stall.
+set client_min_messages = error;
+create function test.rings() returns text
+language sql as $$ select coalesce(string_agg(d.kind || ' ' || d.key, ', ' order by d.kind, d.key), 'none') from gendurable.doorbells as d $$;
+select gd_enqueue('U1', queue => 'p', rate_limit => 'u:1') \g /dev/null
+select is(test.names(test.query('b', test.pick(:v, 'p', 9))) || ', ' || test.rings(), 'nothing, none', 'an instance of an unknown name waits without a doorbell: a look has used it up');
+-- The change is open, and a newcomer comes.
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_set_rate_limit('u', 9, '1 day', 9) $$);
+select gd_enqueue('U2', queue => 'q', rate_limit => 'u:2') \g /dev/null
+select test.send('b', test.pick(:v, 'p', 9));
+select ok(not test.is_blocked('b'), 'a pick does not wait for a limit that is being set');
+select is(test.names(test.answer('b')), 'nothing', 'and does not know of it');
+select test.exec('a', 'commit');
+-- Another newcomer is open when the doorbell of the name is answered; and the first answer is undone.
+select test.exec('c', 'begin');
+select test.query('c', $$ select gd_enqueue('U3', queue => 'p', rate_limit => 'u:3') $$);
+select test.exec('a', 'begin');
+select is(test.names(test.query('a', test.pick(:w, 'p', 9))), 'U1', 'the pick that answers finds one that waited before');
+select test.send('b', test.pick(:v, 'q', 9));
+select ok(not test.is_blocked('b'), 'a pick does not wait for one that answers the name');
+select is(test.names(test.answer('b')), 'nothing', 'nor answers it');
+select test.exec('a', 'rollback');
+select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'U2', 'an answer that is undone is made again, and finds one that came while the limit was being set');
+select is(test.names(test.query('a', test.pick(:w, 'p', 9))), 'U1', 'the same answer offers tokens in every queue');
+select is(test.rings(), 'none', 'then the doorbells are used up');
+select test.exec('c', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'p', 9))), 'U3', 'one that could not be seen yet has its own doorbell');
 select * from finish();

@@ -262,6 +262,7 @@ begin
         update gendurable.instances set eligible_at = now();
     elsif way = 'tokens' then
         update gendurable.instances set phase = 'throttled';
+        perform gendurable._ring(null, '{tokens}');
     elsif way = 'join' then
         execute test.end(worker, 'N', 'schedule_children', '{"children": [{"fsm": "C", "queue": "r"}]}');
         perform gd_pick(worker, 'r', 1);

@@ -5,11 +5,11 @@
 -- archive exclusively. Attaching locks the default partition for a moment: only if that lock is
 -- free at once, otherwise next time.
 -- finish x attach: a row on its way into the default partition would break that partition's new
--- bounds and fail its commit. So only windows into which nobody finishes at the moment are
+-- bounds and fail its commit. So only windows into which no instance finishes now are
 -- attached: those to come, and those that are over and whose rows are moved. A minute on either
 -- side is more than any finishing statement takes. The window in which the engine was installed
 -- lives in the default partition, and rows are moved out of there only when the present has a
--- partition of its own, so that nobody waits for the move.
+-- partition of its own, so that no commit waits for the move.
 -- A bound is written as a text. Only ISO says an offset there, not a zone's abbreviation, of which
 -- several zones may have the same.
 -- Locks:  finished (share update exclusive, NOWAIT), finished_default (access exclusive, NOWAIT).
@@ -62,7 +62,7 @@ begin
                 v_name, v_from, v_to);
             v_created := v_created + 1;
         exception when lock_not_available then
-            null;   -- somebody reads the archive; the next maintenance tries again
+            null;   -- another transaction uses the archive; the next maintenance tries again
         end;
     end loop;
     return v_created;

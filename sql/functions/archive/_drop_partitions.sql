@@ -1,7 +1,7 @@
 -- Drops the archive's partitions that end before the cut-off and are empty; answers how many.
 --
--- drop x a long reader x a commit: an exclusive lock that waits behind somebody's long SELECT makes
--- every commit wait behind it. So the locks are taken only if they are free at once, and this is
+-- drop x a long reader x a commit: an exclusive lock that waits behind a long SELECT makes every
+-- commit wait behind it. So the locks are taken only if they are free at once, and this is
 -- the last thing that a maintenance transaction does. Partitions that it cannot drop are empty:
 -- they cost no space, and it tries again.
 -- Locks:  finished, finished_default and the partitions (access exclusive), NOWAIT.

@@ -3,13 +3,12 @@
 --
 -- A partition with children of parents that live, or can be brought back to the step that joined
 -- them, stays; the rest of it is forgotten row by row.
--- Locks:  the old partitions (share, then access exclusive), NOWAIT: what somebody reads is
---         emptied another time.
+-- Locks:  the old partitions (share, then access exclusive), NOWAIT: what another transaction reads
+--         is emptied another time.
 -- Writes: finished, correlation_keys.
 create function gendurable._empty_partitions(p_cutoff timestamptz) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-set jit = off
 as $$
 declare
     v_name      text;

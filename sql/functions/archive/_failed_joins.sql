@@ -6,7 +6,9 @@
 create function gendurable._failed_joins(p_since timestamptz) returns table (id bigint, round int)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
 set jit = off
 as $$
 begin

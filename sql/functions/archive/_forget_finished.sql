@@ -6,7 +6,6 @@
 create function gendurable._forget_finished(p_cutoff timestamptz, p_batch int) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-set jit = off
 as $$
 declare
     v_forgotten int;

@@ -5,7 +5,10 @@
 -- (ALTER DATABASE ... SET gendurable.retention = '7 days'), one day without it; where that is none,
 -- nothing is forgotten. Here whole partitions go, so that forgetting costs next to nothing: an
 -- instance is forgotten up to six hours after its retention.
--- Locks:  as the functions it calls; never waiting. Writes: as they do.
+-- Locks:  never waiting: dead workers and their claims (gd_reap), due instances (gd_expire_awaits),
+--         names of rate keys (_sweep_buckets), the maintenance of the archive and its partitions
+--         (_lock_maintenance, _create_partitions, _empty_partitions, _drop_partitions).
+-- Writes: as the functions it calls.
 -- Errors: none; warning GD103 (see gendurable._retention).
 create function public.gd_maintain() returns table (task text, affected bigint)
 language plpgsql volatile security definer
@@ -20,8 +23,8 @@ begin
     return query select 'expire_awaits', public.gd_expire_awaits()::bigint;
     return query select 'sweep', gendurable._sweep_slots()::bigint;
 
-    -- A transaction that was left open with this lock must not keep anybody from being reaped, so
-    -- it comes after.
+    -- A transaction that was left open with this lock must not keep a worker from being reaped,
+    -- so it comes after.
     if gendurable._lock_maintenance() then
         v_created := gendurable._create_partitions();
         return query select 'create_partitions', v_created::bigint;

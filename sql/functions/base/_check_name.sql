@@ -9,10 +9,9 @@ begin
     if coalesce(p_name, '') = '' then
         perform gendurable._refuse('GD001', format('%s is required', p_argument),
                                    format('Give %s.', p_argument));
-    elsif octet_length(p_name) > 1000 then
+    elsif gendurable._too_long(p_name) then
         perform gendurable._refuse(
-            'GD002', format('%s is longer than 1,000 bytes: %s...', p_argument, left(p_name, 40)),
-            'Use a shorter one.');
+            'GD002', gendurable._too_long_problem(p_argument, p_name), 'Use a shorter one.');
     end if;
 end
 $$;

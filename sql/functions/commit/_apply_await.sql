@@ -16,6 +16,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
+    v_since  timestamptz := gendurable._enter_ready();
     v_queues text[];
 begin
     with parked as (
@@ -26,7 +27,7 @@ begin
             rate_limit = null, weight = null,
             phase = case when p.answered then gendurable._runnable(i.concurrency_key, null, false)
                          else 'awaiting_signal' end,
-            eligible_at = case when p.answered then now()
+            eligible_at = case when p.answered then v_since
                                else coalesce(now() + o.timeout_ms * interval '1 millisecond',
                                              'infinity') end,
             worker_id = null, claimed_at = null
@@ -40,9 +41,10 @@ begin
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence
         returning i.queue, i.eligible_at < 'infinity' as due
     )
-    -- A sleeping worker may have to get up earlier than it planned, for the deadline too.
+    -- A sleeping worker may have to get up earlier than it planned, for the deadline too. gd_commit
+    -- rings for the slots that are given up, and sees to the correlation keys.
     select array_agg(distinct p.queue) into v_queues from parked as p where p.due;
-    perform gendurable._notify(v_queues);
+    perform gendurable._announce(v_queues);
 end
 $$;
 comment on function gendurable._apply_await(gendurable.outcome[])

@@ -2,8 +2,8 @@
 -- terminal, in one transaction. A parent without children (none given, or all of them duplicates)
 -- goes on at once.
 --
--- A bad child makes its parent's outcome invalid. A child's correlation key that somebody is taking
--- in an open transaction makes it busy after 50 ms.
+-- A bad child makes its parent's outcome invalid. A child's correlation key that an open
+-- transaction is taking makes it busy after 50 ms.
 -- Locks:  the caller holds the parents; correlation_keys in key order, waiting 50 ms at most.
 -- Writes: signals, instances, correlation_keys, doorbells.
 -- Plan:   instances_pkey, instances_parent.
@@ -27,6 +27,7 @@ declare
     v_entries  gendurable.entry[];
     v_problem  text;
     v_pending  int;
+    v_since    timestamptz := gendurable._enter_ready();
 begin
     -- One parent after the other, each with its own block: what one batch of children runs into
     -- must not undo another one's.
@@ -71,10 +72,11 @@ begin
             round = v_parent.next_round, children_pending = v_pending, joined = v_pending = 0,
             phase = case when v_pending > 0 then 'awaiting_children'
                          else gendurable._runnable(i.concurrency_key, null, false) end,
-            eligible_at = now(), worker_id = null, claimed_at = null
+            eligible_at = v_since, worker_id = null, claimed_at = null
         where i.id = v_parent.id;
         if v_pending = 0 then
-            perform gendurable._notify(array[v_parent.queue]);
+            -- gd_commit rings for its slot, and sees to its correlation key.
+            perform gendurable._announce(array[v_parent.queue]);
         end if;
     end loop;
     return v_answers;

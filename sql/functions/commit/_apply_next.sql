@@ -24,21 +24,11 @@ declare
     v_now     timestamptz := clock_timestamp();
     v_ahead   int[];    -- which outcomes, by ord
     v_back    int[];
-    v_queues  text[];
-    v_keys    text[];
-    v_rates   text[];
-    v_weights float8[];
     v_inbox   boolean;
     v_answers gendurable.answer[];
 begin
-    -- What was given a slot or tokens is ready, even if nobody has picked since.
-    if exists (select from gendurable.doorbells as d where d.kind = 'tokens')
-       or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
-        perform gendurable._offer_tokens();
-    end if;
-    if exists (select from gendurable.doorbells as d where d.kind in ('slot', 'limit')) then
-        perform gendurable._offer_slots();
-    end if;
+    -- What is owed a slot or tokens is made ready, even if no pick has come since.
+    perform gendurable._answer_doorbells();
 
     with queue as materialized (
         select m.queue, gendurable._is_paused(m.queue) as paused,
@@ -55,20 +45,17 @@ begin
               where x.may
               group by x.queue) as m
     ), decided as materialized (
-        select m.ord, m.queue, m.signalled,
+        select m.ord, m.signalled,
                m.may and not q.paused and (q.waiting is null or q.waiting >= m.priority)
                and (m.kept_key is null
-                    or not exists (select from gendurable.concurrency_limits as l
-                                   where l.name = split_part(m.kept_key, ':', 1)
-                                     and l.max_executing = 0)) as ahead
+                    or (select c.most > 0 from gendurable._capacity(m.kept_key) as c)) as ahead
         from unnest(p_moves) as m
         left join queue as q on q.queue = m.queue
     )
     select array_agg(d.ord) filter (where d.ahead),
            array_agg(d.ord) filter (where d.ahead is not true),
-           array_agg(distinct d.queue) filter (where d.ahead is not true),
            bool_or(d.signalled)
-    into v_ahead, v_back, v_queues, v_inbox
+    into v_ahead, v_back, v_inbox
     from decided as d;
 
     if v_inbox then
@@ -97,40 +84,8 @@ begin
     end if;
 
     if v_back is not null then
-        with moved as (
-            update gendurable.instances as i
-            set fence = i.fence + 1, updated_at = v_now,
-                step = o.step, state = coalesce(o.state, i.state), attempt = 0,
-                priority = coalesce(o.priority, i.priority),
-                awaits = null, last_error = null, joined = false,
-                rate_limit = o.rate_limit, weight = nullif(o.weight, 1),
-                concurrency_key = case when not o.release_key
-                                       then coalesce(o.concurrency_key, i.concurrency_key) end,
-                phase = gendurable._runnable(
-                    case when not o.release_key
-                         then coalesce(o.concurrency_key, i.concurrency_key) end,
-                    o.rate_limit, coalesce(o.delay_ms > 0, false)),
-                eligible_at = now()
-                              + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
-                worker_id = null, claimed_at = null
-            from unnest(p_outcomes) as o
-            where o.kind = 'next' and (v_ahead is null or o.ord = any (v_back))
-              and i.id = o.id and i.fence = o.fence
-            returning o.concurrency_key, o.rate_limit, o.weight
-        )
-        select array_agg(m.concurrency_key) filter (where m.concurrency_key is not null),
-               array_agg(m.rate_limit) filter (where m.rate_limit is not null),
-               array_agg(coalesce(m.weight, 1)) filter (where m.rate_limit is not null)
-        into v_keys, v_rates, v_weights
-        from moved as m;
-        -- The old key is rung by gd_commit, whose slot it was.
-        if v_keys is not null or v_rates is not null then
-            perform gendurable._ring(v_keys, v_rates);
-            perform gendurable._warn_of_rates(v_rates, v_weights);
-        end if;
-        perform gendurable._notify(v_queues);
+        perform gendurable._put_back(p_outcomes, case when v_ahead is not null then v_back end);
     end if;
-
     return coalesce(v_answers, '{}');
 end
 $$;

@@ -13,6 +13,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
+    v_since  timestamptz := gendurable._enter_ready();
     v_queues text[];
     v_rates  text[];
 begin
@@ -22,20 +23,18 @@ begin
             attempt = i.attempt + 1, last_error = o.error,
             phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
                                          coalesce(o.delay_ms > 0, false)),
-            eligible_at = now() + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
+            eligible_at = v_since
+                          + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'retry' and i.id = o.id and i.fence = o.fence
-        returning i.queue, i.rate_limit
+        returning i.queue, i.phase, i.rate_limit
     )
-    select array_agg(distinct a.queue),
-           array_agg(a.rate_limit) filter (where a.rate_limit is not null)
+    -- gd_commit rings for the slots that are given up, and sees to the correlation keys.
+    select array_agg(distinct a.queue), array_agg(a.rate_limit) filter (where a.phase = 'throttled')
     into v_queues, v_rates
     from again as a;
-    if v_rates is not null then
-        perform gendurable._ring(null, v_rates);
-    end if;
-    perform gendurable._notify(v_queues);
+    perform gendurable._announce(v_queues, null, v_rates);
 end
 $$;
 comment on function gendurable._apply_retry(gendurable.outcome[])

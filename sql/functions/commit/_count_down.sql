@@ -17,6 +17,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
+    v_since  timestamptz := gendurable._enter_ready();
     v_queues text[];
     v_keys   text[];
     v_scoped bigint[];
@@ -32,7 +33,7 @@ begin
             phase = case when p.children_pending = r.children
                          then gendurable._runnable(p.concurrency_key, null, false)
                          else p.phase end,
-            eligible_at = case when p.children_pending = r.children then now()
+            eligible_at = case when p.children_pending = r.children then v_since
                                else p.eligible_at end,
             updated_at = clock_timestamp()
         from rounds as r
@@ -45,15 +46,8 @@ begin
     into v_queues, v_keys, v_scoped
     from counted as c
     where c.joined;
-
-    if v_keys is not null then
-        perform gendurable._ring(v_keys);
-    end if;
-    if v_scoped is not null then
-        perform gendurable._sync_keys(v_scoped);
-    end if;
     if v_queues is not null then
-        perform gendurable._notify(v_queues);
+        perform gendurable._announce(v_queues, v_keys, null, v_scoped);
     end if;
 end
 $$;

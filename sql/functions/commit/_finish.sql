@@ -49,16 +49,17 @@ begin
     select array_agg(e.id) filter (where e.signalled),
            array_agg(e.id) filter (where k.leaves),
            array_agg(e.correlation_key) filter (where k.leaves),
-           array_agg(e.id) filter (where not k.leaves),
-           array_agg(e.correlation_key) filter (where not k.leaves),
+           array_agg(e.id) filter (where k.stays),
+           array_agg(e.correlation_key) filter (where k.stays),
            array_agg(e.parent_id) filter (where e.parent_id is not null and not e.counted),
            array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted)
     into v_signalled, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds
     from ended as e
     cross join lateral (
-        select case when e.correlation_key is not null
-                    then coalesce((case e.kind when 'done' then 'done' else 'failed' end)
-                                  <> all (e.correlation_scope), true) end as leaves
+        select x.stays, e.correlation_key is not null and not x.stays as leaves
+        from (select gendurable._occupies(
+                         e.correlation_key, e.correlation_scope,
+                         case e.kind when 'done' then 'done' else 'failed' end) as stays) as x
     ) as k;
 
     if v_signalled is not null then

@@ -1,5 +1,6 @@
 -- Of outcomes whose instances the caller has locked: those that can be applied as far as parents
--- go. A child that finishes while somebody else holds its parent's row has to be offered again.
+-- go. A child that finishes while another transaction holds its parent's row is to be offered
+-- again.
 --
 -- Locks:  the parents of finishing children by id, skipping locked ones.
 -- Writes: nothing. Plan: instances_pkey.
@@ -28,7 +29,7 @@ begin
         where p.id = any (v_parents)
         order by p.id
         for no key update skip locked);
-    -- Those that live and are not locked. One that is gone counts nobody any more.
+    -- Those that live and are not locked. One that is gone counts no child any more.
     v_parents := array(
         select p.id from gendurable.instances as p
         where p.id = any (v_parents) and p.id <> all (v_locked));

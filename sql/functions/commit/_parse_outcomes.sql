@@ -8,6 +8,8 @@ returns gendurable.outcome[]
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
 set jit = off
 as $$
 declare
@@ -27,8 +29,8 @@ begin
             when o.kind not in ('next', 'retry', 'await', 'schedule_children', 'done', 'stop')
                 then 'unknown kind ' || o.kind
             when o.kind = 'next' and o.step is null then 'next needs a step'
-            when o.step = '' or octet_length(o.step) > 1000
-                then 'step is empty or longer than 1,000 bytes'
+            when o.step = '' or gendurable._too_long(o.step)
+                then gendurable._too_long_problem('step')
             when o.kind = 'await'
                  and (array_ndims(o.names) is distinct from 1
                       or array_position(o.names, null) is not null)
@@ -38,14 +40,14 @@ begin
                 then 'delay_ms is out of range'
             when not (coalesce(o.timeout_ms, 0) between -3.2e12 and 3.2e12)
                 then 'timeout_ms is out of range'
-            when o.kind = 'next' and (o.rate_limit = '' or octet_length(o.rate_limit) > 1000)
-                then 'rate_limit is empty or longer than 1,000 bytes'
+            when o.kind = 'next' and (o.rate_limit = '' or gendurable._too_long(o.rate_limit))
+                then gendurable._too_long_problem('rate_limit')
             when o.kind = 'next'
                  and not (coalesce(o.weight, 1) >= 0 and coalesce(o.weight, 1) < 'Infinity')
                 then 'weight is not a finite number >= 0'
             when o.kind = 'next'
-                 and (o.concurrency_key = '' or octet_length(o.concurrency_key) > 1000)
-                then 'concurrency_key is empty or longer than 1,000 bytes'
+                 and (o.concurrency_key = '' or gendurable._too_long(o.concurrency_key))
+                then gendurable._too_long_problem('concurrency_key')
             when o.kind = 'schedule_children' and jsonb_typeof(o.children) <> 'array'
                 then 'children is no array'
             -- Any JSON becomes a text. Only where that looks like an object or an array, or is
@@ -53,7 +55,7 @@ begin
             when left(o.step, 1) in ('{', '[') or left(o.rate_limit, 1) in ('{', '[')
                  or left(o.concurrency_key, 1) in ('{', '[')
                  or o.kind = 'await'
-                    and ('' = any (o.names) or octet_length(array_to_string(o.names, '')) > 1000
+                    and ('' = any (o.names) or gendurable._too_long(array_to_string(o.names, ''))
                          or array_to_string(o.names, '') ~ '[[{]')
                 then gendurable._text_problem(p_outcomes -> (o.ord - 1)::int)
         end)::gendurable.outcome)
@@ -72,12 +74,12 @@ begin
 exception when data_exception or program_limit_exceeded then
     get stacked diagnostics v_reason = message_text;
     if jsonb_array_length(p_outcomes) = 1 then
-        return array[row(p_first_ord, gendurable._bigint(p_outcomes -> 0 -> 'id'),
-                         gendurable._bigint(p_outcomes -> 0 -> 'fence'),
-                         null, null, null, null, null, null, null, null,
-                         null, null, null, null, null, null, null, null,
-                         case when jsonb_typeof(p_outcomes -> 0) = 'object' then v_reason
-                              else 'not an object' end)::gendurable.outcome];
+        return array[jsonb_populate_record(null::gendurable.outcome, jsonb_build_object(
+            'ord', p_first_ord,
+            'id', gendurable._bigint(p_outcomes -> 0 -> 'id'),
+            'fence', gendurable._bigint(p_outcomes -> 0 -> 'fence'),
+            'problem', case when jsonb_typeof(p_outcomes -> 0) = 'object' then v_reason
+                            else 'not an object' end))];
     end if;
     -- Some value has the wrong type. One by one, the good ones stay good.
     for v_i in 0 .. jsonb_array_length(p_outcomes) - 1 loop

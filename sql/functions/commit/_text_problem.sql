@@ -12,11 +12,11 @@ begin
          limit 1),
         (select case when jsonb_typeof(n) in ('object', 'array')
                      then 'a name is ' || jsonb_typeof(n) || ', not a string'
-                     else 'a name is empty or longer than 1,000 bytes' end
+                     else gendurable._too_long_problem('a name') end
          from jsonb_path_query(p_outcome, '$.names[*]') as n
          where p_outcome ->> 'kind' = 'await'
            and (jsonb_typeof(n) in ('object', 'array')
-                or n = '""' or octet_length(n #>> '{}') > 1000)
+                or n = '""' or gendurable._too_long(n #>> '{}'))
          limit 1));
 end
 $$;

@@ -1,7 +1,7 @@
 -- The answers to the outcomes of a commit that were not applied: invalid, busy or stale.
 --
 -- Asked for when all others have been applied. What is still the worker's then was locked by
--- somebody else. (A second outcome for a claim is not: the first one has grown the fence.)
+-- another transaction. (A second outcome for a claim is not: the first one has grown the fence.)
 -- Locks: none. Writes: nothing. Plan: instances_pkey.
 create function gendurable._unapplied(p_worker bigint,
                                       p_all gendurable.outcome[], p_applied gendurable.outcome[])

@@ -5,10 +5,9 @@
 -- its outcome has been parsed, nothing can fail any more, so no outcome can spoil another one's
 -- commit. Every accepted outcome grows the fence, so one that is sent again is stale.
 --
--- Locks:  instances by id, then parents by id, all with SKIP LOCKED: what somebody else
---         holds is answered `busy`, for the worker to offer again; so a commit waits for
---         nobody's transaction. Then the keys and the inbox of what it finishes, which the
---         instance's lock protects.
+-- Locks:  instances by id, then parents by id, all with SKIP LOCKED: what another transaction
+--         holds is answered `busy`, for the worker to offer again; so a commit waits for none.
+--         Then the keys and the inbox of what it finishes, which the instance's lock protects.
 -- Writes: instances, finished, signals, dedup_keys, correlation_keys, doorbells, buckets.
 -- Plan:   instances_pkey for the locks and for every update. The worker is compared in a way that
 --         no index serves: a plan that looks for the batch among everything that the worker holds
@@ -51,7 +50,7 @@ begin
     v_all := gendurable._parse_outcomes(gd_commit.outcomes);
 
     -- A worker that was forgotten holds nothing, even where a claim of its could not be released
-    -- yet because somebody had the row locked.
+    -- yet because another transaction had the row locked.
     select w.id into v_worker from gendurable.workers as w where w.id = gd_commit.worker;
 
     -- Of two outcomes for one claim the first applies; the other one finds the fence grown.

@@ -9,7 +9,7 @@ as $$
 begin
     perform gendurable._check_name('queue', gd_resume.queue);
     delete from gendurable.queues as q where q.name = gd_resume.queue;
-    perform gendurable._notify(array[gd_resume.queue]);
+    perform gendurable._announce(array[gd_resume.queue]);
 end
 $$;
 comment on function public.gd_resume(text) is 'Ends the pause of a queue.';

@@ -14,11 +14,13 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_now  timestamptz := now();
-    v_old  gendurable.finished;
+    v_now   timestamptz := gendurable._enter_ready();
+    v_old   gendurable.finished;
+    v_phase gendurable.phase;
 begin
     if gd_retry.id is null then
         perform gendurable._refuse('GD001', 'id is required',
@@ -35,8 +37,7 @@ begin
         return 'not_failed';
     end if;
 
-    if v_old.correlation_key is not null
-       and (v_old.correlation_scope is null or 'runnable' = any (v_old.correlation_scope))
+    if gendurable._occupies(v_old.correlation_key, v_old.correlation_scope)
        and gendurable._take_key(v_old.correlation_key, v_old.id) <> v_old.id then
         return 'key_taken';
     end if;
@@ -66,16 +67,17 @@ begin
          v_old.rate_limit, v_old.weight, v_old.concurrency_key, v_old.parent_id,
          coalesce(v_old.joined_round, gendurable._last_round(v_old.id)), v_old.parent_round,
          v_old.ord, v_old.priority, v_old.fsm_version, v_old.fsm,
-         v_old.queue, v_old.correlation_key, v_old.correlation_scope);
-    if v_old.correlation_scope is not null then
-        perform gendurable._sync_keys(array[v_old.id]);
-    end if;
-    perform gendurable._ring(array[v_old.concurrency_key], array[v_old.rate_limit]);
+         v_old.queue, v_old.correlation_key, v_old.correlation_scope)
+    returning phase into v_phase;
+    perform gendurable._announce(
+        array[v_old.queue],
+        case when v_phase = 'held' then array[v_old.concurrency_key] end,
+        case when v_phase = 'throttled' then array[v_old.rate_limit] end,
+        case when v_old.correlation_scope is not null then array[v_old.id] end);
     if v_old.rate_limit is not null then
         perform gendurable._warn_of_rates(array[v_old.rate_limit],
                                           array[coalesce(v_old.weight, 1)]);
     end if;
-    perform gendurable._notify(array[v_old.queue]);
     return 'retried';
 end
 $$;

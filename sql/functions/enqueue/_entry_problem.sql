@@ -10,18 +10,15 @@ return case
     when p_fsm = '' then 'fsm is empty'
     when p_step = '' then 'step is empty'
     when p_queue = '' then 'queue is empty'
-    when octet_length(p_fsm) > 1000
-        then 'fsm is longer than 1,000 bytes: ' || left(p_fsm, 40) || '...'
-    when octet_length(p_step) > 1000
-        then 'step is longer than 1,000 bytes: ' || left(p_step, 40) || '...'
-    when octet_length(p_queue) > 1000
-        then 'queue is longer than 1,000 bytes: ' || left(p_queue, 40) || '...'
-    when octet_length(p_correlation_key) > 1000
-        then 'correlation_key is longer than 1,000 bytes: ' || left(p_correlation_key, 40) || '...'
-    when octet_length(p_concurrency_key) > 1000
-        then 'concurrency_key is longer than 1,000 bytes: ' || left(p_concurrency_key, 40) || '...'
-    when octet_length(p_rate_limit) > 1000
-        then 'rate_limit is longer than 1,000 bytes: ' || left(p_rate_limit, 40) || '...'
+    when gendurable._too_long(p_fsm) then gendurable._too_long_problem('fsm', p_fsm)
+    when gendurable._too_long(p_step) then gendurable._too_long_problem('step', p_step)
+    when gendurable._too_long(p_queue) then gendurable._too_long_problem('queue', p_queue)
+    when gendurable._too_long(p_correlation_key)
+        then gendurable._too_long_problem('correlation_key', p_correlation_key)
+    when gendurable._too_long(p_concurrency_key)
+        then gendurable._too_long_problem('concurrency_key', p_concurrency_key)
+    when gendurable._too_long(p_rate_limit)
+        then gendurable._too_long_problem('rate_limit', p_rate_limit)
     when not (p_weight >= 0 and p_weight < 'Infinity')
         then 'weight is ' || p_weight::text || ', not a finite number >= 0'
     when p_rate_limit = '' then 'rate_limit is empty'

@@ -8,7 +8,7 @@ begin
     return case
         when jsonb_typeof(p_entry) <> 'object' then jsonb_typeof(p_entry) || ', not an object'
         when p_entry - p_fields <> '{}'
-            then 'unknown field ' || (select min(f) from jsonb_object_keys(p_entry - p_fields) as f)
+            then gendurable._unknown_field(p_entry, p_fields)
         else (select f || ' is ' || jsonb_typeof(p_entry -> f) || ', not a string'
               from unnest(array['fsm', 'step', 'queue',
                                 'correlation_key', 'concurrency_key', 'rate_limit']) as f

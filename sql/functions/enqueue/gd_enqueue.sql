@@ -3,7 +3,7 @@
 --
 -- The batch is gendurable._enqueue; this is the same for one row, at a fraction of the cost of a
 -- batch of one.
--- Locks:  its correlation key, waiting for whoever is inserting or freeing it at this moment.
+-- Locks:  its correlation key, waiting for a transaction that is inserting or freeing it.
 -- Writes: correlation_keys, instances, doorbells.
 -- Errors: GD001 fsm missing; GD002 a value that cannot be.
 --         Warnings: GD101, GD102 (see gendurable._warn_of_rates).
@@ -26,10 +26,11 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_now         timestamptz := now();
+    v_now         timestamptz := gendurable._enter_ready();
     v_step        text        := coalesce(gd_enqueue.step, 'start');
     v_queue       text        := coalesce(gd_enqueue.queue, 'default');
     v_weight      float8      := coalesce(gd_enqueue.weight, 1);
@@ -51,9 +52,7 @@ begin
 
     -- The sequence gives the id first, because the row of a key names its occupant.
     v_id := nextval('gendurable.instances_id_seq');
-    if gd_enqueue.correlation_key is not null
-       and (gd_enqueue.correlation_scope is null
-            or 'runnable' = any (gd_enqueue.correlation_scope)) then
+    if gendurable._occupies(gd_enqueue.correlation_key, gd_enqueue.correlation_scope) then
         id := gendurable._take_key(gd_enqueue.correlation_key, v_id);
         if id <> v_id then
             duplicate := true;
@@ -81,13 +80,13 @@ begin
          gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key,
          coalesce(gd_enqueue.fsm_version, 1), gd_enqueue.fsm,
          v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope);
-    if v_phase in ('held', 'throttled') then
-        perform gendurable._ring(array[gd_enqueue.concurrency_key], array[gd_enqueue.rate_limit]);
-    end if;
+    perform gendurable._announce(
+        array[v_queue],
+        case when v_phase = 'held' then array[gd_enqueue.concurrency_key] end,
+        case when v_phase = 'throttled' then array[gd_enqueue.rate_limit] end);
     if gd_enqueue.rate_limit is not null then
         perform gendurable._warn_of_rates(array[gd_enqueue.rate_limit], array[v_weight]);
     end if;
-    perform gendurable._notify(array[v_queue]);
 
     id := v_id;
     duplicate := false;

@@ -1,6 +1,6 @@
 -- Brings the correlation keys of instances with a scope of their own in line with the status that
 -- they have now: a key is occupied exactly in the statuses of its scope, and one that was left is
--- taken back only if nobody else has it.
+-- taken back only if it is free.
 --
 -- Locks:  the caller holds the instances; then see gendurable._try_take_keys.
 -- Writes: correlation_keys.
@@ -11,7 +11,6 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_sort = on
 set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
@@ -19,14 +18,16 @@ as $$
 begin
     delete from gendurable.correlation_keys as k
     using gendurable.instances as i
-    where i.id = any (p_ids) and i.correlation_scope is not null
-      and gendurable._status(i.phase) <> all (i.correlation_scope)
+    where i.id = any (p_ids)
+      and not gendurable._occupies(i.correlation_key, i.correlation_scope,
+                                   gendurable._status(i.phase))
       and k.key = i.correlation_key and k.instance_id = i.id;
 
     perform gendurable._try_take_keys(array_agg(i.correlation_key), array_agg(i.id), p_patience)
     from gendurable.instances as i
-    where i.id = any (p_ids) and i.correlation_key is not null
-      and gendurable._status(i.phase) = any (i.correlation_scope)
+    where i.id = any (p_ids)
+      and gendurable._occupies(i.correlation_key, i.correlation_scope,
+                               gendurable._status(i.phase))
     having count(*) > 0;
 end
 $$;

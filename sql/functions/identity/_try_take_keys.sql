@@ -1,6 +1,6 @@
--- Takes correlation keys for instances, each if it is free. Whoever is taking or freeing one at
--- this moment counts as its occupant when patience is at an end: no worker waits long for somebody
--- else's transaction, and after one disappointment not at all.
+-- Takes correlation keys for instances, each if it is free. One that another transaction is taking
+-- or freeing counts as occupied when patience is at an end: no worker waits long for the
+-- transaction of a client, and after one disappointment not at all.
 --
 -- Locks:  the keys, waiting for the first one p_patience at most, then a millisecond.
 -- Writes: correlation_keys. Plan: correlation_keys_pkey.
@@ -10,6 +10,8 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
     v_timeout  text := current_setting('lock_timeout');

@@ -3,8 +3,8 @@
 --
 -- two picks x one key: only the holder of the name's lock decides about it, and it counts in a
 -- statement of its own, so that the count sees every claim that was committed before.
--- slot freed x rows held back: whoever frees the slot cannot see that they wait now, so they are
--- rung for here, to be looked at once more when they can be seen.
+-- slot freed x rows held back: the transaction that frees the slot cannot see that they wait now,
+-- so this one rings, and they are looked at once more when they can be seen.
 -- Locks:  none; the caller holds the instances and the names. Writes: instances, doorbells.
 -- Plan:   instances_pkey; instances_keyed for the counts.
 create function gendurable._admit_slots(p_ids bigint[]) returns bigint[]
@@ -30,18 +30,9 @@ begin
         from gendurable.instances as i
         where i.id = any (p_ids)
     ), slots as materialized (
-        select k.key,
-               l.most - (select count(*)
-                         from (select from gendurable.instances as e
-                               where e.concurrency_key = k.key and e.phase = 'executing'
-                               limit l.most) as x) as free
+        select k.key, c.free
         from (select distinct r.key from ranked as r where r.key is not null) as k
-        left join lateral (
-            select x.max_executing from gendurable.concurrency_limits as x
-            where x.name = split_part(k.key, ':', 1)
-            limit 1
-        ) as c on true
-        cross join lateral (select coalesce(c.max_executing, 1) as most) as l
+        cross join lateral gendurable._capacity(k.key) as c
     ), judged as (
         select r.*, r.key is null or r.place <= s.free as admitted
         from ranked as r
@@ -57,7 +48,7 @@ begin
     if v_refused is not null then
         update gendurable.instances as i set phase = 'held' where i.id = any (v_refused);
         -- the tokens that were offered to them are for others
-        perform gendurable._ring(v_keys, v_rates);
+        perform gendurable._announce(null, v_keys, v_rates);
     end if;
     return coalesce(v_ids, '{}');
 end

@@ -1,8 +1,8 @@
 -- Of ready instances that the caller has locked, and whose rates' names it has locked: those that
 -- may be claimed as far as tokens go, which are drawn. The others leave the ready set.
 --
--- Strict order within a key: the most urgent prefix whose cumulative weight fits, and nobody who is
--- less urgent than one who waits already.
+-- Strict order within a key: the most urgent prefix whose cumulative weight fits, and none that is
+-- less urgent than one that waits already.
 -- two picks x first grant: only the holder of the name's lock reads and writes the bucket, in
 -- statements that are younger than the lock.
 -- Locks:  none; the caller holds the instances and the names.
@@ -72,7 +72,7 @@ begin
         update gendurable.instances as i set phase = 'throttled' where i.id = any (v_refused);
         -- The line has to be looked at once to learn when it is due; and a slot that one of them
         -- was offered is free for others.
-        perform gendurable._ring(v_keys, v_rates);
+        perform gendurable._announce(null, v_keys, v_rates);
     end if;
     return coalesce(v_ids, '{}');
 end

@@ -8,7 +8,7 @@ language sql stable
 begin atomic
     select l.allowed, extract(epoch from l.period)::float8, l.burst,
            gendurable._tokens(b.tokens, b.refilled_at, l.allowed, l.period, l.burst, p_now)
-    from (values (split_part(p_key, ':', 1))) as k (name)
+    from (values (gendurable._policy(p_key))) as k (name)
     left join lateral (
         select x.* from gendurable.rate_limits as x
         where x.name = k.name

@@ -1,5 +1,5 @@
--- How many newcomers of concurrency keys may be born ready, because slots are free: none where
--- somebody waits already.
+-- How many newcomers of concurrency keys may be born ready, because slots are free: none where an
+-- instance waits already.
 --
 -- A guess, made without a lock: gd_pick counts again. Too many offers do no harm as long as
 -- they are few, so of a limit above a hundred a hundred offers are enough, and what executes is
@@ -25,22 +25,17 @@ begin
     select k.key,
            case when not exists (select from gendurable.instances as h
                                  where h.concurrency_key = k.key and h.phase = 'held')
-                then least(l.most, c_most)
+                then least(c.most, c_most)
                      - (select count(*)::int
                         from (select from gendurable.instances as i
                               where i.concurrency_key = k.key
                                 and i.phase in ('ready', 'held', 'executing')
-                                and i.phase = any (case when l.most > c_most then c_many
+                                and i.phase = any (case when c.most > c_most then c_many
                                                         else c_few end)
-                              limit least(l.most, c_most)) as x)
+                              limit least(c.most, c_most)) as x)
                 else 0 end
     from unnest(p_keys) as k (key)
-    left join lateral (
-        select x.max_executing from gendurable.concurrency_limits as x
-        where x.name = split_part(k.key, ':', 1)
-        limit 1
-    ) as c on true
-    cross join lateral (select coalesce(c.max_executing, 1) as most) as l;
+    cross join lateral gendurable._capacity(k.key) as c;
 end
 $$;
 comment on function gendurable._estimate_free_slots(text[]) is

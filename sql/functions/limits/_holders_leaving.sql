@@ -1,14 +1,14 @@
--- The concurrency keys of which some wait for a slot while a holder of one may be giving it up,
--- in a transaction that has looked for waiting ones before they could be seen, and so will not
--- ring. Given what held slots, id and key, when the caller saw some wait: one that is locked
--- now, or gone.
+-- The concurrency keys for which instances wait while a holder of a slot may be giving it up, in a
+-- commit that looked for waiting ones before they could be seen, and so will not ring. Given what
+-- held slots, id and key, when the caller saw some wait: such a holder is locked now, or gone.
 --
--- gd_commit locks an instance before it looks whether somebody waits for its key. So whoever is not
--- locked now, and is still there, looks later than the caller, and rings. (All others who end a
--- claim ring in any case.) A row version whose xmax is none, or the transaction that wrote it, has
--- not been locked since. That is nearly all of them; the others have to be locked to find out.
--- Locks:  those others, skipping locked ones, for a moment: they are let go of at once, so that
---         nobody's commit or release passes over them.
+-- gd_commit locks an instance before it looks whether another one waits for its key. So the commit
+-- of a holder that is not locked now, and still there, looks later than the caller, and rings. (All
+-- other ways to end a claim ring in any case.) A row version whose xmax is none, or the transaction
+-- that wrote it, has not been locked since. That is nearly all of them; the others have to be
+-- locked to find out.
+-- Locks:  those others, skipping locked ones, for a moment: they are let go of at once, so that no
+--         commit or release passes over them.
 -- Writes: nothing. Plan: instances_pkey; instances_keyed.
 -- Errors: none of its own (GD000 is how it lets go; it never leaves).
 create function gendurable._holders_leaving(p_ids bigint[], p_keys text[]) returns text[]

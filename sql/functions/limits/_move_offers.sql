@@ -1,7 +1,7 @@
 -- Offers tokens to some that wait for them, and takes the offers of others back.
 --
--- Whoever has tokens may have to wait for a slot yet; the slots that were offered to those who lose
--- theirs are for others. So the keys of both are rung for.
+-- An instance that is given tokens may have to wait for a slot yet; the slot that was offered to
+-- one that loses its tokens is for others. So the concurrency keys of both are rung for.
 -- Locks:  the caller holds the instances. Writes: instances, doorbells. Plan: instances_pkey.
 create function gendurable._move_offers(p_ids bigint[], p_back bigint[]) returns void
 language plpgsql volatile
@@ -13,7 +13,7 @@ set jit = off
 as $$
 declare
     v_queues text[];
-    v_held   text[];
+    v_keys   text[];
     v_freed  text[];
 begin
     if p_back is not null then
@@ -28,6 +28,7 @@ begin
         where b.concurrency_key is not null;
     end if;
     if p_ids is not null then
+        perform gendurable._enter_ready();
         with offered as (
             update gendurable.instances as i
             set phase = gendurable._runnable(i.concurrency_key, null, false)
@@ -36,12 +37,11 @@ begin
         )
         select array_agg(distinct o.queue),
                array_agg(o.concurrency_key) filter (where o.concurrency_key is not null)
-        into v_queues, v_held
+        into v_queues, v_keys
         from offered as o;
-        perform gendurable._notify(v_queues);
     end if;
-    if v_held is not null or v_freed is not null then
-        perform gendurable._ring(v_held || v_freed);
+    if v_queues is not null or v_freed is not null then
+        perform gendurable._announce(v_queues, v_keys || v_freed);
     end if;
 end
 $$;

@@ -39,9 +39,6 @@ declare
     v_holders bigint[];
     v_slots  text[];
 begin
-    if exists (select from gendurable.doorbells as d where d.kind = 'limit') then
-        perform gendurable._expand_name_doorbells();
-    end if;
     select r.keys, r.rings into v_keys, v_rings
     from gendurable._answerable_doorbells('slot', p_most) as r;
     if v_keys is null then
@@ -57,18 +54,9 @@ begin
     ) as e;
 
     with lanes as materialized (
-        select n.key, n.queue,
-               greatest(l.most - (select count(*)
-                                  from (select from gendurable.instances as e
-                                        where e.concurrency_key = n.key and e.phase = 'executing'
-                                        limit l.most) as x), 0) as free
+        select n.key, n.queue, c.free
         from gendurable._waiting_queues(v_keys) as n
-        left join lateral (
-            select x.max_executing from gendurable.concurrency_limits as x
-            where x.name = split_part(n.key, ':', 1)
-            limit 1
-        ) as c on true
-        cross join lateral (select coalesce(c.max_executing, 1) as most) as l
+        cross join lateral gendurable._capacity(n.key) as c
     ), line as materialized (
         -- Those that have an offer and the first of those that wait: a more urgent newcomer gets
         -- the offer of a less urgent instance.
@@ -116,15 +104,16 @@ begin
         select array_agg(b.rate_limit) into v_rates from back as b where b.rate_limit is not null;
     end if;
     if v_ids is not null then
+        perform gendurable._enter_ready();
         update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);
-        perform gendurable._notify(v_queues);
+        perform gendurable._announce(v_queues);
     end if;
     if v_holders is not null then
         v_again := v_again || gendurable._holders_leaving(v_holders, v_slots);
     end if;
     perform gendurable._clear_doorbells('slot', v_rings, v_again);
     if v_rates is not null then
-        perform gendurable._ring(null, v_rates);
+        perform gendurable._announce(null, null, v_rates);
     end if;
 end
 $$;

@@ -1,16 +1,17 @@
--- Lets the next pick look at these concurrency keys and rate keys, and tells sleeping workers of
--- the queues in which instances wait for them.
+-- Lets the next pick look at these concurrency keys and rate keys; answers the queues in which
+-- instances wait for them, if any worker sleeps. Called by gendurable._announce.
 --
--- Called in the very transaction that makes an instance wait or frees a slot, so that the doorbell
--- becomes visible together with what it tells of. (A commit that frees one rings only if it sees
--- somebody wait.) Why that is enough: docs/concurrency.md, Doorbells.
+-- The doorbell belongs to the very transaction that makes an instance wait or frees a slot, so that
+-- it becomes visible together with what it tells of. (A commit that frees a slot rings only if it
+-- sees an instance wait.) Why that is enough: docs/concurrency.md, Doorbells.
 -- Locks: none. Writes: doorbells. Plan: as gendurable._waiting_queues; instances_rated.
-create function gendurable._ring(p_keys text[], p_rates text[] default null) returns void
+create function gendurable._ring(p_keys text[], p_rates text[] default null) returns text[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = on
 set enable_sort = on
 set jit = off
 as $$
@@ -28,20 +29,21 @@ begin
         where r is not null;
     end if;
 
-    if exists (select from gendurable.workers as w where w.idle_queues <> '{}') then
-        perform gendurable._notify(array(
-            select n.queue
-            from gendurable._waiting_queues(array(select distinct k from unnest(p_keys) as k)) as n
-            union
-            select q.queue
-            from (select distinct r from unnest(p_rates) as r) as d (key)
-            cross join lateral (
-                select i.queue from gendurable.instances as i
-                where i.rate_limit = d.key and i.phase = 'throttled'
-                order by i.priority, i.eligible_at, i.id
-                limit 1
-            ) as q));
+    if not exists (select from gendurable.workers as w where w.idle_queues <> '{}') then
+        return null;
     end if;
+    return array(
+        select n.queue
+        from gendurable._waiting_queues(array(select distinct k from unnest(p_keys) as k)) as n
+        union
+        select q.queue
+        from (select distinct r from unnest(p_rates) as r) as d (key)
+        cross join lateral (
+            select i.queue from gendurable.instances as i
+            where i.rate_limit = d.key and i.phase = 'throttled'
+            order by i.priority, i.eligible_at, i.id
+            limit 1
+        ) as q);
 end
 $$;
 comment on function gendurable._ring(text[], text[])

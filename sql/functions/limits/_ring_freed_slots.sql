@@ -1,9 +1,9 @@
--- Rings for the slots that a commit has given up, by all but those that go on with their key: where
--- somebody waits for one.
+-- Rings for the slots that a commit has given up, by all instances but those that go on with their
+-- key: where another instance waits for one.
 --
--- Who cannot be seen yet was rung for when he began to wait, and whoever answers that finds the
--- holder's row locked (gendurable._offer_slots). So this has to look in a statement after the one
--- that locked it.
+-- An instance that cannot be seen yet rang when it began to wait, and the pick that answers finds
+-- the holder's row locked (gendurable._offer_slots). So this has to look in a statement after the
+-- one that locked it.
 -- p_ids, p_keys: the instances of the commit that held a slot, and of which key.
 -- Locks:  none; the caller holds the instances. Writes: doorbells.
 -- Plan:   instances_pkey; instances_keyed, one descent for each slot.
@@ -26,7 +26,7 @@ begin
                from gendurable.instances as i
                where i.id = k.id) is not true);
     if v_keys <> '{}' then
-        perform gendurable._ring(v_keys);
+        perform gendurable._announce(null, v_keys);
     end if;
 end
 $$;

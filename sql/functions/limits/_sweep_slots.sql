@@ -9,7 +9,6 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_sort = on
 set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
@@ -35,27 +34,21 @@ begin
 
     select array_agg(distinct n.key) into v_stranded
     from gendurable._waiting_queues(v_waiting) as n
-    left join gendurable.concurrency_limits as c on c.name = split_part(n.key, ':', 1)
-    cross join lateral (
-        select coalesce(c.max_executing, 1)
-               - (select count(*)
-                  from (select from gendurable.instances as e
-                        where e.concurrency_key = n.key and e.phase = 'executing'
-                        limit coalesce(c.max_executing, 1)) as x) as free
-    ) as s
+    cross join lateral gendurable._capacity(n.key) as c
     -- Fewer were offered a slot in this queue than there are.
-    where s.free > (select count(*)
+    where c.free > (select count(*)
                     from (select from gendurable.instances as r
                           where r.concurrency_key = n.key
                             and r.phase in ('ready', 'held', 'executing')
                             and r.phase = c_ready and r.queue = n.queue
-                          limit greatest(s.free, 0)) as x)
+                          limit c.free) as x)
       and not exists (select from gendurable.doorbells as d
                       where d.kind = 'slot' and d.key = n.key
-                         or d.kind = 'limit' and d.key = split_part(n.key, ':', 1));
+                         or d.kind = 'concurrency_limit'
+                            and d.key = gendurable._policy(n.key));
 
     if v_stranded is not null then
-        perform gendurable._ring(v_stranded);
+        perform gendurable._announce(null, v_stranded);
     end if;
     return coalesce(cardinality(v_stranded), 0);
 end

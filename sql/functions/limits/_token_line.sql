@@ -14,7 +14,7 @@ begin atomic
             least(coalesce(r.weight, 1), 1e100), false
      from gendurable.instances as r
      where r.rate_limit = p_key and r.phase in ('ready', 'throttled') and r.phase = p_ready
-       -- An offer in a queue that nobody picks from must not keep the tokens from the others.
+       -- An offer in a queue that no worker picks from must not keep the tokens from the others.
        and not exists (select from gendurable.queues as q
                        where q.name = r.queue and q.paused)
        and exists (select from gendurable.workers as w
@@ -30,4 +30,4 @@ begin atomic
      limit p_waiting);
 end;
 comment on function gendurable._token_line(text, gendurable.phase, int, int, timestamptz)
-    is 'Who has an offer of tokens of a rate key, and the first who wait for some.';
+    is 'What has an offer of tokens of a rate key, and the first that wait for some.';

@@ -8,17 +8,19 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
     v_bad record;
 begin
     -- A loop, because each name is a warning of its own.
     for v_bad in
-        select split_part(r.key, ':', 1) as name, max(r.weight) as weight, max(l.burst) as burst
+        select gendurable._policy(r.key) as name, max(r.weight) as weight, max(l.burst) as burst
         from unnest(p_rates, p_weights) as r (key, weight)
-        left join gendurable.rate_limits as l on l.name = split_part(r.key, ':', 1)
+        left join gendurable.rate_limits as l on l.name = gendurable._policy(r.key)
         where l.name is null or r.weight > l.burst
-        group by split_part(r.key, ':', 1)
+        group by gendurable._policy(r.key)
     loop
         if v_bad.burst is null then
             raise warning using errcode = 'GD101', message = 'gendurable: unknown rate limit',

@@ -9,7 +9,7 @@ as $$
 begin
     perform gendurable._check_policy_name(gd_drop_concurrency_limit.name);
     delete from gendurable.concurrency_limits as l where l.name = gd_drop_concurrency_limit.name;
-    perform gendurable._ring_name(gd_drop_concurrency_limit.name);
+    perform gendurable._ring_name('concurrency_limit', gd_drop_concurrency_limit.name);
 end
 $$;
 comment on function public.gd_drop_concurrency_limit(text)

@@ -9,8 +9,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform gendurable._check_policy_name(gd_drop_rate_limit.name);
-    perform pg_advisory_xact_lock(26471, hashtext(gd_drop_rate_limit.name) & 63);
-    delete from gendurable.buckets as b where split_part(b.key, ':', 1) = gd_drop_rate_limit.name;
+    perform pg_advisory_xact_lock(
+        gendurable._name_lock('rate_limit', gd_drop_rate_limit.name));
+    delete from gendurable.buckets as b where gendurable._policy(b.key) = gd_drop_rate_limit.name;
     delete from gendurable.rate_limits as l where l.name = gd_drop_rate_limit.name;
 end
 $$;

@@ -25,7 +25,7 @@ begin
     values (gd_set_concurrency_limit.name, gd_set_concurrency_limit.max_executing)
     on conflict on constraint concurrency_limits_pkey
     do update set max_executing = excluded.max_executing;
-    perform gendurable._ring_name(gd_set_concurrency_limit.name);
+    perform gendurable._ring_name('concurrency_limit', gd_set_concurrency_limit.name);
 end
 $$;
 comment on function public.gd_set_concurrency_limit(text, int)

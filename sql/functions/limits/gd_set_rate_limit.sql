@@ -1,10 +1,13 @@
 -- Sets the token bucket of every key of this name: `allowed` tokens in each `period`, `burst` at
 -- most at once. It applies at once; what a bucket holds is kept, up to the new burst.
 --
+-- limit change x newcomer: this call looks for no instance. Its doorbell becomes visible together
+-- with the new limit, and the pick that answers finds all that wait (gendurable._ring_name).
+-- A REPEATABLE READ transaction does not see a bucket that is younger than its snapshot: that one
+-- refills by the new limit since it was last drawn from.
 -- Locks:  the name (advisory, until the transaction ends), waiting for the picks that hold it.
 -- Writes: rate_limits, buckets, doorbells.
--- Errors: GD001 an argument missing; GD002 a value out of range, a name with a colon;
---         GD004 not READ COMMITTED.
+-- Errors: GD001 an argument missing; GD002 a value out of range, a name with a colon.
 create function public.gd_set_rate_limit(
     name    text,
     allowed float8,
@@ -18,10 +21,6 @@ declare
     v_now   timestamptz := clock_timestamp();
     v_burst float8 := coalesce(gd_set_rate_limit.burst, greatest(gd_set_rate_limit.allowed, 1));
 begin
-    -- An older snapshot would not show all that wait, and they would not be told.
-    if current_setting('transaction_isolation') <> 'read committed' then
-        perform gendurable._refuse_isolation();
-    end if;
     perform gendurable._check_policy_name(gd_set_rate_limit.name);
     if gd_set_rate_limit.allowed is null or gd_set_rate_limit.period is null then
         perform gendurable._refuse(
@@ -36,19 +35,20 @@ begin
             'allowed is zero or more, period and burst are more than zero, all of them finite.');
     end if;
 
-    perform pg_advisory_xact_lock(26471, hashtext(gd_set_rate_limit.name) & 63);
+    perform pg_advisory_xact_lock(
+        gendurable._name_lock('rate_limit', gd_set_rate_limit.name));
     update gendurable.buckets as b
     set tokens = least(v_burst,
                        gendurable._tokens(b.tokens, b.refilled_at,
                                           l.allowed, l.period, l.burst, v_now)),
         refilled_at = v_now
     from gendurable.rate_limits as l
-    where l.name = gd_set_rate_limit.name and split_part(b.key, ':', 1) = l.name;
+    where l.name = gd_set_rate_limit.name and gendurable._policy(b.key) = l.name;
     insert into gendurable.rate_limits as l (name, allowed, period, burst)
     values (gd_set_rate_limit.name, gd_set_rate_limit.allowed, gd_set_rate_limit.period, v_burst)
     on conflict on constraint rate_limits_pkey
     do update set allowed = excluded.allowed, period = excluded.period, burst = excluded.burst;
-    perform gendurable._ring_rate(gd_set_rate_limit.name);
+    perform gendurable._ring_name('rate_limit', gd_set_rate_limit.name);
 end
 $$;
 comment on function public.gd_set_rate_limit(text, float8, interval, float8)

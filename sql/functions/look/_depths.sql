@@ -3,10 +3,9 @@
 --
 -- Exact while no phase has more than p_most instances. Beyond that a queue is counted as far as the
 -- rest of p_most reaches, and at least to a hundredth of it; what has more takes its number from
--- the statistics, if that is larger. So the cost is that of p_most index entries for each phase and
--- of a few descents for each queue, however many instances there are. The oldest of a queue that
--- was not counted to the end is that of its 1,000 most urgent priorities. What is scheduled and due
--- counts as ready.
+-- the statistics, if that is larger, and its oldest from gendurable._oldest_ready. So the cost is
+-- that of p_most index entries for each phase and of a few descents for each queue, however many
+-- instances there are. What is scheduled and due counts as ready.
 -- Locks: none.
 -- Plan:  instances_ready and instances_waiting, walked queue by queue and without a look at the
 --        rows; instances_due for what is due; instances_claims for what is executing.
@@ -84,22 +83,8 @@ begin
         ) as c
     ), counted as (
         select r.queue, 'ready'::gendurable.phase as phase, r.n, r.n > r.most as more,
-               case when r.n <= r.most then r.oldest else (
-                   with recursive head (priority, eligible_at, place) as (
-                       (select i.priority, i.eligible_at, 1 from gendurable.instances as i
-                        where i.phase = 'ready' and i.queue = r.queue
-                        order by i.queue, i.priority, i.eligible_at limit 1)
-                       union all
-                       select x.priority, x.eligible_at, h.place + 1
-                       from head as h
-                       cross join lateral (
-                           select i.priority, i.eligible_at from gendurable.instances as i
-                           where i.phase = 'ready' and i.queue = r.queue and i.priority > h.priority
-                           order by i.queue, i.priority, i.eligible_at limit 1
-                       ) as x
-                       where h.place < 1000
-                   )
-                   select min(h.eligible_at) from head as h)
+               case when r.n <= r.most then r.oldest
+                    else gendurable._oldest_ready(r.queue)
                end as oldest
         from ready as r
         union all

@@ -39,12 +39,12 @@ begin
         where i.worker_id is not null and i.phase = 'executing' and i.concurrency_key is not null
         group by i.concurrency_key
     ), counted as (
-        select u.kind, split_part(u.key, ':', 1) as name, count(distinct u.key) as keys,
+        select u.kind, gendurable._policy(u.key) as name, count(distinct u.key) as keys,
                sum(u.executes)::bigint as executing, sum(u.waits)::bigint as waiting
         from (select w.kind, w.key, 0 as executes, w.n as waits from waits as w
               union all
               select 'concurrency', e.key, e.n, 0 from executes as e) as u
-        group by u.kind, split_part(u.key, ':', 1)
+        group by u.kind, gendurable._policy(u.key)
     ), estimated as (
         -- Asked for only where not all were counted.
         select m.kind, e.label as name, sum(e.n)::bigint as waiting

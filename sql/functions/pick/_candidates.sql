@@ -18,6 +18,8 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set enable_sort = off
 set jit = off
 as $$
@@ -30,23 +32,23 @@ begin
            array_agg(distinct c.name) filter (where c.busy_key),
            array_agg(distinct c.rate) filter (where c.busy_rate)
     into v_candidates
-    from (select r.*, r.keyed and not gendurable._lock_key(r.name) as busy_key,
-                 r.rated and not gendurable._lock_rate(r.rate) as busy_rate
+    from (select r.*, r.keyed and not gendurable._lock_name('slot', r.name) as busy_key,
+                 r.rated and not gendurable._lock_name('tokens', r.rate) as busy_rate
           from (select x.id, x.concurrency_key is not null as keyed,
                        x.rate_limit is not null as rated,
                        x.correlation_scope is not null as scoped,
                        x.signalled and x.awaits is not null as awaited,
-                       split_part(x.concurrency_key, ':', 1) as name,
-                       split_part(x.rate_limit, ':', 1) as rate
+                       gendurable._policy(x.concurrency_key) as name,
+                       gendurable._policy(x.rate_limit) as rate
                 from (select ready.*
                       from (select i.id, i.priority, i.eligible_at, i.concurrency_key, i.rate_limit,
                                    i.correlation_scope, i.signalled, i.awaits
                             from gendurable.instances as i
                             where i.queue = p_queue and i.phase = 'ready' and i.id <> all (p_seen)
                               and (i.concurrency_key is null
-                                   or split_part(i.concurrency_key, ':', 1) <> all (p_not_keys))
+                                   or gendurable._policy(i.concurrency_key) <> all (p_not_keys))
                               and (i.rate_limit is null
-                                   or split_part(i.rate_limit, ':', 1) <> all (p_not_rates))
+                                   or gendurable._policy(i.rate_limit) <> all (p_not_rates))
                             order by i.queue, i.priority, i.eligible_at, i.id
                             limit p_most
                             for no key update skip locked) as ready

@@ -33,7 +33,7 @@ begin
             limit 1
         ) as waits
         where b.due_at > now() and b.due_at < 'infinity'
-          -- Most queues have nobody who waits for tokens, and need not look through those of
+          -- In most queues no instance waits for tokens: they need not look through those of
           -- other queues.
           and exists (select from gendurable.instances as i
                       where (i.phase not in ('ready', 'executing')) is true

@@ -1,14 +1,14 @@
 -- Claims up to `slots` instances of a queue, the most urgent first: (priority, eligible_at, id).
 -- They are ready, or wait for tokens that are there: these it claims without an offer first
--- (gendurable._offer_tokens), and whom of them it has no slot for keeps the offer.
+-- (gendurable._offer_tokens), and those of them for which it has no slot keep the offer.
 --
 -- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
---         names of the keys that they need. Never waits: what somebody else holds is skipped.
+--         names of the keys that they need. Never waits: what another transaction holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
 --         buckets; correlation_keys (scopes); workers (lease, idle queues).
 -- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due,
---         doorbells_key and buckets_due, one descent each (doorbells three) when nothing is due and
---         nobody rang.
+--         doorbells_key and buckets_due, a few descents when nothing is due and there is no
+--         doorbell.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer
@@ -18,7 +18,6 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set enable_sort = off
 set jit = off
 as $$
 declare
@@ -26,16 +25,16 @@ declare
     v_idle    boolean;
     v_due     int := 0;
     v_offered bigint[];
+    v_kept    bigint[];
     v_c       gendurable.candidates;
     v_ids     bigint[];
     v_limited boolean := false;
     v_rounds  int := 0;
     v_seen    bigint[] := array[]::bigint[];
-    v_not_keys  text[] := array[]::text[];
+    v_not_keys  text[] := array[]::text[];    -- names that other transactions hold
     v_not_rates text[] := array[]::text[];
     v_claimed int;
     v_picked  int := 0;
-    v_short   boolean;
 begin
     v_idle := gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots);
     if gd_pick.slots = 0 then
@@ -44,16 +43,7 @@ begin
 
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
-        if exists (select from gendurable.doorbells as d where d.kind = 'tokens')
-           or exists (select from gendurable.buckets as b where b.due_at <= v_now) then
-            v_offered := gendurable._offer_tokens(gd_pick.queue, gd_pick.slots);
-        end if;
-        if exists (select from gendurable.doorbells as d where d.kind in ('slot', 'limit')) then
-            -- As many slots as it hands out are given up before the next pick, and as many
-            -- newcomers come.
-            perform gendurable._offer_slots(greatest(500, 2 * least(gd_pick.slots, 10000)));
-        end if;
-
+        v_offered := gendurable._answer_doorbells(gd_pick.queue, gd_pick.slots);
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.
@@ -62,16 +52,15 @@ begin
                                           v_seen, v_not_keys, v_not_rates);
             exit when v_c.found is null;
             if v_offered is not null then
-                -- Who was to have tokens here and finds the slots taken by more urgent work keeps
-                -- the offer.
-                update gendurable.instances as i
-                set phase = 'ready'
-                where i.id = any (v_offered) and i.id <> all (v_c.found);
+                v_kept := array(select unnest(v_offered) except select unnest(v_c.found));
+                if v_kept <> '{}' then
+                    perform gendurable._keep_offers(v_kept);
+                end if;
                 v_offered := null;
                 v_limited := true;
             end if;
-            v_limited := v_limited or v_c.keyed or v_c.rated;
             if v_c.keyed or v_c.rated then
+                v_limited := true;
                 v_seen := v_seen || v_c.found;
             end if;
             if v_c.busy_keys is null and v_c.busy_rates is null then
@@ -87,17 +76,8 @@ begin
             if v_c.rated then
                 v_ids := gendurable._admit_tokens(v_ids);
             end if;
-
-            -- Exactly the signals that are handed out as awaited are marked. Nothing can be
-            -- delivered between this statement and the next: a delivery needs the row that is
-            -- locked here.
             if v_c.awaited is not null then
-                update gendurable.signals as s
-                set presented = true
-                from gendurable.instances as i
-                where i.id = any (v_c.awaited) and i.id = any (v_ids)
-                  and s.instance_id = any (v_c.awaited) and s.instance_id = i.id
-                  and s.name = any (i.awaits) and not s.presented;
+                perform gendurable._mark_presented(v_ids, v_c.awaited);
             end if;
             return query
             with claimed as (
@@ -116,7 +96,6 @@ begin
                    c.last_error, c.enqueued_at
             from claimed as c
             order by c.priority, c.eligible_at, c.id;
-
             get diagnostics v_claimed = row_count;
             v_picked := v_picked + v_claimed;
             if v_c.scoped is not null then
@@ -126,20 +105,19 @@ begin
         end loop;
         if v_limited and v_picked < gd_pick.slots
            and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
-            -- when those that were just refused are due, the caller may want to know
+            -- The caller may want to know when those that were just refused are due.
             perform gendurable._offer_tokens();
         end if;
     end if;
 
-    v_short := v_picked < gd_pick.slots;
-    if not v_short and (v_due > 0 or v_limited) then
-        -- Others may have come for what fell due, or was offered, while it was locked here, and
-        -- gone to sleep again.
-        perform gendurable._notify(array[gd_pick.queue]);
+    if v_picked = gd_pick.slots and (v_due > 0 or v_limited) then
+        -- Other workers may have come for what fell due, or was offered, while it was locked here,
+        -- and gone to sleep again.
+        perform gendurable._announce(array[gd_pick.queue]);
     end if;
-    if v_short <> v_idle then
-        -- Whoever leaves with free slots is worth a notification when work arrives.
-        perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, v_short, false);
+    if (v_picked < gd_pick.slots) <> v_idle then
+        -- A worker that leaves with free slots is worth a notification when work arrives.
+        perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, not v_idle, false);
     end if;
 end
 $$;

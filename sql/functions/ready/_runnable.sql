@@ -1,6 +1,6 @@
 -- The phase of an instance that becomes runnable. One with a concurrency key or a rate limit
 -- waits for an offer, however many slots or tokens there are: the ring that comes with it makes
--- the next pick look, and a crowd of one key can never stand in anybody's way. (Newcomers may
+-- the next pick look, and a crowd of one key never stands in the way of others. (Newcomers may
 -- do better: gendurable._estimate_free_slots.)
 create function gendurable._runnable(p_concurrency_key text, p_rate_limit text, p_later boolean)
 returns gendurable.phase

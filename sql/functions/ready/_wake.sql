@@ -2,7 +2,7 @@
 --
 -- p_queues are theirs; p_keys and p_scoped are the concurrency keys and the ids with a correlation
 -- scope among them, or null.
--- Locks:  the caller holds the instances; see gendurable._sync_keys.
+-- Locks:  the caller holds the instances; then as gendurable._announce.
 -- Writes: instances, doorbells, correlation_keys.
 -- Plan:   instances_pkey.
 create function gendurable._wake(p_ids bigint[], p_queues text[], p_keys text[], p_scoped bigint[])
@@ -14,19 +14,15 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 as $$
+declare
+    v_since timestamptz := gendurable._enter_ready();
 begin
     update gendurable.instances as i
-    set phase = gendurable._runnable(i.concurrency_key, null, false), eligible_at = now(),
+    set phase = gendurable._runnable(i.concurrency_key, null, false), eligible_at = v_since,
         signalled = true, updated_at = clock_timestamp()
     where i.id = any (p_ids);
-    if p_keys is not null then
-        perform gendurable._ring(p_keys);
-    end if;
-    if p_scoped is not null then
-        perform gendurable._sync_keys(p_scoped);
-    end if;
-    perform gendurable._notify(p_queues);
+    perform gendurable._announce(p_queues, p_keys, null, p_scoped);
 end
 $$;
 comment on function gendurable._wake(bigint[], text[], text[], bigint[]) is
-    'Wakes instances that have been sent a signal they await.';
+    'Wakes instances that are parked on a signal they were just sent.';

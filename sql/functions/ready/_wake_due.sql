@@ -4,7 +4,7 @@
 -- Earliest first and at most 1,000 in one call, so that a flood that falls due at one moment delays
 -- no pick for long; what is left is for the next call. Each instance is moved once in its wait, so
 -- the cost of a pick does not grow with what is scheduled.
--- Locks:  the due instances, never waiting; see gendurable._sync_keys.
+-- Locks:  the due instances, never waiting; see gendurable._announce.
 -- Writes: instances, doorbells, correlation_keys.
 -- Plan:   instances_due; one descent when nothing is due.
 create function gendurable._wake_due(p_queue text, out moved int, out parks int)
@@ -19,6 +19,7 @@ set enable_sort = off
 set jit = off
 as $$
 declare
+    v_since  timestamptz := gendurable._enter_ready();
     v_ids    bigint[];
     v_keys   text[];
     v_rates  text[];
@@ -39,30 +40,27 @@ begin
         -- woken now, and keeps the names it awaited: its step is handed whatever signals of those
         -- names are there.
         with due as materialized (
-            select i.id, i.phase = 'awaiting_signal' as parked,
-                   i.concurrency_key, i.rate_limit, i.correlation_scope
+            select i.id, i.phase = 'awaiting_signal' as parked
             from gendurable.instances as i
             where i.id = any (v_ids)
         ), woken as (
             update gendurable.instances as i
             set phase = gendurable._runnable(i.concurrency_key, i.rate_limit, false),
-                eligible_at = case when d.parked then now() else i.eligible_at end,
-                updated_at = case when d.parked then now() else i.updated_at end
+                eligible_at = case when d.parked then v_since else i.eligible_at end,
+                updated_at = case when d.parked then v_since else i.updated_at end
             from due as d
             where i.id = d.id
+            returning i.id, i.phase, i.concurrency_key, i.rate_limit, d.parked,
+                      d.parked and i.correlation_scope is not null as scoped
         )
-        select (count(*) filter (where d.parked))::int,
-               array_agg(d.concurrency_key) filter (where d.concurrency_key is not null),
-               array_agg(d.rate_limit) filter (where d.rate_limit is not null),
-               array_agg(d.id) filter (where d.parked and d.correlation_scope is not null)
+        select (count(*) filter (where w.parked))::int,
+               array_agg(w.concurrency_key) filter (where w.phase = 'held'),
+               array_agg(w.rate_limit) filter (where w.phase = 'throttled'),
+               array_agg(w.id) filter (where w.scoped)
         into parks, v_keys, v_rates, v_scoped
-        from due as d;
-        if v_keys is not null or v_rates is not null then
-            perform gendurable._ring(v_keys, v_rates);
-        end if;
-        if v_scoped is not null then
-            perform gendurable._sync_keys(v_scoped);
-        end if;
+        from woken as w;
+        -- The caller notifies: a pick takes some of them itself.
+        perform gendurable._announce(null, v_keys, v_rates, v_scoped);
     end if;
 end
 $$;

@@ -1,5 +1,5 @@
 -- Wakes the parks past their deadline, in all queues. gd_pick does so for its own queue; this is
--- for the queues that nobody picks from.
+-- for the queues that no worker picks from.
 --
 -- It moves some ten thousand at most in one call, parks and what was scheduled together, so that no
 -- transaction holds a flood of rows: every pick beside it would have to walk over them.
@@ -35,7 +35,7 @@ begin
             exit when v_due.moved = 0;
             v_moved := v_moved + v_due.moved;
             v_woken := v_woken + v_due.parks;
-            perform gendurable._notify(array[v_queue]);
+            perform gendurable._announce(array[v_queue]);
             exit when v_moved >= 10000;
         end loop;
     end loop;

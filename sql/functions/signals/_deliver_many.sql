@@ -1,7 +1,7 @@
 -- Delivers signals to instances that the caller has locked: stores them in their inboxes and wakes
--- whoever is parked on one of the names.
+-- those that are parked on one of the names.
 --
--- The arrays are of one length. A null id is nobody; a signal for nobody is passed over. Of two
+-- The arrays are of one length. A signal whose id is null has no target and is passed over. Of two
 -- signals with one dedup key the first is stored.
 -- Returns the places of those that are duplicates, counted from 1.
 --

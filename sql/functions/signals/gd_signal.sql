@@ -21,7 +21,7 @@ $$;
 comment on function public.gd_signal(bigint, text, jsonb, text)
     is 'Delivers a signal to an instance by its id.';
 
--- The same by correlation key: the target is whoever occupies the key.
+-- The same by correlation key: the target is the occupant of the key.
 create function public.gd_signal(
     target    text,
     name      text,

@@ -1,6 +1,6 @@
 -- Makes claims runnable again without an outcome.
 --
--- p_workers:     whose claims; nobody else's are touched.
+-- p_workers:     whose claims; no others are touched.
 -- p_ids:         which of them; null: all.
 -- p_lost:        why the execution is lost: attempt grows and last_error says it. Null: the step
 --                never ran, attempt stays.
@@ -9,8 +9,8 @@
 -- p_claimed_before: only claims picked before this; a claim given up and picked again since the
 --                   caller looked is a new one.
 --
--- Locks:  instances by id, skipping locked ones: whoever holds one is about to commit, cancel
---         or release it.
+-- Locks:  instances by id, skipping locked ones: the transaction that holds one is about to commit,
+--         cancel or release it.
 -- Writes: instances, doorbells, correlation_keys.
 -- Plan:   instances_claims to find everything of a worker, and to count it; instances_pkey for the
 --         locks and the update (`coalesce`: no index serves it).
@@ -25,18 +25,19 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_sort = on
 set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_ids    bigint[];
-    v_locked bigint[];
-    v_queues text[];
-    v_keys   text[];
-    v_rates  text[];
-    v_scoped bigint[];
+    v_since    timestamptz := gendurable._enter_ready();
+    v_ids      bigint[];
+    v_locked   bigint[];
+    v_released int;
+    v_queues   text[];
+    v_keys     text[];
+    v_rates    text[];
+    v_scoped   bigint[];
 begin
     if p_ids is null then
         v_ids := array(
@@ -64,7 +65,7 @@ begin
     ), released as (
         update gendurable.instances as i
         set phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
-                                         coalesce(p_eligible_at, i.eligible_at) > now()),
+                                         coalesce(p_eligible_at, i.eligible_at) > v_since),
             eligible_at = coalesce(p_eligible_at, i.eligible_at),
             worker_id = null,
             claimed_at = null,
@@ -74,23 +75,17 @@ begin
                 (select h.claims from held as h where h.worker_id = i.worker_id), p_excused) end,
             updated_at = clock_timestamp()
         where i.id = any (v_locked)
-        returning i.id, i.queue, i.concurrency_key, i.correlation_scope, i.rate_limit
+        returning i.id, i.queue, i.phase, i.concurrency_key, i.rate_limit, i.correlation_scope
     )
-    select array_agg(r.id), array_agg(distinct r.queue),
+    -- Each gives a slot of its key up, also one that rests.
+    select count(*)::int, array_agg(distinct r.queue),
            array_agg(r.concurrency_key) filter (where r.concurrency_key is not null),
-           array_agg(r.rate_limit) filter (where r.rate_limit is not null),
+           array_agg(r.rate_limit) filter (where r.phase = 'throttled'),
            array_agg(r.id) filter (where r.correlation_scope is not null)
-    into v_ids, v_queues, v_keys, v_rates, v_scoped
+    into v_released, v_queues, v_keys, v_rates, v_scoped
     from released as r;
-    if v_keys is not null or v_rates is not null then
-        perform gendurable._ring(v_keys, v_rates);
-    end if;
-    if v_scoped is not null then
-        perform gendurable._sync_keys(v_scoped);
-    end if;
-
-    perform gendurable._notify(v_queues);
-    return coalesce(cardinality(v_ids), 0);
+    perform gendurable._announce(v_queues, v_keys, v_rates, v_scoped);
+    return v_released;
 end
 $$;
 comment on function gendurable._release(bigint[], bigint[], text, timestamptz, timestamptz, boolean)

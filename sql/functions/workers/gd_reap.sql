@@ -30,7 +30,7 @@ begin
         perform from gendurable.workers as w where w.id = gd_reap.worker for update skip locked;
         if not found
            and exists (select from gendurable.workers as w where w.id = gd_reap.worker) then
-            return 0;   -- somebody is registering, reaping or picking for it at this moment
+            return 0;   -- another transaction registers, reaps or picks for it
         end if;
         return gendurable._forget_workers(array[gd_reap.worker]);
     end if;

@@ -3,7 +3,7 @@
 --
 -- A live twin (two containers may share a name) keeps its lease and so its claims. After a downtime
 -- of the server every twin is given one more lease (see gd_reap).
--- Locks:  the dead namesakes in workers, skipping those that somebody else is reaping; then their
+-- Locks:  the dead namesakes in workers, skipping those that another transaction reaps; then their
 --         claims (see gendurable._forget_workers).
 -- Writes: workers, instances, incarnation.
 -- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long,
@@ -25,25 +25,18 @@ declare
     v_now      timestamptz;
     v_worker   bigint;
 begin
-    if coalesce(gd_register.name, '') = '' then
-        perform gendurable._refuse(
-            'GD001', 'name is required',
-            'Name the worker, for example after its host; names need not be unique.');
-    elsif v_lease <= '0' or v_lease > '1 year' then
+    perform gendurable._check_name('name', gd_register.name);
+    if v_lease <= '0' or v_lease > '1 year' then
         perform gendurable._refuse(
             'GD002', format('lease is %s', v_lease),
             'A lease is longer than zero and at most a year; 60 s suits most.');
-    elsif octet_length(gd_register.name) > 1000 then
-        perform gendurable._refuse(
-            'GD002', format('name is longer than 1,000 bytes: %s...', left(gd_register.name, 40)),
-            'Use a shorter name.');
     elsif exists (select from unnest(v_queues) as q
-                  where coalesce(q, '') = '' or octet_length(q) > 1000) then
+                  where coalesce(q, '') = '' or gendurable._too_long(q)) then
         perform gendurable._refuse(
             'GD002',
-            format('queues has one that is empty or longer than 1,000 bytes: %s',
+            format('%s: %s', gendurable._too_long_problem('one of queues'),
                    left(v_queues::text, 100)),
-            'Name each queue, in 1,000 bytes at most.');
+            'Name each queue, and use shorter names.');
     elsif jsonb_typeof(v_info) <> 'object' then
         perform gendurable._refuse(
             'GD002', format('info is of JSON type %s', jsonb_typeof(v_info)),

@@ -11,7 +11,7 @@ $$;
 select is(pg_temp.problem('{}'), null, 'a good entry has no problem');
 select is(pg_temp.problem('{"fsm": null}'), 'fsm is required', 'fsm is required');
 select is(pg_temp.problem(jsonb_build_object(f, '')), f || ' is empty', f || ' must not be empty') from unnest('{fsm,step,queue}'::text[]) as f;
-select matches(pg_temp.problem(jsonb_build_object(f, repeat('é', 501))), '^' || f || ' is longer than 1,000 bytes: é{40}[.]{3}$', f || ' has at most 1,000 bytes, and its beginning is shown')
+select matches(pg_temp.problem(jsonb_build_object(f, repeat('é', 501))), '^' || f || ' is longer than 1,000 bytes: é{40}\.\.\.$', f || ' has at most 1,000 bytes, and its beginning is shown')
 from unnest('{fsm,step,queue,correlation_key,concurrency_key,rate_limit}'::text[]) as f;
 select is(pg_temp.problem(jsonb_build_object(f, repeat('é', 500))), null, f || ' may have 1,000 bytes') from unnest('{fsm,step,queue,correlation_key}'::text[]) as f;
 select matches(pg_temp.problem(jsonb_build_object('weight', w)), '^weight is ' || w || ',', 'weight cannot be ' || w) from unnest('{-1,-0.001,NaN,Infinity,-Infinity}'::text[]) as w;

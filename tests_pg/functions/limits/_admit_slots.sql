@@ -108,8 +108,8 @@ select is(array(select unnest(gendurable._admit_slots('{101,102,103,105}')) orde
 select results_eq($$ select id, phase::text from gendurable.instances order by id $$, $$ values (101::bigint, 'held'), (102, 'ready'), (103, 'ready'), (104, 'executing'), (105, 'held') $$, 'the others are held');
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
 -- A key whose lock somebody has: neither claimed nor held, until it is free. (This transaction keeps what it has locked, so a name of its own.)
-select (select n from generate_series(1, 1000) as n where not gendurable._lock_key('free') is null and hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{k,c,zero,n,m,s,crowd,x2,x4,x6,d,free}'::text[]) as x) limit 1) as n \gset
-select test.query('other', format('select gendurable._lock_key(%L)', 'busy' || :n)) \g /dev/null
+select (select n from generate_series(1, 1000) as n where not gendurable._lock_name('slot', 'free') is null and hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{k,c,zero,n,m,s,crowd,x2,x4,x6,d,free}'::text[]) as x) limit 1) as n \gset
+select test.query('other', format('select gendurable._lock_name(''slot'', %L)', 'busy' || :n)) \g /dev/null
 delete from gendurable.instances where id <> 101;
 update gendurable.instances set phase = 'ready', concurrency_key = 'busy' || :n where id = 101;
 select is(pg_temp.pick(9, 'q', :second), '-', 'a key about which somebody else decides is left alone');

@@ -139,7 +139,7 @@ select is(pg_temp.tokens('c:1') || ' ' || pg_temp.tokens('c:2'), '1.0 1.0', 'dra
 select is(pg_temp.tokens('nowhere'), null, 'a name that is not configured has no bucket');
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
 select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{r,w,b,bb,never,unknown,l,c,nowhere}'::text[]) as x) limit 1) as n \gset
-select test.query('other', format('select gendurable._lock_rate(%L)', 'busy' || :n)), gd_set_rate_limit('free', 1, '1 s') \g /dev/null
+select test.query('other', format('select gendurable._lock_name(''tokens'', %L)', 'busy' || :n)), gd_set_rate_limit('free', 1, '1 s') \g /dev/null
 delete from gendurable.instances where id <> 101;
 update gendurable.instances set phase = 'ready', rate_limit = 'busy' || :n, concurrency_key = null where id = 101;
 select is(pg_temp.pick(9), '-', 'a key about which somebody else decides is left alone');

@@ -3,7 +3,7 @@ begin;
 select plan(5);
 
 select results_eq($$ select keys, rings from gendurable._answerable_doorbells('slot', 9) $$, $$ values (null::text[], null::tid[]) $$, 'nobody rang');
-insert into gendurable.doorbells (kind, key, rung_by) values ('slot', 'b', '3'), ('slot', 'a:2', '3'), ('slot', 'b', '3'), ('slot', 'a', '3'), ('tokens', 't', '3'), ('limit', 'l', '3');
+insert into gendurable.doorbells (kind, key, rung_by) values ('slot', 'b', '3'), ('slot', 'a:2', '3'), ('slot', 'b', '3'), ('slot', 'a', '3'), ('tokens', 't', '3'), ('concurrency_limit', 'l', '3');
 select results_eq($$ select keys, cardinality(rings) from gendurable._answerable_doorbells('slot', 9) $$, $$ values ('{a,a:2,b}'::text[], 4) $$, 'the keys of a kind, each once, in order, with every doorbell');
 select results_eq($$ select keys, cardinality(rings) from gendurable._answerable_doorbells('slot', 2) $$, $$ values ('{a,a:2}'::text[], 2) $$, 'no more keys than asked for');
 insert into gendurable.doorbells (kind, key) values ('slot', 'mine'), ('tokens', 'mine');

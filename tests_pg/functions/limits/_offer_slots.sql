@@ -59,15 +59,15 @@ select count(pg_temp.put('m' || n, jsonb_build_object('concurrency_key', 'm:' ||
 select gd_drop_concurrency_limit('m') \g /dev/null
 delete from gendurable.doorbells where ctid <> all (array(select max(ctid) from gendurable.doorbells group by key));
 select pg_temp.settle() \g /dev/null
-select gendurable._offer_slots() \g /dev/null
+select gendurable._answer_doorbells() \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'ready'), 500, 'five hundred keys in one call');
 select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 100, 'the others are for the next one');
-select gendurable._offer_slots() \g /dev/null
+select gendurable._answer_doorbells() \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'ready'), 600, 'which does them');
 delete from gendurable.instances;
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
 select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{k,m}'::text[]) as x) limit 1) as n \gset
-select test.query('other', format('select gendurable._lock_key(%L)', 'busy' || :n)) \g /dev/null
+select test.query('other', format('select gendurable._lock_name(''slot'', %L)', 'busy' || :n)) \g /dev/null
 select pg_temp.put('busy', jsonb_build_object('concurrency_key', 'busy' || :n)), pg_temp.put('busy too', jsonb_build_object('concurrency_key', 'busy' || :n)), pg_temp.put('not busy', '{"concurrency_key": "m:1"}') \g /dev/null
 select pg_temp.settle() \g /dev/null
 select is(pg_temp.pick(9), 'not busy', 'a key about which somebody else decides holds up nobody else');

@@ -3,6 +3,12 @@ begin;
 set local client_min_messages = error;
 \ir ../prelude.psql
 select plan(44);
+create function pg_temp.offer() returns void language plpgsql as $$
+begin
+    perform gendurable._expand_name_doorbells('rate_limit');
+    perform gendurable._offer_tokens();
+end
+$$;
 
 create function pg_temp.put_rated(p_fsm text, p_key text, p_weight float8 default 1, p_more jsonb default '{}') returns void language sql as $$
     select pg_temp.put(p_fsm, jsonb_build_object('rate_limit', p_key, 'weight', p_weight) || p_more)
@@ -14,16 +20,16 @@ $$;
 
 select gd_set_rate_limit('r', 1, '1 hour', 3) \g /dev/null
 select pg_temp.put_rated('1', 'r:1'), pg_temp.put_rated('2', 'r:1', 2), pg_temp.put_rated('3', 'r:1', 2), pg_temp.put_rated('4', 'r:1'), pg_temp.put_rated('5', 'r:2', 4), pg_temp.put_rated('6', 'r:3') \g /dev/null
-select gendurable._offer_tokens() \g /dev/null
+select pg_temp.offer() \g /dev/null
 select is(pg_temp.phases(), '1:ready 2:ready 3:throttled 4:throttled 5:throttled 6:ready', 'of each line the prefix that fits');
 select is(pg_temp.due('r:1') || ' ' || pg_temp.due('r:2') || ' ' || coalesce(pg_temp.due('r:3'), '-'), '2.0 never -', 'noted is when the head of what is left will fit: in time, never, nobody waits');
 select is((select round(tokens) from gendurable.buckets where key = 'r:1'), 3::float8, 'an offer draws nothing');
 select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 0, 'each doorbell is answered once');
-select gendurable._ring(null, '{r:1}'), gendurable._offer_tokens() \g /dev/null
+select gendurable._ring(null, '{r:1}'), pg_temp.offer() \g /dev/null
 select is(pg_temp.phases(), '1:ready 2:ready 3:throttled 4:throttled 5:throttled 6:ready', 'what was offered counts as long as it is not taken');
 update gendurable.buckets set due_at = now() - interval '1 s', refilled_at = refilled_at - interval '2 hours', tokens = 3 where key = 'r:1';
 update gendurable.instances set phase = 'executing' where fsm = '1';
-select gendurable._offer_tokens() \g /dev/null
+select pg_temp.offer() \g /dev/null
 select is(pg_temp.phases(), '1:executing 2:ready 3:throttled 4:throttled 5:throttled 6:ready', 'due without a doorbell: 3 tokens less 2 that are offered do not do for 2');
 select is(pg_temp.due('r:1'), '1.0', 'in an hour they do');
 delete from gendurable.instances; delete from gendurable.buckets;
@@ -31,9 +37,9 @@ delete from gendurable.instances; delete from gendurable.buckets;
 -- Offers that nobody takes.
 select gd_pause('a') \g /dev/null
 select pg_temp.put_rated('1 paused', 'r', 3, '{"queue": "a"}'), pg_temp.put_rated('2 deserted', 'r', 3, '{"queue": "nobody"}'), pg_temp.put_rated('3', 'r', 3), pg_temp.put_rated('4', 'r', 3) \g /dev/null
-select gendurable._offer_tokens() \g /dev/null
+select pg_temp.offer() \g /dev/null
 select is(pg_temp.phases(), '1 paused:ready 2 deserted:throttled 3:throttled 4:throttled', 'the head of the line, wherever it is');
-select gendurable._ring(null, '{r}'), gendurable._offer_tokens(), gendurable._ring(null, '{r}'), gendurable._offer_tokens() \g /dev/null
+select gendurable._ring(null, '{r}'), pg_temp.offer(), gendurable._ring(null, '{r}'), gendurable._offer_tokens() \g /dev/null
 select is(pg_temp.phases(), '1 paused:ready 2 deserted:ready 3:ready 4:throttled', 'an offer in a queue that is paused or has no worker keeps the tokens from nobody');
 select is(pg_temp.pick(9), '3', 'so they are drawn by who starts');
 delete from gendurable.instances; delete from gendurable.buckets;
@@ -43,23 +49,23 @@ select gd_set_rate_limit('long', 1000, '1 s') \g /dev/null
 insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
 select now(), now(), now(), 'throttled', 's', '{}', 0, 1, 'm', 'q', 'long' from generate_series(1, 250);
 insert into gendurable.doorbells (kind, key) select 'tokens', 'long' from generate_series(1, 50);
-select gendurable._offer_tokens() \g /dev/null
+select pg_temp.offer() \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'ready'), 100, 'one look goes a hundred far');
 select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 1, 'and is followed by another');
-select gendurable._offer_tokens(), gendurable._offer_tokens() \g /dev/null
+select pg_temp.offer(), gendurable._offer_tokens() \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'ready'), 250, 'until the line is gone');
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells where kind = 'tokens';
 -- Many lines.
 insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
 select now(), now(), now(), 'throttled', 's', '{}', 0, 1, 'm', 'q', 'long:' || n % 100 from generate_series(1, 10000) as n;
-select gendurable._ring(null, array_agg('long:' || n)), gendurable._offer_tokens() from generate_series(0, 99) as n \g /dev/null
+select gendurable._ring(null, array_agg('long:' || n)), pg_temp.offer() from generate_series(0, 99) as n \g /dev/null
 select is((select string_agg(distinct n::text, ' ') from (select count(*) filter (where i.phase = 'ready') as n from gendurable.instances as i group by i.rate_limit) as x), '50',
     'of a hundred long lines one look goes less far into each');
-select gendurable._offer_tokens() \g /dev/null
+select pg_temp.offer() \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'throttled'), 0, 'the next one sees the rest');
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells where kind = 'tokens';
 select count(pg_temp.put_rated('m' || n, 'r:' || n)) from generate_series(1, 600) as n \g /dev/null
-select gendurable._offer_tokens() \g /dev/null
+select pg_temp.offer() \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'ready'), 500, 'five hundred keys in one call');
 select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 100, 'the others are for the next one');
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells where kind = 'tokens';
@@ -68,14 +74,14 @@ delete from gendurable.instances; delete from gendurable.buckets; delete from ge
 select pg_temp.put('k', '{"rate_limit": "r", "concurrency_key": "k"}') \g /dev/null
 update gendurable.instances set phase = 'throttled' where fsm = 'k';
 delete from gendurable.doorbells where kind <> 'tokens';
-select gendurable._ring(null, '{r}'), gendurable._offer_tokens() \g /dev/null
+select gendurable._ring(null, '{r}'), pg_temp.offer() \g /dev/null
 select is(pg_temp.phase('k'), 'held', 'one with a key waits for its slot next');
 select is((select string_agg(key, ' ') from gendurable.doorbells where kind = 'slot'), 'k', 'and is looked at');
 delete from gendurable.instances; delete from gendurable.buckets;
 select pg_temp.put_rated('1', 'r', 3, '{"priority": -1}'), pg_temp.put_rated('2', 'r', 1, '{"concurrency_key": "l"}') \g /dev/null
 update gendurable.instances set phase = 'ready' where fsm = '2';
 delete from gendurable.doorbells where kind <> 'tokens';
-select gendurable._offer_tokens() \g /dev/null
+select pg_temp.offer() \g /dev/null
 select is(pg_temp.phases(), '1:ready 2:throttled', 'tokens that were offered go to somebody more urgent');
 select is((select string_agg(key, ' ') from gendurable.doorbells where kind = 'slot'), 'l', 'and the slot that was offered beside them is free');
 delete from gendurable.instances; delete from gendurable.buckets;
@@ -118,7 +124,7 @@ delete from gendurable.instances; delete from gendurable.buckets; delete from ge
 
 select gd_set_rate_limit('s', 0, '1 hour', 110) \g /dev/null
 select count(pg_temp.put_rated('m' || n, 's', 1, '{"queue": "b"}')) from generate_series(1, 110) as n \g /dev/null
-select gendurable._offer_tokens(), gendurable._offer_tokens() \g /dev/null
+select pg_temp.offer(), gendurable._offer_tokens() \g /dev/null
 select pg_temp.put_rated('last', 's', 1, '{"priority": 1}') \g /dev/null
 select is(pg_temp.pick(1), '-', 'nobody overtakes more than a hundred who were offered their tokens');
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells where kind = 'tokens';
@@ -140,11 +146,11 @@ select test.query('other', format($$ select gd_set_rate_limit(%L, 9, '1 hour') $
 select test.query('other', format($$ insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
     values (now(), now(), now(), 'throttled', 's', '{}', 0, 1, 'locked', 'q', %1$L), (now(), now(), now(), 'throttled', 's', '{}', 1, 1, 'unlocked', 'q', %1$L) returning id $$, 'busy' || :n)) \g /dev/null
 select gendurable._ring(null, array['busy' || :n]) \g /dev/null
-select test.exec('other', 'begin'), test.query('other', format('select gendurable._lock_rate(%L)', 'busy' || :n)) \g /dev/null
-select gendurable._offer_tokens() \g /dev/null
+select test.exec('other', 'begin'), test.query('other', format('select gendurable._lock_name(''tokens'', %L)', 'busy' || :n)) \g /dev/null
+select pg_temp.offer() \g /dev/null
 select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 1, 'the doorbell of a key about which somebody else decides is kept');
 select test.exec('other', 'rollback'), test.exec('other', 'begin'), test.query('other', $$ select id from gendurable.instances where fsm = 'locked' for update $$) \g /dev/null
-select gendurable._offer_tokens() \g /dev/null
+select pg_temp.offer() \g /dev/null
 select is(pg_temp.phases(), 'locked:throttled unlocked:throttled', 'nobody overtakes one whose row somebody holds for a moment');
 select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 1, 'its line is looked at again');
 select pg_temp.put_rated('other line', 'p:1', 1, '{"priority": 2}') \g /dev/null
@@ -158,7 +164,7 @@ select test.exec('other', 'begin'), test.query('other', $$ select id from gendur
 select pg_temp.put_rated('behind', 'p:1') \g /dev/null
 select is(pg_temp.pick(1), 'behind', 'nor does one that was offered its tokens and cannot be had');
 select test.exec('other', 'rollback') \g /dev/null
-select lives_ok('select gendurable._offer_tokens()', 'nothing to do');
+select lives_ok('select pg_temp.offer()', 'nothing to do');
 
 select * from finish();
 rollback;

@@ -12,7 +12,7 @@ select is((select string_agg(key, ' ' order by key) from gendurable.buckets), 'n
 update gendurable.buckets set refilled_at = now() - interval '1 hour' where key = 'r:not yet';
 select is((select affected from gd_maintain() where task = 'sweep_buckets'), 1::bigint, 'gd_maintain sweeps and counts');
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
-select test.query('other', format('select gendurable._lock_rate(%L)', 'busy' || n)), gd_set_rate_limit('free', 1, '1 s'), n from generate_series(1, 1000) as n
+select test.query('other', format('select gendurable._lock_name(''tokens'', %L)', 'busy' || n)), gd_set_rate_limit('free', 1, '1 s'), n from generate_series(1, 1000) as n
 where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{r,never}'::text[]) as x) limit 1 \gset
 insert into gendurable.rate_limits (name, allowed, period, burst) values ('busy' || :n, 1, '1 s', 1);
 insert into gendurable.buckets (key, tokens, refilled_at) values ('busy' || :n, 1, now());

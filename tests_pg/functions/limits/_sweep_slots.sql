@@ -12,7 +12,7 @@ select gd_set_concurrency_limit('zero', 0), gd_set_concurrency_limit('two', 2) \
 delete from gendurable.doorbells where kind <> 'tokens';
 insert into gendurable.doorbells (kind, key) values ('slot', 'rung');
 savepoint untold;
-insert into gendurable.doorbells (kind, key) values ('limit', 's'), ('limit', 'tw');
+insert into gendurable.doorbells (kind, key) values ('concurrency_limit', 's'), ('concurrency_limit', 'tw');
 insert into gendurable.doorbells (kind, key) values ('slot', 's:1:1');
 select is(gendurable._sweep_slots(), 2, 'a key of a name that was rung for has been told');
 rollback to untold;

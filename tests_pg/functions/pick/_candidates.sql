@@ -30,7 +30,7 @@ select is(pg_temp.look(9, p_not_keys => '{k}', p_not_rates => '{r}'), '{101,106}
 update gendurable.instances set concurrency_key = 'busy:1' where id = 102;
 update gendurable.instances set rate_limit = 'busy:2' where id = 103;
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
-select test.query('other', $$ select gendurable._lock_key('busy'), gendurable._lock_rate('busy') $$) \g /dev/null
+select test.query('other', $$ select gendurable._lock_name('slot', 'busy'), gendurable._lock_name('tokens', 'busy') $$) \g /dev/null
 select is(pg_temp.look(9), '{101,102,103,106} {101,106} keyed rated scoped {103} awaited {106} keys {busy} rates {busy}', 'of a name that is taken nothing is free');
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.look(2), '{102,103} {102,103} keyed rated scoped {103}', 'until it is');

@@ -1,6 +1,7 @@
--- Notifications wake workers that sleep. A notification is sent at commit: this file needs sessions of its own.
+-- What has become runnable or free is told: by doorbells, correlation keys and notifications. A notification is sent at commit: this file needs sessions of its own.
 begin;
-select plan(26);
+set local client_min_messages = error;
+select plan(34);
 
 select test.connect('listener'), test.connect('app') \gset
 select test.exec('listener', 'listen gendurable') as r \gset
@@ -68,7 +69,29 @@ select is(jsonb_array_length(pg_temp.pick(:w, 'due', 1)), 1, 'a full pick of wha
 select is(pg_temp.heard(), 'gendurable:due', 'what a full pick leaves of what fell due is told to others');
 select is(jsonb_array_length(pg_temp.pick(:w, 'due', 1)), 1, 'a full pick of what was ready');
 select is(pg_temp.heard(), null, 'a pick that moved nothing tells nobody');
-select lives_ok($$ select gendurable._notify(null), gendurable._notify('{}') $$, 'no queues, no notification');
+select lives_ok($$ select gendurable._announce(null), gendurable._announce('{}') $$, 'no queues, no notification');
+select test.query('app', $$ select gendurable._announce('{due,x,due,null}') as r $$) as r \gset
+select is(pg_temp.heard(), 'gendurable:due', 'of each queue in which somebody sleeps once');
+select test.query('app', $$ select gendurable._announce(null, '{k}', '{r}') as r $$) as r \gset
+select is(pg_temp.heard(), null, 'keys without a queue, and none in which one waits');
+
+-- Doorbells and correlation keys.
+create function pg_temp.announce(p_keys text[], p_rates text[]) returns text language plpgsql as $$
+begin
+    delete from gendurable.doorbells;
+    perform gendurable._announce('{q}', p_keys, p_rates);
+    return (select coalesce(string_agg(d.kind || ' ' || d.key, ', ' order by d.kind, d.key), 'none') from gendurable.doorbells as d);
+end
+$$;
+select is(pg_temp.announce('{k,l,k}', null), 'slot k, slot l', 'concurrency keys are rung for, each once');
+select is(pg_temp.announce(null, '{r,r:1}'), 'tokens r, tokens r:1', 'so are rate keys');
+select is(pg_temp.announce('{k,null}', '{r,null}'), 'slot k, tokens r', 'or both');
+select is(pg_temp.announce('{null}', '{}'), 'none', 'or neither');
+select id as scoped from gd_enqueue('m', correlation_key => 'scoped', correlation_scope => '{awaiting_signal}', queue => 'none') \gset
+select is((select count(*) from gendurable.correlation_keys as k where k.key = 'scoped'), 0::bigint, 'a key is not occupied outside its scope');
+update gendurable.instances set phase = 'awaiting_signal' where id = :scoped;
+select gendurable._announce(null, p_scoped => array[:scoped]::bigint[]) \g /dev/null
+select is((select k.instance_id from gendurable.correlation_keys as k where k.key = 'scoped'), :scoped::bigint, 'and is brought in line with the status');
 
 select * from finish();
 rollback;

@@ -1,0 +1,119 @@
+-- Of the lines of rate keys: which instances are to be offered tokens, and which are to lose their
+-- offer. Locks them, and notes in the buckets when the next ones will fit.
+--
+-- ids, back: to be moved by gendurable._move_offers. mine: to be claimed by the pick that calls, as
+-- they are. again: keys whose lines are to be looked at once more.
+-- p_glance: how many of each line are looked at.
+-- One statement: what moves, what is noted and what is left follow from one look at the lines.
+-- Locks:  the caller holds the names; instances, skipping locked ones. Writes: buckets.
+-- Plan:   instances_rated for what was offered and for the line; instances_pkey; buckets_pkey.
+create function gendurable._choose_token_offers(
+    p_keys text[], p_queue text, p_slots int, p_glance int, p_now timestamptz,
+    out ids bigint[], out mine bigint[], out back bigint[], out again text[]
+)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = on
+set enable_sort = on
+set jit = off
+as $$
+declare
+    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;  -- as gendurable._offer_slots
+    -- So many offers of a line count; a less urgent instance would overtake those that do not.
+    c_offers constant int := 1000;
+begin
+    with bucket as materialized (
+        select k.key, b.allowed, b.period, b.burst, b.tokens
+        from unnest(p_keys) as k (key)
+        cross join lateral gendurable._bucket(k.key, p_now) as b
+    ), line as materialized (
+        -- A more urgent newcomer gets the offer of a less urgent instance.
+        select b.key, b.tokens, x.id, x.priority, x.eligible_at, x.waits, x.weight,
+               coalesce(x.queue = p_queue and x.concurrency_key is null, false) as own,
+               sum(x.weight) over (partition by b.key
+                                   order by x.priority, x.eligible_at, x.id) as total,
+               row_number() over (partition by b.key
+                                  order by x.priority, x.eligible_at, x.id) as place
+        from bucket as b
+        cross join lateral gendurable._token_line(b.key, c_ready, c_offers, p_glance, p_now) as x
+        where b.tokens is not null
+    ), wanted as materialized (
+        -- Those that are to move. For later ones of the pick's queue it has no slots: they wait for
+        -- the next pick, unless it would have many lines to look at again, and never come to those
+        -- beyond.
+        select n.*,
+               n.waits and n.own and cardinality(p_keys) <= greatest(p_slots / 10, 1)
+               and row_number() over (partition by n.waits, n.own
+                                      order by n.priority, n.eligible_at, n.id) > p_slots as later
+        from line as n
+        where n.waits = (n.total <= n.tokens)
+    ), first as materialized (
+        select i.id, n.waits, n.key, n.place, n.own
+        from wanted as n
+        cross join lateral (
+            select x.id from gendurable.instances as x
+            where x.id = n.id
+            for no key update skip locked
+        ) as i
+        where not n.later
+    ), halted as materialized (
+        select distinct n.key
+        from wanted as n
+        where not n.later and n.waits and n.id not in (select x.id from first as x)
+    ), moving as materialized (
+        select f.* from first as f
+        union all
+        -- A line that stands still leaves slots to the others.
+        select i.id, true, n.key, n.place, false
+        from wanted as n
+        cross join lateral (
+            select x.id from gendurable.instances as x
+            where x.id = n.id
+            for no key update skip locked
+        ) as i
+        where n.later and exists (select from halted)
+          and n.key not in (select h.key from halted as h)
+    ), noted as (
+        insert into gendurable.buckets as b (key, tokens, refilled_at, due_at)
+        select k.key, k.tokens, p_now,
+               gendurable._due_at(u.total, u.weight, k.tokens, k.allowed, k.period, k.burst, p_now)
+        from bucket as k
+        left join (select distinct on (n.key) n.key, n.total, n.weight
+                   from line as n
+                   where n.total > n.tokens
+                   order by n.key, n.place) as u on u.key = k.key
+        where k.tokens is not null
+        on conflict (key) do update
+        set tokens = excluded.tokens, refilled_at = excluded.refilled_at, due_at = excluded.due_at
+        -- what it holds follows from what is there
+        where b.due_at is distinct from excluded.due_at
+    ), stuck as materialized (
+        -- The first of each line whose row another transaction holds for a moment: none overtakes
+        -- it.
+        select n.key, min(n.place) as place
+        from wanted as n
+        where n.waits and (not n.later or exists (select from halted))
+          and n.id not in (select x.id from moving as x)
+        group by n.key
+    )
+    select array_agg(m.id) filter (where m.waits and not m.own
+                                         and (s.place is null or m.place < s.place)),
+           array_agg(m.id) filter (where m.waits and m.own
+                                         and (s.place is null or m.place < s.place)),
+           array_agg(m.id) filter (where not m.waits),
+           -- Look again where all that was looked at fits, where not all of it was taken, and where
+           -- a line stands still.
+           (select array_agg(x.key)
+            from (select n.key from wanted as n where n.waits and (n.later or n.place >= p_glance)
+                  union
+                  select k.key from stuck as k) as x)
+    into ids, mine, back, again
+    from moving as m
+    left join stuck as s on s.key = m.key;
+end
+$$;
+comment on function gendurable._choose_token_offers(text[], text, int, int, timestamptz)
+    is 'Which instances are to be offered tokens, and which are to lose their offer.';

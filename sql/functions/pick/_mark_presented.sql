@@ -1,0 +1,28 @@
+-- Marks the signals that a pick hands out as awaited, of p_awaited those instances that it claims
+-- (p_ids), so that the step does not await them again.
+--
+-- Exactly those are marked: nothing can be delivered between this statement and the claim, because
+-- a delivery needs the row that is locked here.
+-- Locks:  the caller holds the instances, and with them their inboxes. Writes: signals.
+-- Plan:   instances_pkey, signals_pkey.
+create function gendurable._mark_presented(p_ids bigint[], p_awaited bigint[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+    update gendurable.signals as s
+    set presented = true
+    from gendurable.instances as i
+    where i.id = any (p_awaited) and i.id = any (p_ids)
+      and s.instance_id = any (p_awaited) and s.instance_id = i.id
+      and s.name = any (i.awaits) and not s.presented;
+end
+$$;
+comment on function gendurable._mark_presented(bigint[], bigint[])
+    is 'Marks the signals that a pick hands out as awaited.';

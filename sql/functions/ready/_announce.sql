@@ -1,0 +1,37 @@
+-- Tells of rows that this transaction has made runnable, or for which it has freed something: after
+-- the statement that wrote them. The one place that rings for keys, and that notifies.
+--
+-- p_queues: of which workers that sleep are notified.
+-- p_keys:   concurrency keys for which one begins to wait (`held`), or of which a slot is freed.
+-- p_rates:  rate keys for which one begins to wait (`throttled`), or has lost tokens.
+-- p_scoped: instances whose correlation keys have a scope of their own.
+--
+-- A notification is only sent for a queue of which some worker's latest pick came back short,
+-- because NOTIFY serialises the commits of its senders. It can be missed by a transaction
+-- that was in flight when the worker fell asleep; polling is the floor under it.
+-- Locks:  see gendurable._sync_keys. Writes: doorbells, correlation_keys.
+-- Plan:   gendurable.workers, a few rows, read whole.
+create function gendurable._announce(p_queues text[], p_keys text[] default null,
+                                     p_rates text[] default null, p_scoped bigint[] default null)
+returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queues text[] := p_queues;
+begin
+    if p_keys is not null or p_rates is not null then
+        v_queues := v_queues || gendurable._ring(p_keys, p_rates);
+    end if;
+    if p_scoped is not null then
+        perform gendurable._sync_keys(p_scoped);
+    end if;
+    if v_queues is not null then
+        perform pg_notify('gendurable', q.queue)
+        from unnest(v_queues) as q (queue)
+        where exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
+    end if;
+end
+$$;
+comment on function gendurable._announce(text[], text[], text[], bigint[])
+    is 'Rings, brings correlation keys in line and notifies, for what has become runnable or free.';
