@@ -401,7 +401,7 @@ def a_standby_is_looked_at_and_not_worked_on(
         session = Session(
             make_conninfo(dsn, **chosen), name="w", queues=["q"], lease=60, pooler=False
         )
-        with pytest.raises(GendurableError, match="hot standby mode|nothing can be written here"):
+        with pytest.raises(GendurableError, match=r"hot standby mode|nothing can be written here"):
             asyncio.run(session.start())
     monkeypatch.setattr("sys.argv", ["gendurable-py", "install", "--dsn", dsn])
     with pytest.raises(SystemExit, match="1"):
