@@ -31,11 +31,10 @@ declare
     v_limited boolean := false;
     v_rounds  int := 0;
     v_seen    bigint[] := array[]::bigint[];
-    v_not_keys  text[] := array[]::text[];
+    v_not_keys  text[] := array[]::text[];    -- names that other transactions hold
     v_not_rates text[] := array[]::text[];
     v_claimed int;
     v_picked  int := 0;
-    v_short   boolean;
 begin
     v_idle := gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots);
     if gd_pick.slots = 0 then
@@ -45,7 +44,6 @@ begin
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
         v_offered := gendurable._answer_doorbells(gd_pick.queue, gd_pick.slots);
-
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.
@@ -61,8 +59,8 @@ begin
                 v_offered := null;
                 v_limited := true;
             end if;
-            v_limited := v_limited or v_c.keyed or v_c.rated;
             if v_c.keyed or v_c.rated then
+                v_limited := true;
                 v_seen := v_seen || v_c.found;
             end if;
             if v_c.busy_keys is null and v_c.busy_rates is null then
@@ -78,7 +76,6 @@ begin
             if v_c.rated then
                 v_ids := gendurable._admit_tokens(v_ids);
             end if;
-
             if v_c.awaited is not null then
                 perform gendurable._mark_presented(v_ids, v_c.awaited);
             end if;
@@ -99,7 +96,6 @@ begin
                    c.last_error, c.enqueued_at
             from claimed as c
             order by c.priority, c.eligible_at, c.id;
-
             get diagnostics v_claimed = row_count;
             v_picked := v_picked + v_claimed;
             if v_c.scoped is not null then
@@ -114,15 +110,14 @@ begin
         end if;
     end if;
 
-    v_short := v_picked < gd_pick.slots;
-    if not v_short and (v_due > 0 or v_limited) then
+    if v_picked = gd_pick.slots and (v_due > 0 or v_limited) then
         -- Other workers may have come for what fell due, or was offered, while it was locked here,
         -- and gone to sleep again.
         perform gendurable._announce(array[gd_pick.queue]);
     end if;
-    if v_short <> v_idle then
+    if (v_picked < gd_pick.slots) <> v_idle then
         -- A worker that leaves with free slots is worth a notification when work arrives.
-        perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, v_short, false);
+        perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, not v_idle, false);
     end if;
 end
 $$;

@@ -1,6 +1,6 @@
 -- gd_release: claims are given back, as if they had not been picked.
 begin;
-select plan(24);
+select plan(25);
 
 select gd_register('me') as me, gd_register('other') as other \gset
 create function pg_temp.claim(p_worker bigint, p_eligible_at timestamptz default now()) returns bigint language plpgsql as $$
@@ -31,6 +31,11 @@ select is((select string_agg(p.id::text || '/' || p.fence, ' ') from gd_pick(:ot
 select pg_temp.claim(:me) as e, pg_temp.claim(:me) as f, pg_temp.claim(:me) as g \gset
 select is(gd_release(:me, array[:e]::bigint[], '10 s'), 1, 'release with a delay');
 select is(pg_temp.row(:e), 'scheduled attempt=0 fence=1 worker= eligible=00:00:10', 'with a delay it rests that long from now');
+select id as keyed from gd_enqueue('m', queue => 'slot', concurrency_key => 'slot') \gset
+select gd_enqueue('m', queue => 'slot', concurrency_key => 'slot'), (select array_agg(p.id) from gd_pick(:me, 'slot', 2) as p) \g /dev/null
+delete from gendurable.doorbells;
+select gd_release(:me, array[:keyed]::bigint[], '10 s') \g /dev/null
+select is((select string_agg(d.kind || ' ' || d.key, ', ') from gendurable.doorbells as d), 'slot slot', 'the slot that it held is rung for while it rests');
 select is(gd_release(:me, array[:f]::bigint[], '0'), 1, 'release with a delay of zero');
 select is(pg_temp.row(:f), 'ready attempt=0 fence=1 worker= eligible=00:00:00', 'a delay of zero is runnable now');
 select is(gd_release(:me, array[:g]::bigint[], '-1 hour'), 1, 'release with a negative delay');
