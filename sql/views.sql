@@ -36,9 +36,10 @@ create view public.gd_workers as
 select w.id, w.name, w.queues,
        (select count(*) from gendurable.instances as i where i.worker_id = w.id) as executing,
        w.registered_at, l.lease_until, l.lease_until >= now() as alive, w.info
-from (select gendurable._up_since() as since) as up
-cross join gendurable.workers as w
-cross join lateral (select greatest(w.lease_until, up.since + w.lease) as lease_until) as l;
+from gendurable.workers as w
+cross join lateral (
+    select greatest(w.lease_until, (select gendurable._up_since()) + w.lease) as lease_until
+) as l;
 comment on view public.gd_workers is
     'Registered workers; alive as long as their lease runs, and for one lease after the server '
     'was down.';

@@ -8,8 +8,10 @@ import enum
 import gc
 import inspect
 import pickle
+import pydoc
+import typing
 import warnings
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -23,9 +25,13 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 import gendurable
 from gendurable import (
     AccessError,
+    Context,
+    Done,
     Entry,
     GendurableError,
     InvalidArgumentError,
+    Machine,
+    Outcome,
     SignalEntry,
     StateError,
     UsageError,
@@ -42,6 +48,7 @@ from gendurable import (
     signal,
     signal_many,
     status,
+    step,
 )
 from gendurable.errors import role_for
 from support import Connection
@@ -251,16 +258,24 @@ def test_an_id_that_is_none_is_only_not_found(conn: Connection) -> None:
     "call",
     [
         lambda conn: ANY.signal(conn, "k", 5),
-        lambda conn: ANY.signal(conn, "k", "n", dedup_key=5),
+        lambda conn: ANY.signal(conn, "k", "n", dedup_key=1.5),
         lambda conn: ANY.cancel(conn, "k", 5),
         lambda conn: ANY.cancel(conn, "k", cascade="no"),
         lambda conn: ANY.retry(conn, "1"),
         lambda conn: ANY.retry(conn, 1, 5),
         lambda conn: ANY.pause(conn, 5),
         lambda conn: ANY.resume(conn, b"q"),
-        lambda conn: ANY.set_rate_limit(conn, "m", "1", 1),
+        lambda conn: ANY.signal(conn, "k", None),
+        lambda conn: ANY.pause(conn, None),
+        lambda conn: ANY.enqueue(conn, None),
+        lambda conn: ANY.enqueue(conn, "M", priority=10**12),
+        lambda conn: ANY.enqueue(conn, "M", eligible_at=datetime(2100, 1, 1)),  # noqa: DTZ001
+        lambda conn: ANY.set_rate_limit(conn, "m", float("nan"), 1),
+        lambda conn: ANY.set_concurrency_limit(conn, "m", 10**12),
+        lambda conn: ANY.set_rate_limit(conn, "m", "x", 1),
+        lambda conn: ANY.set_rate_limit(conn, "m", 1, float("inf")),
         lambda conn: ANY.set_rate_limit(conn, "m", True, 1),
-        lambda conn: ANY.set_rate_limit(conn, "m", 1, 1, burst="1"),
+        lambda conn: ANY.set_rate_limit(conn, "m", 1, 1, burst="x"),
         lambda conn: ANY.set_concurrency_limit(conn, "m", 1.5),
         lambda conn: ANY.set_concurrency_limit(conn, "m", True),
         lambda conn: ANY.set_concurrency_limit(conn, "m", None),
@@ -289,12 +304,11 @@ def test_an_argument_of_a_wrong_type_is_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     "call",
     [
-        lambda conn: ANY.enqueue(conn, "M", priority=10**12),
         lambda conn: ANY.enqueue(conn, "M", {"a": "\0"}),
         lambda conn: ANY.signal(conn, "k", "n", {"a": "\0"}),
-        lambda conn: ANY.set_rate_limit(conn, "m", float("nan"), 1),
-        lambda conn: ANY.set_concurrency_limit(conn, "m", 10**12),
-        lambda conn: ANY.signal(conn, "k", None),
+        lambda conn: ANY.set_rate_limit(conn, "m", -1, 1),
+        lambda conn: ANY.set_concurrency_limit(conn, "m", -1),
+        lambda conn: ANY.signal(conn, "k", ""),
     ],
 )
 def test_a_value_that_the_database_refuses_is_an_invalid_argument(
@@ -389,6 +403,41 @@ def test_an_error_of_the_engine_survives_pickling(conn: Connection) -> None:
         caught.value.detail,
         str(caught.value),
     )
+
+
+class Order(Machine[dict[str, Any]]):
+    @step
+    def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Done()
+
+    @step
+    def ship(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Done()
+
+    def no_step(self) -> None: ...
+
+
+def test_a_step_may_be_given_as_its_method(conn: Connection) -> None:
+    created = enqueue(conn, Order, step=Order.ship)
+    assert conn.execute("select step from gd_instances").fetchall() == [("ship",)]
+    cancel(conn, created.id)
+    assert retry(conn, created.id, Order.start) == "retried"
+    assert conn.execute("select step from gd_instances").fetchall() == [("start",)]
+    for ref in (Order.no_step, print, 5, ""):
+        with pytest.raises(GendurableError, match="step"):
+            ANY.retry(conn, created.id, ref)
+
+
+def test_the_types_of_everything_public_can_be_asked_for() -> None:
+    for name in gendurable.__all__:
+        value = getattr(gendurable, name)
+        if not callable(value):
+            continue  # Outcome is a union.
+        inspect.signature(value)
+        typing.get_type_hints(value)
+        if inspect.isfunction(value):
+            inspect.signature(value, eval_str=True)
+    assert pydoc.render_doc(gendurable)
 
 
 def test_every_call_and_every_error_documents_itself() -> None:

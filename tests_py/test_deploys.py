@@ -250,9 +250,13 @@ def test_a_jobs_context_may_be_optional(conn: Connection) -> None:
     def optional(n: int, ctx: Context[Any] | None = None) -> Any:
         return [n, ctx is not None and ctx.attempt]
 
-    made = optional.enqueue(conn, 1)
-    drain(conn, [optional])
-    assert finished(conn, made.id).result == [1, 0]
+    @job()
+    def annotated(n: int, ctx: Annotated[Context[Any], "the execution"]) -> Any:
+        return [n, ctx.attempt]
+
+    made = [optional.enqueue(conn, 1), annotated.enqueue(conn, 1)]
+    drain(conn, [optional, annotated])
+    assert [finished(conn, each.id).result for each in made] == [[1, 0]] * 2
 
 
 # Fields that a newer version added.
@@ -278,6 +282,11 @@ class Options(TypedDict, total=False):
 
 class Tagged(msgspec.Struct, tag=True):
     n: int = 0
+
+
+class Places(msgspec.Struct):
+    places: set[Frozen]
+    n: int
 
 
 class Point(msgspec.Struct, array_like=True):
@@ -407,6 +416,15 @@ def test_a_field_that_is_left_out_as_its_default_is_not_unknown() -> None:
         state.m = 2
 
     assert written(Sparse, {"n": 5, "m": 1, "new": 1}, change) == {"m": 2, "new": 1}
+
+
+def test_what_a_set_holds_has_no_place_for_unknown_fields() -> None:
+    def change(state: Places) -> None:
+        state.n = 2
+
+    stored = {"places": [{"city": "x", "new": 1}], "n": 1, "new": 2}
+    changed = {"places": [{"city": "x"}], "n": 2, "new": 2}
+    assert written(Places, stored, change) == changed
 
 
 def test_a_chain_of_old_code_keeps_unknown_fields() -> None:

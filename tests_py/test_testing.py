@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import psycopg
@@ -123,3 +124,37 @@ def test_an_endless_circle_is_an_error(dsn: str) -> None:
         enqueue(app, Circle)
         with pytest.raises(UsageError, match="5 steps ran"):
             drain(app, [Circle], limit=5)
+
+
+def test_an_async_connection_is_refused(dsn: str) -> None:
+    async def attempt() -> None:
+        async with await psycopg.AsyncConnection.connect(dsn) as app:
+            drain(app, [Checkout])  # type: ignore[arg-type]
+
+    with pytest.raises(UsageError, match="expected a sync psycopg connection"):
+        asyncio.run(attempt())
+
+
+def test_a_running_loop_is_refused_and_a_thread_beside_it_is_not(dsn: str) -> None:
+    @job()
+    async def work() -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    async def attempt() -> None:
+        with psycopg.connect(dsn) as app:
+            work.enqueue(app)
+            with pytest.raises(UsageError, match="to_thread"):
+                drain(app, [work])
+            assert len(await asyncio.to_thread(drain, app, [work])) == 1
+
+    asyncio.run(attempt())
+
+
+def test_a_connection_may_have_cursors_of_its_own(dsn: str) -> None:
+    @job()
+    def work() -> None: ...
+
+    with psycopg.connect(dsn, cursor_factory=psycopg.RawCursor) as app:
+        work.enqueue(app)
+        assert len(drain(app, [work])) == 1

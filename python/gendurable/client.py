@@ -16,19 +16,20 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection, Connection
 
+from gendurable.arguments import Duration, integer, interval, key, number, text
 from gendurable.calls import Answer, AnyConnection, Texts, call
 from gendurable.codec import encode_json
-from gendurable.entry import Duration, Entry, Target, interval
+from gendurable.entry import Entry, Target, step_name
 from gendurable.errors import UsageError
+from gendurable.steps import StepRef
 from gendurable.text import safe_repr
 
 __all__ = [
@@ -49,6 +50,8 @@ __all__ = [
     "signal_many",
     "status",
 ]
+
+_IDS = range(-(2**63), 2**63)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -118,7 +121,7 @@ class SignalEntry(msgspec.Struct, frozen=True):
     target: Address
     name: str
     payload: Any = None
-    dedup_key: str | UUID | None = None
+    dedup_key: str | UUID | int | None = None
 
     def arguments(self) -> dict[str, Any]:
         """The entry in the engine's JSON form.
@@ -129,9 +132,9 @@ class SignalEntry(msgspec.Struct, frozen=True):
         kind, address = _address(self.target)
         fields = {
             "target" if kind == "text" else "id": address if kind == "text" else int(address),
-            "name": _text("name", self.name),
+            "name": text("name", self.name),
             "payload": self.payload,
-            "dedup_key": _text("dedup_key", self.dedup_key),
+            "dedup_key": _optional(key, "dedup_key", self.dedup_key),
         }
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -179,15 +182,15 @@ def enqueue(
     target: Target | Entry,
     state: Any = None,
     *,
-    step: Any = None,
+    step: StepRef | None = None,
     queue: str | None = None,
     priority: int | None = None,
     eligible_at: datetime | None = None,
     delay: Duration | None = None,
-    correlation_key: str | UUID | None = None,
-    correlation_scope: Sequence[str] | None = None,
-    concurrency_key: str | None = None,
-    rate_limit: str | None = None,
+    correlation_key: str | UUID | int | None = None,
+    correlation_scope: Iterable[str] | None = None,
+    concurrency_key: str | UUID | int | None = None,
+    rate_limit: str | UUID | int | None = None,
     weight: float | None = None,
     fsm_version: int | None = None,
 ) -> Answer[Enqueued]:
@@ -214,9 +217,9 @@ def enqueue(
         StateError: the state does not fit the machine.
         UsageError: an argument has a wrong type.
     """
-    given = {
+    given: dict[str, Any] = {
         "step": step, "queue": queue, "priority": priority, "eligible_at": eligible_at,
-        "delay": delay, "correlation_key": _key(correlation_key),
+        "delay": delay, "correlation_key": correlation_key,
         "correlation_scope": correlation_scope, "concurrency_key": concurrency_key,
         "rate_limit": rate_limit, "weight": weight, "fsm_version": fsm_version,
     }  # fmt: skip
@@ -230,7 +233,7 @@ def enqueue(
     else:
         entry = Entry(target, state, **given)
     arguments = entry.arguments()
-    parameters = {name: _sent(name, arguments.get(name)) for name in _ENQUEUE_ARGUMENTS}
+    parameters = {name: _sent(arguments.get(name)) for name in _ENQUEUE_ARGUMENTS}
     return call(conn, _ENQUEUE, parameters, lambda texts: _decoded(texts[0], Enqueued))
 
 
@@ -247,7 +250,7 @@ def enqueue_many(conn: AnyConnection, /, entries: Iterable[Entry]) -> Answer[lis
         conn,
         _ENQUEUE_MANY,
         {"entries": _batch(entries, Entry)},
-        lambda texts: [_decoded(text, Enqueued) for text in texts],
+        lambda texts: [_decoded(each, Enqueued) for each in texts],
     )
 
 
@@ -259,7 +262,7 @@ def signal(
     name: str,
     payload: Any = None,
     *,
-    dedup_key: str | UUID | None = None,
+    dedup_key: str | UUID | int | None = None,
 ) -> Answer[str]:
     """Send a durable message to an instance.
 
@@ -281,9 +284,9 @@ def signal(
     kind, address = _address(target)
     parameters = {
         "target": address,
-        "name": _text("name", name),
+        "name": text("name", name),
         "payload": _json(payload),
-        "dedup_key": _text("dedup_key", dedup_key),
+        "dedup_key": _optional(key, "dedup_key", dedup_key),
     }
     return call(conn, _SIGNAL.format(type=kind), parameters, _first)
 
@@ -351,7 +354,7 @@ def cancel(
     kind, address = _address(target)
     parameters = {
         "target": address,
-        "reason": _text("reason", reason),
+        "reason": _optional(text, "reason", reason),
         "cascade": "true" if cascade else "false",
     }
     return call(conn, _CANCEL.format(type=kind), parameters, lambda texts: int(texts[0]))
@@ -359,14 +362,15 @@ def cancel(
 
 @_sync_or_async
 def retry(
-    conn: AnyConnection, /, instance: int, step: str | None = None, state: Any = None
+    conn: AnyConnection, /, instance: int, step: StepRef | None = None, state: Any = None
 ) -> Answer[str]:
     """Bring a failed instance back from the archive; a cancelled one is failed too.
 
     Args:
         conn: the caller's connection.
         instance: its id.
-        step: where it goes on; None means the step that failed, under the same rate limit.
+        step: where it goes on, the method or its name; None means the step that failed, under the
+            same rate limit.
         state: what it goes on with, any JSON value or struct, not checked against the machine's
             state type; None means the state it failed with.
 
@@ -380,8 +384,8 @@ def retry(
         UsageError: an argument has a wrong type.
     """
     parameters = {
-        "id": _integer("the id of an instance", instance),
-        "step": _text("step", step),
+        "id": _id("instance", instance),
+        "step": None if step is None else step_name(None, step),
         "state": _json(state),
     }
     return call(conn, _RETRY, parameters, _first)
@@ -397,7 +401,7 @@ def pause(conn: AnyConnection, /, queue: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the queue is empty or longer than 1,000 bytes.
     """
-    return call(conn, _PAUSE, {"queue": _text("queue", queue)}, _nothing)
+    return call(conn, _PAUSE, {"queue": text("queue", queue)}, _nothing)
 
 
 @_sync_or_async
@@ -407,7 +411,7 @@ def resume(conn: AnyConnection, /, queue: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the queue is empty or longer than 1,000 bytes.
     """
-    return call(conn, _RESUME, {"queue": _text("queue", queue)}, _nothing)
+    return call(conn, _RESUME, {"queue": text("queue", queue)}, _nothing)
 
 
 @_sync_or_async
@@ -431,10 +435,10 @@ def set_rate_limit(
             or the name is empty, too long or has a colon.
     """
     parameters = {
-        "name": _text("name", name),
-        "allowed": _number("allowed", allowed),
-        "period": interval(period),
-        "burst": _number("burst", burst),
+        "name": text("name", name),
+        "allowed": str(number("allowed", allowed)),
+        "period": interval(period, "period"),
+        "burst": _optional(number, "burst", burst),
     }
     return call(conn, _SET_RATE_LIMIT, parameters, _nothing)
 
@@ -446,7 +450,7 @@ def drop_rate_limit(conn: AnyConnection, /, name: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the name is empty, too long or has a colon.
     """
-    return call(conn, _DROP_RATE_LIMIT, {"name": _text("name", name)}, _nothing)
+    return call(conn, _DROP_RATE_LIMIT, {"name": text("name", name)}, _nothing)
 
 
 @_sync_or_async
@@ -465,8 +469,8 @@ def set_concurrency_limit(conn: AnyConnection, /, name: str, max_executing: int)
             a colon.
     """
     parameters = {
-        "name": _text("name", name),
-        "max_executing": _integer("max_executing", max_executing),
+        "name": text("name", name),
+        "max_executing": str(integer("max_executing", max_executing)),
     }
     return call(conn, _SET_CONCURRENCY_LIMIT, parameters, _nothing)
 
@@ -478,15 +482,15 @@ def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> Answer[None]:
     Raises:
         InvalidArgumentError: the name is empty, too long or has a colon.
     """
-    return call(conn, _DROP_CONCURRENCY_LIMIT, {"name": _text("name", name)}, _nothing)
+    return call(conn, _DROP_CONCURRENCY_LIMIT, {"name": text("name", name)}, _nothing)
 
 
-def _decoded(text: str, kind: type[T]) -> T:
+def _decoded(answer: str, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(text, type=kind)
+        return msgspec.json.decode(answer, type=kind)
     except msgspec.DecodeError:
         # A number that no float holds, such as 1e400, is one that jsonb does.
-        return msgspec.convert(json.loads(text), kind)
+        return msgspec.convert(json.loads(answer), kind)
 
 
 def _first(texts: Texts) -> str:
@@ -503,50 +507,28 @@ def _nothing(_: Texts) -> None:
 def _address(target: Any) -> tuple[str, str]:
     """How an instance is looked for: the type of its key or id, and that as text."""
     if isinstance(target, (str, UUID)):
-        return "text", str(_text("target", target))
-    return "bigint", _integer("target", target, "a correlation key (str or UUID) or an id (int)")
+        return "text", key("target", target)
+    return "bigint", _id("target", target, "a correlation key (str or UUID) or an id (int)")
 
 
-def _key(value: Any) -> Any:
-    return str(value) if isinstance(value, UUID) else value
-
-
-def _text(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, UUID):
-        return str(value)
-    if not isinstance(value, str):
-        raise _wrong(name, value, "a string")
-    # Also of an enum that is one, whose own __str__ says something else.
-    text = str.__str__(value)
-    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise _wrong(name, value, "text without NUL and without lone surrogates")
-    return text
-
-
-def _integer(name: str, value: Any, expected: str = "an int") -> str:
+def _id(field: str, value: Any, expected: str = "an int") -> str:
     try:
-        if isinstance(value, bool):
-            raise TypeError  # noqa: TRY301 (a bool would pass for 0 or 1)
-        number = operator.index(value)
+        found = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        raise _wrong(name, value, expected) from None
-    if not -(2**63) <= number < 2**63:
-        raise _wrong(name, value, "a number of at most 64 bits")
-    return str(number)
+        found = None
+    if found is None:
+        raise _wrong(field, value, expected)
+    if found not in _IDS:
+        raise _wrong(field, value, "an id, which has at most 64 bits")
+    return str(found)
 
 
-def _number(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise _wrong(name, value, "a number")
-    return str(value)
+def _optional(convert: Callable[[str, Any], Any], field: str, value: Any) -> str | None:
+    return None if value is None else str(convert(field, value))
 
 
-def _wrong(name: str, value: object, expected: str) -> UsageError:
-    return UsageError(f"{name} must be {expected}, not {safe_repr(value, 60)}")
+def _wrong(field: str, value: object, expected: str) -> UsageError:
+    return UsageError(f"{field} must be {expected}, not {safe_repr(value, 100)}")
 
 
 def _json(value: Any) -> str | None:
@@ -554,15 +536,11 @@ def _json(value: Any) -> str | None:
     return None if value is None else encode_json(value).decode()
 
 
-def _sent(name: str, value: Any) -> str | list[str] | None:
+def _sent(value: Any) -> str | list[str] | None:
     """An argument of an entry, which is in its JSON form, as text."""
-    if isinstance(value, (str, UUID)):
-        return _text(name, value)
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [str(_text(name, element)) for element in value]
-    if isinstance(value, msgspec.Raw):
-        return bytes(value).decode()
-    return None if value is None else str(value)
+    if value is None or isinstance(value, list):
+        return value
+    return bytes(value).decode() if isinstance(value, msgspec.Raw) else str(value)
 
 
 def _batch(entries: Iterable[Any], kind: type[Entry | SignalEntry]) -> str:
@@ -570,8 +548,8 @@ def _batch(entries: Iterable[Any], kind: type[Entry | SignalEntry]) -> str:
     if isinstance(entries, (str, bytes, Mapping)) or not isinstance(entries, Iterable):
         raise _wrong("entries", entries, f"a list of {kind.__name__}")
     arguments = []
-    for number, entry in enumerate(entries, 1):
+    for place, entry in enumerate(entries, 1):
         if not isinstance(entry, kind):
-            raise _wrong(f"entry {number}", entry, f"of type {kind.__name__}")
+            raise _wrong(f"entry {place}", entry, f"of type {kind.__name__}")
         arguments.append(entry.arguments())
     return encode_json(arguments).decode()

@@ -166,9 +166,9 @@ def connect_sync(info: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
 
 
 def to_primary(info: str) -> str:
-    """The same, for one who has to write: of several servers the one that is no standby.
+    """The same string for a connection that writes: of several servers it takes the primary.
 
-    PGTARGETSESSIONATTRS may be meant for those who read; what the string itself says stays.
+    PGTARGETSESSIONATTRS may be meant for readers; what the string itself says stays.
     """
     if "target_session_attrs" in conninfo_to_dict(info) or psycopg.pq.version() < _LIBPQ_14:
         return info

@@ -16,7 +16,7 @@ from gendurable.startable import Startable, steps_of
 from gendurable.steps import StepRef, is_step
 from gendurable.text import safe_repr
 
-__all__ = ["Duration", "Entry", "Target", "interval"]
+__all__ = ["Duration", "Entry", "Target", "step_name"]
 
 Target: TypeAlias = str | Startable[Any] | type[Startable[Any]]
 """A machine class or object or a job; only its name where its code is not at hand."""
@@ -76,7 +76,7 @@ class Entry(msgspec.Struct, frozen=True):
         }
         given["fsm"] = text("fsm", self.machine if machine is None else machine.name)
         given["state"] = self._encoded_state(machine)
-        given["step"] = None if self.step is None else _step_name(machine, self.step)
+        given["step"] = None if self.step is None else step_name(machine, self.step)
         return {name: value for name, value in given.items() if value is not None}
 
     def _startable(self) -> Startable[Any] | type[Startable[Any]] | None:
@@ -121,7 +121,12 @@ _CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
 }
 
 
-def _step_name(machine: Startable[Any] | type[Startable[Any]] | None, ref: StepRef) -> str:
+def step_name(machine: Startable[Any] | type[Startable[Any]] | None, ref: StepRef) -> str:
+    """A step's name, given as that or as the method; without a machine any step's method will do.
+
+    Raises:
+        UsageError: it is neither, or a step of another machine.
+    """
     if isinstance(ref, str):
         return text("step", ref)
     if machine is not None:

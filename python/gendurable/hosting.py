@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from gendurable.errors import UsageError
+from gendurable.log import quieten
 from gendurable.machine import Machine
 from gendurable.worker import Worker
 
@@ -52,6 +53,7 @@ def run_worker(machines: Iterable[Machine[Any] | type[Machine[Any]]], **settings
             "run_worker listens to signals, so it runs in the main thread only\n"
             "In another thread use asyncio.run(worker.run()), and worker.stop() to end it."
         )
+    quieten(logger)
     worker = Worker(machines, **settings)
     loop = asyncio.new_event_loop()
     with _stopped_by_signals(worker, loop, settings.get("drain", 30.0)):
@@ -70,6 +72,7 @@ def end_process(exit_code: int = 0) -> None:
     def end() -> None:
         others = [thread.name for thread in threading.enumerate() if not thread.daemon]
         logger.warning("ended in spite of what still runs: %s", ", ".join(others))
+        quieten(logger).flush()
         logging.shutdown()
         os._exit(exit_code)
 
@@ -133,6 +136,7 @@ def _end_by_force() -> None:
     frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001
     where = "".join(traceback.format_stack(frame, limit=8)) if frame else "unknown"
     logger.error("ended by force: the event loop is blocked, at\n%s", where)
+    quieten(logger).flush()
     logging.shutdown()
     os._exit(1)
 

@@ -8,7 +8,18 @@ import inspect
 import logging
 import types
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_origin, get_type_hints, overload
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    ParamSpec,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
 import msgspec
 from msgspec import UNSET
@@ -334,7 +345,9 @@ def _unresolved(name: str, problem: str) -> str:
 
 
 def _is_context(hint: Any) -> bool:
-    """Whether a parameter is annotated with ``Context``, ``Context[...]`` or either or None."""
-    if hint is Context or get_origin(hint) is Context:
+    """Whether a parameter is annotated with ``Context`` or ``Context[...]``, alone or or-ed."""
+    origin = get_origin(hint)
+    if hint is Context or origin is Context:
         return True
-    return any(_is_context(part) for part in get_args(hint)) and get_origin(hint) is not Callable
+    is_around_types = origin in {Union, types.UnionType, Annotated}
+    return is_around_types and any(_is_context(part) for part in get_args(hint))

@@ -90,7 +90,7 @@ def next_context(
         ctx,
         fence=fence,
         step=settled.step or ctx.step,
-        state_json=ctx.state_json if settled.state is None else settled.state.stored,
+        state_json=settled.state_json or ctx.state_json,
         attempt=0,
         priority=ctx.priority if outcome.priority is UNSET else int(outcome.priority),
         concurrency_key=(

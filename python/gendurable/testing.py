@@ -8,10 +8,11 @@ from inspect import isawaitable
 from typing import Any
 
 import msgspec
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 from psycopg.types.string import TextLoader
 
+from gendurable.calls import no_connection
 from gendurable.context import Context
 from gendurable.errors import InvalidOutcomeError, UsageError, engine_errors
 from gendurable.failures import conclude, verdict
@@ -60,15 +61,18 @@ def drain(
         limit: steps after which to give up on an instance that goes round in circles.
 
     Raises:
-        UsageError: an unknown machine or step, or more than ``limit`` steps.
+        UsageError: an unknown machine or step, more than ``limit`` steps, an async connection, or
+            a running event loop.
         InvalidOutcomeError: the engine refused an outcome.
         IsolationError: the caller's transaction is not READ COMMITTED.
     """
+    _check_surroundings(conn)
     definitions = {
         (definition.name, definition.version): definition for definition in map(define, machines)
     }
     ran: list[Ran] = []
-    with engine_errors(), conn.cursor(row_factory=tuple_row) as cursor:
+    # A cursor of its own class: what the caller's connection makes of placeholders is unknown.
+    with engine_errors(), Cursor(conn, row_factory=tuple_row) as cursor:
         cursor.adapters.register_loader("jsonb", TextLoader)
         cursor.execute("select public.gd_register('drain', %s)", (list(queues),))
         worker = cursor.fetchall()[0][0]
@@ -81,6 +85,19 @@ def drain(
             ran.append(Ran(picked.id, picked.fsm, picked.step, picked.attempt, settled.outcome))
         cursor.execute("select public.gd_unregister(%s)", (worker,))
     return ran
+
+
+def _check_surroundings(conn: object) -> None:
+    if not isinstance(conn, Connection):
+        raise no_connection(conn, "a sync psycopg connection")
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError(
+        "drain runs async steps in an event loop of its own, and there is one running here\n"
+        "In an async test: await asyncio.to_thread(drain, conn, machines)."
+    )
 
 
 def _pick(cursor: Any, worker: int, queues: Sequence[str]) -> Context[Any] | None:

@@ -39,8 +39,8 @@ begin
            case when exists (select from gendurable.queues as q
                              where q.name = n.queue and q.paused)
                     then 'queue_paused'
-                when not exists (select from gendurable.workers as w
-                                 where n.queue = any (w.queues) and w.lease_until >= now())
+                when not exists (select from public.gd_workers as w
+                                 where n.queue = any (w.queues) and w.alive)
                     then 'no_worker'
            end
     from (select 'ready'::gendurable.phase as phase, r.queue from ready as r

@@ -2,6 +2,8 @@
 begin;
 select plan(2);
 
+select test.up_for_ever();
+
 select is_empty('select * from gendurable._runnable_queues()', 'no instances, no queues');
 insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue)
 select now(), now(), now(), v.phase::gendurable.phase, 's', '{}', 0, 1, 'm', v.queue

@@ -2,6 +2,7 @@
 begin;
 set local client_min_messages = error;
 select plan(5);
+select test.up_for_ever();
 
 select is_empty('select * from gendurable._stuck()', 'nothing live, nothing stuck');
 

@@ -3,6 +3,7 @@ begin;
 set local client_min_messages = error;
 \ir ../prelude.psql
 select plan(8);
+select test.up_for_ever();
 
 select columns_are('public', 'gd_stuck', '{id,fsm,queue,step,reason,detail,since}', 'the documented columns');
 select gd_set_rate_limit('r', 1, '1 hour', 2) \g /dev/null

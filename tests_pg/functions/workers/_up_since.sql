@@ -1,6 +1,6 @@
 -- gendurable._up_since: the moment from which leases count anew, and each of those that judge leases.
 begin;
-select plan(12);
+select plan(13);
 
 delete from gendurable.incarnation;
 select is(gendurable._up_since(), pg_postmaster_start_time(), 'a start is known to the server');
@@ -29,6 +29,8 @@ select is((select count(*)::int from gendurable.workers where id = :w), 1, 'not 
 select results_eq(format('select alive, lease_until = (select since + %L::interval from gendurable.incarnation), executing from gd_workers where id = %s', '1 minute', :w), 'values (true, true, 1::bigint)',
     'and so says the view');
 select is((select workers from gd_queues where queue = 'q'), 1::bigint, 'and that of the queues');
+select gd_enqueue('m', queue => 'q') \g /dev/null
+select is_empty($$ select from gd_stuck where reason = 'no_worker' $$, 'and that of what is stuck');
 update gendurable.workers set lease = '1 ms' where id = :w;
 select pg_temp.recovered('1 s');
 select is((select alive from gd_workers where id = :w), pg_postmaster_start_time() + interval '1 ms' > now(), 'one lease later it is over');
