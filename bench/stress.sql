@@ -230,7 +230,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     select 'throttled, and nobody will look', min(t.id), t.rate_limit
     from gendurable.instances as t
     join gendurable.rate_limits as l on l.name = split_part(t.rate_limit, ':', 1)
-    where t.phase = 'throttled' and not exists (select from gendurable.doorbells as r where r.kind = 'tokens' and r.key = t.rate_limit)
+    where t.phase = 'throttled' and not exists (select from gendurable.doorbells as r where r.kind = 'tokens' and r.key = t.rate_limit or r.kind = 'rate_limit' and r.key = split_part(t.rate_limit, ':', 1))
       and not exists (select from gendurable.buckets as b where b.key = t.rate_limit and b.due_at is not null)
     group by t.rate_limit
 $$;

@@ -53,7 +53,7 @@ begin
         offset 0
     ) as e;
 
-    with lanes as materialized (
+    with waiting as materialized (
         select n.key, n.queue, c.free
         from gendurable._waiting_queues(v_keys) as n
         cross join lateral gendurable._capacity(n.key) as c
@@ -63,7 +63,7 @@ begin
         select n.key, n.queue, x.id, x.held,
                row_number() over (partition by n.key, n.queue
                                   order by x.priority, x.eligible_at, x.id) <= n.free as offered
-        from lanes as n
+        from waiting as n
         cross join lateral (
             (select r.id, r.priority, r.eligible_at, false as held from gendurable.instances as r
              where r.concurrency_key = n.key and r.phase in ('ready', 'held', 'executing')
