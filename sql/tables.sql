@@ -375,10 +375,11 @@ comment on type gendurable.job is 'One claimed instance, as gd_pick hands it to 
 
 -- What a round of gd_pick may claim. `free`: those of `found` whose keys' names the pick holds.
 -- Another transaction holds the names of the others: nothing of busy_keys and busy_rates (names)
--- can be had now. `keyed`, `rated`: whether any has such a key.
+-- can be had now. `keyed`, `rated`: whether any has such a key. `heavy`: they may be more than a
+-- pick hands out at once.
 create type gendurable.candidates as (
-    found bigint[], free bigint[], keyed boolean, rated boolean, scoped bigint[], awaited bigint[],
-    busy_keys text[], busy_rates text[]
+    found bigint[], free bigint[], keyed boolean, rated boolean, heavy boolean,
+    scoped bigint[], awaited bigint[], busy_keys text[], busy_rates text[]
 );
 comment on type gendurable.candidates is
     'Instances that a round of gd_pick has locked and may claim.';

@@ -24,6 +24,7 @@ from gendurable import (
     SignalEntry,
     Status,
     cancel,
+    children,
     client,
     drop_concurrency_limit,
     drop_rate_limit,
@@ -37,6 +38,7 @@ from gendurable import (
     set_rate_limit,
     signal,
     signal_many,
+    signals,
     status,
     step,
 )
@@ -305,6 +307,8 @@ def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connec
             assert found is not None
             assert found.state == {"sku": "a"}
             assert await status(app, "nobody") is None
+            assert [one.name for one in await signals(app, first.id)] == ["paid"]
+            assert await children(app, first.id) == []
             assert await cancel(app, "order:1", "why", cascade=True) == 1
             assert await retry(app, first.id) == "retried"
             await pause(app, "default")

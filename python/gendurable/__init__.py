@@ -13,6 +13,7 @@ from gendurable.client import (
     SignalEntry,
     Status,
     cancel,
+    children,
     drop_concurrency_limit,
     drop_rate_limit,
     enqueue,
@@ -24,6 +25,7 @@ from gendurable.client import (
     set_rate_limit,
     signal,
     signal_many,
+    signals,
     status,
 )
 from gendurable.context import ChildResult, Context, Signal
@@ -83,6 +85,7 @@ __all__ = [
     "Worker",
     "WorkerGoneError",
     "cancel",
+    "children",
     "drop_concurrency_limit",
     "drop_rate_limit",
     "enqueue",
@@ -96,6 +99,7 @@ __all__ = [
     "set_rate_limit",
     "signal",
     "signal_many",
+    "signals",
     "status",
     "step",
 ]

@@ -21,14 +21,16 @@ class Signal(msgspec.Struct, frozen=True):
     Attributes:
         id: the engine's number of the signal.
         name: what it was sent as.
-        payload: its JSON value.
         sent_at: when it was stored.
+        payload: its JSON value.
+        omitted: the payload was left out (see ``Context``).
     """
 
     id: int
     name: str
-    payload: Any
     sent_at: datetime
+    payload: Any = None
+    omitted: bool = False
 
 
 class ChildResult(msgspec.Struct, frozen=True):
@@ -42,6 +44,7 @@ class ChildResult(msgspec.Struct, frozen=True):
         result: what it returned, or None.
         error: why it failed, or None.
         state: its last state.
+        omitted: result, error and state were left out (see ``Context``).
     """
 
     id: int
@@ -51,6 +54,7 @@ class ChildResult(msgspec.Struct, frozen=True):
     result: Any = None
     error: Any = None
     state: Any = None
+    omitted: bool = False
 
 
 _signals = msgspec.json.Decoder(list[Signal])
@@ -62,6 +66,10 @@ class Context(msgspec.Struct, Generic[S]):
 
     JSON columns arrive as text and are decoded when they are first asked for: most steps look at
     their state alone.
+
+    A pick hands out at most some 64 MB. What an inbox or a list of children has beyond that the
+    worker reads page by page before the step starts, on a connection of its own, up to 1 GB; what
+    is still missing then is listed as ``omitted``, with its contents None.
 
     Attributes:
         id: the instance; together with ``step`` a good idempotency key for effects.
@@ -112,7 +120,11 @@ class Context(msgspec.Struct, Generic[S]):
     @property
     def awaited(self) -> list[Signal]:
         """The signals with the names that were awaited, by arrival; [] unless a park ended here."""
-        return _signals.decode(self.awaited_json)
+        awaited = _signals.decode(self.awaited_json)
+        if any(signal.omitted for signal in awaited):
+            whole = {signal.id: signal for signal in self.signals}
+            return [whole.get(signal.id, signal) for signal in awaited]
+        return awaited
 
     @property
     def signals(self) -> list[Signal]:
