@@ -24,6 +24,7 @@ declare
     v_now     timestamptz := clock_timestamp();
     v_idle    boolean;
     v_due     int := 0;
+    v_bells   record;
     v_offered bigint[];
     v_kept    bigint[];
     v_c       gendurable.candidates;
@@ -43,7 +44,10 @@ begin
 
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
-        v_offered := gendurable._answer_doorbells(gd_pick.queue, gd_pick.slots);
+        select a.tokens, a.slots into v_bells from gendurable._announced(v_now) as a;
+        if v_bells.tokens or v_bells.slots then
+            v_offered := gendurable._answer_doorbells(v_bells.tokens, gd_pick.queue, gd_pick.slots);
+        end if;
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.
