@@ -98,7 +98,8 @@ class StateCodec(Generic[S]):
         Raises:
             StateError: it has no JSON form or does not fit the state type.
         """
-        return self._read_again(state, _encode(state))
+        raw = _encode(state)
+        return Reading(self._check(state, raw), raw, None, None)
 
     def changed(self, reading: Reading[S]) -> Reading[S] | None:
         """The state as the next step will read it, unknown fields included; None if unchanged.
@@ -111,16 +112,15 @@ class StateCodec(Generic[S]):
             StateError: the changed state has no JSON form or does not fit the state type.
         """
         state, raw = reading.value, _encode(reading.value)
-        if raw == reading.canonical and not self._hides_a_change(reading, raw):
+        canonical = reading.canonical
+        if canonical is None and raw != reading.stored:
+            canonical = _encode(self.decode(reading.stored))
+        if raw == (canonical or reading.stored) and not self._hides_a_change(reading, raw):
             return None
-        changed = self._read_again(state, raw)
-        if reading.unknown is None:
-            return changed
-        return self.read(reading.unknown.restore(state, raw))
-
-    def _read_again(self, state: Any, raw: bytes) -> Reading[S]:
         fresh = self._check(state, raw)
-        return Reading(fresh, raw, _encode(fresh), None)
+        if reading.unknown is None:
+            return Reading(fresh, raw, None, None)
+        return self.read(reading.unknown.restore(state, raw))
 
     def _check(self, state: Any, raw: bytes) -> S:
         """What ``raw``, the JSON text of ``state``, is for the next step; raises StateError."""
@@ -150,13 +150,14 @@ class Reading(msgspec.Struct, Generic[S]):
     Attributes:
         value: the state, for the step to read and to change.
         stored: the JSON text that the database has.
-        canonical: the JSON text of ``value`` as it was read.
+        canonical: the JSON text of ``value`` as it was read; None: what reading ``stored`` again
+            gives, which few are asked for where this package has written it.
         unknown: the stored fields that the state type does not have, if there are any.
     """
 
     value: S
     stored: bytes
-    canonical: bytes
+    canonical: bytes | None
     unknown: UnknownFields | None
 
 

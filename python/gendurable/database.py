@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Format, TransactionStatus
 from psycopg.types.string import TextLoader
 
-from gendurable.errors import GendurableError, UsageError
+from gendurable.errors import GendurableError, UsageError, engine_errors
 
 __all__ = [
     "Connection",
@@ -152,9 +152,10 @@ def connect_sync(info: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
 
     Raises:
         UsageError: the database cannot be reached, or refuses.
+        AccessError: the role may not do it, or the server is read-only.
     """
     try:
-        with psycopg.connect(info, prepare_threshold=None) as conn:
+        with engine_errors(), psycopg.connect(info, prepare_threshold=None) as conn:
             conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             conn.deferrable = False
             if conn.info.parameter_status("in_hot_standby") != "on":
@@ -228,21 +229,11 @@ def describe_dsn(info: str) -> str:
     return " ".join(f"{name}={value}" for name, value in shown.items() if value)
 
 
-def refusal(info: str, exc: psycopg.Error) -> GendurableError:
+def refusal(info: str, exc: psycopg.Error) -> UsageError:
     """The error for a database that cannot be reached or refuses: why, and what to do."""
     where, said = describe_dsn(info), one_line(exc)
     if _is_loss(exc):
         return UsageError(f"cannot connect to {where}: {said}\n{_SOURCES}")
-    if isinstance(exc, psycopg.errors.InsufficientPrivilege):
-        return UsageError(
-            f"this role may not do that at {where}: {said}\n"
-            "Grant it gd_client to enqueue and to look, gd_worker to work, gd_admin to control."
-        )
-    if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction):
-        return UsageError(
-            f"the server is read-only at {where}: {said}\n"
-            "A standby cannot do that: name the primary."
-        )
     code = f" ({exc.sqlstate})" if exc.sqlstate else ""
     return UsageError(f"this cannot be done at {where}: {said}{code}")
 

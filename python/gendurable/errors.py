@@ -65,7 +65,7 @@ class UsageError(GendurableError):
     """What was asked for on the command line, by a setting or by an argument cannot be done."""
 
 
-class AccessError(GendurableError):
+class AccessError(UsageError):
     """The database does not let this connection do it: no privilege, or a read-only server."""
 
 

@@ -24,6 +24,7 @@ from gendurable.errors import InvalidOutcomeError
 from gendurable.failures import as_exception, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
 from gendurable.outcomes import Retry, StepOutcome, Stop
+from gendurable.queues import Queue
 from gendurable.settle import Settled, next_context, settle
 from gendurable.text import safe_repr, safe_str, type_name
 from gendurable.threads import Helpers, StepThreads, caller
@@ -67,7 +68,7 @@ class Claim:
     Attributes:
         definition: its machine.
         ctx: the current execution; a new one after each step that ran ahead.
-        queue: the name of the queue in which it occupies a place.
+        queue: where it occupies a place while code of it runs.
         stage: who decides its outcome now.
         failure: why the step failed, while its error handler runs.
         settled: the outcome, once there is one and until the engine has answered.
@@ -81,26 +82,22 @@ class Claim:
         forsaken_at: when it was lost with code still running, on the monotonic clock.
     """
 
-    __slots__ = (
-        "asks", "calls", "ctx", "definition", "failure", "forsaken_at", "helpers", "placed",
-        "queue", "refusals", "settled", "stage", "task", "thread",
-    )  # fmt: skip
+    stage = Stage.STEP
+    failure: Failure | None = None
+    settled: Settled | None = None
+    asks = False
+    refusals = 0
+    task: asyncio.Task[None] | None = None
+    thread: int | None = None
+    calls = 0
+    placed = False
+    helpers: Helpers | None = None
+    forsaken_at = 0.0
 
-    def __init__(self, definition: Definition, ctx: Context[Any]) -> None:
+    def __init__(self, definition: Definition, ctx: Context[Any], queue: Queue) -> None:
         self.definition = definition
         self.ctx = ctx
-        self.queue = ctx.queue
-        self.stage = Stage.STEP
-        self.failure: Failure | None = None
-        self.settled: Settled | None = None
-        self.asks = False
-        self.refusals = 0
-        self.task: asyncio.Task[None] | None = None
-        self.thread: int | None = None
-        self.calls = 0
-        self.placed = False
-        self.helpers: Helpers | None = None
-        self.forsaken_at = 0.0
+        self.queue = queue
 
     def __str__(self) -> str:
         return f"{self.ctx.fsm} {self.ctx.id} step {self.ctx.step!r}"
@@ -110,6 +107,12 @@ class Claim:
         """The outcome of a claim that has one."""
         assert self.settled is not None  # noqa: S101 (asked for only once it has finished)
         return self.settled
+
+    def helped(self) -> Helpers:
+        """Where its calls in other threads are counted."""
+        if self.helpers is None:
+            self.helpers = Helpers()
+        return self.helpers
 
     def advance(self, fence: int, signals: str | None, children: str | None) -> None:
         """Move on to the step that the engine let this worker run at once."""
@@ -139,8 +142,7 @@ class Runner:
     Args:
         threads: how many sync steps may run at once.
         finished: called with each claim and its outcome.
-        entered: called with each claim whose code begins.
-        left: called with each claim whose code has ended.
+        ended: called when a claim that was lost gives its place back at last.
         unstarted: called with a claim for which no thread can be started, its place given back.
         abandoned: called with a claim for which no outcome can be committed at all.
     """
@@ -150,15 +152,13 @@ class Runner:
         threads: int,
         *,
         finished: Callable[[Claim, Settled], None],
-        entered: Callable[[Claim], None],
-        left: Callable[[Claim], None],
+        ended: Callable[[], None],
         unstarted: Callable[[Claim], None],
         abandoned: Callable[[Claim], None],
     ) -> None:
         self._threads = StepThreads(threads, self._not_started)
         self._finished = finished
-        self._entered = entered
-        self._left = left
+        self._ended = ended
         self._unstarted = unstarted
         self._abandoned = abandoned
         self._landed: list[tuple[Claim, Result | None]] = []
@@ -190,7 +190,9 @@ class Runner:
     def cancel(self, claim: Claim) -> None:
         """Let the execution end without an outcome; a sync step runs on and is ignored."""
         claim.ctx.lost = True
-        helped = claim.helpers is not None and claim.helpers.forsake()
+        helped = claim.helpers is not None and claim.helpers.forsake(
+            partial(self._tell, self._leave, claim)
+        )
         if claim.calls or helped:
             claim.forsaken_at = monotonic()
             self.forsaken.add(claim)
@@ -207,7 +209,7 @@ class Runner:
         claim.calls += 1
         if not claim.placed:
             claim.placed = True
-            self._entered(claim)
+            claim.queue.running += 1
         if called.is_async:
             self._call_async(claim, called.function, args)
         else:
@@ -218,18 +220,19 @@ class Runner:
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> None:
         assert self._loop is not None  # noqa: S101 (opened before anything is picked)
-        context = self._context.copy()
-        claim.helpers = Helpers(partial(self._tell, self._leave, claim))
-        context.run(caller.set, claim.helpers)
-        claim.task = self._loop.create_task(self._run_async(claim, function, args), context=context)
+        claim.helpers = None
+        claim.task = self._loop.create_task(
+            self._run_async(claim, function, args), context=self._context.copy()
+        )
 
     async def _run_async(
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> None:
+        caller.set(claim)
         # Everything is caught: a step that calls sys.exit() or cancels itself has failed, no more.
         try:
-            answer = function(*args)
-            while isawaitable(answer):
+            answer = await function(*args)
+            while not isinstance(answer, StepOutcome) and isawaitable(answer):
                 answer = await answer
         except BaseException as exc:  # noqa: BLE001
             result = self._failed(claim, Failure(exc, final=False))
@@ -293,7 +296,8 @@ class Runner:
                 self._unstarted(claim)
             elif claim.failure is not None and not claim.ctx.lost:
                 self._finished(claim, self._conclude(claim, claim.failure))
-            self._end_call(claim)
+            claim.calls -= 1
+            self._leave(claim)
 
     # What a call comes to.
 
@@ -315,9 +319,6 @@ class Runner:
             # One that cannot go on must not take along those that landed beside it.
             logger.exception("%s: its outcome is lost by a bug", claim)
             self._abandoned(claim)
-        self._end_call(claim)
-
-    def _end_call(self, claim: Claim) -> None:
         claim.calls -= 1
         self._leave(claim)
 
@@ -325,13 +326,16 @@ class Runner:
         """Give the place back, unless code of the claim still runs."""
         if not claim.placed or claim.calls:
             return
-        if claim.ctx.lost and claim.helpers is not None and claim.helpers.threads:
+        lost = claim.ctx.lost
+        if lost and claim.helpers is not None and claim.helpers.threads:
             return
         claim.placed = False
-        if claim in self.forsaken:
-            self.forsaken.remove(claim)
-            logger.info("%s, which was taken away, has ended", claim)
-        self._left(claim)
+        claim.queue.leave()
+        if lost:
+            if claim in self.forsaken:
+                self.forsaken.remove(claim)
+                logger.info("%s, which was taken away, has ended", claim)
+            self._ended()
 
     def _answered(self, claim: Claim, answer: object) -> Settled | Failure:
         """What user code has returned, as an outcome. Runs in any thread, and never raises."""

@@ -155,12 +155,18 @@ class Keeper:
         self._in_touch = sent
 
     async def _maintain(self, conn: protocol.Connection) -> None:
-        now = uptime()
-        if now - self._in_touch > self._lease or now < self._judges_from:
+        if self._may_judge():
+            await self._reap_the_dead(conn)
+        # Asked again: the process may have been stopped while the database answered.
+        if not self._may_judge():
             return
-        await self._reap_the_dead(conn)
         for task, affected in (await protocol.maintain(conn)).items():
             logger.info("maintenance: %s: %d", task, affected)
+
+    def _may_judge(self) -> bool:
+        """Whether this worker is in touch, and was not cut off within the last lease."""
+        now = uptime()
+        return now - self._in_touch <= self._lease and now >= self._judges_from
 
     async def _reap_the_dead(self, conn: protocol.Connection) -> None:
         """Free what workers hold whose process is provably gone, without awaiting their lease."""

@@ -30,6 +30,10 @@ _IMPORTING = ("<frozen", str(Path(importlib.__file__).parent), str(Path(__file__
 _FOREIGN = (*_IMPORTING, *sysconfig.get_paths().values())
 
 
+class _OwnError(UsageError):
+    """What this module says itself; the user's code may raise a UsageError too."""
+
+
 def load(target: str) -> list[Machine[Any]]:
     """The machines and jobs that ``MODULE[:OBJECT]`` names, ready to run.
 
@@ -110,7 +114,7 @@ def _import_file(shown: str, path: Path) -> ModuleType:
         alias = f"gendurable file {'/'.join(parts)}".replace(".", "_")
         spec = importlib.util.spec_from_file_location(alias, path)
         if spec is None or spec.loader is None:
-            raise UsageError(f"{_shown(shown)} is not a .py file")
+            raise _OwnError(f"{_shown(shown)} is not a .py file")
         module = sys.modules[alias] = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
@@ -164,7 +168,7 @@ def _import_dotted(name: str) -> ModuleType:
         raise UsageError(f"the current folder cannot be read: {exc.strerror}") from exc
     _make_importable(folder)
     here = _file_here(name)
-    missing = UsageError(
+    missing = _OwnError(
         f"there is no module {_shown(name)} (looked in {_shown(folder)} and the Python path)\n"
         "Give a dotted module name or a path to a .py file."
         + (f" There is {_shown(here)}." if here else "")
@@ -211,7 +215,7 @@ def _told(shown: str) -> Iterator[None]:
     """Turn whatever the user's code raises while it is imported into one message."""
     try:
         yield
-    except (UsageError, KeyboardInterrupt):
+    except (_OwnError, KeyboardInterrupt):
         raise
     except BaseException as exc:  # an import may even call sys.exit
         hint = ""
@@ -251,7 +255,7 @@ def _object(module: ModuleType, name: str, object_name: str) -> Any:
                 found = getattr(found, part)
             except AttributeError as exc:
                 known = ", ".join(_names(module)) or "none"
-                raise UsageError(
+                raise _OwnError(
                     f"{_shown(name)} has no {_shown(object_name)}\n"
                     f"Machines and jobs in it: {_shown(known)}"
                 ) from exc
@@ -263,7 +267,7 @@ def _told_of(what: str) -> Iterator[None]:
     """Turn whatever the user's code raises while it is looked at into one message."""
     try:
         yield
-    except (UsageError, DefinitionError, KeyboardInterrupt):
+    except (_OwnError, DefinitionError, KeyboardInterrupt):
         raise
     except BaseException as exc:
         raise UsageError(f"{_shown(what)} cannot be used{_where(exc)}: {_error(exc)}") from exc
@@ -286,11 +290,11 @@ def _listed(found: Any, target: str) -> list[AnyMachine]:
     return machines
 
 
-def _no_machine(found: Any, target: str) -> UsageError:
+def _no_machine(found: Any, target: str) -> _OwnError:
     hint = "Name a Machine class, an object of one, a @job function, or a list of them."
     if callable(found) and not isinstance(found, type):
         hint += "\nA function that makes one is not called: give its answer a name in the module."
-    return UsageError(
+    return _OwnError(
         f"{_shown(target)}: {printable(safe_repr(found, 200))} is neither a machine nor a job\n"
         f"{hint}"
     )

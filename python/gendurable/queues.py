@@ -62,7 +62,8 @@ class Queue:
     def leave(self) -> None:
         """Give a place back."""
         self.running -= 1
-        self._serve()
+        if self.waiting:
+            self._serve()
 
     def unreserve(self, *, take: bool) -> None:
         """A place need not be kept any more: it is taken now, or free for something else."""

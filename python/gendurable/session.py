@@ -72,6 +72,7 @@ class Session:
 
         Raises:
             UsageError: the database cannot be reached, or refuses.
+            AccessError: the role may not work here, or the server is read-only.
             NotInstalledError: the schema is missing or too old.
         """
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 __all__ = ["Executor", "Helpers", "StepThreads", "caller"]
 
@@ -17,8 +17,15 @@ _MOST_HELPERS = 1_000
 P = ParamSpec("P")
 T = TypeVar("T")
 
-caller: ContextVar[Helpers | None] = ContextVar("gendurable_caller", default=None)
+caller: ContextVar[Caller | None] = ContextVar("gendurable_caller", default=None)
 """On whose behalf the code runs: what it hands to the loop's default executor is counted there."""
+
+
+class Caller(Protocol):
+    """Code that may hand calls to other threads."""
+
+    def helped(self) -> Helpers:
+        """Where they are counted. Asked for in the thread of the event loop."""
 
 
 class StepThreads:
@@ -101,24 +108,22 @@ class StepThreads:
 
 
 class Helpers:
-    """Calls in other threads that were made on behalf of one claim and have not ended.
+    """Calls in other threads that were made on behalf of one claim and have not ended."""
 
-    Args:
-        all_ended: called in the thread of the last one, once ``forsake`` was called.
-    """
+    __slots__ = ("_lock", "_running", "_told")
 
-    __slots__ = ("_all_ended", "_forsaken", "_lock", "_running")
-
-    def __init__(self, all_ended: Callable[[], None]) -> None:
-        self._all_ended = all_ended
-        self._forsaken = False
+    def __init__(self) -> None:
+        self._told: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._running: set[int] = set()
 
-    def forsake(self) -> bool:
-        """Tell of the end of what runs, if anything does."""
+    def forsake(self, told: Callable[[], None]) -> bool:
+        """Have it called, in the thread of the last one, when nothing runs; whether anything does.
+
+        It is called again if others begin and end after that.
+        """
         with self._lock:
-            self._forsaken = True
+            self._told = told
             return bool(self._running)
 
     @property
@@ -136,9 +141,9 @@ class Helpers:
         """It has ended."""
         with self._lock:
             self._running.discard(threading.get_ident())
-            told = self._forsaken and not self._running
-        if told:
-            self._all_ended()
+            told = None if self._running else self._told
+        if told is not None:
+            told()
 
 
 class Executor(ThreadPoolExecutor):
@@ -154,7 +159,8 @@ class Executor(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run the call in a thread; a RuntimeError in the future says that none can be started."""
-        call = _Call(partial(fn, *args, **kwargs), caller.get())
+        behalf = caller.get()
+        call = _Call(partial(fn, *args, **kwargs), behalf.helped() if behalf else None)
         self._steps.submit(call)
         return call.future
 

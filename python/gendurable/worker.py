@@ -120,8 +120,7 @@ class Worker:
         self._runner = Runner(
             sum(queues.values()),
             finished=self._finished,
-            entered=self._entered,
-            left=self._left,
+            ended=self._wake.set,
             unstarted=self._unstarted,
             abandoned=self._abandoned,
         )
@@ -281,7 +280,8 @@ class Worker:
         if self._one_by_one:
             await self._commit_one_by_one(conn, worker, outbox)
             outbox = []
-        entries = [self._entry(claim) for claim in outbox]
+        stays = self._stop_at is None and not self._suspects.making_room
+        entries = [self._entry(claim, stays=stays) for claim in outbox]
         wanted = self._wanted(outbox)
         if not entries and not wanted:
             await self._give_back(conn, worker)
@@ -328,15 +328,13 @@ class Worker:
         self._outbox = outbox[count:]
         return outbox[:count]
 
-    def _entry(self, claim: Claim) -> bytes:
-        """The outcome as it travels. It asks to go on here only where there is a place for that."""
-        settled, queue = claim.outcome, self._queues[claim.queue]
-        claim.asks = (
-            settled.may_run_ahead
-            and queue.free > 0
-            and self._stop_at is None
-            and not self._suspects.making_room
-        )
+    def _entry(self, claim: Claim, *, stays: bool) -> bytes:
+        """The outcome as it travels.
+
+        It asks to go on here where there is a place for that, if the worker wants to keep claims.
+        """
+        settled, queue = claim.outcome, claim.queue
+        claim.asks = settled.may_run_ahead and stays and queue.free > 0
         if not claim.asks:
             return settled.entry
         queue.reserved += 1
@@ -346,7 +344,7 @@ class Worker:
         """The outcome does not travel any more: the place that it kept is taken or free again."""
         if claim.asks:
             claim.asks = False
-            self._queues[claim.queue].unreserve(take=goes_on)
+            claim.queue.unreserve(take=goes_on)
 
     def _wanted(self, outbox: Sequence[Claim]) -> dict[str, int]:
         """How many executions to pick from each queue that is worth a look.
@@ -423,13 +421,13 @@ class Worker:
             ctx.codec = definition.codec
             if ctx.last_error_json is not None:
                 if (settled := verdict(definition, ctx)) is not None:
-                    self._condemn(Claim(definition, ctx), settled)
+                    self._condemn(Claim(definition, ctx, self._queues[ctx.queue]), settled)
                     continue
                 if (rest := self._suspects.rest(ctx, definition.retry)) > 0:
                     self._unwanted[rest].append(ctx.id)
                     continue
                 suspects = suspects or self._suspects.is_suspect(ctx)
-            self._start_or_give_back(Claim(definition, ctx))
+            self._start_or_give_back(Claim(definition, ctx, self._queues[ctx.queue]))
         if picked and not suspects:
             self._suspects.none_left()
         for kind, ids in unknown.items():
@@ -437,7 +435,7 @@ class Worker:
 
     def _start_or_give_back(self, claim: Claim) -> None:
         ctx = claim.ctx
-        if self._stop_at is not None or self._queues[claim.queue].free <= 0:
+        if self._stop_at is not None or claim.queue.free <= 0:
             self._unwanted[None].append(ctx.id)
         elif not self._suspects.may_start(ctx, len(self._claims)):
             self._unwanted[self._suspects.delay].append(ctx.id)
@@ -471,13 +469,6 @@ class Worker:
             await protocol.release(conn, worker, ids, delay)
             self._unwanted.pop(delay, None)
 
-    def _entered(self, claim: Claim) -> None:
-        self._queues[claim.queue].running += 1
-
-    def _left(self, claim: Claim) -> None:
-        self._queues[claim.queue].leave()
-        self._wake.set()
-
     def _finished(self, claim: Claim, settled: Settled) -> None:
         claim.settled = settled
         claim.refusals = 0
@@ -489,7 +480,7 @@ class Worker:
         if claim in self._claims:
             self._unwanted[_UNSTARTED_WAIT].append(claim.ctx.id)
             self._forget(claim)
-        self._queues[claim.queue].rest(_UNSTARTED_WAIT)
+        claim.queue.rest(_UNSTARTED_WAIT)
         self._wake.set()
 
     def _abandoned(self, claim: Claim) -> None:
@@ -528,7 +519,7 @@ class Worker:
                 self._runner.refuse(claim, reason)
 
         claim.settled = None
-        self._queues[claim.queue].when_free(refuse)
+        claim.queue.when_free(refuse)
 
     def _go_on(self, claim: Claim, answer: protocol.Answer) -> None:
         """Run the next step of a claim that was kept."""
@@ -563,7 +554,7 @@ class Worker:
                 if now - told.get(claim, float("-inf")) < _HUNG_AGAIN:
                     continue
                 told[claim] = now
-                queue = self._queues[claim.queue]
+                queue = claim.queue
                 logger.warning(
                     "%s was taken away %.0f s ago and still runs, at %s: it keeps one of the %d "
                     "places of queue %s (%d are free)",
