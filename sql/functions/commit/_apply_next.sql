@@ -22,16 +22,17 @@ set jit = off
 as $$
 declare
     v_now     timestamptz := clock_timestamp();
-    v_bells   record;
+    v_tokens  boolean;
+    v_slots   boolean;
     v_ahead   int[];    -- which outcomes, by ord
     v_back    int[];
     v_inbox   boolean;
     v_answers gendurable.answer[];
 begin
     -- What is owed a slot or tokens is made ready, even if no pick has come since.
-    select a.tokens, a.slots into v_bells from gendurable._announced(v_now) as a;
-    if v_bells.tokens or v_bells.slots then
-        perform gendurable._answer_doorbells(v_bells.tokens);
+    select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
+    if v_tokens or v_slots then
+        perform gendurable._answer_doorbells(v_tokens);
     end if;
 
     with queue as materialized (
