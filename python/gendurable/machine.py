@@ -21,7 +21,7 @@ __all__ = ["Definition", "Machine", "UserFunction", "define", "is_abstract", "st
 S = TypeVar("S")
 F = TypeVar("F", bound=Callable[..., Any])
 
-Answer: TypeAlias = Outcome | Awaitable[Outcome]
+StepResult: TypeAlias = Outcome | Awaitable[Outcome]
 
 
 def step(function: F) -> F:
@@ -66,7 +66,7 @@ class Machine(Startable[S]):
         cls.name = cls.__dict__.get("name", cls.__name__)
         cls.codec = StateCodec(_state_type(cls), cls.__name__)
 
-    def on_error(self, ctx: Context[S], exc: Exception) -> Answer:
+    def on_error(self, ctx: Context[S], exc: Exception) -> StepResult:
         """Decide what follows a failed step; override it, sync or async, to decide otherwise.
 
         Called for an exception of the step, a state that does not fit the type (reading
@@ -118,11 +118,11 @@ class UserFunction(NamedTuple):
         is_async: it is called in the event loop, otherwise in a thread.
     """
 
-    function: Callable[..., Answer]
+    function: Callable[..., StepResult]
     is_async: bool
 
     @classmethod
-    def of(cls, function: Callable[..., Answer]) -> UserFunction:
+    def of(cls, function: Callable[..., StepResult]) -> UserFunction:
         """Look once at what would be too slow to look at in every execution."""
         return cls(function, is_async(function))
 

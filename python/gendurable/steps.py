@@ -123,7 +123,7 @@ class Steps:
         if owner is None:
             return True
         cls = owner if isinstance(owner, type) else type(owner)
-        return issubclass(self._cls, cls) or issubclass(cls, self._cls)
+        return cls is self._cls or issubclass(self._cls, cls) or issubclass(cls, self._cls)
 
     def _why_not(self, ref: object, owner: object) -> str:
         machine = f"machine {getattr(self._cls, 'name', self._cls.__name__)}"

@@ -453,7 +453,7 @@ class Worker:
         self._finished(claim, settled)
 
     def _unknown_delay(self, kind: Kind) -> float:
-        """Seconds until what nobody here knows is offered again; longer each time it is met."""
+        """Seconds until what nobody here knows is handed out again; longer each time it is met."""
         shortest, longest = _UNKNOWN_WAIT
         if kind not in self._unknown:
             logger.warning(
@@ -492,7 +492,7 @@ class Worker:
             self._forget(claim)
         self._wake.set()
 
-    def _apply(self, claim: Claim, answer: protocol.Answer) -> None:
+    def _apply(self, claim: Claim, answer: protocol.CommitResult) -> None:
         held = claim in self._claims
         goes_on = held and answer.result == "continued" and self._stop_at is None
         self._answered(claim, goes_on=goes_on)
@@ -522,7 +522,7 @@ class Worker:
         claim.settled = None
         claim.queue.when_free(refuse)
 
-    def _go_on(self, claim: Claim, answer: protocol.Answer) -> None:
+    def _go_on(self, claim: Claim, answer: protocol.CommitResult) -> None:
         """Run the next step of a claim that was kept."""
         self._suspects.ended(claim.ctx.id)
         claim.advance(answer.fence, answer.signals, answer.children)
