@@ -12,7 +12,7 @@ import msgspec
 from gendurable.arguments import Duration, integer, interval, key, moment, number, text, texts
 from gendurable.codec import encode_json
 from gendurable.errors import UsageError
-from gendurable.startable import Startable, steps_of
+from gendurable.startable import Startable, identity_of, steps_of
 from gendurable.steps import StepRef, is_step
 from gendurable.text import safe_repr
 
@@ -70,10 +70,9 @@ class Entry(msgspec.Struct, frozen=True):
         if machine is None:
             arguments["fsm"] = text("fsm", self.machine)
         else:
-            arguments["fsm"] = text("fsm", machine.name)
-            arguments["fsm_version"] = machine.version
-            if machine.queue is not None:
-                arguments["queue"] = machine.queue
+            arguments["fsm"], arguments["fsm_version"], queue = identity_of(machine)
+            if queue is not None:
+                arguments["queue"] = queue
         for name, convert in _CONVERSIONS:
             if (value := getattr(self, name)) is not None:
                 arguments[name] = convert(name, value)

@@ -31,7 +31,7 @@ from gendurable.codec import StateCodec, encode_json
 from gendurable.context import Context
 from gendurable.entry import Entry
 from gendurable.errors import DefinitionError, OutcomeError
-from gendurable.machine import Definition, Machine, UserFunction, is_async
+from gendurable.machine import Definition, Machine, UserFunction, checked_identity, is_async
 from gendurable.outcomes import Done, Outcome, Retry, StepOutcome, Stop
 from gendurable.startable import steps_of
 
@@ -118,9 +118,10 @@ class Job(Machine[Any], Generic[P, R]):
 
     def definition(self) -> Definition:
         """This job as the worker sees it: one step named ``start``."""
+        name, version = checked_identity(self)
         return Definition(
-            name=self.name,
-            version=self.version,
+            name=name,
+            version=version,
             references=steps_of(self),
             steps={"start": UserFunction(self._run, is_async(self.function))},
             retry=self.retry,

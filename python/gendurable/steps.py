@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from gendurable.errors import DefinitionError, UsageError
-from gendurable.text import safe_repr
+from gendurable.text import safe_repr, type_name
 
 __all__ = ["StepRef", "Steps", "is_step", "mark_step"]
 
@@ -22,8 +22,17 @@ _SHOWN = 200
 
 
 def mark_step(function: F) -> F:
-    """Note on a function that it is a step."""
-    setattr(function, _MARK, True)
+    """Note on a function that it is a step.
+
+    Raises:
+        DefinitionError: it cannot be noted, so it is no function.
+    """
+    try:
+        setattr(function, _MARK, True)
+    except (AttributeError, TypeError) as exc:
+        raise DefinitionError(
+            f"@step belongs directly on a plain method, not on a {type_name(function)}"
+        ) from exc
     return function
 
 

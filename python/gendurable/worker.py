@@ -25,7 +25,7 @@ from gendurable.errors import DefinitionError, EngineError, UsageError, WorkerGo
 from gendurable.execution import Claim, Runner
 from gendurable.failures import verdict
 from gendurable.keeper import Keeper
-from gendurable.machine import Definition, Machine, define
+from gendurable.machine import Definition, Machine, definitions_of
 from gendurable.queues import Queue
 from gendurable.session import Session
 from gendurable.settings import check_settings
@@ -76,7 +76,7 @@ class Worker:
 
     Raises:
         DefinitionError: a machine cannot work, or two have the same name and version.
-        UsageError: a setting is out of range.
+        UsageError: a setting is out of range, or there is something else among the machines.
     """
 
     def __init__(
@@ -568,8 +568,7 @@ def _by_name(
     machines: Iterable[Machine[Any] | type[Machine[Any]]],
 ) -> dict[tuple[str, int], Definition]:
     definitions: dict[tuple[str, int], Definition] = {}
-    for machine in machines:
-        definition = define(machine)
+    for definition in definitions_of(machines):
         key = (definition.name, definition.version)
         if key in definitions:
             raise DefinitionError(f"two machines are named {key[0]} with version {key[1]}")
