@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -255,6 +256,22 @@ def add(a: int, b: int = 2) -> int:
 def test_a_job_is_still_the_function() -> None:
     assert add(1) == 3
     assert add(a=1, b=5) == 6
+
+
+def test_a_job_documents_itself_like_its_function() -> None:
+    @job()
+    async def described(to: str, *, times: int = 1) -> None:
+        """What it does."""
+
+    assert str(inspect.signature(described)) == "(to: 'str', *, times: 'int' = 1) -> 'None'"
+    assert inspect.getdoc(described) == "What it does."
+    assert "described" in repr(described)
+
+
+def test_a_jobs_number_of_retries_is_a_number() -> None:
+    for wrong in ("3", 1.5, True, 2**31):
+        with pytest.raises(UsageError, match=r"^retries must be an int"):
+            job(retries=wrong)  # type: ignore[arg-type]
 
 
 def test_a_job_is_a_machine_of_one_step() -> None:

@@ -25,6 +25,7 @@ import msgspec
 from msgspec import UNSET
 from psycopg import AsyncConnection, Connection
 
+from gendurable.arguments import integer
 from gendurable.backoff import RetryPolicy
 from gendurable.client import Enqueued, enqueue
 from gendurable.codec import StateCodec, encode_json
@@ -66,6 +67,8 @@ class Job(Machine[Any], Generic[P, R]):
         queue: str | None,
         retry: RetryPolicy,
     ) -> None:
+        # Its name, its documentation and its signature are those of the function.
+        functools.update_wrapper(self, function, ("__module__", "__name__", "__doc__"), ())
         self.function = function
         self.name = name or _name_of(function)
         self.version = version
@@ -76,6 +79,9 @@ class Job(Machine[Any], Generic[P, R]):
             self._parameters.struct, self.name, strict_type=self._parameters.strict_struct
         )
         self._dropped: dict[str, object] = {}
+
+    def __repr__(self) -> str:
+        return f"<Job {self.name} version {self.version}>"
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, here and now."""
@@ -181,8 +187,9 @@ def job(
 
     Raises:
         DefinitionError: the function's parameters cannot be stored as named, typed arguments.
+        UsageError: ``retries`` is no int.
     """
-    attempts = None if retries is None else retries + 1
+    attempts = None if retries is None else integer("retries", retries) + 1
     policy = retry or RetryPolicy(max_attempts=attempts, initial=backoff)
 
     def decorate(function: Callable[P, R]) -> Job[P, R]:

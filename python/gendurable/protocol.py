@@ -47,6 +47,9 @@ PICK = f"select {_JOB} from public.gd_pick(%s, %s, %s)"  # noqa: S608 (nothing f
 # The distance is computed by the database, so that no two clocks have to agree.
 _NEXT_DUE = "select extract(epoch from public.gd_next_due(%s) - clock_timestamp())::float8"
 
+# The least role that may do all of it, the first call included, which others may do as well.
+_ROLE = "gd_worker"
+
 _BEGIN = "begin isolation level read committed, read write, not deferrable"
 
 
@@ -96,7 +99,7 @@ async def turn(
         psycopg.Error: nothing is known of what was applied; send the same entries again.
     """
     # In binary no value's text depends on a setting of the session.
-    with engine_errors():
+    with engine_errors(_ROLE):
         async with _round_trip(conn):
             # What is committed is visible, and its locks are gone, before the picks begin, and a
             # pick that fails takes nothing back.
@@ -226,7 +229,7 @@ async def _call(
     conn: Connection, query: str, parameters: Sequence[Any] = ()
 ) -> list[tuple[Any, ...]]:
     """The rows of one call, which is a transaction of its own."""
-    with engine_errors():
+    with engine_errors(_ROLE):
         if conn.local_settings is None:
             cursor = await conn.execute(query, parameters)
         else:
