@@ -183,7 +183,7 @@ def meddled(chance: random.Random) -> Any:
             raise psycopg.OperationalError("cut off after")
         answers = iter(answered.answers)
         spliced = [
-            protocol.Answer(0, 0, fate, "meddled", None, None) if fate else next(answers)
+            protocol.CommitResult(0, 0, fate, "meddled", None, None) if fate else next(answers)
             for fate in fates
         ]
         return answered._replace(answers=spliced)

@@ -115,7 +115,9 @@ class StateCodec(Generic[S]):
         canonical = reading.canonical
         if canonical is None and raw != reading.stored:
             canonical = _encode(self.decode(reading.stored))
-        if raw == (canonical or reading.stored) and not self._hides_a_change(reading, raw):
+        if raw == (canonical or reading.stored) and (
+            b"null" not in raw or not self._hides_a_change(reading)
+        ):
             return None
         fresh = self._check(state, raw)
         if reading.unknown is None:
@@ -134,12 +136,12 @@ class StateCodec(Generic[S]):
         except msgspec.MsgspecError as exc:
             raise StateError(f"the state does not fit {self.owner}: {exc}") from exc
 
-    def _hides_a_change(self, reading: Reading[S], raw: bytes) -> bool:
+    def _hides_a_change(self, reading: Reading[S]) -> bool:
         """Whether a null became a number that is not finite: their texts are the same.
 
         A default that is no finite number is no change.
         """
-        if b"null" not in raw or (problem := _not_finite(reading.value)) is None:
+        if (problem := _not_finite(reading.value)) is None:
             return False
         return problem != _not_finite(self.decode(reading.stored))
 

@@ -87,7 +87,6 @@ def end_process(exit_code: int = 0) -> None:
 def _spare_the_collector() -> None:
     """Let Python's collector of cycles look at less: it took a tenth of a worker's time."""
     # What has been loaded lives as long as the process.
-    gc.collect()
     gc.freeze()
     # The objects of a turn end with it and need no collector, if only it does not come before.
     first, *others = gc.get_threshold()

@@ -17,7 +17,7 @@ from gendurable.pages import Query
 __all__ = [
     "COMMIT",
     "PICK",
-    "Answer",
+    "CommitResult",
     "Connection",
     "Turn",
     "commit_one",
@@ -33,10 +33,12 @@ __all__ = [
     "unregister",
 ]
 
-# JSON as text, whatever the format in which the rows travel.
+# The columns of the engine's job are the fields that a context cannot be made without. JSON comes
+# as text, whatever the format in which the rows travel.
 _JOB = ", ".join(
-    f"{field.removesuffix('_json')}::text" if field.endswith("_json") else field
-    for field in Context.__struct_fields__[:17]
+    f"{field.name.removesuffix('_json')}::text" if field.name.endswith("_json") else field.name
+    for field in msgspec.structs.fields(Context)
+    if field.required
 )
 
 COMMIT = (
@@ -49,10 +51,13 @@ _NEXT_DUE = "select extract(epoch from public.gd_next_due(%s) - clock_timestamp(
 
 Cursor: TypeAlias = psycopg.AsyncCursor[Any]
 
+# The least role that may do all of it, the first call included, which others may do as well.
+_ROLE = "gd_worker"
+
 _BEGIN = "begin isolation level read committed, read write, not deferrable"
 
 
-class Answer(NamedTuple):
+class CommitResult(NamedTuple):
     """The engine's answer to one outcome: a row of ``gd_commit``; JSON columns as text."""
 
     id: int
@@ -73,7 +78,7 @@ class Turn(NamedTuple):
         failed: the queues of which the pick failed, and why.
     """
 
-    answers: list[Answer]
+    answers: list[CommitResult]
     picked: dict[str, list[Context[Any]]]
     due: dict[str, float | None]
     failed: dict[str, Exception]
@@ -83,7 +88,7 @@ async def turn(
     conn: Connection,
     worker: int,
     entries: Sequence[bytes],
-    slots: Mapping[str, int],
+    wanted: Mapping[str, int],
     idle: Sequence[str],
 ) -> Turn:
     """Commit what has finished and pick new work, in one round trip.
@@ -95,16 +100,16 @@ async def turn(
         conn: an idle connection in autocommit mode.
         worker: the worker's id.
         entries: outcomes as JSON objects.
-        slots: how many executions to pick from each queue.
+        wanted: how many executions to pick from each queue.
         idle: the queues of which the next due time is wanted too.
 
     Raises:
         WorkerGoneError: register anew.
-        psycopg.Error: nothing is known of what was applied; offer the same entries again. Or there
+        psycopg.Error: nothing is known of what was applied; send the same entries again. Or there
             are no entries, and every pick failed.
     """
     # In binary no value's text depends on a setting of the session.
-    with engine_errors():
+    with engine_errors(_ROLE):
         commit: Cursor | None = None
         picks: dict[str, Cursor] = {}
         dues: dict[str, Cursor] = {}
@@ -114,18 +119,18 @@ async def turn(
                 # and a pick that fails takes nothing back.
                 if entries:
                     outcomes = _array(entries)
-                    async with _transaction(conn, explicit=bool(slots)):
+                    async with _transaction(conn, explicit=bool(wanted)):
                         commit = await conn.execute(COMMIT, (worker, outcomes), binary=True)
-                if slots:
+                if wanted:
                     async with _transaction(conn):
-                        for queue, count in slots.items():
+                        for queue, count in wanted.items():
                             picks[queue] = await _pick(conn, worker, queue, count)
                         for queue in idle:
                             dues[queue] = await conn.execute(_NEXT_DUE, (queue,), binary=True)
         except psycopg.Error:
-            if not (slots and is_usable(conn) and (commit is None or commit.pgresult)):
+            if not (wanted and is_usable(conn) and (commit is None or commit.pgresult)):
                 raise
-            return await _picks_one_by_one(conn, worker, await _answers(commit), slots)
+            return await _picks_one_by_one(conn, worker, await _answers(commit), wanted)
         picked = {
             queue: [Context(*row) for row in await cursor.fetchall()]
             for queue, cursor in picks.items()
@@ -143,18 +148,18 @@ async def _pick(conn: Connection, worker: int, queue: str, count: int) -> Cursor
     return await conn.execute(PICK, (worker, queue, count), binary=True)
 
 
-async def _answers(commit: Cursor | None) -> list[Answer]:
-    return [Answer._make(row) for row in await commit.fetchall()] if commit else []
+async def _answers(commit: Cursor | None) -> list[CommitResult]:
+    return [CommitResult._make(row) for row in await commit.fetchall()] if commit else []
 
 
 async def _picks_one_by_one(
-    conn: Connection, worker: int, answers: list[Answer], slots: Mapping[str, int]
+    conn: Connection, worker: int, answers: list[CommitResult], wanted: Mapping[str, int]
 ) -> Turn:
     picked: dict[str, list[Context[Any]]] = {}
     failed: dict[str, Exception] = {}
-    for queue, count in slots.items():
+    for queue, count in wanted.items():
         try:
-            with engine_errors():
+            with engine_errors(_ROLE):
                 async with _round_trip(conn), _transaction(conn):
                     cursor = await _pick(conn, worker, queue, count)
                 picked[queue] = [Context(*row) for row in await cursor.fetchall()]
@@ -169,7 +174,7 @@ async def _picks_one_by_one(
     return Turn(answers, picked, {}, failed)
 
 
-async def commit_one(conn: Connection, worker: int, entry: bytes) -> Answer:
+async def commit_one(conn: Connection, worker: int, entry: bytes) -> CommitResult:
     """Commit a single outcome.
 
     Where the database cannot store a character of it, its error is told in ASCII: that an
@@ -179,7 +184,7 @@ async def commit_one(conn: Connection, worker: int, entry: bytes) -> Answer:
         rows = await _call(conn, COMMIT, (worker, _array([entry])))
     except psycopg.errors.UntranslatableCharacter:
         rows = await _call(conn, COMMIT, (worker, _array([_error_in_ascii(entry)])))
-    return Answer._make(rows[0])
+    return CommitResult._make(rows[0])
 
 
 async def register(
@@ -275,7 +280,7 @@ async def _call(
     conn: Connection, query: str, parameters: Sequence[Any] = ()
 ) -> list[tuple[Any, ...]]:
     """The rows of one call, which is a transaction of its own."""
-    with engine_errors():
+    with engine_errors(_ROLE):
         if conn.local_settings is None:
             cursor = await conn.execute(query, parameters)
         else:

@@ -92,7 +92,7 @@ class Suspects:
 
     @property
     def delay(self) -> float | None:
-        """Seconds until a suspect that may not start is offered again; None: at once."""
+        """Seconds until a suspect that may not start is handed out again; None: at once."""
         return None if self._room or self._running else 5.0
 
     @property

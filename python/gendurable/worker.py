@@ -27,7 +27,7 @@ from gendurable.errors import DefinitionError, EngineError, UsageError, WorkerGo
 from gendurable.execution import Claim, Runner
 from gendurable.failures import verdict
 from gendurable.keeper import Keeper
-from gendurable.machine import Definition, Machine, define
+from gendurable.machine import Definition, Machine, definitions_of
 from gendurable.pages import missing_pages
 from gendurable.queues import Queue
 from gendurable.session import Session
@@ -80,7 +80,7 @@ class Worker:
 
     Raises:
         DefinitionError: a machine cannot work, or two have the same name and version.
-        UsageError: a setting is out of range.
+        UsageError: a setting is out of range, or there is something else among the machines.
     """
 
     def __init__(
@@ -466,7 +466,7 @@ class Worker:
         self._finished(claim, settled)
 
     def _unknown_delay(self, kind: Kind) -> float:
-        """Seconds until what nobody here knows is offered again; longer each time it is met."""
+        """Seconds until what nobody here knows is handed out again; longer each time it is met."""
         shortest, longest = _UNKNOWN_WAIT
         if kind not in self._unknown:
             logger.warning(
@@ -515,7 +515,7 @@ class Worker:
             self._forget(claim)
         self._wake.set()
 
-    def _apply(self, claim: Claim, answer: protocol.Answer) -> None:
+    def _apply(self, claim: Claim, answer: protocol.CommitResult) -> None:
         held = claim in self._claims
         goes_on = held and answer.result == "continued" and self._stop_at is None
         self._answered(claim, goes_on=goes_on)
@@ -545,7 +545,7 @@ class Worker:
         claim.settled = None
         claim.queue.when_free(refuse)
 
-    def _go_on(self, claim: Claim, answer: protocol.Answer) -> None:
+    def _go_on(self, claim: Claim, answer: protocol.CommitResult) -> None:
         """Run the next step of a claim that was kept."""
         self._suspects.ended(claim.ctx.id)
         claim.advance(answer.fence, answer.signals, answer.children)
@@ -591,8 +591,7 @@ def _by_name(
     machines: Iterable[Machine[Any] | type[Machine[Any]]],
 ) -> dict[tuple[str, int], Definition]:
     definitions: dict[tuple[str, int], Definition] = {}
-    for machine in machines:
-        definition = define(machine)
+    for definition in definitions_of(machines):
         key = (definition.name, definition.version)
         if key in definitions:
             raise DefinitionError(f"two machines are named {key[0]} with version {key[1]}")

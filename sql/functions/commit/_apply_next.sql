@@ -22,6 +22,8 @@ set jit = off
 as $$
 declare
     v_now     timestamptz := clock_timestamp();
+    v_tokens  boolean;
+    v_slots   boolean;
     v_ahead   int[];    -- which outcomes, by ord
     v_back    int[];
     v_inbox   boolean;
@@ -29,7 +31,10 @@ declare
     v_answers gendurable.answer[];
 begin
     -- What is owed a slot or tokens is made ready, even if no pick has come since.
-    perform gendurable._answer_doorbells();
+    select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
+    if v_tokens or v_slots then
+        perform gendurable._answer_doorbells(v_tokens);
+    end if;
     if exists (select from unnest(p_moves) as m where m.may and m.signalled) then
         v_large := gendurable._large_inboxes(p_outcomes, p_moves);
     end if;
