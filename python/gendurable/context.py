@@ -24,6 +24,7 @@ class Signal(msgspec.Struct, frozen=True):
         sent_at: when it was stored.
         payload: its JSON value.
         omitted: the payload was left out (see ``Context``).
+        seen: of an awaited one: an earlier step was handed it, before the latest ``Await``.
     """
 
     id: int
@@ -31,16 +32,18 @@ class Signal(msgspec.Struct, frozen=True):
     sent_at: datetime
     payload: Any = None
     omitted: bool = False
+    seen: bool = False
 
 
 class ChildResult(msgspec.Struct, frozen=True):
     """How one child of the round ended.
 
     Attributes:
-        id: the child's instance id.
+        id: the child's instance id; of a duplicate that of the instance which has its key.
         ord: its place in the list of children, from 1.
         fsm: its machine.
-        status: ``done`` or ``failed``.
+        status: ``done`` or ``failed``; or ``duplicate``: its correlation key was occupied, so that
+            it was not created. Then there is nothing else.
         result: what it returned, or None.
         error: why it failed, or None.
         state: its last state.
@@ -119,12 +122,27 @@ class Context(msgspec.Struct, Generic[S]):
 
     @property
     def awaited(self) -> list[Signal]:
-        """The signals with the names that were awaited, by arrival; [] unless a park ended here."""
+        """The signals with the names that were awaited, by arrival; [] unless a park ended here.
+
+        They accumulate: a step that awaits the same names again is handed the earlier ones as well,
+        unless they were consumed (see ``Await``). ``newly_awaited`` has the others alone.
+        """
         awaited = _signals.decode(self.awaited_json)
         if any(signal.omitted for signal in awaited):
             whole = {signal.id: signal for signal in self.signals}
-            return [whole.get(signal.id, signal) for signal in awaited]
+            return [
+                msgspec.structs.replace(whole.get(signal.id, signal), seen=signal.seen)
+                for signal in awaited
+            ]
         return awaited
+
+    @property
+    def newly_awaited(self) -> list[Signal]:
+        """Those of ``awaited`` that no step was handed before the latest ``Await``.
+
+        A redo of the step, after a retry or a crash, finds the same ones, and what has come since.
+        """
+        return [signal for signal in self.awaited if not signal.seen]
 
     @property
     def signals(self) -> list[Signal]:

@@ -1,6 +1,8 @@
--- The children of one round, in the order of the batch, beyond p_after and p_most of them.
+-- The children of one round, in the order of the batch, beyond p_after and p_most of them; among
+-- them those that were duplicates, with the id of the occupant of their key.
 --
--- Plan: finished_parent in each partition; instances_parent for those that live.
+-- Plan: finished_parent in each partition; instances_parent for those that live; the parent by
+--       instances_pkey, else by finished_id in each partition.
 create function gendurable._child_rows(p_parent_id bigint, p_round int, p_after int default 0,
                                        p_most int default null)
 returns table (ord int, id bigint, fsm text, status text, result jsonb, error jsonb, state jsonb)
@@ -21,7 +23,19 @@ begin
           union all
           select i.ord, i.id, i.fsm, gendurable._status(i.phase), null, i.last_error, i.state
           from gendurable.instances as i
-          where i.parent_id = p_parent_id and i.parent_round = p_round and i.ord > p_after) as c
+          where i.parent_id = p_parent_id and i.parent_round = p_round and i.ord > p_after
+          union all
+          select d.ord, d.id, d.fsm, 'duplicate', null, null, null
+          from (select i.duplicates from gendurable.instances as i
+                where i.id = p_parent_id and i.duplicates is not null
+                union all
+                select f.duplicates from gendurable.finished as f
+                where f.id = p_parent_id and f.duplicates is not null
+                  and not exists (select from gendurable.instances as i
+                                  where i.id = p_parent_id)) as p
+          cross join lateral jsonb_to_recordset(p.duplicates)
+              as d (round int, ord int, id bigint, fsm text)
+          where d.round = p_round and d.ord > p_after) as c
     order by c.ord
     limit p_most;
 end
