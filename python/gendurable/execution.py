@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import os
 import sys
 import sysconfig
 import threading
+import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from enum import Enum
 from functools import partial
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from pathlib import Path
 from time import monotonic
-from traceback import walk_stack
-from types import FrameType
-from typing import Any, NamedTuple, TypeAlias
+from types import CoroutineType, FrameType
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from gendurable.context import Context
 from gendurable.errors import InvalidOutcomeError
@@ -127,13 +128,14 @@ class Claim:
         """Where its code is at this moment, for a message: the user's line, not a library's."""
         frames: list[FrameType] = []
         coroutine: Any = self.task.get_coro() if self.task and not self.task.done() else None
-        while (frame := getattr(coroutine, "cr_frame", None)) is not None:
-            frames.append(frame)
+        # What a coroutine awaits may be any object of the user's; its attributes are not asked for.
+        while type(coroutine) is CoroutineType and coroutine.cr_frame is not None:
+            frames.append(coroutine.cr_frame)
             coroutine = coroutine.cr_await
         current = sys._current_frames()  # noqa: SLF001 (documented, for debuggers)
         for thread in (self.thread, *(self.helpers.threads if self.helpers else ())):
             if thread in current:
-                frames += reversed([frame for frame, _ in walk_stack(current[thread])])
+                frames += reversed([frame for frame, _ in traceback.walk_stack(current[thread])])
         return _describe(frames)
 
 
@@ -169,6 +171,7 @@ class Runner:
         self._landing = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.Context()
+        self._pid = 0
         self.forsaken: set[Claim] = set()
         """Claims that were lost and whose code runs on."""
 
@@ -176,6 +179,7 @@ class Runner:
         """Take note of the loop and of the context variables that every step finds."""
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
+        self._pid = os.getpid()
 
     def start(self, claim: Claim) -> None:
         """Run the step that the claim stands at."""
@@ -200,8 +204,9 @@ class Runner:
         if claim.calls or helped:
             claim.forsaken_at = monotonic()
             self.forsaken.add(claim)
-        if claim.task is not None:
-            claim.task.cancel()
+        if claim.task is not None and self._loop is not None:
+            # Not before it has begun, in which case it would end without landing.
+            self._loop.call_soon(claim.task.cancel)
 
     def close(self) -> None:
         """Let idle threads end."""
@@ -225,13 +230,18 @@ class Runner:
     ) -> None:
         assert self._loop is not None  # noqa: S101 (opened before anything is picked)
         claim.helpers = None
-        claim.task = self._loop.create_task(
-            self._run_async(claim, function, args), context=self._context.copy()
+        # Within the context, not with it as an argument: a task factory of the application need not
+        # know that one.
+        claim.task = self._context.copy().run(
+            self._loop.create_task, self._run_async(claim, function, args)
         )
 
     async def _run_async(
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> None:
+        if claim.ctx.lost:
+            self._land(claim, None)
+            return
         caller.set(claim)
         # Everything is caught: a step that calls sys.exit() or cancels itself has failed, no more.
         try:
@@ -249,7 +259,7 @@ class Runner:
             self._land_from_thread(claim, None)
             return
         claim.thread = threading.get_ident()
-        result: Result
+        result: Result | None
         answered = False
         try:
             answer = self._context.copy().run(function, *args)
@@ -306,7 +316,7 @@ class Runner:
     # What a call comes to.
 
     def _land(self, claim: Claim, result: Result | None) -> None:
-        """Go on with what a call came to; None: it was not made, the claim was lost before."""
+        """Go on with what a call came to; None: nothing, the claim was lost."""
         try:
             if isinstance(result, Settled):
                 if not claim.ctx.lost:
@@ -314,11 +324,10 @@ class Runner:
             elif isinstance(result, Failure):
                 if not claim.ctx.lost:
                     self._next_stage(claim, result)
-            elif result is not None:
-                claim.calls += 1
-                self._call_async(claim, _awaited, (result,))
-                if claim.ctx.lost and claim.task is not None:
-                    claim.task.cancel()
+            elif result is not None and not claim.ctx.lost:
+                self._call(claim, UserFunction(_awaited, is_async=True), result)
+            elif iscoroutine(result):
+                result.close()
         except Exception:
             # One that cannot go on must not take along those that landed beside it.
             logger.exception("%s: its outcome is lost by a bug", claim)
@@ -340,8 +349,15 @@ class Runner:
                 logger.info("%s, which was taken away, has ended", claim)
             self._ended()
 
-    def _answered(self, claim: Claim, answer: object) -> Settled | Failure:
-        """What user code has returned, as an outcome. Runs in any thread, and never raises."""
+    def _answered(self, claim: Claim, answer: object) -> Settled | Failure | None:
+        """What user code has returned, as an outcome; None: its claim was lost meanwhile.
+
+        Runs in any thread, and never raises.
+        """
+        if os.getpid() != self._pid:
+            _end_child(None)
+        if claim.ctx.lost:
+            return None
         try:
             settled = settle(claim.definition, claim.ctx, answer)
         except BaseException as exc:  # noqa: BLE001 (the answer is the user's object)
@@ -351,11 +367,15 @@ class Runner:
             logger.warning("%s, attempt %d: stopped: %s", claim, claim.ctx.attempt, error)
         return settled
 
-    def _failed(self, claim: Claim, failure: Failure) -> Settled | Failure:
+    def _failed(self, claim: Claim, failure: Failure) -> Settled | Failure | None:
         """What follows a failure, as far as that needs no call. Runs in any thread, never raises.
 
         The exception is looked at here, in the step's own thread: its methods may be slow.
         """
+        if os.getpid() != self._pid:
+            _end_child(failure.exc)
+        if claim.ctx.lost:
+            return None
         if claim.stage is Stage.STEP and claim.definition.on_error is not None:
             logger.warning(
                 "%s, attempt %d: failed, its error handler decides: %s",
@@ -400,6 +420,23 @@ class Runner:
         else:
             logger.error("%s: no outcome of it can be stored: %s", claim, _shown(failure.exc))
             self._abandoned(claim)
+
+
+def _end_child(exc: BaseException | None) -> NoReturn:
+    """End a process that a step has forked and that is about to leave the step.
+
+    It is a copy of the worker, on the worker's own connections.
+    """
+    code = 0 if exc is None else 1
+    if isinstance(exc, SystemExit) and (exc.code is None or type(exc.code) is int):
+        code = exc.code or 0
+    elif exc is not None:
+        with suppress(BaseException):
+            traceback.print_exception(exc)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BaseException):
+            stream.flush()
+    os._exit(code & 0xFF)
 
 
 def _describe(frames: list[FrameType]) -> str:

@@ -172,7 +172,8 @@ class Executor(ThreadPoolExecutor):
     def _refuse(calls: Iterable[Callable[[], None]]) -> None:
         for call in calls:
             assert isinstance(call, _Call)  # noqa: S101 (nothing else is submitted)
-            call.future.set_exception(RuntimeError("can't start new thread"))
+            if call.future.set_running_or_notify_cancel():
+                call.future.set_exception(RuntimeError("can't start new thread"))
 
 
 class _Call:
@@ -190,6 +191,11 @@ class _Call:
             self._helpers.begin()
         try:
             result = self._function()
+        except StopIteration as exc:
+            # It would end the coroutine that waits for it, or (before Python 3.12) never reach it.
+            told = RuntimeError("the call raised StopIteration")
+            told.__cause__ = exc
+            self.future.set_exception(told)
         except BaseException as exc:  # noqa: BLE001 (it is the future's to tell)
             self.future.set_exception(exc)
         else:
