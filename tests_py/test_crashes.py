@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODULE = """
-import ctypes, os, pathlib, signal, time
+import asyncio, ctypes, os, pathlib, signal, sys, time
 from gendurable import Context, Done, Machine, Next, Outcome, RetryPolicy, job, step
 
 POLICY = RetryPolicy(max_attempts=3, initial=0.01)
@@ -70,6 +70,36 @@ def segfaults(ctx: Context) -> None:
 def killed(ctx: Context) -> None:
     note(ctx)
     os.kill(os.getpid(), signal.SIGKILL)
+
+async def leave():
+    await asyncio.sleep(0)
+    sys.exit(3)
+
+async def interrupt():
+    raise KeyboardInterrupt
+
+async def group(*parts):
+    async with asyncio.TaskGroup() as tasks:
+        for part in parts:
+            tasks.create_task(part)
+
+UNRULY = {
+    "wait_for": lambda: asyncio.wait_for(leave(), 60),
+    "gather": lambda: asyncio.gather(leave(), interrupt(), asyncio.sleep(0)),
+    "group": lambda: group(leave(), asyncio.sleep(60)),
+    "interrupt": lambda: asyncio.create_task(interrupt()),
+}
+
+@job(retry=RetryPolicy(max_attempts=1))
+async def unruly(how: str) -> None:
+    await UNRULY[how]()
+
+@job()
+async def stops_the_loop() -> str:
+    asyncio.get_running_loop().stop()
+    asyncio.get_running_loop().call_soon(sys.exit, 3)
+    await asyncio.sleep(0.01)
+    return "it went on"
 
 @job(retry=RetryPolicy(max_attempts=1))
 def neighbour(ctx: Context) -> int:
@@ -168,6 +198,19 @@ def test_a_step_that_blocks_the_event_loop_beyond_the_lease_is_given_up(
         ended = finished(conn, instance)
     assert begun == [0, 1]
     assert (ended.status, ended.error["kind"]) == ("failed", "crashed")
+
+
+def test_what_a_step_does_to_the_event_loop_ends_no_worker(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    """asyncio lets SystemExit and KeyboardInterrupt of any task out of the loop."""
+    with supervised(dsn, tmp_path) as codes:
+        assert finished(conn, enqueue(conn, "stops_the_loop", {}).id).result == "it went on"
+        for how in ("wait_for", "gather", "group", "interrupt"):
+            ended = finished(conn, enqueue(conn, "unruly", {"how": how}).id)
+            assert (ended.status, ended.error["kind"]) == ("failed", "exception"), how
+        assert finished(conn, enqueue(conn, "neighbour", {}).id).result == 0
+        assert codes == []
 
 
 # The rules, one by one.

@@ -306,7 +306,7 @@ def test_what_has_finished_when_the_drain_ends_is_committed(
         if workers and workers[0].held() and not held_up.is_set():
             workers[0].stop()
             held_up.set()
-            while not any(claim.settled for claim in workers[0].held()):
+            while not any(claim.settled for claim in workers[0].held()):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return answered
 
