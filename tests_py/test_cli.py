@@ -164,6 +164,27 @@ def test_settings_of_the_caller_win_over_the_defaults(monkeypatch: pytest.Monkey
     assert describe_dsn("host=x password=secret").startswith("host=x port=")
 
 
+@pytest.mark.parametrize(
+    ("dsn", "shown"),
+    [
+        ("hostaddr=192.0.2.1 password=secret", "host=192.0.2.1 port=5433 user=me"),
+        ("host=a,b port=1,2", "host=a,b port=1,2 user=me"),
+        ("dbname=shop", "host=local socket port=5433 dbname=shop user=me"),
+        ("service=shop user=you password=secret", "service=shop user=you"),
+        ("postgresql://?service=shop&port=1", "service=shop port=1"),
+    ],
+)
+def test_a_message_says_where_a_connection_string_leads_as_far_as_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, dsn: str, shown: str
+) -> None:
+    """What a service file says goes before the environment, and only libpq knows it."""
+    for name in ("PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PGPORT", "5433")
+    monkeypatch.setenv("PGUSER", "me")
+    assert describe_dsn(conninfo(dsn)) == shown
+
+
 # run
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, assert_type
 
@@ -325,6 +326,18 @@ def test_every_function_for_applications_has_a_call_of_its_name() -> None:
     maintenance = {"gd_gc", "gd_version"}
     calls = {f"gd_{name}" for name in client.__all__ if name.islower()}
     assert calls == (CLIENT | ADMIN) - maintenance
+
+
+def test_an_enqueue_an_entry_and_the_engine_take_the_same_arguments(conn: Connection) -> None:
+    """In the engine's words ``machine`` is ``fsm``, and so is the target of an enqueue."""
+    sql = conn.execute(
+        "select p.proargnames[:p.pronargs] from pg_proc as p where p.proname = 'gd_enqueue'"
+    ).fetchall()
+    fields = set(Entry.__struct_fields__)
+    assert [{"machine" if name == "fsm" else name for name in names} for (names,) in sql] == [
+        fields
+    ]
+    assert set(inspect.signature(enqueue).parameters) == fields - {"machine"} | {"conn", "target"}
 
 
 def test_the_type_of_an_answer_follows_the_connection(dsn: str, conn: Connection) -> None:

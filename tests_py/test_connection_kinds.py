@@ -450,6 +450,3 @@ def test_every_call_and_every_error_documents_itself() -> None:
             if module is gendurable.client and not isinstance(value, type):
                 missing = [parameter for parameter in parameters if parameter not in doc]
                 assert missing in ([], ["conn"]), name
-    assert inspect.signature(enqueue).parameters.keys() >= (
-        set(Entry.__struct_fields__) - {"machine"}
-    )

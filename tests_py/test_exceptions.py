@@ -441,7 +441,7 @@ def test_an_outcome_that_the_driver_cannot_send_is_one_failed_step(
         choke(entries)
         return await real_turn(conn, worker, entries, *args)
 
-    async def commit_one(conn: Any, worker: int, entry: bytes) -> protocol.Answer:
+    async def commit_one(conn: Any, worker: int, entry: bytes) -> protocol.CommitResult:
         choke([entry])
         return await real_one(conn, worker, entry)
 
@@ -475,7 +475,7 @@ def test_an_instance_of_which_nothing_can_be_stored_is_left_for_later(
             raise Refused("invalid memory alloc request size 1073741824")
         return await real_turn(conn, worker, entries, *args)
 
-    async def commit_one(conn: Any, worker: int, entry: bytes) -> protocol.Answer:
+    async def commit_one(conn: Any, worker: int, entry: bytes) -> protocol.CommitResult:
         if any(f'"id":{one},'.encode() in entry for one in sick):
             raise Refused("invalid memory alloc request size 1073741824")
         return await real_one(conn, worker, entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -158,6 +159,42 @@ def test_a_step_is_a_plain_method() -> None:
             start = step(staticmethod(lambda ctx: Done()))
 
 
+@pytest.mark.parametrize("wrong", [5, "start", None, property(lambda self: None)])
+def test_what_cannot_be_marked_is_no_step(wrong: Any) -> None:
+    with pytest.raises(DefinitionError, match="@step belongs directly on a plain method"):
+        step(wrong)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        *[("version", value) for value in ("2", True, 1.5, None, 2**31, [1])],
+        *[("name", value) for value in ("", 5, None, b"x", "a\x00b", "\ud800")],
+        *[("queue", value) for value in (5, b"q", ["q"], "q\x00")],
+        *[("retry", value) for value in (None, 3, "10", RetryPolicy.outcome)],
+    ],
+)
+def test_an_attribute_of_a_wrong_type_is_refused_before_anything_runs(
+    attribute: str, value: Any
+) -> None:
+    """A version that is text, for example, would match no instance, and nobody would know why."""
+    wrong = type("Wrong", (Counter,), {attribute: value})
+    with pytest.raises(DefinitionError, match=rf"Wrong.*{attribute} "):
+        Worker([wrong])
+    if attribute != "retry" and value != "":
+        with pytest.raises(UsageError, match=rf"^Wrong: {attribute} must be "):
+            Entry(wrong, Plain(1)).arguments()
+
+
+@pytest.mark.parametrize("settings", [{"version": "2"}, {"queue": 5}, {"version": True}])
+def test_an_attribute_of_a_job_of_a_wrong_type_is_refused(settings: dict[str, Any]) -> None:
+    wrong = job(name="wrong", **settings)(lambda: None)
+    with pytest.raises(DefinitionError, match=r"^Job: "):
+        Worker([wrong])
+    with pytest.raises(UsageError, match=r"^Job: "):
+        wrong.entry().arguments()
+
+
 def test_a_state_type_must_be_one_that_can_be_stored() -> None:
     class A(msgspec.Struct):
         pass
@@ -182,6 +219,25 @@ def test_a_worker_needs_something_to_run() -> None:
 
 
 @pytest.mark.parametrize(
+    ("machines", "said"),
+    [
+        (Counter, "must be a list"),
+        (Counter(), "must be a list"),
+        ("shop", "must be a list"),
+        (None, "must be a list"),
+        ([Counter, 5], "5 is neither a machine nor a job"),
+        (["shop"], "'shop' is neither a machine nor a job"),
+        ([Machine], "Machine'> is neither a machine nor a job"),
+        ([dict], "neither a machine nor a job"),
+        ([define], "Make a function a job"),
+    ],
+)
+def test_a_worker_is_given_several_machines(machines: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Worker(machines)
+
+
+@pytest.mark.parametrize(
     "settings", [{"lease": 0}, {"poll": 0}, {"drain": -1}, {"queues": {"default": 0}}]
 )
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:
@@ -200,6 +256,22 @@ def add(a: int, b: int = 2) -> int:
 def test_a_job_is_still_the_function() -> None:
     assert add(1) == 3
     assert add(a=1, b=5) == 6
+
+
+def test_a_job_documents_itself_like_its_function() -> None:
+    @job()
+    async def described(to: str, *, times: int = 1) -> None:
+        """What it does."""
+
+    assert str(inspect.signature(described)) == "(to: 'str', *, times: 'int' = 1) -> 'None'"
+    assert inspect.getdoc(described) == "What it does."
+    assert "described" in repr(described)
+
+
+def test_a_jobs_number_of_retries_is_a_number() -> None:
+    for wrong in ("3", 1.5, True, 2**31):
+        with pytest.raises(UsageError, match=r"^retries must be an int"):
+            job(retries=wrong)  # type: ignore[arg-type]
 
 
 def test_a_job_is_a_machine_of_one_step() -> None:

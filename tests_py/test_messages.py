@@ -622,6 +622,17 @@ def test_a_count_is_told_at_exit() -> None:
     assert done.stderr.endswith("INFO    again … (4 more like it)\n")
 
 
+def test_a_count_that_has_no_stream_any_more_is_not_told_of() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import io, sys; real, sys.stderr = sys.stderr, io.StringIO()\n"
+         + TELL + "for _ in range(9): logger.info('again')\nsys.stderr.close(); sys.stderr = real"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+
+
 def test_a_logger_is_quietened_once_and_forgets(log: Log) -> None:
     assert quieten(log.logger) is log.quiet
     assert log.logger.filters == [log.quiet]

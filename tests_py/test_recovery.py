@@ -316,8 +316,8 @@ def test_a_turn_may_be_cut_off_at_any_moment(dsn: str, conn: Connection, moment:
         session = Session(dsn, name="cut", queues=["default"], lease=60, pooler=False)
         await session.start()
         connection, worker = await session.open()
-        slots = {"default": 1}
-        turn = asyncio.create_task(protocol.turn(connection, worker, [b"{}"], slots, []))
+        wanted = {"default": 1}
+        turn = asyncio.create_task(protocol.turn(connection, worker, [b"{}"], wanted, []))
         # The driver yields to a loop that was busy for long even where it need not wait.
         time.sleep(0.02)  # noqa: ASYNC251
         for _ in range(moment):

@@ -92,6 +92,8 @@ def test_what_is_not_given_is_an_error(dsn: str) -> None:
         enqueue(app, "Elsewhere")
         with pytest.raises(UsageError, match="Elsewhere v1 step 'start'"):
             drain(app, [Checkout])
+        with pytest.raises(UsageError, match="must be a list of machines and jobs"):
+            drain(app, Checkout)  # type: ignore[arg-type]
 
 
 def test_an_outcome_that_the_engine_refuses_is_an_error(dsn: str) -> None:

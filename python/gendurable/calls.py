@@ -19,13 +19,13 @@ from psycopg.types.string import StrDumper, TextLoader
 from gendurable.errors import InvalidArgumentError, UsageError, engine_errors
 from gendurable.text import safe_repr
 
-__all__ = ["Answer", "AnyConnection", "Parameters", "Texts", "call", "no_connection"]
+__all__ = ["AnyConnection", "MaybeAwaitable", "Parameters", "Texts", "call", "no_connection"]
 
 T = TypeVar("T")
 C = TypeVar("C", Cursor[tuple[Any, ...]], AsyncCursor[tuple[Any, ...]])
 
 AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
-Answer: TypeAlias = T | Awaitable[T]
+MaybeAwaitable: TypeAlias = T | Awaitable[T]
 """The value on a sync connection, an awaitable of it on an async one."""
 Parameters: TypeAlias = Mapping[str, str | list[str] | None]
 Texts: TypeAlias = Sequence[str]
@@ -45,7 +45,7 @@ _HINTS = {
 
 def call(
     conn: AnyConnection, query: str, parameters: Parameters, answer: Callable[[Texts], T]
-) -> Answer[T]:
+) -> MaybeAwaitable[T]:
     """Run one query and build the answer of its texts, now or when awaited.
 
     Raises:

@@ -25,9 +25,9 @@ import msgspec
 from psycopg import AsyncConnection, Connection
 
 from gendurable.arguments import Duration, integer, interval, key, number, text
-from gendurable.calls import Answer, AnyConnection, Texts, call
+from gendurable.calls import AnyConnection, MaybeAwaitable, Texts, call
 from gendurable.codec import encode_json
-from gendurable.entry import Entry, Target, step_name
+from gendurable.entry import ARGUMENTS, Entry, Target, step_name
 from gendurable.errors import UsageError
 from gendurable.steps import StepRef
 from gendurable.text import safe_repr
@@ -72,7 +72,9 @@ class _Call(Protocol[P, T_co]):
     ) -> Awaitable[T_co]: ...
 
 
-def _sync_or_async(function: Callable[Concatenate[AnyConnection, P], Answer[T]]) -> _Call[P, T]:
+def _sync_or_async(
+    function: Callable[Concatenate[AnyConnection, P], MaybeAwaitable[T]],
+) -> _Call[P, T]:
     """Type a function by its connection; it stays as it is."""
     return cast("_Call[P, T]", function)
 
@@ -139,18 +141,9 @@ class SignalEntry(msgspec.Struct, frozen=True):
         return {name: value for name, value in fields.items() if value is not None}
 
 
-_ENQUEUE = """
-    select to_json(e)::text from public.gd_enqueue(
-        fsm => %(fsm)s, state => %(state)s::jsonb, step => %(step)s, queue => %(queue)s,
-        priority => %(priority)s::int, eligible_at => %(eligible_at)s::timestamptz,
-        delay => %(delay)s::interval, correlation_key => %(correlation_key)s,
-        correlation_scope => %(correlation_scope)s::text[],
-        concurrency_key => %(concurrency_key)s, rate_limit => %(rate_limit)s,
-        weight => %(weight)s::float8, fsm_version => %(fsm_version)s::int) as e"""
-_ENQUEUE_ARGUMENTS = (
-    "fsm", "state", "step", "queue", "priority", "eligible_at", "delay", "correlation_key",
-    "correlation_scope", "concurrency_key", "rate_limit", "weight", "fsm_version",
-)  # fmt: skip
+_ENQUEUE = "select to_json(e)::text from public.gd_enqueue({}) as e".format(  # noqa: S608
+    ", ".join(f"{name} => %({name})s::{argument.type}" for name, argument in ARGUMENTS.items())
+)
 _ENQUEUE_MANY = """
     select to_json(e)::text from public.gd_enqueue_many(%(entries)s::jsonb) as e order by e.ord"""
 _SIGNAL = """
@@ -193,7 +186,7 @@ def enqueue(
     rate_limit: str | UUID | int | None = None,
     weight: float | None = None,
     fsm_version: int | None = None,
-) -> Answer[Enqueued]:
+) -> MaybeAwaitable[Enqueued]:
     """Create one instance. None means the engine's default.
 
     Args:
@@ -217,28 +210,29 @@ def enqueue(
         StateError: the state does not fit the machine.
         UsageError: an argument has a wrong type.
     """
-    given: dict[str, Any] = {
-        "step": step, "queue": queue, "priority": priority, "eligible_at": eligible_at,
-        "delay": delay, "correlation_key": correlation_key,
-        "correlation_scope": correlation_scope, "concurrency_key": concurrency_key,
-        "rate_limit": rate_limit, "weight": weight, "fsm_version": fsm_version,
-    }  # fmt: skip
-    if isinstance(target, Entry):
-        also = [name for name, value in {"state": state, **given}.items() if value is not None]
-        if also:
-            raise UsageError(
-                f"an Entry is enqueued as it is: {', '.join(also)} belongs into the Entry"
-            )
-        entry = target
+    # Here, where there are no other local variables: the names are those of an Entry's fields.
+    given = {
+        name: value
+        for name, value in locals().items()
+        if value is not None and name not in ("conn", "target")
+    }
+    if not isinstance(target, Entry):
+        entry = Entry(target, **given)
+    elif given:
+        raise UsageError(
+            f"an Entry is enqueued as it is: {', '.join(given)} belongs into the Entry"
+        )
     else:
-        entry = Entry(target, state, **given)
+        entry = target
     arguments = entry.arguments()
-    parameters = {name: _sent(arguments.get(name)) for name in _ENQUEUE_ARGUMENTS}
+    parameters = {name: _sent(arguments.get(name)) for name in ARGUMENTS}
     return call(conn, _ENQUEUE, parameters, lambda texts: _decoded(texts[0], Enqueued))
 
 
 @_sync_or_async
-def enqueue_many(conn: AnyConnection, /, entries: Iterable[Entry]) -> Answer[list[Enqueued]]:
+def enqueue_many(
+    conn: AnyConnection, /, entries: Iterable[Entry]
+) -> MaybeAwaitable[list[Enqueued]]:
     """Create many instances in one call, all or none; the answers are in the entries' order.
 
     Raises:
@@ -263,7 +257,7 @@ def signal(
     payload: Any = None,
     *,
     dedup_key: str | UUID | int | None = None,
-) -> Answer[str]:
+) -> MaybeAwaitable[str]:
     """Send a durable message to an instance.
 
     Args:
@@ -292,7 +286,9 @@ def signal(
 
 
 @_sync_or_async
-def signal_many(conn: AnyConnection, /, entries: Iterable[SignalEntry]) -> Answer[list[str]]:
+def signal_many(
+    conn: AnyConnection, /, entries: Iterable[SignalEntry]
+) -> MaybeAwaitable[list[str]]:
     """Send many signals in one call, all or none; the answers are in the entries' order.
 
     Raises:
@@ -304,7 +300,7 @@ def signal_many(conn: AnyConnection, /, entries: Iterable[SignalEntry]) -> Answe
 
 
 @_sync_or_async
-def status(conn: AnyConnection, /, target: Address) -> Answer[Status | None]:
+def status(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[Status | None]:
     """Look up one instance by id (int) or correlation key (str or UUID), live or finished.
 
     Returns:
@@ -330,7 +326,7 @@ def cancel(
     reason: str | None = None,
     *,
     cascade: bool = False,
-) -> Answer[int]:
+) -> MaybeAwaitable[int]:
     """Make an instance failed at once, running or not.
 
     Its error is ``{"kind": "cancelled", "reason": reason}``. What a running step still answers is
@@ -363,7 +359,7 @@ def cancel(
 @_sync_or_async
 def retry(
     conn: AnyConnection, /, instance: int, step: StepRef | None = None, state: Any = None
-) -> Answer[str]:
+) -> MaybeAwaitable[str]:
     """Bring a failed instance back from the archive; a cancelled one is failed too.
 
     Args:
@@ -392,7 +388,7 @@ def retry(
 
 
 @_sync_or_async
-def pause(conn: AnyConnection, /, queue: str) -> Answer[None]:
+def pause(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
     """Hand out nothing more of a queue until ``resume``; what runs finishes.
 
     Waits for the picks that are under way; nothing is handed out from its return on, and a rollback
@@ -405,7 +401,7 @@ def pause(conn: AnyConnection, /, queue: str) -> Answer[None]:
 
 
 @_sync_or_async
-def resume(conn: AnyConnection, /, queue: str) -> Answer[None]:
+def resume(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
     """End the pause of a queue; no error if it was not paused.
 
     Raises:
@@ -417,7 +413,7 @@ def resume(conn: AnyConnection, /, queue: str) -> Answer[None]:
 @_sync_or_async
 def set_rate_limit(
     conn: AnyConnection, /, name: str, allowed: float, period: Duration, burst: float | None = None
-) -> Answer[None]:
+) -> MaybeAwaitable[None]:
     """Set or change the token bucket that each key ``name`` or ``name:partition`` has.
 
     It applies at once; what a bucket holds is kept, up to the new burst. Commit soon: until then
@@ -444,7 +440,7 @@ def set_rate_limit(
 
 
 @_sync_or_async
-def drop_rate_limit(conn: AnyConnection, /, name: str) -> Answer[None]:
+def drop_rate_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[None]:
     """Take a rate limit back: what names it waits until it is set again.
 
     Raises:
@@ -454,7 +450,9 @@ def drop_rate_limit(conn: AnyConnection, /, name: str) -> Answer[None]:
 
 
 @_sync_or_async
-def set_concurrency_limit(conn: AnyConnection, /, name: str, max_executing: int) -> Answer[None]:
+def set_concurrency_limit(
+    conn: AnyConnection, /, name: str, max_executing: int
+) -> MaybeAwaitable[None]:
     """Set how many instances of each key ``name`` or ``name:partition`` may execute at once.
 
     It applies to the next pick; what executes goes on and is counted.
@@ -476,7 +474,7 @@ def set_concurrency_limit(conn: AnyConnection, /, name: str, max_executing: int)
 
 
 @_sync_or_async
-def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> Answer[None]:
+def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[None]:
     """Take a concurrency limit back: one instance of each of its keys at once.
 
     Raises:

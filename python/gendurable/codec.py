@@ -98,7 +98,8 @@ class StateCodec(Generic[S]):
         Raises:
             StateError: it has no JSON form or does not fit the state type.
         """
-        return self._read_again(state, _encode(state))
+        raw = _encode(state)
+        return Reading(self._check(state, raw), raw, None, None)
 
     def changed(self, reading: Reading[S]) -> Reading[S] | None:
         """The state as the next step will read it, unknown fields included; None if unchanged.
@@ -114,15 +115,14 @@ class StateCodec(Generic[S]):
         canonical = reading.canonical
         if canonical is None and raw != reading.stored:
             canonical = _encode(self.decode(reading.stored))
-        if raw == (canonical or reading.stored) and not self._hides_a_change(reading, raw):
+        if raw == (canonical or reading.stored) and (
+            b"null" not in raw or not self._hides_a_change(reading)
+        ):
             return None
-        changed = self._read_again(state, raw)
+        fresh = self._check(state, raw)
         if reading.unknown is None:
-            return changed
+            return Reading(fresh, raw, None, None)
         return self.read(reading.unknown.restore(state, raw))
-
-    def _read_again(self, state: Any, raw: bytes) -> Reading[S]:
-        return Reading(self._check(state, raw), raw, None, None)
 
     def _check(self, state: Any, raw: bytes) -> S:
         """What ``raw``, the JSON text of ``state``, is for the next step; raises StateError."""
@@ -136,12 +136,12 @@ class StateCodec(Generic[S]):
         except msgspec.MsgspecError as exc:
             raise StateError(f"the state does not fit {self.owner}: {exc}") from exc
 
-    def _hides_a_change(self, reading: Reading[S], raw: bytes) -> bool:
+    def _hides_a_change(self, reading: Reading[S]) -> bool:
         """Whether a null became a number that is not finite: their texts are the same.
 
         A default that is no finite number is no change.
         """
-        if b"null" not in raw or (problem := _not_finite(reading.value)) is None:
+        if (problem := _not_finite(reading.value)) is None:
             return False
         return problem != _not_finite(self.decode(reading.stored))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -220,11 +220,18 @@ def log_warning(notice: psycopg.errors.Diagnostic) -> None:
 def describe_dsn(info: str) -> str:
     """Where a connection string leads, for messages: never its password."""
     fields = conninfo_to_dict(info)
+    service = fields.get("service") or os.environ.get("PGSERVICE")
+    # What a service file says goes before the environment; only libpq reads it.
+    env: Mapping[str, str] = {} if service else os.environ
+    host = (
+        fields.get("host") or fields.get("hostaddr") or env.get("PGHOST") or env.get("PGHOSTADDR")
+    )
     shown = {
-        "host": fields.get("host") or os.environ.get("PGHOST") or "local socket",
-        "port": fields.get("port") or os.environ.get("PGPORT") or "5432",
-        "dbname": fields.get("dbname") or os.environ.get("PGDATABASE"),
-        "user": fields.get("user") or os.environ.get("PGUSER"),
+        "service": service,
+        "host": host or (None if service else "local socket"),
+        "port": fields.get("port") or env.get("PGPORT") or (None if service else "5432"),
+        "dbname": fields.get("dbname") or env.get("PGDATABASE"),
+        "user": fields.get("user") or env.get("PGUSER"),
     }
     return " ".join(f"{name}={value}" for name, value in shown.items() if value)
 

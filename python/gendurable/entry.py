@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -12,11 +12,11 @@ import msgspec
 from gendurable.arguments import Duration, integer, interval, key, moment, number, text, texts
 from gendurable.codec import encode_json
 from gendurable.errors import UsageError
-from gendurable.startable import Startable, steps_of
+from gendurable.startable import Startable, identity_of, steps_of
 from gendurable.steps import StepRef, is_step
 from gendurable.text import safe_repr
 
-__all__ = ["Duration", "Entry", "Target", "step_name"]
+__all__ = ["ARGUMENTS", "Duration", "Entry", "Target", "step_name"]
 
 Target: TypeAlias = str | Startable[Any] | type[Startable[Any]]
 """A machine class or object or a job; only its name where its code is not at hand."""
@@ -66,18 +66,21 @@ class Entry(msgspec.Struct, frozen=True):
             UsageError: an argument has the wrong type; the message names it.
         """
         machine = self._startable()
-        given: dict[str, Any] = {}
-        if machine is not None:
-            given = {"queue": machine.queue, "fsm_version": machine.version}
-        given |= {
-            name: convert(name, value)
-            for name, convert in _CONVERSIONS.items()
-            if (value := getattr(self, name)) is not None
-        }
-        given["fsm"] = text("fsm", self.machine if machine is None else machine.name)
-        given["state"] = self._encoded_state(machine)
-        given["step"] = None if self.step is None else step_name(machine, self.step)
-        return {name: value for name, value in given.items() if value is not None}
+        arguments: dict[str, Any] = {}
+        if machine is None:
+            arguments["fsm"] = text("fsm", self.machine)
+        else:
+            arguments["fsm"], arguments["fsm_version"], queue = identity_of(machine)
+            if queue is not None:
+                arguments["queue"] = queue
+        for name, convert in _CONVERSIONS:
+            if (value := getattr(self, name)) is not None:
+                arguments[name] = convert(name, value)
+        if (state := self._encoded_state(machine)) is not None:
+            arguments["state"] = state
+        if self.step is not None:
+            arguments["step"] = step_name(machine, self.step)
+        return arguments
 
     def _startable(self) -> Startable[Any] | type[Startable[Any]] | None:
         """What is to be started; None where only its name is known."""
@@ -107,18 +110,38 @@ def _delay(field: str, value: Any) -> str:
     return interval(value, field)
 
 
-_CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
-    "queue": text,
-    "priority": integer,
-    "eligible_at": moment,
-    "delay": _delay,
-    "correlation_key": key,
-    "correlation_scope": texts,
-    "concurrency_key": key,
-    "rate_limit": key,
-    "weight": number,
-    "fsm_version": integer,
+class _Argument(NamedTuple):
+    """One argument of ``gd_enqueue``.
+
+    Attributes:
+        type: its type in SQL.
+        convert: makes the JSON form of what is given; None where that takes more than the value.
+    """
+
+    type: str
+    convert: Callable[[str, Any], Any] | None = None
+
+
+ARGUMENTS: Mapping[str, _Argument] = {
+    "fsm": _Argument("text"),
+    "state": _Argument("jsonb"),
+    "step": _Argument("text"),
+    "queue": _Argument("text", text),
+    "priority": _Argument("int", integer),
+    "eligible_at": _Argument("timestamptz", moment),
+    "delay": _Argument("interval", _delay),
+    "correlation_key": _Argument("text", key),
+    "correlation_scope": _Argument("text[]", texts),
+    "concurrency_key": _Argument("text", key),
+    "rate_limit": _Argument("text", key),
+    "weight": _Argument("float8", number),
+    "fsm_version": _Argument("int", integer),
 }
+"""The arguments of ``gd_enqueue``."""
+
+_CONVERSIONS = [
+    (name, argument.convert) for name, argument in ARGUMENTS.items() if argument.convert
+]
 
 
 def step_name(machine: Startable[Any] | type[Startable[Any]] | None, ref: StepRef) -> str:

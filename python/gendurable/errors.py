@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = [
     "AccessError",
@@ -129,8 +127,12 @@ _NOT_THERE = (
 
 
 @contextmanager
-def engine_errors() -> Iterator[None]:
+def engine_errors(role: str | None = None) -> Iterator[None]:
     """Turn the engine's database errors into this package's; let all others pass unchanged.
+
+    Args:
+        role: the one that the caller needs, for messages; left out, the least that may use the
+            function which was denied.
 
     Raises:
         EngineError: for SQLSTATE class GD, as the subclass of the code.
@@ -145,7 +147,7 @@ def engine_errors() -> Iterator[None]:
             "Install it with: gendurable-py install"
         ) from exc
     except psycopg.errors.InsufficientPrivilege as exc:
-        raise AccessError(_lacking(exc.diag.message_primary or str(exc))) from exc
+        raise AccessError(_lacking(exc.diag.message_primary or str(exc), role)) from exc
     except psycopg.errors.ReadOnlySqlTransaction as exc:
         raise AccessError(
             f"nothing can be written here: {exc.diag.message_primary}\n"
@@ -168,15 +170,16 @@ def role_for(function: str) -> str:
     return "gd_worker" if re.fullmatch(_WORKER, name) else "gd_admin"
 
 
-def _lacking(message: str) -> str:
+def _lacking(message: str, role: str | None) -> str:
     # The server says it in its own language; the name is the same in all of them.
     function = re.search(r"\bgd_\w+", message)
     if function is None:
         return (
             f"this role may not use the engine: {message}\n"
-            "It needs gd_client, gd_worker or gd_admin, and usage on the schema public."
+            f"It needs {role or 'gd_client, gd_worker or gd_admin'}, "
+            "and usage on the schema public."
         )
     return (
         f"this role may not use {function[0]}: {message}\n"
-        f"Grant it the role {role_for(function[0])}."
+        f"Grant it the role {role or role_for(function[0])}."
     )

@@ -61,15 +61,16 @@ def install(dsn: str | None = None) -> bool:
 
     Raises:
         UsageError: the database cannot be reached, or is a standby.
+        AccessError: there is a schema, and the role may not ask for its version.
         InstallError: what is there is half of it, somebody else's, or of another version; or the
             role may not create a schema. The message says which; nothing was changed.
     """
     with connect_sync(to_primary(conninfo(dsn))) as conn:
         conn.execute("select pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
+        if _is_complete(conn):
+            return False
+        conn.add_notice_handler(log_warning)
         try:
-            if _is_complete(conn):
-                return False
-            conn.add_notice_handler(log_warning)
             conn.execute(schema_sql())
         except psycopg.errors.InsufficientPrivilege as exc:
             raise InstallError(

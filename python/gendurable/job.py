@@ -25,13 +25,14 @@ import msgspec
 from msgspec import UNSET
 from psycopg import AsyncConnection, Connection
 
+from gendurable.arguments import integer
 from gendurable.backoff import RetryPolicy
 from gendurable.client import Enqueued, enqueue
 from gendurable.codec import StateCodec, encode_json
 from gendurable.context import Context
 from gendurable.entry import Entry
 from gendurable.errors import DefinitionError, OutcomeError
-from gendurable.machine import Definition, Machine, UserFunction, is_async
+from gendurable.machine import Definition, Machine, UserFunction, checked_identity, is_async
 from gendurable.outcomes import Done, Outcome, Retry, StepOutcome, Stop
 from gendurable.startable import steps_of
 
@@ -66,6 +67,8 @@ class Job(Machine[Any], Generic[P, R]):
         queue: str | None,
         retry: RetryPolicy,
     ) -> None:
+        # Its name, its documentation and its signature are those of the function.
+        functools.update_wrapper(self, function, ("__module__", "__name__", "__doc__"), ())
         self.function = function
         self.name = name or _name_of(function)
         self.version = version
@@ -76,6 +79,9 @@ class Job(Machine[Any], Generic[P, R]):
             self._parameters.struct, self.name, strict_type=self._parameters.strict_struct
         )
         self._dropped: dict[str, object] = {}
+
+    def __repr__(self) -> str:
+        return f"<Job {self.name} version {self.version}>"
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, here and now."""
@@ -118,9 +124,10 @@ class Job(Machine[Any], Generic[P, R]):
 
     def definition(self) -> Definition:
         """This job as the worker sees it: one step named ``start``."""
+        name, version = checked_identity(self)
         return Definition(
-            name=self.name,
-            version=self.version,
+            name=name,
+            version=version,
             references=steps_of(self),
             steps={"start": UserFunction(self._run, is_async(self.function))},
             retry=self.retry,
@@ -180,8 +187,9 @@ def job(
 
     Raises:
         DefinitionError: the function's parameters cannot be stored as named, typed arguments.
+        UsageError: ``retries`` is no int.
     """
-    attempts = None if retries is None else retries + 1
+    attempts = None if retries is None else integer("retries", retries) + 1
     policy = retry or RetryPolicy(max_attempts=attempts, initial=backoff)
 
     def decorate(function: Callable[P, R]) -> Job[P, R]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeAlias
+from typing import TextIO, TypeAlias
 
 from gendurable.text import printable, safe_repr, safe_str
 
@@ -42,7 +42,7 @@ def log_to_stderr(*, verbose: bool = False) -> None:
     Args:
         verbose: log more, also of others.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr(sys.stderr)
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     if not logging.root.handlers:
         logging.root.addHandler(handler)
@@ -240,6 +240,15 @@ def _is_console(handler: logging.Handler) -> bool:
     return stream is not None and stream in (
         sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__,
     )  # fmt: skip
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """One that says nothing where its stream was closed: there is no place to say that either."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record."""
+        if not getattr(self.stream, "closed", False):
+            super().emit(record)
 
 
 class _Formatter(logging.Formatter):

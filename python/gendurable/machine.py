@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
 
 from gendurable.backoff import RetryPolicy
 from gendurable.codec import StateCodec
 from gendurable.context import Context
-from gendurable.errors import DefinitionError, OutcomeError
+from gendurable.errors import DefinitionError, OutcomeError, UsageError
 from gendurable.outcomes import Outcome
-from gendurable.startable import Startable, steps_of
+from gendurable.startable import Startable, identity_of, steps_of
 from gendurable.steps import StepRef, Steps, mark_step
+from gendurable.text import safe_repr
 
-__all__ = ["Definition", "Machine", "UserFunction", "define", "is_abstract", "step"]
+__all__ = [
+    "Definition",
+    "Machine",
+    "UserFunction",
+    "checked_identity",
+    "define",
+    "definitions_of",
+    "is_abstract",
+    "step",
+]
 
 S = TypeVar("S")
 F = TypeVar("F", bound=Callable[..., Any])
 
-Answer: TypeAlias = Outcome | Awaitable[Outcome]
+_SHOWN = 200
+
+StepResult: TypeAlias = Outcome | Awaitable[Outcome]
 
 
 def step(function: F) -> F:
@@ -66,7 +78,7 @@ class Machine(Startable[S]):
         cls.name = cls.__dict__.get("name", cls.__name__)
         cls.codec = StateCodec(_state_type(cls), cls.__name__)
 
-    def on_error(self, ctx: Context[S], exc: Exception) -> Answer:
+    def on_error(self, ctx: Context[S], exc: Exception) -> StepResult:
         """Decide what follows a failed step; override it, sync or async, to decide otherwise.
 
         Called for an exception of the step, a state that does not fit the type (reading
@@ -79,7 +91,8 @@ class Machine(Startable[S]):
         """This machine as the worker sees it.
 
         Raises:
-            DefinitionError: it has no step named ``start``, or an abstract one.
+            DefinitionError: it has no step named ``start``, an abstract one, or an attribute of a
+                wrong type.
         """
         # Looked at anew: a test may have replaced a method since the class was made.
         steps = Steps(type(self))
@@ -92,9 +105,10 @@ class Machine(Startable[S]):
         if steps.abstract:
             raise DefinitionError(_abstract(type(self)))
         own_handler = type(self).on_error is not Machine.on_error
+        name, version = checked_identity(self)
         return Definition(
-            name=self.name,
-            version=self.version,
+            name=name,
+            version=version,
             references=steps,
             steps={name: UserFunction.of(getattr(self, name)) for name in steps.names},
             retry=self.retry,
@@ -118,11 +132,11 @@ class UserFunction(NamedTuple):
         is_async: it is called in the event loop, otherwise in a thread.
     """
 
-    function: Callable[..., Answer]
+    function: Callable[..., StepResult]
     is_async: bool
 
     @classmethod
-    def of(cls, function: Callable[..., Answer]) -> UserFunction:
+    def of(cls, function: Callable[..., StepResult]) -> UserFunction:
         """Look once at what would be too slow to look at in every execution."""
         return cls(function, is_async(function))
 
@@ -176,12 +190,53 @@ class Definition:
         )
 
 
+def checked_identity(machine: Machine[Any]) -> tuple[str, int]:
+    """The name and the version of a machine whose attributes can work.
+
+    Raises:
+        DefinitionError: names the attribute that cannot.
+    """
+    try:
+        name, version, _ = identity_of(machine)
+    except UsageError as exc:
+        raise DefinitionError(str(exc)) from exc
+    if not name:
+        raise DefinitionError(f"{type(machine).__name__}: name is empty")
+    if not callable(getattr(machine.retry, "outcome", None)):
+        raise DefinitionError(
+            f"machine {name}: retry must be a RetryPolicy, not {safe_repr(machine.retry, _SHOWN)}"
+        )
+    return name, version
+
+
+def definitions_of(machines: Iterable[Machine[Any] | type[Machine[Any]]]) -> list[Definition]:
+    """The definitions of machines and jobs.
+
+    Raises:
+        DefinitionError: one of them cannot work.
+        UsageError: it is something else than several of them.
+    """
+    several: object = machines
+    if isinstance(several, (Machine, type, str)) or not isinstance(several, Iterable):
+        raise UsageError(
+            f"machines must be a list of machines and jobs, not {safe_repr(several, _SHOWN)}"
+        )
+    return [define(machine) for machine in machines]
+
+
 def define(target: Machine[Any] | type[Machine[Any]]) -> Definition:
     """The definition of a machine given as a class or as an object.
 
     Raises:
         DefinitionError: the class needs arguments, or the machine cannot work.
+        UsageError: it is no machine.
     """
+    given: Any = target
+    cls = given if isinstance(given, type) else type(given)
+    # Machine itself has no name.
+    if not issubclass(cls, Machine) or not hasattr(given, "name"):
+        hint = "\nMake a function a job with @job()." if inspect.isfunction(given) else ""
+        raise UsageError(f"{safe_repr(given, _SHOWN)} is neither a machine nor a job{hint}")
     if not isinstance(target, type):
         return target.definition()
     if inspect.isabstract(target) or steps_of(target).abstract:

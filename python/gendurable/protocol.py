@@ -16,7 +16,7 @@ from gendurable.errors import engine_errors
 __all__ = [
     "COMMIT",
     "PICK",
-    "Answer",
+    "CommitResult",
     "Connection",
     "Turn",
     "commit_one",
@@ -31,10 +31,12 @@ __all__ = [
     "unregister",
 ]
 
-# JSON as text, whatever the format in which the rows travel.
+# The columns of the engine's job are the fields that a context cannot be made without. JSON comes
+# as text, whatever the format in which the rows travel.
 _JOB = ", ".join(
-    f"{field.removesuffix('_json')}::text" if field.endswith("_json") else field
-    for field in Context.__struct_fields__[:17]
+    f"{field.name.removesuffix('_json')}::text" if field.name.endswith("_json") else field.name
+    for field in msgspec.structs.fields(Context)
+    if field.required
 )
 
 COMMIT = (
@@ -45,10 +47,13 @@ PICK = f"select {_JOB} from public.gd_pick(%s, %s, %s)"  # noqa: S608 (nothing f
 # The distance is computed by the database, so that no two clocks have to agree.
 _NEXT_DUE = "select extract(epoch from public.gd_next_due(%s) - clock_timestamp())::float8"
 
+# The least role that may do all of it, the first call included, which others may do as well.
+_ROLE = "gd_worker"
+
 _BEGIN = "begin isolation level read committed, read write, not deferrable"
 
 
-class Answer(NamedTuple):
+class CommitResult(NamedTuple):
     """The engine's answer to one outcome: a row of ``gd_commit``; JSON columns as text."""
 
     id: int
@@ -68,7 +73,7 @@ class Turn(NamedTuple):
         due: for each queue that was asked about, seconds until waiting work becomes due, or None.
     """
 
-    answers: list[Answer]
+    answers: list[CommitResult]
     picked: dict[str, list[Context[Any]]]
     due: dict[str, float | None]
 
@@ -77,7 +82,7 @@ async def turn(
     conn: Connection,
     worker: int,
     entries: Sequence[bytes],
-    slots: Mapping[str, int],
+    wanted: Mapping[str, int],
     idle: Sequence[str],
 ) -> Turn:
     """Commit what has finished and pick new work, in one round trip.
@@ -86,30 +91,30 @@ async def turn(
         conn: an idle connection in autocommit mode.
         worker: the worker's id.
         entries: outcomes as JSON objects.
-        slots: how many executions to pick from each queue.
+        wanted: how many executions to pick from each queue.
         idle: the queues of which the next due time is wanted too.
 
     Raises:
         WorkerGoneError: register anew.
-        psycopg.Error: nothing is known of what was applied; offer the same entries again.
+        psycopg.Error: nothing is known of what was applied; send the same entries again.
     """
     # In binary no value's text depends on a setting of the session.
-    with engine_errors():
+    with engine_errors(_ROLE):
         async with _round_trip(conn):
             # What is committed is visible, and its locks are gone, before the picks begin, and a
             # pick that fails takes nothing back.
             commit = None
             if entries:
-                async with _transaction(conn, explicit=bool(slots)):
+                async with _transaction(conn, explicit=bool(wanted)):
                     commit = await conn.execute(COMMIT, (worker, _array(entries)), binary=True)
             picks, dues = {}, {}
-            if slots:
+            if wanted:
                 async with _transaction(conn):
-                    for queue, count in slots.items():
+                    for queue, count in wanted.items():
                         picks[queue] = await conn.execute(PICK, (worker, queue, count), binary=True)
                     for queue in idle:
                         dues[queue] = await conn.execute(_NEXT_DUE, (queue,), binary=True)
-        answers = [Answer._make(row) for row in await commit.fetchall()] if commit else []
+        answers = [CommitResult._make(row) for row in await commit.fetchall()] if commit else []
         picked = {
             queue: [Context(*row) for row in await cursor.fetchall()]
             for queue, cursor in picks.items()
@@ -118,7 +123,7 @@ async def turn(
     return Turn(answers, picked, due)
 
 
-async def commit_one(conn: Connection, worker: int, entry: bytes) -> Answer:
+async def commit_one(conn: Connection, worker: int, entry: bytes) -> CommitResult:
     """Commit a single outcome.
 
     Where the database cannot store a character of it, its error is told in ASCII: that an
@@ -128,7 +133,7 @@ async def commit_one(conn: Connection, worker: int, entry: bytes) -> Answer:
         rows = await _call(conn, COMMIT, (worker, _array([entry])))
     except psycopg.errors.UntranslatableCharacter:
         rows = await _call(conn, COMMIT, (worker, _array([_error_in_ascii(entry)])))
-    return Answer._make(rows[0])
+    return CommitResult._make(rows[0])
 
 
 async def register(
@@ -224,7 +229,7 @@ async def _call(
     conn: Connection, query: str, parameters: Sequence[Any] = ()
 ) -> list[tuple[Any, ...]]:
     """The rows of one call, which is a transaction of its own."""
-    with engine_errors():
+    with engine_errors(_ROLE):
         if conn.local_settings is None:
             cursor = await conn.execute(query, parameters)
         else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+from gendurable.arguments import integer, text
 from gendurable.codec import StateCodec
+from gendurable.errors import UsageError
 from gendurable.steps import Steps
 
-__all__ = ["Startable", "steps_of"]
+__all__ = ["Identity", "Startable", "identity_of", "steps_of"]
 
 S = TypeVar("S")
 
@@ -30,3 +32,29 @@ class Startable(Generic[S]):
 def steps_of(startable: Startable[Any] | type[Startable[Any]]) -> Steps:
     """The steps of a machine; a job has none that could be referred to."""
     return startable._gendurable_steps  # noqa: SLF001
+
+
+class Identity(NamedTuple):
+    """Under which name and version something is enqueued, and where."""
+
+    name: str
+    version: int
+    queue: str | None
+
+
+def identity_of(startable: Startable[Any] | type[Startable[Any]]) -> Identity:
+    """What a machine or a job says of itself, checked: what is no version would match none.
+
+    Raises:
+        UsageError: an attribute has a wrong type.
+    """
+    name, version, queue = startable.name, startable.version, startable.queue
+    try:
+        return Identity(
+            text("name", name),
+            integer("version", version),
+            None if queue is None else text("queue", queue),
+        )
+    except UsageError as exc:
+        cls = startable if isinstance(startable, type) else type(startable)
+        raise UsageError(f"{cls.__name__}: {exc}") from exc

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from gendurable.errors import DefinitionError, UsageError
-from gendurable.text import safe_repr
+from gendurable.text import safe_repr, type_name
 
 __all__ = ["StepRef", "Steps", "is_step", "mark_step"]
 
@@ -22,8 +22,17 @@ _SHOWN = 200
 
 
 def mark_step(function: F) -> F:
-    """Note on a function that it is a step."""
-    setattr(function, _MARK, True)
+    """Note on a function that it is a step.
+
+    Raises:
+        DefinitionError: it cannot be noted, so it is no function.
+    """
+    try:
+        setattr(function, _MARK, True)
+    except (AttributeError, TypeError) as exc:
+        raise DefinitionError(
+            f"@step belongs directly on a plain method, not on a {type_name(function)}"
+        ) from exc
     return function
 
 
@@ -123,7 +132,7 @@ class Steps:
         if owner is None:
             return True
         cls = owner if isinstance(owner, type) else type(owner)
-        return issubclass(self._cls, cls) or issubclass(cls, self._cls)
+        return cls is self._cls or issubclass(self._cls, cls) or issubclass(cls, self._cls)
 
     def _why_not(self, ref: object, owner: object) -> str:
         machine = f"machine {getattr(self._cls, 'name', self._cls.__name__)}"

@@ -61,6 +61,8 @@ class Suspects:
 
     def may_start(self, ctx: Context[Any], others: int) -> bool:
         """Whether a claim may start beside as many others as this worker holds."""
+        if ctx.last_error_json is None and not self._running and self._room is None:
+            return True
         note = _loss(ctx)
         company = _NO_LIMIT if note is None else _company(note)
         if others < min(company, self._most()):
@@ -93,7 +95,7 @@ class Suspects:
         self._room = None
 
     def delay(self, others: int) -> float | None:
-        """Seconds until a suspect that may not start is offered again; None: at once.
+        """Seconds until a suspect that may not start is handed out again; None: at once.
 
         At once only where this worker picks nothing before it holds fewer claims.
         """

@@ -16,7 +16,7 @@ from gendurable.calls import no_connection
 from gendurable.context import Context
 from gendurable.errors import InvalidOutcomeError, UsageError, engine_errors
 from gendurable.failures import conclude, verdict
-from gendurable.machine import Definition, Machine, UserFunction, define
+from gendurable.machine import Definition, Machine, UserFunction, definitions_of
 from gendurable.outcomes import Outcome
 from gendurable.protocol import COMMIT, PICK
 from gendurable.settle import Settled, settle
@@ -68,7 +68,7 @@ def drain(
     """
     _check_surroundings(conn)
     definitions = {
-        (definition.name, definition.version): definition for definition in map(define, machines)
+        (definition.name, definition.version): definition for definition in definitions_of(machines)
     }
     ran: list[Ran] = []
     # A cursor of its own class: what the caller's connection makes of placeholders is unknown.

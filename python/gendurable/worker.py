@@ -26,7 +26,7 @@ from gendurable.errors import DefinitionError, EngineError, UsageError, WorkerGo
 from gendurable.execution import Claim, Runner
 from gendurable.failures import verdict
 from gendurable.keeper import Keeper
-from gendurable.machine import Definition, Machine, define
+from gendurable.machine import Definition, Machine, definitions_of
 from gendurable.queues import Queue
 from gendurable.session import Session
 from gendurable.settings import check_settings
@@ -78,7 +78,7 @@ class Worker:
 
     Raises:
         DefinitionError: a machine cannot work, or two have the same name and version.
-        UsageError: a setting is out of range.
+        UsageError: a setting is out of range, or there is something else among the machines.
     """
 
     def __init__(
@@ -291,7 +291,8 @@ class Worker:
         if self._one_by_one:
             await self._commit_one_by_one(conn, worker, outbox)
             outbox = []
-        entries = [self._entry(claim) for claim in outbox]
+        stays = self._stop_at is None and not self._suspects.making_room
+        entries = [self._entry(claim, stays=stays) for claim in outbox]
         wanted = self._wanted(outbox)
         if not entries and not wanted:
             return
@@ -336,15 +337,13 @@ class Worker:
         self._outbox = outbox[count:]
         return outbox[:count]
 
-    def _entry(self, claim: Claim) -> bytes:
-        """The outcome as it travels. It asks to go on here only where there is a place for that."""
+    def _entry(self, claim: Claim, *, stays: bool) -> bytes:
+        """The outcome as it travels.
+
+        It asks to go on here where there is a place for that, if the worker wants to keep claims.
+        """
         settled, queue = claim.outcome, claim.queue
-        claim.asks = (
-            settled.may_run_ahead
-            and queue.free > 0
-            and self._stop_at is None
-            and not self._suspects.making_room
-        )
+        claim.asks = settled.may_run_ahead and stays and queue.free > 0
         if not claim.asks:
             return settled.entry
         queue.reserved += 1
@@ -463,7 +462,7 @@ class Worker:
         self._finished(claim, settled)
 
     def _unknown_delay(self, kind: Kind) -> float:
-        """Seconds until what nobody here knows is offered again; longer each time it is met."""
+        """Seconds until what nobody here knows is handed out again; longer each time it is met."""
         shortest, longest = _UNKNOWN_WAIT
         if len(self._unknown) >= _MOST_UNKNOWN:
             self._unknown.clear()
@@ -506,7 +505,7 @@ class Worker:
             self._forget(claim)
         self._wake.set()
 
-    def _apply(self, claim: Claim, answer: protocol.Answer) -> None:
+    def _apply(self, claim: Claim, answer: protocol.CommitResult) -> None:
         held = claim in self._claims
         goes_on = held and answer.result == "continued" and self._stop_at is None
         self._answered(claim, goes_on=goes_on)
@@ -536,7 +535,7 @@ class Worker:
         claim.settled = None
         claim.queue.when_free(refuse)
 
-    def _go_on(self, claim: Claim, answer: protocol.Answer) -> None:
+    def _go_on(self, claim: Claim, answer: protocol.CommitResult) -> None:
         """Run the next step of a claim that was kept."""
         self._suspects.ended(claim.ctx.id)
         claim.advance(answer.fence, answer.signals, answer.children)
@@ -582,8 +581,7 @@ def _by_name(
     machines: Iterable[Machine[Any] | type[Machine[Any]]],
 ) -> dict[tuple[str, int], Definition]:
     definitions: dict[tuple[str, int], Definition] = {}
-    for machine in machines:
-        definition = define(machine)
+    for definition in definitions_of(machines):
         key = (definition.name, definition.version)
         if key in definitions:
             raise DefinitionError(f"two machines are named {key[0]} with version {key[1]}")
