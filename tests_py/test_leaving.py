@@ -138,6 +138,10 @@ async def leaves_async(how: str) -> int:
     return leaves.function(how)
 
 @job()
+async def leaves_a_thread(how: str) -> int:
+    return await asyncio.to_thread(leaves.function, how)
+
+@job()
 def pool() -> int:
     with multiprocessing.get_context("fork").Pool(2) as pool:
         return pool.apply(abs, (-7,))
@@ -235,7 +239,7 @@ def test_a_signal_ends_what_a_step_has_forked(
     assert row == (-signal.SIGTERM,)
 
 
-@pytest.mark.parametrize("name", ["leaves", "leaves_async"])
+@pytest.mark.parametrize("name", ["leaves", "leaves_async", "leaves_a_thread"])
 def test_a_process_that_a_step_has_forked_ends_where_it_leaves_the_step(
     dsn: str, conn: Connection, module: Path, tmp_path: Path, name: str
 ) -> None:

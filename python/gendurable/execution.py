@@ -9,7 +9,6 @@ import os
 import sys
 import sysconfig
 import threading
-import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from enum import Enum
@@ -17,14 +16,16 @@ from functools import partial
 from inspect import isawaitable, iscoroutine
 from pathlib import Path
 from time import monotonic
+from traceback import walk_stack
 from types import CoroutineType, FrameType
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from gendurable.context import Context
 from gendurable.errors import InvalidOutcomeError
 from gendurable.failures import as_exception, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
 from gendurable.outcomes import Retry, StepOutcome, Stop
+from gendurable.process import end_child
 from gendurable.queues import Queue
 from gendurable.settle import Settled, next_context, settle
 from gendurable.text import safe_repr, safe_str, type_name
@@ -131,7 +132,7 @@ class Claim:
         current = sys._current_frames()  # noqa: SLF001 (documented, for debuggers)
         for thread in (self.thread, *(self.helpers.threads if self.helpers else ())):
             if thread in current:
-                frames += reversed([frame for frame, _ in traceback.walk_stack(current[thread])])
+                frames += reversed([frame for frame, _ in walk_stack(current[thread])])
         return _describe(frames)
 
 
@@ -352,7 +353,7 @@ class Runner:
         Runs in any thread, and never raises.
         """
         if os.getpid() != self._pid:
-            _end_child(None)
+            end_child(None)
         if claim.ctx.lost:
             return None
         try:
@@ -370,7 +371,7 @@ class Runner:
         The exception is looked at here, in the step's own thread: its methods may be slow.
         """
         if os.getpid() != self._pid:
-            _end_child(failure.exc)
+            end_child(failure.exc)
         if claim.ctx.lost:
             return None
         if claim.stage is Stage.STEP and claim.definition.on_error is not None:
@@ -417,23 +418,6 @@ class Runner:
         else:
             logger.error("%s: no outcome of it can be stored: %s", claim, _shown(failure.exc))
             self._abandoned(claim)
-
-
-def _end_child(exc: BaseException | None) -> NoReturn:
-    """End a process that a step has forked and that is about to leave the step.
-
-    It is a copy of the worker, on the worker's own connections.
-    """
-    code = 0 if exc is None else 1
-    if isinstance(exc, SystemExit) and (exc.code is None or type(exc.code) is int):
-        code = exc.code or 0
-    elif exc is not None:
-        with suppress(BaseException):
-            traceback.print_exception(exc)
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(BaseException):
-            stream.flush()
-    os._exit(code & 0xFF)
 
 
 def _describe(frames: list[FrameType]) -> str:
