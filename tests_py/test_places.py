@@ -309,6 +309,29 @@ def test_a_step_for_which_no_thread_can_be_started_is_given_back(
     assert "no thread can be started: 1 steps are given back" in caplog.text
 
 
+def test_without_threads_async_steps_run_on_behind_a_backlog_of_sync_ones(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "gendurable-step":
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    @job()
+    def sync() -> None: ...
+
+    @job()
+    async def quick() -> None: ...
+
+    enqueue_many(conn, [Entry(sync)] * 50 + [Entry(quick)] * 20)
+    with running(dsn, [sync, quick]):
+        until(lambda: statuses(conn).get("done") == 20)
+
+
 def test_calls_that_no_thread_takes_do_not_wait_behind_those_that_hang(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -44,7 +44,8 @@ _MOST_BUSY = 1_000
 _MOST_BYTES = 64 * 1024 * 1024
 _UNKNOWN_WAIT = (5.0, 60.0)
 _MOST_UNKNOWN = 10_000
-_UNSTARTED_WAIT = 1.0
+_UNSTARTED_WAIT = 2.0
+_UNSTARTED_REST = 0.1
 _UNSTORABLE_WAIT = 60.0
 _LONGEST_WAIT = 60.0
 _CANCELLATION = 2.0
@@ -490,11 +491,14 @@ class Worker:
         self._wake.set()
 
     def _unstarted(self, claim: Claim) -> None:
-        """Give back what no thread could be started for, and do not try again at once."""
+        """Give back what no thread could be started for, and do not try again at once.
+
+        The queue rests for less: behind a backlog of sync steps there may be async ones.
+        """
         if claim in self._claims:
             self._unwanted[_UNSTARTED_WAIT].append(claim.ctx.id)
             self._forget(claim)
-        claim.queue.rest(_UNSTARTED_WAIT)
+        claim.queue.rest(_UNSTARTED_REST)
         self._wake.set()
 
     def _abandoned(self, claim: Claim) -> None:
