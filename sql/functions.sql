@@ -65,6 +65,7 @@
 
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
+\ir functions/limits/_announced.sql
 \ir functions/limits/_due_at.sql
 \ir functions/limits/_max_executing.sql
 \ir functions/limits/_policy.sql
@@ -79,7 +80,6 @@
 \ir functions/limits/_answer_doorbells.sql
 \ir functions/limits/_answerable_doorbells.sql
 \ir functions/limits/_check_policy_name.sql
-\ir functions/limits/_choose_token_offers.sql
 \ir functions/limits/_clear_doorbells.sql
 \ir functions/limits/_estimate_free_slots.sql
 \ir functions/limits/_expand_name_doorbells.sql

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import subprocess
 import sys
@@ -86,7 +87,9 @@ def running(
         except BaseException as exc:  # noqa: BLE001  it is raised again below
             failures.append(exc)
 
-    thread = threading.Thread(target=work, name="worker")
+    # A thread of its own begins with an empty context.
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(work,), name="worker")
     thread.start()
     try:
         until(lambda: failures or worker.id is not None, "the worker is registered")

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections import Counter
+from contextvars import ContextVar
 from typing import Any
 
 import psycopg
@@ -365,3 +366,50 @@ def test_an_error_handler_without_a_thread_leaves_the_decision_to_the_policy(
     with running(dsn, [Handled]):
         ended = finished(conn, enqueue(conn, Handled, {}).id)
     assert (ended.status, ended.error["type"]) == ("failed", "gendurable.errors.StateError")
+
+
+# What a step leaves behind in the thread or task that ran it.
+
+who: ContextVar[str] = ContextVar("who", default="none")
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_context_variables_of_a_step_end_with_it(dsn: str, conn: Connection, colour: str) -> None:
+    """Those that the application sets before the worker runs are seen by every step."""
+    application: ContextVar[str] = ContextVar("application")
+
+    def look(mine: str) -> dict[str, str]:
+        seen = {"before": who.get(), "application": application.get("none")}
+        who.set(mine)
+        return seen
+
+    @job(name="work")
+    def work_sync(mine: str) -> dict[str, str]:
+        return look(mine)
+
+    @job(name="work")
+    async def work_async(mine: str) -> dict[str, str]:
+        return look(mine)
+
+    class Chain(Machine[Any]):
+        @step
+        def start(self, ctx: Context[Any]) -> Outcome:
+            look("the chain's first step")
+            return Next(self.after)
+
+        @step
+        async def after(self, ctx: Context[Any]) -> Outcome:
+            seen = look("the chain's second step")
+            raise ValueError(seen["before"])
+
+        def on_error(self, ctx: Context[Any], exc: Exception) -> Outcome:
+            return Done([str(exc), look("the handler")["before"]])
+
+    work = work_sync if colour == "sync" else work_async
+    application.set("set")
+    with running(dsn, [work, Chain], queues={"default": 1}):
+        ids = [work.enqueue(conn, f"instance {n}").id for n in range(5)]
+        ids.insert(2, enqueue(conn, Chain, {}).id)
+        results = [finished(conn, instance).result for instance in ids]
+    assert results.pop(2) == ["none", "none"]
+    assert results == [{"before": "none", "application": "set"}] * 5

@@ -98,7 +98,8 @@ class StateCodec(Generic[S]):
         Raises:
             StateError: it has no JSON form or does not fit the state type.
         """
-        return self._read_again(state, _encode(state))
+        raw = _encode(state)
+        return Reading(self._check(state, raw), raw, None, None)
 
     def changed(self, reading: Reading[S]) -> Reading[S] | None:
         """The state as the next step will read it, unknown fields included; None if unchanged.
@@ -118,13 +119,10 @@ class StateCodec(Generic[S]):
             b"null" not in raw or not self._hides_a_change(reading)
         ):
             return None
-        changed = self._read_again(state, raw)
+        fresh = self._check(state, raw)
         if reading.unknown is None:
-            return changed
+            return Reading(fresh, raw, None, None)
         return self.read(reading.unknown.restore(state, raw))
-
-    def _read_again(self, state: Any, raw: bytes) -> Reading[S]:
-        return Reading(self._check(state, raw), raw, None, None)
 
     def _check(self, state: Any, raw: bytes) -> S:
         """What ``raw``, the JSON text of ``state``, is for the next step; raises StateError."""

@@ -82,26 +82,22 @@ class Claim:
         forsaken_at: when it was lost with code still running, on the monotonic clock.
     """
 
-    __slots__ = (
-        "asks", "calls", "ctx", "definition", "failure", "forsaken_at", "helpers", "placed",
-        "queue", "refusals", "settled", "stage", "task", "thread",
-    )  # fmt: skip
+    stage = Stage.STEP
+    failure: Failure | None = None
+    settled: Settled | None = None
+    asks = False
+    refusals = 0
+    task: asyncio.Task[None] | None = None
+    thread: int | None = None
+    calls = 0
+    placed = False
+    helpers: Helpers | None = None
+    forsaken_at = 0.0
 
     def __init__(self, definition: Definition, ctx: Context[Any], queue: Queue) -> None:
         self.definition = definition
         self.ctx = ctx
         self.queue = queue
-        self.stage = Stage.STEP
-        self.failure: Failure | None = None
-        self.settled: Settled | None = None
-        self.asks = False
-        self.refusals = 0
-        self.task: asyncio.Task[None] | None = None
-        self.thread: int | None = None
-        self.calls = 0
-        self.placed = False
-        self.helpers: Helpers | None = None
-        self.forsaken_at = 0.0
 
     def __str__(self) -> str:
         return f"{self.ctx.fsm} {self.ctx.id} step {self.ctx.step!r}"
@@ -330,11 +326,12 @@ class Runner:
         """Give the place back, unless code of the claim still runs."""
         if not claim.placed or claim.calls:
             return
-        if claim.ctx.lost and claim.helpers is not None and claim.helpers.threads:
+        lost = claim.ctx.lost
+        if lost and claim.helpers is not None and claim.helpers.threads:
             return
         claim.placed = False
         claim.queue.leave()
-        if claim.ctx.lost:
+        if lost:
             if claim in self.forsaken:
                 self.forsaken.remove(claim)
                 logger.info("%s, which was taken away, has ended", claim)

@@ -56,6 +56,8 @@ class Suspects:
 
     def may_start(self, ctx: Context[Any], others: int) -> bool:
         """Whether a claim may start beside as many others as this worker holds."""
+        if ctx.last_error_json is None and not self._running and self._room is None:
+            return True
         note = _loss(ctx)
         company = _NO_LIMIT if note is None else _company(note)
         if others < min(company, self._most()):

@@ -280,7 +280,8 @@ class Worker:
         if self._one_by_one:
             await self._commit_one_by_one(conn, worker, outbox)
             outbox = []
-        entries = [self._entry(claim) for claim in outbox]
+        stays = self._stop_at is None and not self._suspects.making_room
+        entries = [self._entry(claim, stays=stays) for claim in outbox]
         wanted = self._wanted(outbox)
         if not entries and not wanted:
             await self._give_back(conn, worker)
@@ -327,15 +328,13 @@ class Worker:
         self._outbox = outbox[count:]
         return outbox[:count]
 
-    def _entry(self, claim: Claim) -> bytes:
-        """The outcome as it travels. It asks to go on here only where there is a place for that."""
+    def _entry(self, claim: Claim, *, stays: bool) -> bytes:
+        """The outcome as it travels.
+
+        It asks to go on here where there is a place for that, if the worker wants to keep claims.
+        """
         settled, queue = claim.outcome, claim.queue
-        claim.asks = (
-            settled.may_run_ahead
-            and queue.free > 0
-            and self._stop_at is None
-            and not self._suspects.making_room
-        )
+        claim.asks = settled.may_run_ahead and stays and queue.free > 0
         if not claim.asks:
             return settled.entry
         queue.reserved += 1

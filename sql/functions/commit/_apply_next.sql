@@ -22,13 +22,18 @@ set jit = off
 as $$
 declare
     v_now     timestamptz := clock_timestamp();
+    v_tokens  boolean;
+    v_slots   boolean;
     v_ahead   int[];    -- which outcomes, by ord
     v_back    int[];
     v_inbox   boolean;
     v_answers gendurable.answer[];
 begin
     -- What is owed a slot or tokens is made ready, even if no pick has come since.
-    perform gendurable._answer_doorbells();
+    select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
+    if v_tokens or v_slots then
+        perform gendurable._answer_doorbells(v_tokens);
+    end if;
 
     with queue as materialized (
         select m.queue, gendurable._is_paused(m.queue) as paused,

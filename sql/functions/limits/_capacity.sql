@@ -13,12 +13,10 @@ begin atomic
                      from (select from gendurable.instances as e
                            where e.concurrency_key = p_key and e.phase = 'executing'
                            limit l.most) as x)
-    from (values (gendurable._policy(p_key))) as k (name)
-    left join lateral (
-        select x.max_executing from gendurable.concurrency_limits as x
-        where x.name = k.name
-        limit 1
-    ) as c on true
+    -- An aggregate, so that there is one row, whether or not a limit is set.
+    from (select max(x.max_executing) as max_executing
+          from gendurable.concurrency_limits as x
+          where x.name = gendurable._policy(p_key)) as c
     cross join lateral (select gendurable._max_executing(c.max_executing) as most) as l;
 end;
 comment on function gendurable._capacity(text)

@@ -4,7 +4,7 @@ create function gendurable._due_at(p_total float8, p_weight float8, p_tokens flo
                                    p_allowed float8, p_period float8, p_burst float8,
                                    p_now timestamptz)
 returns timestamptz
-language sql immutable parallel safe
+language sql stable parallel safe
 return case
     when p_total is null then null
     when p_weight > p_burst or p_allowed = 0 then 'infinity'

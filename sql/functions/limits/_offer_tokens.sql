@@ -5,10 +5,13 @@
 -- that no pick has taken up is taken back for a more urgent instance. Of p_queue, those that need
 -- no slot are for the pick that calls: the first p_slots are answered, locked and as they are, and
 -- it claims them at once; for the others the line is looked at again.
+-- The body is long because it is one statement: what moves, what is noted in the buckets and what
+-- is looked at again follow from one look at the lines.
 -- Locks:  keys by name, those that are free at once; instances that move, skipping locked ones
 --         (their line is looked at again).
 -- Writes: doorbells, buckets, instances.
--- Plan:   doorbells_key, buckets_due; then as gendurable._choose_token_offers.
+-- Plan:   doorbells_key, buckets_due; instances_rated for what was offered and for the line;
+--         instances_pkey, buckets_pkey.
 create function gendurable._offer_tokens(p_queue text default null, p_slots int default 0,
                                          out mine bigint[])
 language plpgsql volatile
@@ -21,10 +24,16 @@ set enable_sort = on
 set jit = off
 as $$
 declare
+    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;  -- as gendurable._offer_slots
+    -- So many offers of a line count; a less urgent instance would overtake those that do not.
+    c_offers constant int := 1000;
     v_now    timestamptz := clock_timestamp();
+    v_glance int;
     v_keys   text[];
     v_rings  tid[];
-    v_offers record;
+    v_ids    bigint[];
+    v_back   bigint[];
+    v_again  text[];
 begin
     select r.keys, r.rings into v_keys, v_rings
     from gendurable._answerable_doorbells('tokens', 500) as r;
@@ -43,14 +52,99 @@ begin
 
     -- How far into a line one look goes. Five thousand of all lines together are a tenth of a
     -- second for the pick that looks; of a line that goes on there is more in the next one.
-    select o.* into v_offers from gendurable._choose_token_offers(
-        v_keys, p_queue, p_slots,
-        least(greatest(100, least(p_slots, 10000)),
-              greatest(10, greatest(5000, 2 * p_slots) / cardinality(v_keys))),
-        v_now) as o;
-    mine := v_offers.mine;
-    perform gendurable._move_offers(v_offers.ids, v_offers.back);
-    perform gendurable._clear_doorbells('tokens', v_rings, v_offers.again);
+    v_glance := least(greatest(100, least(p_slots, 10000)),
+                      greatest(10, greatest(5000, 2 * p_slots) / cardinality(v_keys)));
+    with bucket as materialized (
+        select k.key, b.allowed, b.period, b.burst, b.tokens
+        from unnest(v_keys) as k (key)
+        cross join lateral gendurable._bucket(k.key, v_now) as b
+    ), line as materialized (
+        -- A more urgent newcomer gets the offer of a less urgent instance.
+        select b.key, b.tokens, x.id, x.priority, x.eligible_at, x.waits, x.weight,
+               coalesce(x.queue = p_queue and x.concurrency_key is null, false) as own,
+               sum(x.weight) over (partition by b.key
+                                   order by x.priority, x.eligible_at, x.id) as total,
+               row_number() over (partition by b.key
+                                  order by x.priority, x.eligible_at, x.id) as place
+        from bucket as b
+        cross join lateral gendurable._token_line(b.key, c_ready, c_offers, v_glance, v_now) as x
+        where b.tokens is not null
+    ), wanted as materialized (
+        -- Those that are to move. For later ones of the pick's queue it has no slots: they wait for
+        -- the next pick, unless it would have many lines to look at again, and never come to those
+        -- beyond.
+        select n.*,
+               n.waits and n.own and cardinality(v_keys) <= greatest(p_slots / 10, 1)
+               and row_number() over (partition by n.waits, n.own
+                                      order by n.priority, n.eligible_at, n.id) > p_slots as later
+        from line as n
+        where n.waits = (n.total <= n.tokens)
+    ), first as materialized (
+        select i.id, n.waits, n.key, n.place, n.own
+        from wanted as n
+        cross join lateral (
+            select x.id from gendurable.instances as x
+            where x.id = n.id
+            for no key update skip locked
+        ) as i
+        where not n.later
+    ), halted as materialized (
+        select distinct n.key
+        from wanted as n
+        where not n.later and n.waits and n.id not in (select x.id from first as x)
+    ), moving as materialized (
+        select f.* from first as f
+        union all
+        -- A line that stands still leaves slots to the others.
+        select i.id, true, n.key, n.place, false
+        from wanted as n
+        cross join lateral (
+            select x.id from gendurable.instances as x
+            where x.id = n.id
+            for no key update skip locked
+        ) as i
+        where n.later and exists (select from halted)
+          and n.key not in (select h.key from halted as h)
+    ), noted as (
+        insert into gendurable.buckets as b (key, tokens, refilled_at, due_at)
+        select k.key, k.tokens, v_now,
+               gendurable._due_at(u.total, u.weight, k.tokens, k.allowed, k.period, k.burst, v_now)
+        from bucket as k
+        left join (select distinct on (n.key) n.key, n.total, n.weight
+                   from line as n
+                   where n.total > n.tokens
+                   order by n.key, n.place) as u on u.key = k.key
+        where k.tokens is not null
+        on conflict (key) do update
+        set tokens = excluded.tokens, refilled_at = excluded.refilled_at, due_at = excluded.due_at
+        -- what it holds follows from what is there
+        where b.due_at is distinct from excluded.due_at
+    ), stuck as materialized (
+        -- The first of each line whose row another transaction holds for a moment: none overtakes
+        -- it.
+        select n.key, min(n.place) as place
+        from wanted as n
+        where n.waits and (not n.later or exists (select from halted))
+          and n.id not in (select x.id from moving as x)
+        group by n.key
+    )
+    select array_agg(m.id) filter (where m.waits and not m.own
+                                         and (s.place is null or m.place < s.place)),
+           array_agg(m.id) filter (where m.waits and m.own
+                                         and (s.place is null or m.place < s.place)),
+           array_agg(m.id) filter (where not m.waits),
+           -- Look again where all that was looked at fits, where not all of it was taken, and where
+           -- a line stands still.
+           (select array_agg(x.key)
+            from (select n.key from wanted as n where n.waits and (n.later or n.place >= v_glance)
+                  union
+                  select k.key from stuck as k) as x)
+    into v_ids, mine, v_back, v_again
+    from moving as m
+    left join stuck as s on s.key = m.key;
+
+    perform gendurable._move_offers(v_ids, v_back);
+    perform gendurable._clear_doorbells('tokens', v_rings, v_again);
 end
 $$;
 comment on function gendurable._offer_tokens(text, int)

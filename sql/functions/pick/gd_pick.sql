@@ -2,6 +2,8 @@
 -- They are ready, or wait for tokens that are there: these it claims without an offer first
 -- (gendurable._offer_tokens), and those of them for which it has no slot keep the offer.
 --
+-- The body is long because the statement that claims is the one that returns: a function between
+-- them would copy each row once more.
 -- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
 --         names of the keys that they need. Never waits: what another transaction holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
@@ -24,6 +26,8 @@ declare
     v_now     timestamptz := clock_timestamp();
     v_idle    boolean;
     v_due     int := 0;
+    v_tokens  boolean;
+    v_slots   boolean;
     v_offered bigint[];
     v_kept    bigint[];
     v_c       gendurable.candidates;
@@ -43,7 +47,10 @@ begin
 
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
-        v_offered := gendurable._answer_doorbells(gd_pick.queue, gd_pick.slots);
+        select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
+        if v_tokens or v_slots then
+            v_offered := gendurable._answer_doorbells(v_tokens, gd_pick.queue, gd_pick.slots);
+        end if;
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.

@@ -17,20 +17,22 @@ returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_queues text[] := p_queues;
 begin
-    if p_keys is not null or p_rates is not null then
-        v_queues := v_queues || gendurable._ring(p_keys, p_rates);
+    -- One question spares most calls all others.
+    if p_keys is not null or p_rates is not null or p_scoped is not null then
+        if p_keys is not null or p_rates is not null then
+            p_queues := p_queues || gendurable._ring(p_keys, p_rates);
+        end if;
+        if p_scoped is not null then
+            perform gendurable._sync_keys(p_scoped);
+        end if;
+        if p_queues is null then
+            return;
+        end if;
     end if;
-    if p_scoped is not null then
-        perform gendurable._sync_keys(p_scoped);
-    end if;
-    if v_queues is not null then
-        perform pg_notify('gendurable', q.queue)
-        from unnest(v_queues) as q (queue)
-        where exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
-    end if;
+    perform pg_notify('gendurable', q.queue)
+    from unnest(p_queues) as q (queue)
+    where exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
 end
 $$;
 comment on function gendurable._announce(text[], text[], text[], bigint[])

@@ -1,7 +1,7 @@
 -- Freed slots are offered to those that wait, in order, in every queue where some wait.
 begin;
 \ir ../prelude.psql
-select plan(35);
+select plan(37);
 
 create function pg_temp.phases() returns text language sql as $$ select string_agg(i.fsm || ':' || i.phase, ' ' order by i.fsm) from gendurable.instances as i $$;
 
@@ -59,10 +59,10 @@ select count(pg_temp.put('m' || n, jsonb_build_object('concurrency_key', 'm:' ||
 select gd_drop_concurrency_limit('m') \g /dev/null
 delete from gendurable.doorbells where ctid <> all (array(select max(ctid) from gendurable.doorbells group by key));
 select pg_temp.settle() \g /dev/null
-select gendurable._answer_doorbells() \g /dev/null
+select gendurable._answer_doorbells(true) \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'ready'), 500, 'five hundred keys in one call');
 select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 100, 'the others are for the next one');
-select gendurable._answer_doorbells() \g /dev/null
+select gendurable._answer_doorbells(true) \g /dev/null
 select is((select count(*)::int from gendurable.instances where phase = 'ready'), 600, 'which does them');
 delete from gendurable.instances;
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
@@ -84,6 +84,18 @@ select is((select count(*)::int from gendurable.doorbells where kind = 'slot' an
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.pick(9), 'locked', 'so that it is not stranded');
 select lives_ok('select gendurable._offer_slots()', 'nothing to offer');
+
+-- An offer that is taken back gives the tokens back that were offered with it.
+delete from gendurable.instances;
+delete from gendurable.doorbells;
+insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key, rate_limit)
+select now(), now(), now(), v.phase::gendurable.phase, 's', '{}', v.priority, 1, v.fsm, 'q', 'both', v.rate
+from (values ('less', 'ready', 5, 'r'), ('more', 'held', 1, null)) as v (fsm, phase, priority, rate);
+insert into gendurable.doorbells (kind, key, rung_by) values ('slot', 'both', '3');
+select gendurable._offer_slots() \g /dev/null
+select is(pg_temp.phases(), 'less:held more:ready', 'a more urgent one gets the offer');
+select is((select string_agg(d.key, ' ') from gendurable.doorbells as d where d.kind = 'tokens'), 'r', 'and the rate key of the other one is rung for');
+delete from gendurable.instances;
 
 -- A limit that is raised far lets many go at once. Looked for one in the other they would take a minute.
 select gd_set_concurrency_limit('far', 20000) \g /dev/null
