@@ -57,4 +57,6 @@ def identity_of(startable: Startable[Any] | type[Startable[Any]]) -> Identity:
         )
     except UsageError as exc:
         cls = startable if isinstance(startable, type) else type(startable)
-        raise UsageError(f"{cls.__name__}: {exc}") from exc
+        # A job is known by its name alone.
+        whose = name if isinstance(name, str) and name.isprintable() else cls.__name__
+        raise UsageError(f"{whose}: {exc}") from exc
