@@ -27,7 +27,7 @@ from gendurable.errors import (
 )
 from gendurable.install import install
 from gendurable.session import Session
-from support import Connection, finished, running, until
+from support import Connection, finished, running, until, worker_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,6 +184,51 @@ def test_every_transaction_of_ours_has_our_settings(dsn: str, pooler: bool) -> N
     settings = asyncio.run(shown())
     assert {name: settings[name] for name in OURS} == OURS
     assert settings.get("transaction_timeout", "0") == "0"
+
+
+ADAPTED = """
+import psycopg
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+from psycopg.types.string import StrDumper
+from gendurable import job
+
+class Odd(Loader):
+    def load(self, data):
+        return "odd"
+
+class OddBinary(Odd):
+    format = Format.BINARY
+
+class OddDumper(StrDumper):
+    def dump(self, obj):
+        return b"odd"
+
+for name in ("text", "bool", "int4", "int8", "float8", "numeric", "timestamptz", "json", "jsonb"):
+    psycopg.adapters.register_loader(name, Odd)
+    psycopg.adapters.register_loader(name, OddBinary)
+for kind in (str, int, float, list):
+    psycopg.adapters.register_dumper(kind, OddDumper)
+
+@job()
+def echo(text):
+    return text
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--pooler",)])
+def test_a_worker_works_whatever_adapters_the_application_has(
+    dsn: str, conn: Connection, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    module, log = tmp_path / "adapted.py", tmp_path / "log"
+    module.write_text(ADAPTED)
+    made = enqueue(conn, "echo", {"text": "été"}, delay=0.2)
+    with worker_process(dsn, module, log, "--lease", "1", *options):
+        assert finished(conn, made.id).result == "été"
+        query = "select count(*) from gendurable.workers where heartbeat_at - registered_at > '1 s'"
+        until(lambda: conn.execute(query).fetchone() == (1,), "it beats again and again")
+    assert "refused" not in log.read_text()
+    assert "failed" not in log.read_text()
 
 
 def test_behind_a_pooler_no_setting_outlives_its_transaction(dsn: str) -> None:
