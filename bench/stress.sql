@@ -202,7 +202,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     where not exists (select from gendurable.instances as i
                       where i.id = k.instance_id and i.correlation_key = k.key
                         and (i.correlation_scope is null or gendurable._status(i.phase) = any (i.correlation_scope)))
-      and not exists (select from gendurable.finished as f
+      and not exists (select from gendurable.archive as f
                       where f.id = k.instance_id and f.correlation_key = k.key
                         and case when f.failed then 'failed' else 'done' end = any (f.correlation_scope))
     union all
