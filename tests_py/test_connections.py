@@ -14,7 +14,18 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from database import drop_database
-from gendurable import RetryPolicy, enqueue, job, protocol
+from gendurable import (
+    Context,
+    Done,
+    Machine,
+    Next,
+    Outcome,
+    RetryPolicy,
+    enqueue,
+    job,
+    protocol,
+    step,
+)
 from gendurable.cli import main
 from gendurable.database import connect, conninfo, log_failure
 from gendurable.errors import (
@@ -572,6 +583,16 @@ def test_a_warning_of_the_engine_arrives_whatever_the_role_wants_to_hear(
     caplog.set_level(logging.WARNING)
     name = conn.info.dbname
     conn.execute(f"alter database {name} set client_min_messages = 'error'")
-    conn.execute(f"alter database {name} set gendurable.retention = 'nonsense'")
-    with running(dsn, [echo]):
-        until(lambda: "GD103" in caplog.text or "invalid retention" in caplog.text)
+
+    class Limited(Machine[dict[str, Any]]):
+        @step
+        def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            return Next(self.end, rate_limit="nobody set it")
+
+        @step
+        def end(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            return Done()
+
+    enqueue(conn, Limited)
+    with running(dsn, [Limited]):
+        until(lambda: "unknown rate limit" in caplog.text)

@@ -1,7 +1,7 @@
 -- The children of one round, as the step that a join woke is handed them:
 -- [{id, ord, fsm, status, result, error, state}] in the order of the batch.
 --
--- Plan: finished_parent in each partition; instances_parent for one that was revived.
+-- Plan: finished_parent in each partition, kept_parent; instances_parent for one that was revived.
 create function gendurable._children(p_parent_id bigint, p_round int) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -18,7 +18,7 @@ begin
                          order by c.ord)
         from (select f.id, f.ord, f.fsm, case when f.failed then 'failed' else 'done' end as status,
                      f.result, f.error, f.state
-              from gendurable.finished as f
+              from gendurable.archive as f
               where f.parent_id = p_parent_id and f.parent_round = p_round
               union all
               select i.id, i.ord, i.fsm, gendurable._status(i.phase), null, i.last_error, i.state
