@@ -491,7 +491,7 @@ def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[
 @_sync_or_async
 def set_retention(
     conn: AnyConnection, /, retention: Duration | None, failed: Duration | None = None
-) -> Answer[None]:
+) -> MaybeAwaitable[None]:
     """Set how long finished instances are kept; a day, until it is set.
 
     It applies to what has finished already, too. Commit soon: until then nothing is forgotten.
