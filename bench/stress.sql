@@ -149,6 +149,7 @@ begin
 end
 $$;
 create trigger watch after insert or delete on gendurable.finished for each row execute function stress.watch_finished();
+create trigger watch after insert or delete on gendurable.kept for each row execute function stress.watch_finished();
 
 create function stress.watch_signal() returns trigger language plpgsql as $$
 begin
@@ -182,9 +183,9 @@ create trigger watch after delete on gendurable.rate_limits for each row execute
 
 -- What has to be true of every snapshot. One statement, so one snapshot.
 create function stress.look() returns table (invariant text, id bigint, detail text) language sql stable as $$
-    select 'live and finished at once', i.id, null from gendurable.instances as i join gendurable.finished as f on f.id = i.id
+    select 'live and finished at once', i.id, null from gendurable.instances as i join gendurable.archive as f on f.id = i.id
     union all
-    select 'finished twice', f.id, null from gendurable.finished as f group by f.id having count(*) > 1
+    select 'finished twice', f.id, null from gendurable.archive as f group by f.id having count(*) > 1
     union all
     select 'more execute than any limit ever allowed', min(i.id), format('%s: %s', i.concurrency_key, count(*))
     from gendurable.instances as i where i.phase = 'executing' and i.concurrency_key is not null
@@ -201,7 +202,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     where not exists (select from gendurable.instances as i
                       where i.id = k.instance_id and i.correlation_key = k.key
                         and (i.correlation_scope is null or gendurable._status(i.phase) = any (i.correlation_scope)))
-      and not exists (select from gendurable.finished as f
+      and not exists (select from gendurable.archive as f
                       where f.id = k.instance_id and f.correlation_key = k.key
                         and case when f.failed then 'failed' else 'done' end = any (f.correlation_scope))
     union all
@@ -246,7 +247,7 @@ create function stress.account() returns table (invariant text, id bigint, detai
         group by l.id
     ), place as (
         select b.*, exists (select from gendurable.instances as i where i.id = b.id) as is_live,
-               exists (select from gendurable.finished as f where f.id = b.id) as is_finished
+               exists (select from gendurable.archive as f where f.id = b.id) as is_finished
         from book as b
     )
     select 'lost or doubled', p.id, format('live %s, finished %s, last %s', p.live, p.finished, p.last) from place as p

@@ -39,6 +39,7 @@
 \ir functions/ready/_announce.sql
 \ir functions/ready/_wake.sql
 \ir functions/ready/_wake_due.sql
+\ir functions/ready/_expire_awaits.sql
 \ir functions/ready/gd_expire_awaits.sql
 
 -- identity: Correlation keys: taken, resolved, kept in line with the status.
@@ -160,17 +161,26 @@
 
 -- archive: The archive and its partitions; what is forgotten, and the maintenance that does it.
 \ir functions/archive/_lock_maintenance.sql
+\ir functions/archive/_await_maintenance.sql
+\ir functions/archive/_archived.sql
+\ir functions/archive/_collect.sql
 \ir functions/archive/_create_partitions.sql
+\ir functions/archive/_cutoffs.sql
 \ir functions/archive/_drop_partitions.sql
-\ir functions/archive/_empty_partitions.sql
-\ir functions/archive/_failed_joins.sql
-\ir functions/archive/_forget_finished.sql
+\ir functions/archive/_lock_partition.sql
+\ir functions/archive/_needs_children.sql
+\ir functions/archive/_note_progress.sql
 \ir functions/archive/_old_partitions.sql
 \ir functions/archive/_partition_name.sql
 \ir functions/archive/_partition_start.sql
-\ir functions/archive/_retention.sql
+\ir functions/archive/_read_progress.sql
+\ir functions/archive/_sift.sql
+\ir functions/archive/_truncate.sql
+\ir functions/archive/_window_length.sql
+\ir functions/archive/_windows.sql
 \ir functions/archive/gd_gc.sql
 \ir functions/archive/gd_maintain.sql
+\ir functions/archive/gd_set_retention.sql
 
 -- look: What only looks: the status of an instance, and what the views count.
 \ir functions/look/_depths.sql

@@ -201,7 +201,8 @@ create table gendurable.finished (
     concurrency_key   text,
     correlation_key   text,
     correlation_scope text[],
-    duplicates        jsonb
+    duplicates        jsonb,
+    primary key (id, finished_at)
 ) partition by range (finished_at);
 
 comment on table gendurable.finished is
@@ -211,9 +212,7 @@ comment on column gendurable.finished.joined_round is
 comment on column gendurable.finished.duplicates is 'As in gendurable.instances.';
 comment on column gendurable.finished.failed is 'True: the public status is failed; false: done.';
 
-create index finished_id on gendurable.finished (id);
 create index finished_parent on gendurable.finished (parent_id) where parent_id is not null;
-create index finished_joins on gendurable.finished (id) where failed and joined_round is not null;
 create index finished_key on gendurable.finished (correlation_key, id)
     where correlation_key is not null;
 
@@ -221,7 +220,49 @@ create index finished_key on gendurable.finished (correlation_key, id)
 -- having run.
 create table gendurable.finished_default partition of gendurable.finished default;
 comment on table gendurable.finished_default is
-    'Finished instances for whose time no partition existed; maintenance moves them into one.';
+    'Finished instances for whose time no partition existed; maintenance moves them to '
+    'gendurable.kept.';
+
+-- What outlives its partition: failed instances, where they are kept longer than the others, and
+-- children whose parent may still be handed them. Maintenance moves them here, so that a partition
+-- can go as a whole, and forgets them row by row.
+create table gendurable.kept (
+    like gendurable.finished,
+    primary key (id)
+);
+comment on table gendurable.kept is 'Finished instances that outlive their partition.';
+
+create index kept_parent on gendurable.kept (parent_id) where parent_id is not null;
+create index kept_key on gendurable.kept (correlation_key, id) where correlation_key is not null;
+
+create view gendurable.archive as
+select f.* from gendurable.finished as f
+union all
+select k.* from gendurable.kept as k;
+comment on view gendurable.archive is 'Every finished instance.';
+
+create table gendurable.retention (
+    one      boolean primary key default true check (one),
+    finished interval,
+    failed   interval
+);
+comment on table gendurable.retention is
+    'How long finished instances are kept (one row; without it a day): null: for ever.';
+comment on column gendurable.retention.failed is 'Failed ones; never shorter than the others.';
+
+-- Maintenance works in slices. What one call leaves to the next stands here.
+create table gendurable.progress (
+    task     text    primary key,
+    position text    not null,
+    found    int     not null default 0,
+    clean    boolean not null default true
+);
+comment on table gendurable.progress is
+    'Where a task of maintenance that was not finished goes on.';
+comment on column gendurable.progress.found is
+    'How many instances of the partition are to be forgotten with it, so far.';
+comment on column gendurable.progress.clean is
+    'So far none was found that has to be moved out of the partition first.';
 
 -- The inbox: signals that the target has not consumed.
 create table gendurable.signals (
@@ -326,6 +367,8 @@ comment on column gendurable.doorbells.rung_by is
     'sees yet what it tells of.';
 
 create index doorbells_key on gendurable.doorbells (kind, key);
+-- One transaction may ring twice for a key. Costs nothing unless wal_level is logical.
+alter table gendurable.doorbells replica identity full;
 
 create table gendurable.queues (
     name   text primary key,

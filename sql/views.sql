@@ -29,7 +29,7 @@ select f.id, case when f.failed then 'failed' else 'done' end,
        f.correlation_key, f.concurrency_key, f.rate_limit, f.parent_id, null,
        f.state, f.result, f.error,
        null, null, null, f.enqueued_at, null, f.finished_at, f.finished_at
-from gendurable.finished as f;
+from gendurable.archive as f;
 comment on view public.gd_instances is 'Every instance, live and finished.';
 
 create view public.gd_workers as

@@ -106,12 +106,13 @@ create function test.mid_window() returns void
 language plpgsql as $$
 begin
     execute format($f$
-        create or replace function gendurable._partition_start(p_moment timestamptz) returns timestamptz
+        create or replace function gendurable._partition_start(p_moment timestamptz, p_length interval default '6 hours')
+        returns timestamptz
         language plpgsql immutable
         set search_path = pg_catalog, pg_temp
         as $w$
         begin
-            return date_bin('6 hours', p_moment, %L);
+            return date_bin(p_length, p_moment, %L);
         end
         $w$ $f$, date_trunc('hour', now() - interval '3 hours', 'UTC'));
 end

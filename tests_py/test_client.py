@@ -37,6 +37,7 @@ from gendurable import (
     retry,
     set_concurrency_limit,
     set_rate_limit,
+    set_retention,
     signal,
     signal_many,
     signals,
@@ -318,6 +319,7 @@ def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connec
             await drop_rate_limit(app, "mail")
             await set_concurrency_limit(app, "customer", 3)
             await drop_concurrency_limit(app, "customer")
+            await set_retention(app, None)
             assert statuses(conn) == {}
             await app.rollback()
             await enqueue(app, Checkout, Order("a"))

@@ -45,6 +45,7 @@ from gendurable import (
     retry,
     set_concurrency_limit,
     set_rate_limit,
+    set_retention,
     signal,
     signal_many,
     status,
@@ -110,6 +111,7 @@ def use_everything(conn: psycopg.Connection[Any]) -> None:
         call(conn, Color.RED)
     set_rate_limit(conn, "m", 1.5, 2)
     set_concurrency_limit(conn, "m", 3)
+    set_retention(conn, 3600, failed=86400)
 
 
 @pytest.mark.parametrize(
@@ -280,6 +282,8 @@ def test_an_id_that_is_none_is_only_not_found(conn: Connection) -> None:
         lambda conn: ANY.set_concurrency_limit(conn, "m", True),
         lambda conn: ANY.set_concurrency_limit(conn, "m", None),
         lambda conn: ANY.drop_rate_limit(conn, 5),
+        lambda conn: ANY.set_retention(conn, "1 day"),
+        lambda conn: ANY.set_retention(conn, 1, failed=float("nan")),
         lambda conn: ANY.enqueue(conn, Entry("M"), {"x": 1}),
         lambda conn: ANY.enqueue(conn, Entry("M"), delay=5),
         lambda conn: ANY.enqueue(conn, "M\ud800"),
@@ -308,6 +312,8 @@ def test_an_argument_of_a_wrong_type_is_refused_before_anything_is_sent(
         lambda conn: ANY.signal(conn, "k", "n", {"a": "\0"}),
         lambda conn: ANY.set_rate_limit(conn, "m", -1, 1),
         lambda conn: ANY.set_concurrency_limit(conn, "m", -1),
+        lambda conn: ANY.set_retention(conn, -1),
+        lambda conn: ANY.set_retention(conn, 2, failed=1),
         lambda conn: ANY.signal(conn, "k", ""),
     ],
 )

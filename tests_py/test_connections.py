@@ -14,7 +14,18 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from database import drop_database
-from gendurable import RetryPolicy, enqueue, job, protocol
+from gendurable import (
+    Context,
+    Done,
+    Machine,
+    Next,
+    Outcome,
+    RetryPolicy,
+    enqueue,
+    job,
+    protocol,
+    step,
+)
 from gendurable.cli import main
 from gendurable.database import connect, conninfo, log_failure
 from gendurable.errors import (
@@ -27,7 +38,7 @@ from gendurable.errors import (
 )
 from gendurable.install import install
 from gendurable.session import Session
-from support import Connection, finished, running, until
+from support import Connection, finished, running, until, worker_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,6 +195,51 @@ def test_every_transaction_of_ours_has_our_settings(dsn: str, pooler: bool) -> N
     settings = asyncio.run(shown())
     assert {name: settings[name] for name in OURS} == OURS
     assert settings.get("transaction_timeout", "0") == "0"
+
+
+ADAPTED = """
+import psycopg
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+from psycopg.types.string import StrDumper
+from gendurable import job
+
+class Odd(Loader):
+    def load(self, data):
+        return "odd"
+
+class OddBinary(Odd):
+    format = Format.BINARY
+
+class OddDumper(StrDumper):
+    def dump(self, obj):
+        return b"odd"
+
+for name in ("text", "bool", "int4", "int8", "float8", "numeric", "timestamptz", "json", "jsonb"):
+    psycopg.adapters.register_loader(name, Odd)
+    psycopg.adapters.register_loader(name, OddBinary)
+for kind in (str, int, float, list):
+    psycopg.adapters.register_dumper(kind, OddDumper)
+
+@job()
+def echo(text):
+    return text
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--pooler",)])
+def test_a_worker_works_whatever_adapters_the_application_has(
+    dsn: str, conn: Connection, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    module, log = tmp_path / "adapted.py", tmp_path / "log"
+    module.write_text(ADAPTED)
+    made = enqueue(conn, "echo", {"text": "été"}, delay=0.2)
+    with worker_process(dsn, module, log, "--lease", "1", *options):
+        assert finished(conn, made.id).result == "été"
+        query = "select count(*) from gendurable.workers where heartbeat_at - registered_at > '1 s'"
+        until(lambda: conn.execute(query).fetchone() == (1,), "it beats again and again")
+    assert "refused" not in log.read_text()
+    assert "failed" not in log.read_text()
 
 
 def test_behind_a_pooler_no_setting_outlives_its_transaction(dsn: str) -> None:
@@ -527,6 +583,16 @@ def test_a_warning_of_the_engine_arrives_whatever_the_role_wants_to_hear(
     caplog.set_level(logging.WARNING)
     name = conn.info.dbname
     conn.execute(f"alter database {name} set client_min_messages = 'error'")
-    conn.execute(f"alter database {name} set gendurable.retention = 'nonsense'")
-    with running(dsn, [echo]):
-        until(lambda: "GD103" in caplog.text or "invalid retention" in caplog.text)
+
+    class Limited(Machine[dict[str, Any]]):
+        @step
+        def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            return Next(self.end, rate_limit="nobody set it")
+
+        @step
+        def end(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            return Done()
+
+    enqueue(conn, Limited)
+    with running(dsn, [Limited]):
+        until(lambda: "unknown rate limit" in caplog.text)

@@ -23,6 +23,7 @@ from gendurable import (
     Outcome,
     Retry,
     RetryPolicy,
+    Worker,
     cancel,
     enqueue,
     enqueue_many,
@@ -33,14 +34,14 @@ from gendurable import (
 )
 from gendurable.failures import verdict
 from gendurable.suspects import Suspects
-from support import Connection, finished, running, statuses, until, worker_process
+from support import Connection, finished, gate, running, statuses, until, worker_process
 from test_outcomes import context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODULE = """
-import ctypes, os, pathlib, signal, time
+import asyncio, ctypes, os, pathlib, signal, sys, time
 from gendurable import Context, Done, Machine, Next, Outcome, RetryPolicy, job, step
 
 POLICY = RetryPolicy(max_attempts=3, initial=0.01)
@@ -69,6 +70,36 @@ def segfaults(ctx: Context) -> None:
 def killed(ctx: Context) -> None:
     note(ctx)
     os.kill(os.getpid(), signal.SIGKILL)
+
+async def leave():
+    await asyncio.sleep(0)
+    sys.exit(3)
+
+async def interrupt():
+    raise KeyboardInterrupt
+
+async def group(*parts):
+    async with asyncio.TaskGroup() as tasks:
+        for part in parts:
+            tasks.create_task(part)
+
+UNRULY = {
+    "wait_for": lambda: asyncio.wait_for(leave(), 60),
+    "gather": lambda: asyncio.gather(leave(), interrupt(), asyncio.sleep(0)),
+    "group": lambda: group(leave(), asyncio.sleep(60)),
+    "interrupt": lambda: asyncio.create_task(interrupt()),
+}
+
+@job(retry=RetryPolicy(max_attempts=1))
+async def unruly(how: str) -> None:
+    await UNRULY[how]()
+
+@job()
+async def stops_the_loop() -> str:
+    asyncio.get_running_loop().stop()
+    asyncio.get_running_loop().call_soon(sys.exit, 3)
+    await asyncio.sleep(0.01)
+    return "it went on"
 
 @job(retry=RetryPolicy(max_attempts=1))
 def neighbour(ctx: Context) -> int:
@@ -169,6 +200,19 @@ def test_a_step_that_blocks_the_event_loop_beyond_the_lease_is_given_up(
     assert (ended.status, ended.error["kind"]) == ("failed", "crashed")
 
 
+def test_what_a_step_does_to_the_event_loop_ends_no_worker(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    """asyncio lets SystemExit and KeyboardInterrupt of any task out of the loop."""
+    with supervised(dsn, tmp_path) as codes:
+        assert finished(conn, enqueue(conn, "stops_the_loop", {}).id).result == "it went on"
+        for how in ("wait_for", "gather", "group", "interrupt"):
+            ended = finished(conn, enqueue(conn, "unruly", {"how": how}).id)
+            assert (ended.status, ended.error["kind"]) == ("failed", "exception"), how
+        assert finished(conn, enqueue(conn, "neighbour", {}).id).result == 0
+        assert codes == []
+
+
 # The rules, one by one.
 
 
@@ -234,12 +278,168 @@ def test_a_worker_makes_room_for_a_suspect_and_goes_on_if_there_comes_none(
     now += 11  # something here runs for long
     assert suspects.room(5)[0] > 1000
     assert not suspects.may_start(lost(1, 5), 5)
-    assert suspects.delay == 5.0, "meanwhile it is left to others"
+    assert suspects.delay(5) == 5.0, "meanwhile it is left to others"
     now += 60
     assert suspects.may_start(lost(1, 5), 5), "before it never runs it runs in company"
     assert suspects.room(6)[0] == 0, "which then does not grow"
     now += 3600
     assert suspects.room(6)[0] > 1000, "but for as long as it may take to end a worker"
+
+
+def test_room_is_not_given_up_while_a_suspect_runs_that_allows_no_company(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor is there a moment to wake up at before that one has ended or its time is over."""
+    now = 1000.0
+    monkeypatch.setattr("gendurable.suspects.monotonic", lambda: now)
+    suspects = Suspects()
+    assert not suspects.may_start(lost(1, 5), 5)
+    assert suspects.may_start(lost(1, 5), 0)
+    until_it_is_over = now + 120
+    for seconds in (0, 11, 60):
+        now = 1000.0 + seconds
+        assert suspects.room(1)[0] == 0
+        assert suspects.changes_at() == until_it_is_over
+    now = until_it_is_over
+    assert suspects.room(1)[0] > 1000
+    assert suspects.changes_at() > now
+
+
+def test_what_may_not_start_is_offered_again_at_once_only_if_nothing_is_picked_until_it_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("gendurable.suspects.monotonic", lambda: now)
+    suspects = Suspects()
+    assert suspects.may_start(lost(1, 100), 5)
+    assert not suspects.may_start(lost(1, 5), 6)
+    assert (suspects.room(6)[0], suspects.delay(6)) == (0, None)
+    now += 130  # the one that runs allows company by now, and there was no room for the other
+    assert suspects.room(6)[0] > 0
+    another = context(id=8, attempt=1, last_error_json=lost(1, 5).last_error_json)
+    assert not suspects.may_start(another, 6)
+    assert suspects.room(6)[0] > 0
+    assert suspects.delay(6) == 5.0
+
+
+def test_a_worker_that_waits_for_a_suspect_is_idle(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room was made for two; the first one runs for longer than the other one has patience."""
+    monkeypatch.setattr("gendurable.suspects._PATIENCE", 0.1)
+    looks, real = [0], Worker._next_turn
+
+    def counted(worker: Worker) -> float:
+        looks[0] += 1
+        return real(worker)
+
+    monkeypatch.setattr(Worker, "_next_turn", counted)
+    begun = {"other": threading.Event(), "suspect": threading.Event()}
+    with gate() as other_over, gate() as suspect_over:
+
+        @job()
+        def other() -> None:
+            begun["other"].set()
+            other_over.wait(60)
+
+        @job()
+        def suspect() -> None:
+            begun["suspect"].set()
+            suspect_over.wait(60)
+
+        other.enqueue(conn)
+        with running(dsn, [other, suspect], queues={"default": 5}) as worker:
+            assert begun["other"].wait(60)
+            enqueue_many(conn, [suspect.entry(delay=0.3)] * 2)
+            conn.execute(
+                "update gendurable.instances set attempt = 1,"
+                """ last_error = '{"kind": "lost", "held": 5, "excused": 1}'"""
+                " where fsm = 'suspect'"
+            )
+            until(lambda: worker._suspects.making_room)
+            other_over.set()
+            assert begun["suspect"].wait(60)
+            time.sleep(0.2)  # for longer than the patience
+            before = looks[0]
+            time.sleep(0.5)
+            assert looks[0] - before < 50
+            suspect_over.set()
+            until(lambda: statuses(conn) == {"done": 3})
+
+
+NOTES = {
+    "a number without end": '{"kind": "lost", "held": 1, "n": 1e5000}',
+    "a number beyond a double": f'{{"kind": "lost", "held": 1, "n": 1{"0" * 400}.5}}',
+    "deeper than a parser goes": "[" * 2000 + "]" * 2000,
+    "an array": '["lost"]',
+    "no numbers": '{"kind": "lost", "held": {}, "excused": [], "at": 7}',
+    "negative": '{"kind": "lost", "held": -5, "excused": -7}',
+}
+
+
+@pytest.mark.parametrize("note", NOTES.values(), ids=NOTES)
+def test_a_note_that_cannot_be_read_keeps_nothing_from_running(
+    dsn: str, conn: Connection, caplog: pytest.LogCaptureFixture, note: str
+) -> None:
+    """Any client may have stored it."""
+
+    @job(retry=RetryPolicy(max_attempts=5, initial=0))
+    def work(ctx: Context[Any]) -> None:
+        if ctx.attempt == 1:
+            raise ValueError("a failure is looked at too")
+
+    work.enqueue(conn)
+    conn.execute("update gendurable.instances set attempt = 1, last_error = %s", (note,))
+    with running(dsn, [work], queues={"default": 1}):
+        until(lambda: statuses(conn) == {"done": 1})
+    assert "a turn" not in caplog.text
+
+
+class Unlimited:
+    """A policy of somebody's own, as far as it is asked after a crash."""
+
+    def delay(self, attempt: int) -> float:
+        return float("inf")
+
+    def outcome(self, attempt: int, exc: BaseException) -> Retry:
+        return Retry()
+
+
+class Wordy(Unlimited):
+    max_attempts = "many"
+
+
+class Raising(Unlimited):
+    @property
+    def max_attempts(self) -> int:
+        raise ValueError("how should I know")
+
+
+ENDLESS = RetryPolicy(initial=1e13, maximum=float("inf"))
+
+
+@pytest.mark.parametrize("policy", [Unlimited(), Wordy(), Raising(), ENDLESS])
+def test_a_policy_that_says_nonsense_after_a_crash_stops_nothing_else(
+    dsn: str, conn: Connection, caplog: pytest.LogCaptureFixture, policy: Any
+) -> None:
+    @job(retry=policy)
+    def lost_one() -> None: ...
+
+    @job()
+    def other() -> None: ...
+
+    instance = lost_one.enqueue(conn).id
+    conn.execute(
+        "update gendurable.instances set attempt = 1, last_error = jsonb_build_object("
+        "'kind', 'lost', 'held', 1, 'excused', 0, 'at', now())"
+    )
+    with running(dsn, [lost_one, other], queues={"default": 1}):
+        until(lambda: conn.execute(
+            "select from gd_instances where id = %s and eligible_at > now() + '300 days'",
+            (instance,),
+        ).rowcount)  # fmt: skip
+        assert finished(conn, other.enqueue(conn).id).status == "done"
+    assert "a turn" not in caplog.text
 
 
 def test_a_worker_that_finds_no_suspect_stops_making_room() -> None:
@@ -338,7 +538,7 @@ def test_suspects_do_not_keep_other_work_from_running(
         assert cancel(conn, 0) == 0
 
 
-class Old(dict[int, float]):
+class Old(dict[Any, float]):
     """Every suspect was met an hour ago."""
 
     def get(self, *_: Any) -> float:

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from gendurable import (
+    Await,
     Context,
     Done,
     Entry,
@@ -22,6 +23,7 @@ from gendurable import (
     Retry,
     RetryPolicy,
     Stop,
+    cancel,
     enqueue,
     enqueue_many,
     job,
@@ -31,7 +33,7 @@ from gendurable import (
 from gendurable.backoff import describe
 from gendurable.keeper import Keeper
 from gendurable.testing import drain
-from support import Connection, finished, running, statuses, until
+from support import Connection, finished, gate, running, statuses, until
 
 
 class Unprintable(Exception):
@@ -337,6 +339,50 @@ def test_a_handler_decides_about_an_answer_that_cannot_be_stored(
         assert finished(conn, enqueue(conn, Handled, {}).id).result == "compensated"
 
 
+class OwnStopIteration(StopIteration): ...
+
+
+@pytest.mark.parametrize("raised", [StopIteration, OwnStopIteration, SystemExit, KeyboardInterrupt])
+def test_whatever_is_raised_in_to_thread_is_a_failed_step(
+    dsn: str, conn: Connection, raised: type[BaseException]
+) -> None:
+    """asyncio cannot hand a StopIteration on: the step would wait for ever, or go on with None."""
+
+    def fail() -> None:
+        raise raised
+
+    @job(retry=RetryPolicy(max_attempts=1))
+    async def work() -> str:
+        await asyncio.to_thread(fail)
+        return "it went on"
+
+    with running(dsn, [work]):
+        ended = finished(conn, work.enqueue(conn).id)
+    assert (ended.status, ended.error["kind"]) == ("failed", "exception")
+
+
+def test_a_signal_that_no_parser_reads_fails_no_step_that_does_not_look_at_it(
+    dsn: str, conn: Connection
+) -> None:
+    class Waits(Machine[Any]):
+        @step
+        async def start(self, ctx: Context[Any]) -> Outcome:
+            return Await(["go"], step=self.go)
+
+        @step
+        async def go(self, ctx: Context[Any]) -> Outcome:
+            return Next(self.end)
+
+        @step
+        async def end(self, ctx: Context[Any]) -> Outcome:
+            return Done("fine")
+
+    instance = enqueue(conn, Waits, {}).id
+    conn.execute("select gd_signal(%s::bigint, 'go', '[1e5000]')", (instance,))
+    with running(dsn, [Waits]):
+        assert finished(conn, instance).result == "fine"
+
+
 # The worker's own surroundings.
 
 
@@ -478,6 +524,36 @@ def test_the_log_tells_what_becomes_of_a_failed_step(
     ) in said
     assert ("ERROR", "1 step 'start' gave up after 2 attempts: ValueError: no way") in said
     assert ("WARNING", "2 step 'start', attempt 0: stopped: {'why': 'rejected'}") in said
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_the_log_does_not_judge_a_step_that_was_taken_away(
+    dsn: str, conn: Connection, caplog: pytest.LogCaptureFixture, colour: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    begun = threading.Event()
+    with gate() as opened:
+
+        @job(name="work", retry=RetryPolicy(max_attempts=1))
+        def work_sync() -> None:
+            begun.set()
+            opened.wait(60)
+            raise ValueError("too late")
+
+        @job(name="work", retry=RetryPolicy(max_attempts=1))
+        async def work_async() -> None:
+            begun.set()
+            await asyncio.sleep(3600)
+
+        work: Machine[Any] = work_sync if colour == "sync" else work_async
+        with running(dsn, [work], lease=0.6) as worker:
+            instance = enqueue(conn, work).id
+            assert begun.wait(60)
+            assert cancel(conn, instance) == 1
+            until(lambda: not worker.held())
+            opened.set()
+            until(lambda: "which was taken away, has ended" in caplog.text)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_test_drains_as_a_worker_would(conn: Connection) -> None:

@@ -9,12 +9,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gendurable import UsageError, Worker, enqueue, job, run_worker
-from support import Connection, running, statuses, until, worker_process
+from gendurable import UsageError, Worker, enqueue, job, protocol, run_worker
+from support import Connection, finished, running, statuses, until, worker_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,6 +120,27 @@ def terminates() -> int:
 async def terminates_async() -> int:
     return terminates.function()
 
+def fork(leave):
+    pid = os.fork()
+    if not pid:
+        return leave()
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+def fail():
+    raise ValueError("in the child")
+
+@job()
+def leaves(how: str) -> int:
+    return fork({"exit": lambda: sys.exit(7), "return": lambda: 0, "raise": fail}[how])
+
+@job()
+async def leaves_async(how: str) -> int:
+    return leaves.function(how)
+
+@job()
+async def leaves_a_thread(how: str) -> int:
+    return await asyncio.to_thread(leaves.function, how)
+
 @job()
 def pool() -> int:
     with multiprocessing.get_context("fork").Pool(2) as pool:
@@ -218,6 +239,23 @@ def test_a_signal_ends_what_a_step_has_forked(
     assert row == (-signal.SIGTERM,)
 
 
+@pytest.mark.parametrize("name", ["leaves", "leaves_async", "leaves_a_thread"])
+def test_a_process_that_a_step_has_forked_ends_where_it_leaves_the_step(
+    dsn: str, conn: Connection, module: Path, tmp_path: Path, name: str
+) -> None:
+    """It is a copy of the worker, on the same connections."""
+    codes = {"exit": 7, "return": 0, "raise": 1}
+    ids = {how: enqueue(conn, name, {"how": how}).id for how in codes}
+    with worker_process(dsn, module, tmp_path / "log", "--queue", "default=1") as process:
+        ended = {how: finished(conn, instance).result for how, instance in ids.items()}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert ended == codes
+    said = (tmp_path / "log").read_text()
+    assert "ValueError: in the child" in said
+    assert "failed" not in said
+
+
 def test_a_step_may_use_a_pool_of_processes(
     dsn: str, conn: Connection, module: Path, tmp_path: Path
 ) -> None:
@@ -254,6 +292,44 @@ def test_a_worker_can_be_stopped_from_any_thread(dsn: str, conn: Connection) -> 
     with running(dsn, [nothing], poll=60) as worker:
         worker.stop()
         until(lambda: conn.execute("select from gd_workers").rowcount == 0)
+
+
+def test_what_has_finished_when_the_drain_ends_is_committed(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finished while the turn before was on its way."""
+    real, held_up = protocol.turn, threading.Event()
+
+    @job()
+    async def last() -> str:
+        await asyncio.to_thread(held_up.wait, 60)
+        return "told"
+
+    async def turn(*args: Any) -> protocol.Turn:
+        answered = await real(*args)
+        if workers and workers[0].held() and not held_up.is_set():
+            workers[0].stop()
+            held_up.set()
+            while not any(claim.settled for claim in workers[0].held()):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        return answered
+
+    workers: list[Worker] = []
+    monkeypatch.setattr(protocol, "turn", turn)
+    with running(dsn, [last], drain=0) as worker:
+        workers.append(worker)
+        instance = last.enqueue(conn).id
+        assert finished(conn, instance).result == "told"
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_worker_that_has_left_may_be_stopped_again(dsn: str, at_once: bool) -> None:
+    @job()
+    def nothing() -> None: ...
+
+    with running(dsn, [nothing]) as worker:
+        pass
+    worker.stop(at_once=at_once)
 
 
 @pytest.mark.parametrize("stop", [Worker.stop, lambda worker: worker.stop(at_once=True)])

@@ -192,7 +192,7 @@ def test_whatever_other_workers_say_of_themselves_the_worker_goes_on(
     calls = 0
     real = protocol.maintain
 
-    async def counted(connection: protocol.Connection) -> dict[str, int]:
+    async def counted(connection: protocol.Connection) -> tuple[dict[str, int], bool]:
         nonlocal calls
         calls += 1
         return await real(connection)
@@ -546,7 +546,7 @@ def test_a_suspended_machine_was_cut_off(
     suspended, calls, lease = 0.0, 0, 1.5
     real = protocol.maintain
 
-    async def counted(connection: protocol.Connection) -> dict[str, int]:
+    async def counted(connection: protocol.Connection) -> tuple[dict[str, int], bool]:
         nonlocal calls
         calls += 1
         return await real(connection)

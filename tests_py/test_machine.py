@@ -189,9 +189,9 @@ def test_an_attribute_of_a_wrong_type_is_refused_before_anything_runs(
 @pytest.mark.parametrize("settings", [{"version": "2"}, {"queue": 5}, {"version": True}])
 def test_an_attribute_of_a_job_of_a_wrong_type_is_refused(settings: dict[str, Any]) -> None:
     wrong = job(name="wrong", **settings)(lambda: None)
-    with pytest.raises(DefinitionError, match=r"^Job: "):
+    with pytest.raises(DefinitionError, match=r"^wrong: "):
         Worker([wrong])
-    with pytest.raises(UsageError, match=r"^Job: "):
+    with pytest.raises(UsageError, match=r"^wrong: "):
         wrong.entry().arguments()
 
 

@@ -392,6 +392,7 @@ SILENCERS = {
     "raising handlers": "root.addHandler(Raising()); logger.addHandler(Raising())",
     "raising filter": "logging.basicConfig(); root.handlers[0].addFilter(Broken())",
     "refusing filter": "logging.basicConfig(); root.handlers[0].addFilter(lambda record: False)",
+    "raising record factory": "logging.setLogRecordFactory(lambda *args, **more: 1 / 0)",
     "raising logger filter": "logger.addFilter(Broken())",
     "errors elsewhere": "h = logging.FileHandler('x'); h.setLevel('ERROR'); root.addHandler(h)",
 }

@@ -25,6 +25,7 @@ from gendurable import (
     Retry,
     RetryPolicy,
     ScheduleChildren,
+    Worker,
     cancel,
     enqueue,
     enqueue_many,
@@ -33,8 +34,11 @@ from gendurable import (
     signal,
     step,
 )
+from gendurable.execution import Claim, Runner
+from gendurable.queues import Queue
 from gendurable.threads import Executor, StepThreads
 from support import Connection, finished, gate, running, statuses, until
+from test_outcomes import context
 
 
 class Meter:
@@ -305,6 +309,29 @@ def test_a_step_for_which_no_thread_can_be_started_is_given_back(
     assert "no thread can be started: 1 steps are given back" in caplog.text
 
 
+def test_without_threads_async_steps_run_on_behind_a_backlog_of_sync_ones(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "gendurable-step":
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    @job()
+    def sync() -> None: ...
+
+    @job()
+    async def quick() -> None: ...
+
+    enqueue_many(conn, [Entry(sync)] * 50 + [Entry(quick)] * 20)
+    with running(dsn, [sync, quick]):
+        until(lambda: statuses(conn).get("done") == 20)
+
+
 def test_calls_that_no_thread_takes_do_not_wait_behind_those_that_hang(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -366,6 +393,199 @@ def test_an_error_handler_without_a_thread_leaves_the_decision_to_the_policy(
     with running(dsn, [Handled]):
         ended = finished(conn, enqueue(conn, Handled, {}).id)
     assert (ended.status, ended.error["type"]) == ("failed", "gendurable.errors.StateError")
+
+
+def test_an_executor_without_a_thread_tells_all_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where one of them has been cancelled meanwhile."""
+    executor = Executor()
+    begun = threading.Event()
+    with gate() as opened:
+
+        def hang() -> None:
+            begun.set()
+            opened.wait(60)
+
+        monkeypatch.setattr(executor._steps, "_limit", 1)
+        executor.submit(hang)
+        assert begun.wait(60)
+        waiting = [executor.submit(str) for _ in range(3)]
+        assert waiting[0].cancel()
+        monkeypatch.setattr(executor._steps, "_limit", 2)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        for future in (*waiting[1:], executor.submit(str)):
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                future.result(60)
+
+
+# What is lost before it begins, or between its parts.
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_step_that_is_lost_before_it_begins_gives_its_place_back(colour: str) -> None:
+    begun: list[str] = []
+
+    @job(name="work")
+    def work_sync() -> None:
+        begun.append("sync")
+
+    @job(name="work")
+    async def work_async() -> None:
+        begun.append("async")
+
+    async def lose() -> None:
+        ended = asyncio.Event()
+        runner = Runner(
+            1,
+            finished=lambda *_: None,
+            ended=ended.set,
+            unstarted=lambda _: None,
+            abandoned=lambda _: None,
+        )
+        queue = Queue("default", 1, 1.0)
+        definition = (work_sync if colour == "sync" else work_async).definition()
+        claim = Claim(definition, context(fsm="work", state_json="{}"), queue)
+        runner.open()
+        runner.start(claim)
+        runner.cancel(claim)
+        await asyncio.wait_for(ended.wait(), 60)
+        assert queue.free == 1
+        assert not runner.forsaken
+        runner.close()
+
+    asyncio.run(lose())
+    assert colour == "sync" or not begun
+
+
+def test_a_step_that_is_lost_before_its_async_part_begins_gives_its_place_back(
+    dsn: str, conn: Connection
+) -> None:
+    """A decorator that does not look async takes its time, and its claim is lost meanwhile."""
+    begun = threading.Event()
+    with gate() as opened:
+
+        def slow(function: Any) -> Any:
+            def call(*args: Any) -> Any:
+                begun.set()
+                opened.wait(60)
+                return function(*args)
+
+            return call
+
+        class Decorated(Machine[Any]):
+            @step
+            @slow
+            async def start(self, ctx: Context[Any]) -> Outcome:
+                raise AssertionError
+
+        @job()
+        def quick() -> None: ...
+
+        with running(dsn, [Decorated, quick], queues={"default": 1}, lease=0.6) as worker:
+            instance = enqueue(conn, Decorated, {}).id
+            assert begun.wait(60)
+            assert cancel(conn, instance) == 1
+            until(lambda: not worker.held())
+            opened.set()
+            assert finished(conn, quick.enqueue(conn).id).status == "done"
+
+
+def test_what_was_released_runs_once_though_the_answer_was_lost(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The release is not said again: by then the same instance may run here."""
+    real_start, real_release, refused = threading.Thread.start, protocol.release, Counter[str]()
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "gendurable-step" and not refused["threads"]:
+            refused["threads"] += 1
+            raise RuntimeError("can't start new thread")
+        real_start(thread)
+
+    async def release(*args: Any) -> None:
+        await real_release(*args)
+        if not refused["releases"]:
+            refused["releases"] += 1
+            raise psycopg.OperationalError("cut off after")
+
+    monkeypatch.setattr("gendurable.worker._UNSTARTED_WAIT", 0.0)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(protocol, "release", release)
+    begun = Counter[int]()
+    with gate() as opened:
+
+        @job()
+        def work(ctx: Context[Any]) -> None:
+            begun[ctx.id] += 1
+            opened.wait(60)
+
+        @job()
+        async def quick() -> None: ...
+
+        instance = work.enqueue(conn).id
+        with running(dsn, [work, quick], queues={"default": 3}):
+            until(lambda: begun[instance])
+            for _ in range(2):
+                finished(conn, quick.enqueue(conn).id)
+            opened.set()
+            finished(conn, instance)
+    assert refused == {"threads": 1, "releases": 1}
+    assert begun[instance] == 1
+
+
+def test_a_task_factory_of_the_application_need_not_know_contexts(
+    dsn: str, conn: Connection
+) -> None:
+    @job()
+    async def work() -> str:
+        return "done"
+
+    instance = work.enqueue(conn).id
+    worker = Worker([work], dsn=dsn)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(lambda loop, coro: asyncio.Task(coro, loop=loop))
+        await worker.run()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    try:
+        assert finished(conn, instance).result == "done"
+    finally:
+        worker.stop()
+        thread.join(60)
+
+
+def test_the_whereabouts_of_a_step_are_told_whatever_it_awaits() -> None:
+    class Odd:
+        def __await__(self) -> Any:
+            return self
+
+        def __iter__(self) -> Any:
+            return self
+
+        def __next__(self) -> None: ...
+
+        def close(self) -> None: ...
+
+        def __getattr__(self, name: str) -> Any:
+            raise ValueError(name)
+
+    @job()
+    async def work() -> None:
+        await Odd()
+
+    async def look() -> str:
+        claim = Claim(work.definition(), context(fsm="work"), Queue("default", 1, 1.0))
+        function = claim.definition.steps["start"].function
+        claim.task = asyncio.ensure_future(function(claim.ctx))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        try:
+            return claim.whereabouts()
+        finally:
+            claim.task.cancel()
+
+    assert "test_places.py" in asyncio.run(look())
 
 
 # What a step leaves behind in the thread or task that ran it.

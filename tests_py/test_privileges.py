@@ -28,7 +28,7 @@ WORKER = {
 }  # fmt: skip
 ADMIN = {
     "gd_cancel", "gd_retry", "gd_pause", "gd_resume", "gd_set_rate_limit", "gd_drop_rate_limit",
-    "gd_set_concurrency_limit", "gd_drop_concurrency_limit", "gd_gc",
+    "gd_set_concurrency_limit", "gd_drop_concurrency_limit", "gd_set_retention", "gd_gc",
 }  # fmt: skip
 
 

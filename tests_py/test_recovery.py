@@ -405,7 +405,7 @@ def test_maintenance_that_fails_does_not_stop_the_worker(
 ) -> None:
     real, calls = protocol.maintain, 0
 
-    async def fail_once(connection: protocol.Connection) -> dict[str, int]:
+    async def fail_once(connection: protocol.Connection) -> tuple[dict[str, int], bool]:
         nonlocal calls
         calls += 1
         if calls == 1:

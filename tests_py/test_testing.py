@@ -7,6 +7,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+from psycopg.rows import dict_row
+from psycopg.types.string import StrDumper
 
 from gendurable import (
     Await,
@@ -153,10 +157,51 @@ def test_a_running_loop_is_refused_and_a_thread_beside_it_is_not(dsn: str) -> No
     asyncio.run(attempt())
 
 
-def test_a_connection_may_have_cursors_of_its_own(dsn: str) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cursor_factory": psycopg.RawCursor},
+        {"row_factory": dict_row},
+        {"client_encoding": "SQL_ASCII"},
+        {"client_encoding": "LATIN1"},
+        {"options": "-c datestyle=SQL,DMY -c intervalstyle=iso_8601 -c timezone=Asia/Kolkata"},
+    ],
+    ids=str,
+)
+def test_a_connection_may_be_set_up_in_any_way(dsn: str, options: dict[str, Any]) -> None:
+    @job()
+    def work(text: str) -> str:
+        return text
+
+    with psycopg.connect(dsn, **options) as app:
+        work.enqueue(app, "été")
+        [ran] = drain(app, [work], queues="default")
+        assert ran.outcome == Done("été")
+
+
+def test_a_connection_may_have_adapters_of_its_own(dsn: str) -> None:
+    class Odd(Loader):
+        def load(self, data: Any) -> Any:
+            return "odd"
+
+    class OddBinary(Odd):
+        format = Format.BINARY
+
+    class OddDumper(StrDumper):
+        def dump(self, obj: Any) -> bytes:
+            return b"odd"
+
     @job()
     def work() -> None: ...
 
-    with psycopg.connect(dsn, cursor_factory=psycopg.RawCursor) as app:
+    with psycopg.connect(dsn) as app:
         work.enqueue(app)
+        for name in ("text", "int4", "int8", "timestamptz", "jsonb"):
+            app.adapters.register_loader(name, Odd)
+            app.adapters.register_loader(name, OddBinary)
+        for kind in (str, int, list):
+            app.adapters.register_dumper(kind, OddDumper)
         assert len(drain(app, [work])) == 1
+        assert app.execute("select 1").fetchone() == ("odd",), "the caller's own are still there"
+        with pytest.raises(UsageError, match="queues must be a str or several, not 5"):
+            drain(app, [work], queues=5)  # type: ignore[arg-type]

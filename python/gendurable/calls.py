@@ -39,6 +39,7 @@ _HINTS = {
     "asyncpg": "asyncpg is another driver; connect with psycopg (version 3).",
     "django": "Of Django's it is connection.connection, after connection.ensure_connection().",
     "psycopg": "Of a cursor it is cursor.connection.",
+    "AsyncConnection": "Here it has to be a sync one: psycopg.connect(...).",
     "coroutine": "Await psycopg.AsyncConnection.connect(...) first.",
 }
 

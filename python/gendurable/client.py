@@ -8,8 +8,9 @@ not matter: its row and cursor factories, its adapters, its encoding.
 What the engine refuses is an ``InvalidArgumentError``, and nothing of that call was done; an
 argument of a wrong type is a ``UsageError`` before anything is sent. Its warnings of rate limits
 (GD101, GD102) go to psycopg's ``add_notice_handler``. Where the roles are used, ``gd_client`` may
-enqueue, signal and look; cancel, retry, pause, resume and the limits are for ``gd_admin``; a role
-that may not is told so by an ``AccessError``. Other errors of the database are psycopg's.
+enqueue, signal and look; cancel, retry, pause, resume, the limits and the retention are for
+``gd_admin``; a role that may not is told so by an ``AccessError``. Other errors of the database
+are psycopg's.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ __all__ = [
     "retry",
     "set_concurrency_limit",
     "set_rate_limit",
+    "set_retention",
     "signal",
     "signal_many",
     "signals",
@@ -179,6 +181,9 @@ _DROP_RATE_LIMIT = "select public.gd_drop_rate_limit(name => %(name)s)::text"
 _SET_CONCURRENCY_LIMIT = """
     select public.gd_set_concurrency_limit(name => %(name)s,
                                            max_executing => %(max_executing)s::int)::text"""
+_SET_RETENTION = """
+    select public.gd_set_retention(retention => %(retention)s::interval,
+                                   failed => %(failed)s::interval)::text"""
 _DROP_CONCURRENCY_LIMIT = "select public.gd_drop_concurrency_limit(name => %(name)s)::text"
 
 
@@ -545,6 +550,30 @@ def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[
         InvalidArgumentError: the name is empty, too long or has a colon.
     """
     return call(conn, _DROP_CONCURRENCY_LIMIT, {"name": text("name", name)}, _nothing)
+
+
+@_sync_or_async
+def set_retention(
+    conn: AnyConnection, /, retention: Duration | None, failed: Duration | None = None
+) -> MaybeAwaitable[None]:
+    """Set how long finished instances are kept; a day, until it is set.
+
+    It applies to what has finished already, too. Commit soon: until then nothing is forgotten.
+
+    Args:
+        conn: the caller's connection.
+        retention: seconds, or a timedelta; None means for ever.
+        failed: how long failed ones are kept, no shorter; None means as long.
+
+    Raises:
+        InvalidArgumentError: ``retention`` is negative or beyond a thousand years, or ``failed``
+            is shorter.
+    """
+    parameters = {
+        "retention": None if retention is None else interval(retention, "retention"),
+        "failed": None if failed is None else interval(failed, "failed"),
+    }
+    return call(conn, _SET_RETENTION, parameters, _nothing)
 
 
 def _decoded(answer: str, kind: type[T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -60,6 +61,13 @@ class ChildResult(msgspec.Struct, frozen=True):
     omitted: bool = False
 
 
+class _Numbered(msgspec.Struct):
+    """The number of a signal alone: its payload may be nested too deeply, or out of range."""
+
+    id: int
+
+
+_ids = msgspec.json.Decoder(list[_Numbered])
 _signals = msgspec.json.Decoder(list[Signal])
 _children = msgspec.json.Decoder(list[ChildResult] | None)
 
@@ -166,9 +174,18 @@ class Context(msgspec.Struct, Generic[S]):
         All of ``attempt`` but those that were lost with a worker which held other claims as well:
         any of them may have ended it.
         """
-        error = self.last_error if self.attempt else None
-        excused = error.get("excused") if isinstance(error, dict) else None
-        return self.attempt - (min(excused, self.attempt) if type(excused) is int else 0)
+        excused = self.note().get("excused") if self.attempt else None
+        return self.attempt - (max(0, min(excused, self.attempt)) if type(excused) is int else 0)
+
+    def note(self) -> dict[str, Any]:
+        """``last_error`` as far as it is an object; {} otherwise, and where it cannot be read."""
+        if self.last_error_json is None:
+            return {}
+        # Any client may have stored it: nested too deeply, or with a number that is too large.
+        with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+            error = self.last_error
+            return error if isinstance(error, dict) else {}
+        return {}
 
     def unknown_fields(self) -> list[str]:
         """The names of the stored state's fields that the state type does not have."""
@@ -198,7 +215,7 @@ class Context(msgspec.Struct, Generic[S]):
         """The ids of the awaited signals that this execution was handed."""
         if self.awaited_json == "[]":
             return []
-        return [signal.id for signal in self.awaited]
+        return [signal.id for signal in _ids.decode(self.awaited_json)]
 
     def _reading(self) -> Reading[S]:
         if self._read is None:

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.postgres import register_default_adapters
 from psycopg.pq import Format, TransactionStatus
 from psycopg.types.string import TextLoader
 
@@ -31,6 +32,7 @@ __all__ = [
     "one_line",
     "refusal",
     "to_primary",
+    "use_own_adapters",
 ]
 
 logger = logging.getLogger("gendurable")
@@ -133,16 +135,18 @@ async def connect(info: str, *, pooler: bool = False, listens: bool = False) -> 
         to_primary(info), autocommit=True, prepare_threshold=None if pooler else 5
     )
     try:
+        use_own_adapters(conn)
         if pooler:
             conn.local_settings = _settings(conn, local=True)
         else:
             await conn.execute(_settings(conn, local=False))
         if conn.info.parameter_status("server_encoding") == "SQL_ASCII" and not listens:
-            await _take_any_bytes(conn)
+            # One value that is not UTF-8 would make the server refuse all that travels with it.
+            await conn.execute("set client_encoding = 'SQL_ASCII'")
+            use_own_adapters(conn)
     except BaseException:
         await conn.close()
         raise
-    conn.adapters.register_loader("jsonb", TextLoader)
     conn.add_notice_handler(log_warning)
     return conn
 
@@ -157,6 +161,7 @@ def connect_sync(info: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """
     try:
         with engine_errors(), psycopg.connect(info, prepare_threshold=None) as conn:
+            use_own_adapters(conn)
             conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             conn.deferrable = False
             if conn.info.parameter_status("in_hot_standby") != "on":
@@ -190,14 +195,18 @@ def _settings(conn: psycopg.BaseConnection[Any], *, local: bool) -> str:
     return "select " + ", ".join(calls)
 
 
-async def _take_any_bytes(conn: Connection) -> None:
-    """Read the text of a database without an encoding: its clients may have stored any bytes.
+def use_own_adapters(context: psycopg.BaseConnection[Any] | psycopg.Cursor[Any]) -> None:
+    """Read and write values as psycopg does by itself, whatever adapters an application has added.
 
-    One value that is not UTF-8 would make the server refuse everything that travels with it.
+    JSON stays text. So does text where the client's encoding is SQL_ASCII, and psycopg would answer
+    with bytes: clients of a database without an encoding may have stored any.
     """
-    await conn.execute("set client_encoding = 'SQL_ASCII'")
-    conn.adapters.register_loader("text", _BytesLoader)
-    conn.adapters.register_loader("text", _BinaryBytesLoader)
+    register_default_adapters(context)
+    context.adapters.register_loader("jsonb", TextLoader)
+    conn = context if isinstance(context, psycopg.BaseConnection) else context.connection
+    if conn.info.parameter_status("client_encoding") == "SQL_ASCII":
+        context.adapters.register_loader("text", _BytesLoader)
+        context.adapters.register_loader("text", _BinaryBytesLoader)
 
 
 class _BytesLoader(Loader):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import os
 import sys
 import sysconfig
 import threading
@@ -12,11 +13,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from enum import Enum
 from functools import partial
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from pathlib import Path
 from time import monotonic
 from traceback import walk_stack
-from types import FrameType
+from types import CoroutineType, FrameType
 from typing import Any, NamedTuple, TypeAlias
 
 from gendurable.context import Context
@@ -26,6 +27,7 @@ from gendurable.failures import as_exception, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
 from gendurable.outcomes import Retry, StepOutcome, Stop
 from gendurable.pages import is_incomplete
+from gendurable.process import end_child
 from gendurable.queues import Queue
 from gendurable.settle import Settled, next_context, settle
 from gendurable.text import safe_repr, safe_str, type_name
@@ -125,8 +127,9 @@ class Claim:
         """Where its code is at this moment, for a message: the user's line, not a library's."""
         frames: list[FrameType] = []
         coroutine: Any = self.task.get_coro() if self.task and not self.task.done() else None
-        while (frame := getattr(coroutine, "cr_frame", None)) is not None:
-            frames.append(frame)
+        # What a coroutine awaits may be any object of the user's; its attributes are not asked for.
+        while type(coroutine) is CoroutineType and coroutine.cr_frame is not None:
+            frames.append(coroutine.cr_frame)
             coroutine = coroutine.cr_await
         current = sys._current_frames()  # noqa: SLF001 (documented, for debuggers)
         for thread in (self.thread, *(self.helpers.threads if self.helpers else ())):
@@ -147,7 +150,8 @@ class Runner:
         ended: called when a claim that was lost gives its place back at last.
         unstarted: called with a claim whose step cannot be started now, its place given back.
         abandoned: called with a claim for which no outcome can be committed at all.
-        complete: awaited with an execution of which a pick has left something out.
+        complete: awaited with an execution of which a pick has left something out; None: it runs
+            without that.
     """
 
     def __init__(
@@ -158,7 +162,7 @@ class Runner:
         ended: Callable[[], None],
         unstarted: Callable[[Claim], None],
         abandoned: Callable[[Claim], None],
-        complete: Callable[[Context[Any]], Awaitable[None]],
+        complete: Callable[[Context[Any]], Awaitable[None]] | None = None,
     ) -> None:
         self._threads = StepThreads(threads, self._not_started)
         self._finished = finished
@@ -170,6 +174,7 @@ class Runner:
         self._landing = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.Context()
+        self._pid = 0
         self.forsaken: set[Claim] = set()
         """Claims that were lost and whose code runs on."""
 
@@ -177,14 +182,16 @@ class Runner:
         """Take note of the loop and of the context variables that every step finds."""
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
+        self._pid = os.getpid()
 
     def start(self, claim: Claim) -> None:
         """Run the step that the claim stands at."""
         claim.stage = Stage.STEP
         claim.failure = None
-        if is_incomplete(claim.ctx):
+        if self._complete is not None and is_incomplete(claim.ctx):
             self._enter(claim)
-            claim.task = self._opened().create_task(self._start_when_complete(claim))
+            completing = self._complete(claim.ctx)
+            claim.task = self._opened().create_task(self._start_after(claim, completing))
         else:
             self._run_step(claim)
 
@@ -205,8 +212,9 @@ class Runner:
         if claim.calls or helped:
             claim.forsaken_at = monotonic()
             self.forsaken.add(claim)
-        if claim.task is not None:
-            claim.task.cancel()
+        if claim.task is not None and self._loop is not None:
+            # Not before it has begun, in which case it would end without landing.
+            self._loop.call_soon(claim.task.cancel)
 
     def close(self) -> None:
         """Let idle threads end."""
@@ -217,10 +225,10 @@ class Runner:
     def _run_step(self, claim: Claim) -> None:
         self._call(claim, claim.definition.steps[claim.ctx.step], claim.ctx)
 
-    async def _start_when_complete(self, claim: Claim) -> None:
+    async def _start_after(self, claim: Claim, completing: Awaitable[None]) -> None:
         """Run the step once its lists are complete. It occupies a place meanwhile."""
         try:
-            await self._complete(claim.ctx)
+            await completing
             if not claim.ctx.lost:
                 self._run_step(claim)
         except Exception as exc:  # noqa: BLE001 (it costs this execution, no more)
@@ -256,13 +264,18 @@ class Runner:
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> None:
         claim.helpers = None
-        claim.task = self._opened().create_task(
-            self._run_async(claim, function, args), context=self._context.copy()
+        # Within the context, not with it as an argument: a task factory of the application need not
+        # know that one.
+        claim.task = self._context.copy().run(
+            self._opened().create_task, self._run_async(claim, function, args)
         )
 
     async def _run_async(
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> None:
+        if claim.ctx.lost:
+            self._land(claim, None)
+            return
         caller.set(claim)
         # Everything is caught: a step that calls sys.exit() or cancels itself has failed, no more.
         try:
@@ -280,7 +293,7 @@ class Runner:
             self._land_from_thread(claim, None)
             return
         claim.thread = threading.get_ident()
-        result: Result
+        result: Result | None
         answered = False
         try:
             answer = self._context.copy().run(function, *args)
@@ -337,7 +350,7 @@ class Runner:
     # What a call comes to.
 
     def _land(self, claim: Claim, result: Result | None) -> None:
-        """Go on with what a call came to; None: it was not made, the claim was lost before."""
+        """Go on with what a call came to; None: nothing, the claim was lost."""
         try:
             if isinstance(result, Settled):
                 if not claim.ctx.lost:
@@ -345,11 +358,10 @@ class Runner:
             elif isinstance(result, Failure):
                 if not claim.ctx.lost:
                     self._next_stage(claim, result)
-            elif result is not None:
-                claim.calls += 1
-                self._call_async(claim, _awaited, (result,))
-                if claim.ctx.lost and claim.task is not None:
-                    claim.task.cancel()
+            elif result is not None and not claim.ctx.lost:
+                self._call(claim, UserFunction(_awaited, is_async=True), result)
+            elif iscoroutine(result):
+                result.close()
         except Exception:
             # One that cannot go on must not take along those that landed beside it.
             logger.exception("%s: its outcome is lost by a bug", claim)
@@ -372,8 +384,15 @@ class Runner:
                 logger.info("%s, which was taken away, has ended", claim)
             self._ended()
 
-    def _answered(self, claim: Claim, answer: object) -> Settled | Failure:
-        """What user code has returned, as an outcome. Runs in any thread, and never raises."""
+    def _answered(self, claim: Claim, answer: object) -> Settled | Failure | None:
+        """What user code has returned, as an outcome; None: its claim was lost meanwhile.
+
+        Runs in any thread, and never raises.
+        """
+        if os.getpid() != self._pid:
+            end_child(None)
+        if claim.ctx.lost:
+            return None
         try:
             settled = settle(claim.definition, claim.ctx, answer)
         except BaseException as exc:  # noqa: BLE001 (the answer is the user's object)
@@ -383,11 +402,15 @@ class Runner:
             logger.warning("%s, attempt %d: stopped: %s", claim, claim.ctx.attempt, error)
         return settled
 
-    def _failed(self, claim: Claim, failure: Failure) -> Settled | Failure:
+    def _failed(self, claim: Claim, failure: Failure) -> Settled | Failure | None:
         """What follows a failure, as far as that needs no call. Runs in any thread, never raises.
 
         The exception is looked at here, in the step's own thread: its methods may be slow.
         """
+        if os.getpid() != self._pid:
+            end_child(failure.exc)
+        if claim.ctx.lost:
+            return None
         if claim.stage is Stage.STEP and claim.definition.on_error is not None:
             logger.warning(
                 "%s, attempt %d: failed, its error handler decides: %s",

@@ -48,9 +48,8 @@ def verdict(definition: Definition, ctx: Context[Any]) -> Settled | None:
     """
     if not ctx.attempt or ctx.last_error_json is None:
         return None
-    limit, error = getattr(definition.retry, "max_attempts", None), ctx.last_error
-    lost = isinstance(error, dict) and error.get("kind") == "lost"
-    if not lost or limit is None or ctx.failures < limit:
+    note = ctx.note()
+    if note.get("kind") != "lost" or not _is_enough(definition.retry, ctx.failures):
         return None
     ctx.forget_changes()
     crash = {
@@ -58,9 +57,16 @@ def verdict(definition: Definition, ctx: Context[Any]) -> Settled | None:
         "message": f"step {ctx.step!r} ended its worker, or held it up beyond its lease, "
         f"in the last of {ctx.failures} attempts",
         "attempts": ctx.failures,
-        "last_error": error,
+        "last_error": note,
     }
     return settle(definition, ctx, Stop(crash))
+
+
+def _is_enough(policy: RetryPolicy, failures: int) -> bool:
+    try:
+        return policy.max_attempts is not None and failures >= policy.max_attempts
+    except Exception:  # noqa: BLE001 (a policy is the user's code, and need not have a limit)
+        return False
 
 
 def as_exception(exc: BaseException) -> Exception:

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeAlias
@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from gendurable.errors import UsageError
 from gendurable.log import quieten
 from gendurable.machine import Machine
+from gendurable.text import safe_repr
 from gendurable.worker import Worker
 
 __all__ = ["end_process", "run_worker"]
@@ -61,7 +62,7 @@ def run_worker(machines: Iterable[Machine[Any] | type[Machine[Any]]], **settings
     loop = asyncio.new_event_loop()
     with _stopped_by_signals(worker, loop, settings.get("drain", 30.0)):
         try:
-            loop.run_until_complete(worker.run())
+            _complete(loop, worker.run())
         finally:
             _end(loop)
 
@@ -84,6 +85,22 @@ def end_process(exit_code: int = 0) -> None:
     timer.start()
 
 
+def _complete(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine to its end, whatever a step does to the loop.
+
+    A step may call ``loop.stop()``. And asyncio lets SystemExit and KeyboardInterrupt of any task
+    out of the loop, such as one that a step awaits with ``gather``; the step gets them as well.
+    """
+    task = loop.create_task(work)
+    task.add_done_callback(lambda _: loop.stop())
+    while not task.done():
+        try:
+            loop.run_forever()
+        except (SystemExit, KeyboardInterrupt) as exc:
+            logger.warning("a task raised %s: it does not end the worker", safe_repr(exc))
+    task.result()
+
+
 def _spare_the_collector() -> None:
     """Let Python's collector of cycles look at less: it took a tenth of a worker's time."""
     # What has been loaded lives as long as the process.
@@ -100,13 +117,13 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        loop.run_until_complete(asyncio.wait(tasks, timeout=_CANCELLATION))
+        _complete(loop, asyncio.wait(tasks, timeout=_CANCELLATION))
     for task in tasks:
         # asyncio would log each once more when it is collected.
         with suppress(AttributeError):
             task._log_destroy_pending = False  # type: ignore[attr-defined] # noqa: SLF001
     with suppress(TimeoutError):
-        loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), _CANCELLATION))
+        _complete(loop, asyncio.wait_for(loop.shutdown_asyncgens(), _CANCELLATION))
     loop.close()
 
 

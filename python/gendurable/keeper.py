@@ -21,6 +21,7 @@ logger = logging.getLogger("gendurable")
 
 _CHANNEL = "gendurable"
 _MAINTENANCE = 5.0
+_PAUSE = 0.05  # between slices of maintenance
 _LONGEST_WAIT = 5.0
 
 
@@ -72,6 +73,7 @@ class Keeper:
         # By uptime: when the latest heartbeat that was answered went out, and from when on this
         # worker may judge others.
         self._in_touch = self._judges_from = uptime()
+        self._maintenance_left = False
 
     @property
     def _interval(self) -> float:
@@ -105,6 +107,8 @@ class Keeper:
                 # The jitter keeps the workers of a fleet from doing it all at the same moment.
                 maintenance_at = now + _MAINTENANCE * random.uniform(0.8, 1.2)  # noqa: S311
                 await self._try(conn, "maintenance", self._maintain)
+                if self._maintenance_left:
+                    maintenance_at = uptime() + _PAUSE
             await self._hear(conn, min(heartbeat_at, maintenance_at) - uptime())
 
     async def _try(
@@ -155,12 +159,17 @@ class Keeper:
         self._in_touch = sent
 
     async def _maintain(self, conn: protocol.Connection) -> None:
-        if self._may_judge():
-            await self._reap_the_dead(conn)
-        # Asked again: the process may have been stopped while the database answered.
-        if not self._may_judge():
-            return
-        for task, affected in (await protocol.maintain(conn)).items():
+        self._maintenance_left = False
+        # Reaping has a transaction of its own: what goes wrong with the rest does not undo it.
+        for task in (self._reap_the_dead, protocol.reap, self._do_a_slice):
+            # Asked each time: the process may have been stopped while the database answered.
+            if not self._may_judge():
+                return
+            await task(conn)
+
+    async def _do_a_slice(self, conn: protocol.Connection) -> None:
+        done, self._maintenance_left = await protocol.maintain(conn)
+        for task, affected in done.items():
             logger.info("maintenance: %s: %d", task, affected)
 
     def _may_judge(self) -> bool:

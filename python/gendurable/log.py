@@ -10,11 +10,12 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
-from typing import TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from gendurable.text import printable, safe_repr, safe_str
 
@@ -77,9 +78,21 @@ def quieten(logger: logging.Logger, *, window: float = _WINDOW) -> Quiet:
             return installed
     quiet = Quiet(logger, window)
     logger.filters.insert(0, quiet)
+    logger.makeRecord = partial(_make_record, logger.makeRecord)  # type: ignore[method-assign]
     atexit.register(quiet.flush)
     os.register_at_fork(after_in_child=quiet.forget)
     return quiet
+
+
+def _make_record(make: Callable[..., logging.LogRecord], *args: Any) -> logging.LogRecord:
+    """A record, by the user's factory if that can: it may ask for a request where there is none."""
+    try:
+        return make(*args)
+    except Exception:  # noqa: BLE001 (it is the user's code)
+        name, level, path, line, message, values, exc_info, function, _, stack = args
+        return logging.LogRecord(
+            name, level, path, line, message, values, exc_info, function, stack
+        )
 
 
 class Quiet(logging.Filter):
@@ -173,7 +186,7 @@ class Quiet(logging.Filter):
     def _say(self, text: str) -> None:
         """Tell of a handler that cannot."""
         name = self._logger.name
-        record = self._logger.makeRecord(name, logging.ERROR, __file__, 0, text, (), None)
+        record = logging.LogRecord(name, logging.ERROR, __file__, 0, text, (), None)
         with suppress(Exception):
             (self.unheard or logging.lastResort or logging.NullHandler()).handle(record)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import sys
 import time
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, NoReturn, TypeGuard
 
-__all__ = ["describe_process", "is_gone", "package_version", "place", "uptime"]
+__all__ = ["describe_process", "end_child", "is_gone", "package_version", "place", "uptime"]
 
 _PROC = Path("/proc")
 
@@ -87,6 +90,26 @@ def uptime() -> float:
     """Seconds on a clock that is never set, and that runs on while the machine is suspended."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def end_child(exc: BaseException | None) -> NoReturn:
+    """End a process that a step has forked and that is about to leave the step.
+
+    It is a copy of the worker, on the worker's own connections.
+
+    Args:
+        exc: the exception with which it leaves, if it is one.
+    """
+    code = 0 if exc is None else 1
+    if isinstance(exc, SystemExit) and (exc.code is None or type(exc.code) is int):
+        code = exc.code or 0
+    elif exc is not None:
+        with suppress(BaseException):
+            traceback.print_exception(exc)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BaseException):
+            stream.flush()
+    os._exit(code & 0xFF)
 
 
 class _Stat(NamedTuple):

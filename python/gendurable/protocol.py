@@ -228,15 +228,22 @@ async def unregister(conn: Connection, worker: int) -> None:
     await _value(conn, "select public.gd_unregister(%s)", (worker,))
 
 
-async def reap(conn: Connection, worker: int) -> int:
-    """Free the claims of a worker that is known to be dead. Answers how many there were."""
+async def reap(conn: Connection, worker: int | None = None) -> int:
+    """Free the claims of a worker that is known to be dead, or of all whose lease is over.
+
+    Answers how many there were.
+    """
     return int(await _value(conn, "select public.gd_reap(%s)", (worker,)))
 
 
-async def maintain(conn: Connection) -> dict[str, int]:
-    """Do the engine's housekeeping. Answers what was done, by task; zeros are left out."""
+async def maintain(conn: Connection) -> tuple[dict[str, int], bool]:
+    """Do a slice of the engine's housekeeping.
+
+    Answers what was done, by task (zeros are left out), and whether some is left.
+    """
     rows = await _call(conn, "select task, affected from public.gd_maintain()")
-    return {task: affected for task, affected in rows if affected}
+    done = {task: affected for task, affected in rows if affected}
+    return done, done.pop("more", 0) > 0
 
 
 async def other_workers(

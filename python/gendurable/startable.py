@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from gendurable.arguments import integer, text
 from gendurable.codec import StateCodec
 from gendurable.errors import UsageError
 from gendurable.steps import Steps
 
-__all__ = ["Identity", "Startable", "identity_of", "steps_of"]
+__all__ = ["Startable", "identity_of", "steps_of"]
 
 S = TypeVar("S")
 
@@ -34,27 +34,24 @@ def steps_of(startable: Startable[Any] | type[Startable[Any]]) -> Steps:
     return startable._gendurable_steps  # noqa: SLF001
 
 
-class Identity(NamedTuple):
-    """Under which name and version something is enqueued, and where."""
+def identity_of(startable: Startable[Any] | type[Startable[Any]]) -> tuple[str, int, str | None]:
+    """Under which name and version a machine or a job is enqueued, and in which queue.
 
-    name: str
-    version: int
-    queue: str | None
-
-
-def identity_of(startable: Startable[Any] | type[Startable[Any]]) -> Identity:
-    """What a machine or a job says of itself, checked: what is no version would match none.
+    It is checked: a version that is no number, for example, would match that of no instance.
 
     Raises:
         UsageError: an attribute has a wrong type.
     """
-    name, version, queue = startable.name, startable.version, startable.queue
+    name: Any = startable.name
+    version, queue = startable.version, startable.queue
     try:
-        return Identity(
+        return (
             text("name", name),
             integer("version", version),
             None if queue is None else text("queue", queue),
         )
     except UsageError as exc:
         cls = startable if isinstance(startable, type) else type(startable)
-        raise UsageError(f"{cls.__name__}: {exc}") from exc
+        # A job is known by its name alone.
+        whose = name if isinstance(name, str) and name.isprintable() else cls.__name__
+        raise UsageError(f"{whose}: {exc}") from exc

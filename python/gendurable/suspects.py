@@ -10,17 +10,22 @@ from __future__ import annotations
 
 from datetime import datetime
 from time import monotonic, time
-from typing import Any
+from typing import Any, TypeVar
 
 from gendurable.backoff import RetryPolicy
 from gendurable.context import Context
 
 __all__ = ["Suspects"]
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 _SHARE = 10
 _PATIENCE = 10.0
 _TIRED = 30.0
 _LONGEST_WAIT = 60.0
+_LONGEST_REST = 365 * 86_400.0
+_LEFT_TO_OTHERS = 5.0
 _LONGEST_ALONE = 60.0
 _REMEMBERED = 10_000
 
@@ -32,7 +37,7 @@ class Suspects:
         self._running: dict[int, tuple[int, float]] = {}
         self._room: tuple[int, str, float] | None = None
         self._tired_until = 0.0
-        self._first_met: dict[int, float] = {}
+        self._first_met: dict[tuple[int, int], float] = {}
         self._rested: dict[int, int] = {}
 
     def rest(self, ctx: Context[Any], policy: RetryPolicy) -> float:
@@ -52,7 +57,7 @@ class Suspects:
             since = time() - datetime.fromisoformat(note["at"]).timestamp()
         except Exception:  # noqa: BLE001 (a policy is the user's code, an error too)
             return 0.0
-        return max(0.0, min(delay, delay - since))
+        return max(0.0, min(delay, delay - since, _LONGEST_REST))
 
     def may_start(self, ctx: Context[Any], others: int) -> bool:
         """Whether a claim may start beside as many others as this worker holds."""
@@ -67,9 +72,9 @@ class Suspects:
         if note is None:
             return False
         now = monotonic()
-        met = self._first_met.get(ctx.id)
+        met = self._first_met.get((ctx.id, ctx.attempt))
         if met is None:
-            _remember(self._first_met, ctx.id, now)
+            _remember(self._first_met, (ctx.id, ctx.attempt), now)
         elif now - met > _LONGEST_WAIT and others < self._alone(now):
             self._start(ctx, others + 1)
             return True
@@ -81,7 +86,6 @@ class Suspects:
         """The step of this instance has ended, in whatever way."""
         if self._running.pop(instance, None) is None:
             return
-        self._first_met.pop(instance, None)
         if self._room:
             # It was this one that the next suspect had to wait for.
             self._room = (*self._room[:2], monotonic() + _PATIENCE)
@@ -90,10 +94,12 @@ class Suspects:
         """A pick has brought other work and no suspect: there is no need to make room for one."""
         self._room = None
 
-    @property
-    def delay(self) -> float | None:
-        """Seconds until a suspect that may not start is handed out again; None: at once."""
-        return None if self._room or self._running else 5.0
+    def delay(self, others: int) -> float | None:
+        """Seconds until a suspect that may not start is handed out again; None: at once.
+
+        At once only where this worker picks nothing before it holds fewer claims.
+        """
+        return None if others >= self._most() else _LEFT_TO_OTHERS
 
     @property
     def making_room(self) -> bool:
@@ -106,9 +112,13 @@ class Suspects:
         return max(0, most - others), self._room[1] if self._room else None
 
     def changes_at(self) -> float:
-        """When, on the monotonic clock, there is room again if nothing happens before."""
-        moments = [until for _, until in self._running.values()]
-        if self._room:
+        """When, on the monotonic clock, there is room again if nothing happens before.
+
+        What is made for the next suspect is not given up while one runs that allows no company.
+        """
+        now = monotonic()
+        moments = [until for _, until in self._running.values() if now < until]
+        if self._room and not moments:
             moments.append(self._room[2])
         return min(moments, default=float("inf"))
 
@@ -145,9 +155,8 @@ _NO_LIMIT = 2**63
 def _loss(ctx: Context[Any]) -> dict[str, Any] | None:
     if ctx.last_error_json is None:
         return None
-    error = ctx.last_error
-    lost = isinstance(error, dict) and error.get("kind") in ("lost", "crashed")
-    return error if lost else None
+    note = ctx.note()
+    return note if note.get("kind") in ("lost", "crashed") else None
 
 
 def _company(note: dict[str, Any]) -> int:
@@ -155,7 +164,7 @@ def _company(note: dict[str, Any]) -> int:
     return max(1, held // _SHARE) if type(held) is int else 1
 
 
-def _remember(memory: dict[int, Any], instance: int, value: Any) -> None:
+def _remember(memory: dict[K, V], key: K, value: V) -> None:
     if len(memory) >= _REMEMBERED:
         memory.clear()
-    memory[instance] = value
+    memory[key] = value

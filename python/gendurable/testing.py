@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
-from psycopg.types.string import TextLoader
 
+from gendurable.arguments import texts
 from gendurable.calls import no_connection
 from gendurable.context import Context
+from gendurable.database import use_own_adapters
 from gendurable.errors import InvalidOutcomeError, UsageError, engine_errors
 from gendurable.failures import conclude, verdict
 from gendurable.machine import Definition, Machine, UserFunction, definitions_of
@@ -48,7 +49,7 @@ def drain(
     conn: Connection[Any],
     machines: Iterable[Machine[Any] | type[Machine[Any]]],
     *,
-    queues: Sequence[str] = ("default",),
+    queues: str | Iterable[str] = ("default",),
     limit: int = 1000,
 ) -> list[Ran]:
     """Run every runnable instance until none is left, inside the caller's transaction.
@@ -59,12 +60,12 @@ def drain(
     Args:
         conn: the caller's sync connection.
         machines: what can be run; meeting anything else is an error.
-        queues: where to look.
+        queues: where to look, one or several.
         limit: steps after which to give up on an instance that goes round in circles.
 
     Raises:
-        UsageError: an unknown machine or step, more than ``limit`` steps, an async connection, or
-            a running event loop.
+        UsageError: an argument of a wrong type, an unknown machine or step, more than ``limit``
+            steps, an async connection, or a running event loop.
         InvalidOutcomeError: the engine refused an outcome.
         IsolationError: the caller's transaction is not READ COMMITTED.
     """
@@ -73,10 +74,11 @@ def drain(
         (definition.name, definition.version): definition for definition in definitions_of(machines)
     }
     ran: list[Ran] = []
+    queues = texts("queues", queues)
     # A cursor of its own class: what the caller's connection makes of placeholders is unknown.
     with engine_errors(), Cursor(conn, row_factory=tuple_row) as cursor:
-        cursor.adapters.register_loader("jsonb", TextLoader)
-        cursor.execute("select public.gd_register('drain', %s)", (list(queues),))
+        use_own_adapters(cursor)
+        cursor.execute("select public.gd_register('drain', %s)", (queues,))
         worker = cursor.fetchall()[0][0]
         while picked := _pick(cursor, worker, queues):
             if len(ran) >= limit:
@@ -104,7 +106,8 @@ def _check_surroundings(conn: object) -> None:
 
 def _pick(cursor: Any, worker: int, queues: Sequence[str]) -> Context[Any] | None:
     for queue in queues:
-        rows = cursor.execute(PICK, (worker, queue, 1)).fetchall()
+        # In binary no value's text depends on a setting of the session.
+        rows = cursor.execute(PICK, (worker, queue, 1), binary=True).fetchall()
         if rows:
             ctx: Context[Any] = Context(*rows[0])
             _complete(cursor, ctx)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -9,6 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar
+
+from gendurable.process import end_child
 
 __all__ = ["Executor", "Helpers", "StepThreads", "caller"]
 
@@ -172,7 +175,8 @@ class Executor(ThreadPoolExecutor):
     def _refuse(calls: Iterable[Callable[[], None]]) -> None:
         for call in calls:
             assert isinstance(call, _Call)  # noqa: S101 (nothing else is submitted)
-            call.future.set_exception(RuntimeError("can't start new thread"))
+            if call.future.set_running_or_notify_cancel():
+                call.future.set_exception(RuntimeError("can't start new thread"))
 
 
 class _Call:
@@ -181,6 +185,7 @@ class _Call:
     def __init__(self, function: Callable[[], Any], helpers: Helpers | None) -> None:
         self.future: Future[Any] = Future()
         self._function = function
+        self._pid = os.getpid()
         self._helpers = helpers
 
     def __call__(self) -> None:
@@ -189,7 +194,12 @@ class _Call:
         if self._helpers is not None:
             self._helpers.begin()
         try:
-            result = self._function()
+            result = self._call()
+        except StopIteration as exc:
+            # It would end the coroutine that waits for it, or (before Python 3.12) never reach it.
+            told = RuntimeError("the call raised StopIteration")
+            told.__cause__ = exc
+            self.future.set_exception(told)
         except BaseException as exc:  # noqa: BLE001 (it is the future's to tell)
             self.future.set_exception(exc)
         else:
@@ -198,3 +208,14 @@ class _Call:
             del self._function
             if self._helpers is not None:
                 self._helpers.end()
+
+    def _call(self) -> Any:
+        left: BaseException | None = None
+        try:
+            return self._function()
+        except BaseException as exc:
+            left = exc
+            raise
+        finally:
+            if os.getpid() != self._pid:
+                end_child(left)

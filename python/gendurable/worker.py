@@ -45,7 +45,9 @@ _BUSY_WAIT = (0.02, 0.3)
 _MOST_BUSY = 1_000
 _MOST_BYTES = 64 * 1024 * 1024
 _UNKNOWN_WAIT = (5.0, 60.0)
-_UNSTARTED_WAIT = 1.0
+_MOST_UNKNOWN = 10_000
+_UNSTARTED_WAIT = 2.0
+_UNSTARTED_REST = 0.1
 _FAILED_WAIT = 1.0
 _UNSTORABLE_WAIT = 60.0
 _LONGEST_WAIT = 60.0
@@ -191,7 +193,8 @@ class Worker:
         if loop is None or _is_running_here(loop):
             self._stop(at_once=at_once)
         else:
-            loop.call_soon_threadsafe(partial(self._stop, at_once=at_once))
+            with suppress(RuntimeError):  # The loop is closed: it has left.
+                loop.call_soon_threadsafe(partial(self._stop, at_once=at_once))
 
     def _stop(self, *, at_once: bool) -> None:
         if at_once and self._turning is not None:
@@ -243,7 +246,7 @@ class Worker:
     # Turns.
 
     async def _turns(self) -> None:
-        while self._stop_at is None or (self._claims and monotonic() < self._stop_at):
+        while self._goes_on():
             await self._until_due()
             try:
                 conn, worker = await self._session.open()
@@ -256,6 +259,12 @@ class Worker:
                     self.registration_lost(self.id)
             except Exception as exc:  # noqa: BLE001 (whatever it is, it costs this turn, no more)
                 await self._session.failed(exc)
+
+    def _goes_on(self) -> bool:
+        """Whether there is another turn: what has finished before it leaves is committed."""
+        if self._stop_at is None:
+            return True
+        return bool(self._claims) and (bool(self._outbox) or monotonic() < self._stop_at)
 
     async def _until_due(self) -> None:
         """Wait until there is something to commit, to give back or to pick."""
@@ -284,6 +293,8 @@ class Worker:
         return min(moments, default=monotonic() + _LONGEST_WAIT)
 
     async def _turn(self, conn: protocol.Connection, worker: int) -> None:
+        # Before the pick, which may bring the same instances again.
+        await self._give_back(conn, worker)
         outbox = self._take_outbox()
         if self._one_by_one:
             await self._commit_one_by_one(conn, worker, outbox)
@@ -292,7 +303,6 @@ class Worker:
         entries = [self._entry(claim, stays=stays) for claim in outbox]
         wanted = self._wanted(outbox)
         if not entries and not wanted:
-            await self._give_back(conn, worker)
             return
         idle = [queue for queue in wanted if self._queues[queue].idle]
         try:
@@ -304,7 +314,7 @@ class Worker:
             self._outbox = outbox + self._outbox
             if not (outbox and _is_refused(exc)):
                 raise
-            self._one_by_one = True
+            self._one_by_one = self._session.in_doubt = True
             await conn.rollback()
             return
         if self.id != worker:
@@ -452,7 +462,8 @@ class Worker:
         if self._stop_at is not None or claim.queue.free <= 0:
             self._unwanted[None].append(ctx.id)
         elif not self._suspects.may_start(ctx, len(self._claims)):
-            self._unwanted[self._suspects.delay].append(ctx.id)
+            delay = self._suspects.delay(len(self._claims))
+            self._unwanted[delay].append(ctx.id)
         else:
             self._claims.add(claim)
             self._runner.start(claim)
@@ -468,6 +479,8 @@ class Worker:
     def _unknown_delay(self, kind: Kind) -> float:
         """Seconds until what nobody here knows is handed out again; longer each time it is met."""
         shortest, longest = _UNKNOWN_WAIT
+        if len(self._unknown) >= _MOST_UNKNOWN:
+            self._unknown.clear()
         if kind not in self._unknown:
             logger.warning(
                 "no %s version %d with a step %r here (%s): left to a worker that has it",
@@ -479,9 +492,11 @@ class Worker:
 
     async def _give_back(self, conn: protocol.Connection, worker: int) -> None:
         """Release what was claimed and will not be started here."""
-        for delay, ids in list(self._unwanted.items()):
+        while self._unwanted:
+            # Said once: where the answer is lost it may have been applied, and what was released
+            # may run here again. What it was not applied to goes back with the doubt.
+            delay, ids = self._unwanted.popitem()
             await protocol.release(conn, worker, ids, delay)
-            self._unwanted.pop(delay, None)
 
     def _finished(self, claim: Claim, settled: Settled) -> None:
         claim.settled = settled
@@ -500,11 +515,14 @@ class Worker:
                     query = pages.send(await protocol.page(conn, query))
 
     def _unstarted(self, claim: Claim) -> None:
-        """Give back what could not be started, and do not try again at once."""
+        """Give back what could not be started, and do not try again at once.
+
+        The queue rests for less: behind a backlog of sync steps there may be async ones.
+        """
         if claim in self._claims:
             self._unwanted[_UNSTARTED_WAIT].append(claim.ctx.id)
             self._forget(claim)
-        claim.queue.rest(_UNSTARTED_WAIT)
+        claim.queue.rest(_UNSTARTED_REST)
         self._wake.set()
 
     def _abandoned(self, claim: Claim) -> None:

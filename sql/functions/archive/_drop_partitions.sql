@@ -1,9 +1,11 @@
--- Drops the archive's partitions that end before the cut-off and are empty; answers how many.
+-- Drops the archive's partitions that are empty and end before the cut-off, and those to come whose
+-- window is longer than the retention asks for since it was shortened; answers how many.
 --
 -- drop x a long reader x a commit: an exclusive lock that waits behind a long SELECT makes every
 -- commit wait behind it. So the locks are taken only if they are free at once, and this is
 -- the last thing that a maintenance transaction does. Partitions that it cannot drop are empty:
--- they cost no space, and it tries again.
+-- they cost no space, and it tries again. (No instance finishes into a window to come; a minute is
+-- more than any finishing statement takes.)
 -- Locks:  finished, finished_default and the partitions (access exclusive), NOWAIT.
 -- Writes: the archive's partitions.
 create function gendurable._drop_partitions(p_cutoff timestamptz) returns int
@@ -11,14 +13,19 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_name  text;
+    v_name  regclass;
     v_used  boolean;
     v_empty text[] := array[]::text[];
 begin
-    foreach v_name in array gendurable._old_partitions(p_cutoff) loop
+    for v_name in
+        select w.partition from gendurable._windows() as w
+        where w.upper <= p_cutoff
+           or w.lower > now() + interval '1 minute'
+              and w.upper - w.lower > gendurable._window_length()
+    loop
         execute format('select exists (select from %s)', v_name) into v_used;
         if not v_used then
-            v_empty := v_empty || v_name;
+            v_empty := v_empty || v_name::text;
         end if;
     end loop;
     if cardinality(v_empty) > 0 then
@@ -34,4 +41,4 @@ exception when lock_not_available then
 end
 $$;
 comment on function gendurable._drop_partitions(timestamptz)
-    is 'Drops old, empty partitions of the archive; answers how many.';
+    is 'Drops empty partitions of the archive that are old or too long; answers how many.';

@@ -1,19 +1,11 @@
--- The archive's partitions that end before the cut-off, oldest first. Bounds are texts, so in ISO,
--- as in gendurable._create_partitions.
-create function gendurable._old_partitions(p_cutoff timestamptz) returns text[]
+-- The archive's partitions that end before the cut-off, oldest first.
+create function gendurable._old_partitions(p_cutoff timestamptz) returns regclass[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set datestyle = 'ISO'
 as $$
 begin
-    return array(
-        select c.oid::regclass::text
-        from pg_inherits as h
-        join pg_class as c on c.oid = h.inhrelid
-        where h.inhparent = 'gendurable.finished'::regclass
-          and (regexp_match(pg_get_expr(c.relpartbound, c.oid),
-                            'TO [(]''(.+)''[)]'))[1]::timestamptz <= p_cutoff
-        order by c.relname);
+    return array(select w.partition from gendurable._windows() as w
+                 where w.upper <= p_cutoff order by w.lower);
 end
 $$;
 comment on function gendurable._old_partitions(timestamptz)

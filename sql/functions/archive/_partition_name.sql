@@ -1,4 +1,4 @@
--- The name of the archive's partition for a moment.
+-- The name of the archive's partition whose window begins at a moment, or in the six hours of it.
 create function gendurable._partition_name(p_moment timestamptz) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -9,4 +9,4 @@ begin
 end
 $$;
 comment on function gendurable._partition_name(timestamptz)
-    is 'Name of the archive partition for a moment.';
+    is 'Name of the archive partition that begins at a moment.';

@@ -1,6 +1,6 @@
 -- An instance and, with p_cascade, all that descends from it, live or finished.
 --
--- Plan: instances_parent, finished_parent in each partition.
+-- Plan: instances_parent, finished_parent in each partition, kept_parent.
 create function gendurable._descendants(p_root bigint, p_cascade boolean) returns bigint[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -21,7 +21,7 @@ begin
             cross join lateral (
                 select i.id from gendurable.instances as i where i.parent_id = t.id
                 union all
-                select f.id from gendurable.finished as f where f.parent_id = t.id
+                select f.id from gendurable.archive as f where f.parent_id = t.id
             ) as c
             where p_cascade
         )

@@ -1,7 +1,7 @@
 -- The number of the latest batch of children of an instance, so that a revived one does not mistake
 -- old children for new ones.
 --
--- Plan: finished_parent and finished_id in each partition, instances_parent.
+-- Plan: finished_parent in each partition, kept_parent, instances_parent.
 create function gendurable._last_round(p_parent_id bigint) returns int
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -12,11 +12,8 @@ set jit = off
 as $$
 begin
     return greatest(
-        (select max(f.parent_round) from gendurable.finished as f where f.parent_id = p_parent_id),
+        (select max(f.parent_round) from gendurable.archive as f where f.parent_id = p_parent_id),
         (select max(i.parent_round) from gendurable.instances as i where i.parent_id = p_parent_id),
-        -- It may have had duplicates alone.
-        (select max((f.duplicates -> 0 -> 'round')::int) from gendurable.finished as f
-         where f.id = p_parent_id),
         0);
 end
 $$;

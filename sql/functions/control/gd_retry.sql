@@ -1,11 +1,11 @@
 -- Brings a failed instance back from the archive, to the step that failed or another one, with its
 -- state or another one.
 --
--- retry x gc: the archived row's lock decides; gc skips it, or this finds it gone.
+-- retry x gc: the archived row's lock decides; gc skips it, or this finds it gone, or moved.
 -- A child that its parent has counted is not counted again.
 -- Locks:  the archived row, waiting for another retry of it; its correlation key.
--- Writes: finished, instances, correlation_keys, doorbells.
--- Plan:   finished_id in each partition.
+-- Writes: finished, kept, instances, correlation_keys, doorbells.
+-- Plan:   as gendurable._archived.
 -- Errors: GD001 id missing; GD002 a step that is empty or too long.
 --         Warnings: GD101, GD102 (see gendurable._warn_of_rates).
 create function public.gd_retry(id bigint, step text default null, state jsonb default null)
@@ -19,6 +19,7 @@ set jit = off
 as $$
 declare
     v_now   timestamptz := gendurable._enter_ready();
+    v_place regclass;
     v_old   gendurable.finished;
     v_phase gendurable.phase;
 begin
@@ -29,8 +30,15 @@ begin
         perform gendurable._check_name('step', gd_retry.step);
     end if;
 
-    select f.* into v_old from gendurable.finished as f where f.id = gd_retry.id for update;
-    if not found then
+    loop
+        v_place := (select a.place from gendurable._archived(gd_retry.id) as a);
+        exit when v_place is null;
+        -- It is not there any more: it was moved or forgotten, or another retry was first.
+        execute format('select f.* from %s as f where f.id = $1 for update', v_place)
+        into v_old using gd_retry.id;
+        exit when v_old.id is not null;
+    end loop;
+    if v_place is null then
         return case when exists (select from gendurable.instances as i where i.id = gd_retry.id)
                     then 'not_failed' else 'no_target' end;
     elsif not v_old.failed then
@@ -46,8 +54,7 @@ begin
         v_old.rate_limit := null;
         v_old.weight := null;
     end if;
-    delete from gendurable.finished as f
-    where f.id = v_old.id and f.finished_at = v_old.finished_at;
+    execute format('delete from %s as f where f.id = $1', v_place) using v_old.id;
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, fence, updated_at,
          phase,
@@ -65,7 +72,10 @@ begin
          v_old.joined_round is not null and coalesce(gd_retry.step = v_old.step, true),
          coalesce(gd_retry.step, v_old.step), coalesce(gd_retry.state, v_old.state), v_old.error,
          v_old.rate_limit, v_old.weight, v_old.concurrency_key, v_old.parent_id,
-         coalesce(v_old.joined_round, gendurable._last_round(v_old.id)), v_old.parent_round,
+         -- The latest batch may have had duplicates alone.
+         coalesce(v_old.joined_round, greatest(gendurable._last_round(v_old.id),
+                                               (v_old.duplicates -> 0 -> 'round')::int)),
+         v_old.parent_round,
          v_old.ord, v_old.priority, v_old.fsm_version, v_old.fsm,
          v_old.queue, v_old.correlation_key, v_old.correlation_scope, v_old.duplicates)
     returning phase into v_phase;

@@ -2,7 +2,11 @@
 -- instance waits though a slot is free and no doorbell announces it, and rings. Answers how many
 -- keys there were; more than none is worth a report.
 --
--- Locks: none. Writes: doorbells. Plan: instances_keyed, walked key by key; doorbells_key.
+-- It looks at 2,000 keys in a call, and the next call goes on behind them: however many keys wait,
+-- no call takes long. One transaction at a time sweeps, the others leave it out.
+-- Locks:  the sweep (advisory), never waiting.
+-- Writes: doorbells, progress.
+-- Plan:   instances_keyed, walked key by key; doorbells_key.
 create function gendurable._sweep_slots() returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -16,12 +20,18 @@ as $$
 declare
     -- as in gendurable._offer_slots
     c_ready    constant gendurable.phase := 'ready'::gendurable.phase;
+    c_most     constant int := 2000;
+    v_at       gendurable.progress;
     v_waiting  text[];
     v_stranded text[];
 begin
+    if not gendurable._lock_maintenance(1) then
+        return 0;
+    end if;
+    v_at := gendurable._read_progress('sweep');
     with recursive waiting as (
         (select i.concurrency_key as key from gendurable.instances as i
-         where i.concurrency_key > '' and i.phase = 'held'
+         where i.concurrency_key > v_at.position and i.phase = 'held'
          order by i.concurrency_key limit 1)
         union all
         select (select i.concurrency_key from gendurable.instances as i
@@ -30,7 +40,10 @@ begin
         from waiting as w
         where w.key is not null
     )
-    select array_agg(w.key) into v_waiting from waiting as w where w.key is not null;
+    select array_agg(w.key), case when count(w.key) = c_most then max(w.key) else '' end
+    into v_waiting, v_at.position
+    from (select x.key from waiting as x where x.key is not null limit c_most) as w;
+    perform gendurable._note_progress(v_at);
 
     select array_agg(distinct n.key) into v_stranded
     from gendurable._waiting_queues(v_waiting) as n

@@ -1,7 +1,7 @@
 -- What has become of one instance, live or finished; no row if it is not known (any more).
 --
 -- Locks: none. Writes: nothing.
--- Plan:  instances_pkey, then finished_id in each partition.
+-- Plan:  instances_pkey, then as gendurable._archived.
 create function public.gd_status(target bigint)
 returns table (id bigint, status text, fsm text, fsm_version int, step text, state jsonb,
                attempt int, queue text, correlation_key text, result jsonb, error jsonb,
@@ -30,10 +30,8 @@ begin
     select f.id, case when f.failed then 'failed' else 'done' end, f.fsm, f.fsm_version,
            f.step, f.state, f.attempt, f.queue, f.correlation_key, f.result, f.error,
            f.enqueued_at, f.finished_at, f.finished_at
-    from gendurable.finished as f
-    where f.id = gd_status.target
-    order by f.finished_at desc
-    limit 1;
+    from (select (a.instance).* from gendurable._archived(gd_status.target) as a) as f
+    where f.id is not null;
 end
 $$;
 comment on function public.gd_status(bigint)

@@ -2,8 +2,11 @@
 -- [{id, ord, fsm, status, result, error, state}] in the order of the batch.
 --
 -- What they carry beyond the first 64 MB is left out: [{id, ord, fsm, status, omitted: true}].
+-- p_duplicates: of the parent's row.
 -- Plan: as gendurable._child_rows.
-create function gendurable._children(p_parent_id bigint, p_round int) returns jsonb
+create function gendurable._children(p_parent_id bigint, p_round int,
+                                     p_duplicates jsonb default null)
+returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -20,8 +23,8 @@ begin
                               + gendurable._json_size(x.error)
                               + gendurable._json_size(x.state))
                               over (order by x.ord rows unbounded preceding) as bytes
-              from gendurable._child_rows(p_parent_id, p_round) as x) as c), '[]');
+              from gendurable._child_rows(p_parent_id, p_round, p_duplicates) as x) as c), '[]');
 end
 $$;
-comment on function gendurable._children(bigint, int)
+comment on function gendurable._children(bigint, int, jsonb)
     is 'The children of one round, in the order of the batch.';

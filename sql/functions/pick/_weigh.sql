@@ -43,7 +43,8 @@ begin
             select sum(gendurable._listed_size(x.fsm)) as listed,
                    sum(gendurable._listed_size(x.fsm, x.result) + gendurable._json_size(x.error)
                        + gendurable._json_size(x.state)) as bytes
-            from gendurable._child_rows(case when i.joined then i.id end, i.round) as x
+            from gendurable._child_rows(i.id, i.round, i.duplicates) as x
+            where i.joined
         ) as c
         where i.id = any (p_ids)
     ), placed as (

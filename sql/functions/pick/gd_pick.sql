@@ -122,7 +122,7 @@ begin
                    case when c.signalled and c.awaits is not null
                         then gendurable._inbox(c.id, c.awaits, c.parks) else '[]' end,
                    case when c.signalled then gendurable._inbox(c.id) else '[]' end,
-                   case when c.joined then gendurable._children(c.id, c.round) end,
+                   case when c.joined then gendurable._children(c.id, c.round, c.duplicates) end,
                    c.last_error, c.enqueued_at
             from claimed as c
             order by c.priority, c.eligible_at, c.id;

@@ -92,7 +92,7 @@ select is(to_regclass('gendurable.old3'), null, 'their partition goes in the sam
 
 -- Errors.
 select is(pg_temp.refusal($$ select gd_gc('-1 s') $$), 'GD002 retention -00:00:01, batch 10000', 'a negative retention is refused, and named');
-select is(pg_temp.refusal($$ select gd_gc(batch => 0) $$), 'GD002 retention 1 day, batch 0', 'a batch of none is refused, and named');
+select is(pg_temp.refusal($$ select gd_gc(batch => 0) $$), 'GD002 retention null, batch 0', 'a batch of none is refused, and named');
 select throws_ok($$ select gd_gc(batch => -1) $$, 'GD002', 'gendurable: invalid argument', 'a negative batch is refused');
 select throws_ok($$ select gd_gc('7000 years') $$, 'GD002', null, 'a retention from before the calendar is refused');
 

@@ -1,6 +1,6 @@
 -- gd_maintain: all of maintenance.
 begin;
-select plan(20);
+select plan(22);
 
 create function pg_temp.did(p_task text) returns bigint language sql as $$ select m.affected from gd_maintain() as m where m.task = p_task $$;
 create function pg_temp.partitions() returns text language sql as $$
@@ -39,41 +39,49 @@ select is(pg_temp.did('expire_awaits'), 1::bigint, 'parks past their deadline ar
 select is((select status from gd_status(:e)), 'runnable', 'the park is runnable');
 
 -- Retention.
-create function pg_temp.retain(p_value text) returns void language plpgsql as $$
-begin
-    execute format('alter database %I set gendurable.retention = %L', current_database(), p_value);
-end
-$$;
 select pg_temp.finish(now() - interval '20 hours') as young, pg_temp.finish(now() - interval '31 hours') as old \gset
 select is(pg_temp.did('gc'), 1::bigint, 'what finished a day ago is forgotten, at the latest six hours later, and counted');
 select is((select count(*)::int from gd_status(:young)), 1, 'what finished within a day is kept');
 select pg_temp.finish(now() - interval '31 hours') as old \gset
-select pg_temp.retain('7 days') \g /dev/null
-select is(pg_temp.did('gc'), 0::bigint, 'the setting gendurable.retention keeps it longer');
+select gd_set_retention('7 days') \g /dev/null
+select is(pg_temp.did('gc'), 0::bigint, 'the stored retention keeps it longer');
 select pg_temp.finish(now() - interval '7 days 7 hours') as older \gset
-select is(pg_temp.did('gc'), 1::bigint, 'the setting gendurable.retention is the limit');
-select pg_temp.retain('') \g /dev/null
-select is(pg_temp.did('gc'), 1::bigint, 'an empty setting is the default');
-set local client_min_messages = error;
-select pg_temp.retain('a while') \g /dev/null
+select is(pg_temp.did('gc'), 1::bigint, 'and is the limit');
+select gd_set_retention(null) \g /dev/null
 select pg_temp.finish(now() - interval '9 years') as ancient \gset
-select is(pg_temp.did('gc'), null, 'where the setting is none, nothing is forgotten');
-select ok(pg_temp.did('reap') is not null and pg_temp.did('sweep') is not null and pg_temp.did('sweep_buckets') is not null, 'and all else is done');
-reset client_min_messages;
-select pg_temp.retain('1 day') \g /dev/null
+select is(pg_temp.did('gc'), 0::bigint, 'for ever is for ever');
+select gd_set_retention('1 day') \g /dev/null
+select is(pg_temp.did('gc'), 2::bigint, 'a shorter one applies to what has finished before');
 
 -- What finished without a partition of its own.
-do $$
-begin
-    execute format('create table gendurable.%1$I (like gendurable.finished); alter table gendurable.finished attach partition gendurable.%1$I for values from (%2$L) to (%3$L)',
-                   gendurable._partition_name(now()), gendurable._partition_start(now()), gendurable._partition_start(now() + interval '6 hours'));
-end
-$$;
 select pg_temp.finish(gendurable._partition_start(now() - interval '12 hours') + interval '1 s') as stray \gset
 select is((select count(*)::int from gendurable.finished_default where id = :stray), 1, 'finishing works without a partition');
-select cmp_ok(pg_temp.did('create_partitions'), '>=', 1::bigint, 'its window is given a partition');
+select is(pg_temp.did('gc'), 0::bigint, 'it is not forgotten');
 select is((select count(*)::int from gendurable.finished_default where id = :stray), 0, 'it is moved out of the default partition');
 select is((select count(*)::int from gd_status(:stray)), 1, 'and not lost');
+
+-- Slices: a flood of earlier rows, half of which have to be looked at one by one.
+insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state)
+select nextval('gendurable.instances_id_seq'), now(), now() - interval '3 days', 1, 0, 0, 1, false, 'm', 's', 'default', '{}' from generate_series(1, 100000);
+create temp table slice (n serial, seconds float8, gc bigint, more bigint);
+create procedure pg_temp.drain() language plpgsql as $$
+declare
+    v_began timestamptz;
+    v_gc    bigint;
+    v_more  bigint;
+begin
+    loop
+        v_began := clock_timestamp();
+        select coalesce(sum(m.affected) filter (where m.task = 'gc'), 0), coalesce(sum(m.affected) filter (where m.task = 'more'), 0) into v_gc, v_more from gd_maintain() as m;
+        insert into slice (seconds, gc, more) values (extract(epoch from clock_timestamp() - v_began), v_gc, v_more);
+        exit when v_more = 0 or (select count(*) from slice) > 1000;
+    end loop;
+end
+$$;
+call pg_temp.drain();
+select is((select sum(s.gc) from slice as s), 100000::numeric, 'row by row, all are forgotten');
+select cmp_ok((select count(*) from slice as s), '>', 5::bigint, 'in many calls, each of which says that more is to be done');
+select cmp_ok((select max(s.seconds) from slice as s), '<', 1.0::float8, 'and none of which takes long');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- gd_children: the children of a round, page by page.
 begin;
 \ir ../prelude.psql
-select plan(13);
+select plan(14);
 
 create function pg_temp.names(p_after int, p_most int) returns text language sql as $$
     select coalesce(string_agg(concat_ws('/', c.ord, c.fsm, c.status, c.result, c.error, c.state), ' '), '-') from gd_children(pg_temp.id('p'), p_after, p_most) as c
@@ -25,6 +25,9 @@ select is(pg_temp.names(0, 2), '1/x/runnable/{} 2/y/duplicate', 'a duplicate has
 select is((select c.id from gd_children(pg_temp.id('p'), 1, 1) as c), pg_temp.id('occupant'), 'and the id of the occupant');
 select pg_temp.pick(9, 'a'), pg_temp.commit('x', 'done'), pg_temp.commit('z', 'done'), pg_temp.pick(1, 'b'), pg_temp.commit('p', 'stop'), gd_retry(pg_temp.id('p')), pg_temp.pick(1, 'b'), pg_temp.commit('p', 'stop') \g /dev/null
 select is(pg_temp.names(0, 9), '1/x/done/{} 2/y/duplicate 3/z/done/{}', 'as long as the parent is not forgotten, brought back or not');
+select gd_retry(pg_temp.id('p')), pg_temp.pick(1, 'b'), pg_temp.commit('p', 'schedule_children', '{"children": [{"fsm": "w", "correlation_key": "k"}]}'), pg_temp.pick(1, 'b'),
+    pg_temp.commit('p', 'next', '{"step": "s"}'), pg_temp.pick(1, 'b'), pg_temp.commit('p', 'stop'), gd_retry(pg_temp.id('p'), 's'), pg_temp.pick(1, 'b'), pg_temp.commit('p', 'stop') \g /dev/null
+select is(pg_temp.names(0, 9), '1/w/duplicate', 'a round of duplicates alone is one');
 select is_empty('select gd_children(-1)', 'an instance that is not there has none');
 select throws_ok('select gd_children(null)', 'GD001', 'gendurable: a required argument is missing', 'the parent has to be said');
 select throws_ok('select gd_children(1, 0, -1)', 'GD002', 'gendurable: invalid argument', 'a page has no negative number of rows');
