@@ -27,6 +27,7 @@
 \ir functions/base/_check_name.sql
 \ir functions/base/_check_page.sql
 \ir functions/base/_eligible_at.sql
+\ir functions/base/_field_problem.sql
 \ir functions/base/_refuse.sql
 \ir functions/base/_refuse_isolation.sql
 \ir functions/base/_unknown_field.sql

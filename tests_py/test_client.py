@@ -432,3 +432,19 @@ def test_other_database_errors_pass_unchanged(dsn: str) -> None:
             app.execute("select 1 / 0")
         with pytest.raises(psycopg.errors.InFailedSqlTransaction):
             enqueue(app, "Checkout")
+
+
+def test_json_that_the_database_cannot_hold_names_its_field(conn: Connection) -> None:
+    calls: dict[str, Callable[[], Any]] = {
+        "state: ": lambda: enqueue(conn, "M", {"x": "\x00"}),
+        "payload: ": lambda: signal(conn, 1, "paid", "\x00"),
+        "ord 2: state: ": lambda: enqueue_many(conn, [Entry("M"), Entry("M", ["\x00"])]),
+        "ord 3: payload: ": lambda: signal_many(
+            conn, [SignalEntry(1, "a"), SignalEntry(1, "b"), SignalEntry(1, "c", "a\x00b")]
+        ),
+    }
+    for where, call in calls.items():
+        with pytest.raises(InvalidArgumentError) as caught:
+            call()
+        assert (caught.value.detail or "").startswith(where)
+    assert statuses(conn) == {}

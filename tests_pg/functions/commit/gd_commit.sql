@@ -435,7 +435,7 @@ select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "delay_ms": [1
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "priority": 2147483648}'), '^invalid: .*2147483648', 'a priority out of range is invalid, and named');
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "continue": "perhaps"}'), '^invalid: .*perhaps', 'a continue that is no boolean is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "consumed": ["a"]}'), '^invalid: ', 'consumed that are no ids are invalid');
-select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "consumed": 5}'), '^invalid: ', 'consumed that is no array is invalid');
+select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "consumed": 5}'), '^invalid: consumed: expected an array$', 'consumed that is no array is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "weight": "heavy"}'), '^invalid: .*heavy', 'a weight that is no number is invalid');
 select is(pg_temp.poison(:me, '{"kind": "schedule_children", "step": "x", "children": {}}'), 'invalid: children is no array', 'children that are no array are invalid');
 select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "rate_limit": ""}'), 'invalid: rate_limit is empty or longer than 1,000 bytes', 'an empty rate limit is invalid');
