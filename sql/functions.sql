@@ -19,10 +19,12 @@
 \ir functions/base/_too_long.sql
 \ir functions/base/_too_long_problem.sql
 \ir functions/base/_bigint.sql
+\ir functions/base/_is_open.sql
 \ir functions/base/_check_name.sql
 \ir functions/base/_eligible_at.sql
 \ir functions/base/_refuse.sql
 \ir functions/base/_refuse_isolation.sql
+\ir functions/base/_refuse_open.sql
 \ir functions/base/_unknown_field.sql
 \ir functions/base/gd_version.sql
 

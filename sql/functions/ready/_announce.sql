@@ -34,7 +34,8 @@ begin
     end if;
     perform pg_notify('gendurable', q.queue)
     from unnest(p_queues) as q (queue)
-    where coalesce(current_setting('gendurable.notify', true), '') not in ('off', 'false', 'no', '0')
+    where coalesce(current_setting('gendurable.notify', true), '')
+              not in ('off', 'false', 'no', '0')
       and exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
 end
 $$;
