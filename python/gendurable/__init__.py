@@ -13,6 +13,7 @@ from gendurable.client import (
     SignalEntry,
     Status,
     cancel,
+    children,
     drop_concurrency_limit,
     drop_rate_limit,
     enqueue,
@@ -25,6 +26,7 @@ from gendurable.client import (
     set_retention,
     signal,
     signal_many,
+    signals,
     status,
 )
 from gendurable.context import ChildResult, Context, Signal
@@ -84,6 +86,7 @@ __all__ = [
     "Worker",
     "WorkerGoneError",
     "cancel",
+    "children",
     "drop_concurrency_limit",
     "drop_rate_limit",
     "enqueue",
@@ -98,6 +101,7 @@ __all__ = [
     "set_retention",
     "signal",
     "signal_many",
+    "signals",
     "status",
     "step",
 ]
