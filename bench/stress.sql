@@ -158,7 +158,7 @@ begin
 end
 $$;
 create trigger watch after delete on gendurable.signals for each row execute function stress.watch_signal();
-create trigger watch_presented after update on gendurable.signals for each row when (old.presented and not new.presented) execute function stress.watch_signal();
+create trigger watch_presented after update on gendurable.signals for each row when (old.presented is not null and new.presented is null) execute function stress.watch_signal();
 
 create function stress.watch_bucket() returns trigger language plpgsql as $$
 begin
@@ -212,7 +212,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     union all
     select 'asleep on a signal that it was not handed', i.id, i.awaits::text from gendurable.instances as i
     where i.phase = 'awaiting_signal'
-      and exists (select from gendurable.signals as s where s.instance_id = i.id and s.name = any (i.awaits) and not s.presented)
+      and exists (select from gendurable.signals as s where s.instance_id = i.id and s.name = any (i.awaits) and s.presented is null)
     union all
     select 'a barrier that is not the number of its children', p.id, format('pending %s, live %s', p.children_pending, c.live)
     from gendurable.instances as p

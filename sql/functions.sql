@@ -20,8 +20,15 @@
 \ir functions/base/_too_long_problem.sql
 \ir functions/base/_bigint.sql
 \ir functions/base/_is_open.sql
+\ir functions/base/_large_json_size.sql
+\ir functions/base/_most_bytes.sql
+\ir functions/base/_size_bound.sql
+\ir functions/base/_json_size.sql
+\ir functions/base/_listed_size.sql
 \ir functions/base/_check_name.sql
+\ir functions/base/_check_page.sql
 \ir functions/base/_eligible_at.sql
+\ir functions/base/_field_problem.sql
 \ir functions/base/_refuse.sql
 \ir functions/base/_refuse_isolation.sql
 \ir functions/base/_refuse_open.sql
@@ -65,6 +72,7 @@
 \ir functions/signals/_lock_targets.sql
 \ir functions/signals/gd_signal.sql
 \ir functions/signals/gd_signal_many.sql
+\ir functions/signals/gd_signals.sql
 
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
@@ -128,10 +136,14 @@
 
 -- pick: Work is handed to a worker.
 \ir functions/pick/_candidates.sql
+\ir functions/pick/_child_rows.sql
 \ir functions/pick/_children.sql
+\ir functions/pick/_fail_too_large.sql
 \ir functions/pick/_is_paused.sql
 \ir functions/pick/_keep_offers.sql
 \ir functions/pick/_mark_presented.sql
+\ir functions/pick/_weigh.sql
+\ir functions/pick/gd_children.sql
 \ir functions/pick/gd_next_due.sql
 \ir functions/pick/gd_pick.sql
 
@@ -142,6 +154,7 @@
 \ir functions/commit/_apply_retry.sql
 \ir functions/commit/_count_down.sql
 \ir functions/commit/_finish.sql
+\ir functions/commit/_large_inboxes.sql
 \ir functions/commit/_lock_parents.sql
 \ir functions/commit/_parse_outcomes.sql
 \ir functions/commit/_put_back.sql

@@ -60,7 +60,8 @@ begin
         select r.role, f.name
         from (values
             ('gd_client',
-             '{gd_enqueue,gd_enqueue_many,gd_signal,gd_signal_many,gd_status,gd_version}'::text[]),
+             '{gd_enqueue,gd_enqueue_many,gd_signal,gd_signal_many,gd_status,gd_version,'
+             'gd_signals,gd_children}'::text[]),
             ('gd_worker',
              '{gd_register,gd_heartbeat,gd_pick,gd_commit,gd_release,gd_unregister,gd_next_due,'
              'gd_reap,gd_expire_awaits,gd_maintain}'),

@@ -25,6 +25,7 @@ from gendurable import (
     SignalEntry,
     Status,
     cancel,
+    children,
     client,
     drop_concurrency_limit,
     drop_rate_limit,
@@ -39,6 +40,7 @@ from gendurable import (
     set_retention,
     signal,
     signal_many,
+    signals,
     status,
     step,
 )
@@ -307,6 +309,8 @@ def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connec
             assert found is not None
             assert found.state == {"sku": "a"}
             assert await status(app, "nobody") is None
+            assert [one.name for one in await signals(app, first.id)] == ["paid"]
+            assert await children(app, first.id) == []
             assert await cancel(app, "order:1", "why", cascade=True) == 1
             assert await retry(app, first.id) == "retried"
             await pause(app, "default")
@@ -428,3 +432,19 @@ def test_other_database_errors_pass_unchanged(dsn: str) -> None:
             app.execute("select 1 / 0")
         with pytest.raises(psycopg.errors.InFailedSqlTransaction):
             enqueue(app, "Checkout")
+
+
+def test_json_that_the_database_cannot_hold_names_its_field(conn: Connection) -> None:
+    calls: dict[str, Callable[[], Any]] = {
+        "state: ": lambda: enqueue(conn, "M", {"x": "\x00"}),
+        "payload: ": lambda: signal(conn, 1, "paid", "\x00"),
+        "ord 2: state: ": lambda: enqueue_many(conn, [Entry("M"), Entry("M", ["\x00"])]),
+        "ord 3: payload: ": lambda: signal_many(
+            conn, [SignalEntry(1, "a"), SignalEntry(1, "b"), SignalEntry(1, "c", "a\x00b")]
+        ),
+    }
+    for where, call in calls.items():
+        with pytest.raises(InvalidArgumentError) as caught:
+            call()
+        assert (caught.value.detail or "").startswith(where)
+    assert statuses(conn) == {}

@@ -177,6 +177,16 @@ def test_next_consumes_what_was_awaited_and_the_others_nothing() -> None:
         assert "consumed" not in wire(outcome, ctx)
 
 
+def test_await_and_retry_consume_what_was_awaited_where_they_say_so() -> None:
+    signals = '[{"id":5,"name":"paid","payload":{},"sent_at":"2026-01-01T00:00:00Z"}]'
+    ctx = context(awaited_json=signals, signals_json=signals)
+    assert wire(Await("paid", consume=True), ctx)["consumed"] == [5]
+    assert wire(Retry(consume=True), ctx)["consumed"] == [5]
+    for outcome in (Await("paid", consume=1), Retry(consume="yes")):  # type: ignore[arg-type]
+        with pytest.raises(OutcomeError, match="consume must be True or False"):
+            wire(outcome, ctx)
+
+
 def test_a_step_that_does_not_exist_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(OutcomeError, match=r"no step 'shpi'; did you mean 'ship'\?"):
         wire(Next("shpi"))

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[Any]
 
-CLIENT = {"gd_enqueue", "gd_enqueue_many", "gd_signal", "gd_signal_many", "gd_status", "gd_version"}
+CLIENT = {
+    "gd_enqueue", "gd_enqueue_many", "gd_signal", "gd_signal_many", "gd_status", "gd_version",
+    "gd_signals", "gd_children",
+}  # fmt: skip
 WORKER = {
     "gd_register", "gd_heartbeat", "gd_pick", "gd_commit", "gd_release", "gd_unregister",
     "gd_next_due", "gd_reap", "gd_expire_awaits", "gd_maintain",

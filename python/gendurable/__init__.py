@@ -13,6 +13,7 @@ from gendurable.client import (
     SignalEntry,
     Status,
     cancel,
+    children,
     drop_concurrency_limit,
     drop_rate_limit,
     enqueue,
@@ -25,6 +26,7 @@ from gendurable.client import (
     set_retention,
     signal,
     signal_many,
+    signals,
     status,
 )
 from gendurable.context import ChildResult, Context, Signal
@@ -86,6 +88,7 @@ __all__ = [
     "Worker",
     "WorkerGoneError",
     "cancel",
+    "children",
     "drop_concurrency_limit",
     "drop_rate_limit",
     "enqueue",
@@ -100,6 +103,7 @@ __all__ = [
     "set_retention",
     "signal",
     "signal_many",
+    "signals",
     "status",
     "step",
 ]

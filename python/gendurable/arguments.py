@@ -15,6 +15,7 @@ from gendurable.text import safe_repr, storable
 
 __all__ = [
     "Duration",
+    "flag",
     "integer",
     "interval",
     "key",
@@ -43,6 +44,13 @@ def text(field: str, value: Any) -> str:
     if not (found.isascii() and "\x00" not in found) and storable(found) != found:
         raise _refused(field, value, "text without NUL and lone surrogates")
     return found
+
+
+def flag(field: str, value: Any) -> bool:
+    """True or False, and nothing that only counts as one of them."""
+    if not isinstance(value, bool):
+        raise _refused(field, value, "True or False")
+    return value
 
 
 def texts(field: str, value: Any) -> list[str]:

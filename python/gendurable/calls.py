@@ -6,10 +6,12 @@ connection makes of other types, rows and placeholders is the caller's business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
+import msgspec
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg.rows import tuple_row
@@ -30,6 +32,9 @@ MaybeAwaitable: TypeAlias = T | Awaitable[T]
 Parameters: TypeAlias = Mapping[str, str | list[str] | None]
 Texts: TypeAlias = Sequence[str]
 """The only column of an answer."""
+
+# NUL, and a number with more digits than a numeric has.
+_UNSTORABLE = re.compile(rb"\\u0000|\d{131072}|[eE]\+?\d{6}")
 
 _HINTS = {
     "sqlalchemy": "Of SQLAlchemy's it is connection.connection.driver_connection, "
@@ -61,7 +66,7 @@ def call(
         return awaitable
     if not isinstance(conn, Connection):
         raise no_connection(conn)
-    with _refusals(), _text_only(Cursor(conn, row_factory=tuple_row)) as cursor:
+    with _refusals(parameters), _text_only(Cursor(conn, row_factory=tuple_row)) as cursor:
         return answer(_texts(cursor.execute(query, parameters).fetchall()))
 
 
@@ -71,7 +76,7 @@ async def _call_async(
     parameters: Parameters,
     answer: Callable[[Texts], T],
 ) -> T:
-    with _refusals():
+    with _refusals(parameters):
         async with _text_only(AsyncCursor(conn, row_factory=tuple_row)) as cursor:
             await cursor.execute(query, parameters)
             return answer(_texts(await cursor.fetchall()))
@@ -104,18 +109,36 @@ def _texts(rows: Iterable[tuple[Any, ...]]) -> list[str]:
     ]
 
 
+def _blamed(parameters: Parameters) -> str | None:
+    """The field that has JSON which the database cannot hold, with the place of its entry.
+
+    All other arguments were checked before they were sent.
+    """
+    if not isinstance(entries := parameters.get("entries"), str):
+        return next((name for name in ("state", "payload") if parameters.get(name)), None)
+    decoder = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+    for place, entry in enumerate(decoder.decode(entries), 1):
+        for name, value in entry.items():
+            if _UNSTORABLE.search(bytes(value)):
+                return f"ord {place}: {name}"
+    return None
+
+
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _refusals(parameters: Parameters) -> Iterator[None]:
     """What a call's own arguments have caused is an error of this package."""
     try:
         with engine_errors():
             yield
     except psycopg.DataError as exc:
+        # What is no value of the database's types never reaches the engine's own checks.
         diag = exc.diag
+        message = diag.message_primary or str(exc)
+        where = _blamed(parameters)
         raise InvalidArgumentError(
             exc.sqlstate or "22000",
-            diag.message_primary or str(exc),
-            diag.message_detail,
+            message,
+            f"{where}: {diag.message_detail or message}" if where else diag.message_detail,
             diag.message_hint,
         ) from exc
     except UnicodeEncodeError as exc:

@@ -28,6 +28,7 @@ from psycopg import AsyncConnection, Connection
 from gendurable.arguments import Duration, integer, interval, key, number, text
 from gendurable.calls import AnyConnection, MaybeAwaitable, Texts, call
 from gendurable.codec import encode_json
+from gendurable.context import ChildResult, Signal
 from gendurable.entry import ARGUMENTS, Entry, Target, step_name
 from gendurable.errors import UsageError
 from gendurable.steps import StepRef
@@ -38,6 +39,7 @@ __all__ = [
     "SignalEntry",
     "Status",
     "cancel",
+    "children",
     "drop_concurrency_limit",
     "drop_rate_limit",
     "enqueue",
@@ -50,6 +52,7 @@ __all__ = [
     "set_retention",
     "signal",
     "signal_many",
+    "signals",
     "status",
 ]
 
@@ -153,6 +156,17 @@ _SIGNAL = """
                             payload => %(payload)s::jsonb, dedup_key => %(dedup_key)s)"""
 _SIGNAL_MANY = "select result from public.gd_signal_many(%(entries)s::jsonb) order by ord"
 _STATUS = "select to_json(s)::text from public.gd_status(%(target)s::{type}) as s"
+_SIGNALS = """
+    select json_build_object('id', s.signal_id, 'name', s.name, 'payload', s.payload,
+                             'sent_at', s.sent_at)::text
+    from public.gd_signals(id => %(id)s::bigint, after => %(after)s::bigint,
+                           most => %(most)s::int) as s
+    order by s.signal_id"""
+_CHILDREN = """
+    select to_json(c)::text
+    from public.gd_children(parent => %(parent)s::bigint, after => %(after)s::int,
+                            most => %(most)s::int) as c
+    order by c.ord"""
 _CANCEL = """
     select public.gd_cancel(target => %(target)s::{type}, reason => %(reason)s,
                             cascade => %(cascade)s::boolean)::text"""
@@ -320,6 +334,56 @@ def status(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[Status | N
         _STATUS.format(type=kind),
         {"target": address},
         lambda texts: _decoded(texts[0], Status) if texts else None,
+    )
+
+
+@_sync_or_async
+def signals(
+    conn: AnyConnection, /, instance: int, after: int = 0, most: int = 100
+) -> MaybeAwaitable[list[Signal]]:
+    """Look into the inbox of a live instance, by arrival; [] if there is no such instance.
+
+    Args:
+        conn: the caller's connection.
+        instance: its id.
+        after: only signals with a greater id: the next page follows the last one's.
+        most: how many at most.
+
+    Raises:
+        InvalidArgumentError: ``most`` is negative.
+        UsageError: an argument has a wrong type.
+    """
+    parameters = {
+        "id": _id("instance", instance),
+        "after": _id("after", after),
+        "most": str(integer("most", most)),
+    }
+    return call(conn, _SIGNALS, parameters, lambda texts: [_decoded(t, Signal) for t in texts])
+
+
+@_sync_or_async
+def children(
+    conn: AnyConnection, /, parent: int, after: int = 0, most: int = 100
+) -> MaybeAwaitable[list[ChildResult]]:
+    """Look at the children of an instance's latest round, finished or not, by ``ord``.
+
+    Args:
+        conn: the caller's connection.
+        parent: the id of the instance that scheduled them.
+        after: only children with a greater ``ord``: the next page follows the last one's.
+        most: how many at most.
+
+    Raises:
+        InvalidArgumentError: ``most`` is negative.
+        UsageError: an argument has a wrong type.
+    """
+    parameters = {
+        "parent": _id("parent", parent),
+        "after": str(integer("after", after)),
+        "most": str(integer("most", most)),
+    }
+    return call(
+        conn, _CHILDREN, parameters, lambda texts: [_decoded(t, ChildResult) for t in texts]
     )
 
 

@@ -22,27 +22,33 @@ class Signal(msgspec.Struct, frozen=True):
     Attributes:
         id: the engine's number of the signal.
         name: what it was sent as.
-        payload: its JSON value.
         sent_at: when it was stored.
+        payload: its JSON value.
+        omitted: the payload was left out (see ``Context``).
+        seen: of an awaited one: an earlier step was handed it, before the latest ``Await``.
     """
 
     id: int
     name: str
-    payload: Any
     sent_at: datetime
+    payload: Any = None
+    omitted: bool = False
+    seen: bool = False
 
 
 class ChildResult(msgspec.Struct, frozen=True):
     """How one child of the round ended.
 
     Attributes:
-        id: the child's instance id.
+        id: the child's instance id; of a duplicate that of the instance which has its key.
         ord: its place in the list of children, from 1.
         fsm: its machine.
-        status: ``done`` or ``failed``.
+        status: ``done`` or ``failed``; or ``duplicate``: its correlation key was occupied, so that
+            it was not created. Then there is nothing else.
         result: what it returned, or None.
         error: why it failed, or None.
         state: its last state.
+        omitted: result, error and state were left out (see ``Context``).
     """
 
     id: int
@@ -52,6 +58,7 @@ class ChildResult(msgspec.Struct, frozen=True):
     result: Any = None
     error: Any = None
     state: Any = None
+    omitted: bool = False
 
 
 class _Numbered(msgspec.Struct):
@@ -70,6 +77,10 @@ class Context(msgspec.Struct, Generic[S]):
 
     JSON columns arrive as text and are decoded when they are first asked for: most steps look at
     their state alone.
+
+    A pick hands out at most some 64 MB. What an inbox or a list of children has beyond that the
+    worker reads page by page before the step starts, on a connection of its own, up to 1 GB; what
+    is still missing then is listed as ``omitted``, with its contents None.
 
     Attributes:
         id: the instance; together with ``step`` a good idempotency key for effects.
@@ -119,8 +130,27 @@ class Context(msgspec.Struct, Generic[S]):
 
     @property
     def awaited(self) -> list[Signal]:
-        """The signals with the names that were awaited, by arrival; [] unless a park ended here."""
-        return _signals.decode(self.awaited_json)
+        """The signals with the names that were awaited, by arrival; [] unless a park ended here.
+
+        They accumulate: a step that awaits the same names again is handed the earlier ones as well,
+        unless they were consumed (see ``Await``). ``newly_awaited`` has the others alone.
+        """
+        awaited = _signals.decode(self.awaited_json)
+        if any(signal.omitted for signal in awaited):
+            whole = {signal.id: signal for signal in self.signals}
+            return [
+                msgspec.structs.replace(whole.get(signal.id, signal), seen=signal.seen)
+                for signal in awaited
+            ]
+        return awaited
+
+    @property
+    def newly_awaited(self) -> list[Signal]:
+        """Those of ``awaited`` that no step was handed before the latest ``Await``.
+
+        A redo of the step, after a retry or a crash, finds the same ones, and what has come since.
+        """
+        return [signal for signal in self.awaited if not signal.seen]
 
     @property
     def signals(self) -> list[Signal]:

@@ -25,6 +25,7 @@ __all__ = [
     "connect_sync",
     "conninfo",
     "describe_dsn",
+    "is_loss",
     "is_usable",
     "log_failure",
     "log_warning",
@@ -248,7 +249,7 @@ def describe_dsn(info: str) -> str:
 def refusal(info: str, exc: psycopg.Error) -> UsageError:
     """The error for a database that cannot be reached or refuses: why, and what to do."""
     where, said = describe_dsn(info), one_line(exc)
-    if _is_loss(exc):
+    if is_loss(exc):
         return UsageError(f"cannot connect to {where}: {said}\n{_SOURCES}")
     code = f" ({exc.sqlstate})" if exc.sqlstate else ""
     return UsageError(f"this cannot be done at {where}: {said}{code}")
@@ -264,7 +265,7 @@ def log_failure(what: str, exc: Exception) -> None:
         what: what was tried, for example ``a turn``.
         exc: what came of it.
     """
-    if _is_loss(exc):
+    if is_loss(exc):
         logger.warning("the connection failed during %s, trying again: %s", what, one_line(exc))
     elif isinstance(exc, GendurableError) or getattr(exc, "sqlstate", None):
         logger.warning("the database refused %s, trying again: %s", what, one_line(exc))
@@ -272,7 +273,7 @@ def log_failure(what: str, exc: Exception) -> None:
         logger.error("%s failed unexpectedly, trying again", what, exc_info=exc)
 
 
-def _is_loss(exc: Exception) -> bool:
+def is_loss(exc: Exception) -> bool:
     """Whether there is, or was for a moment, no connection."""
     if isinstance(exc, psycopg.OperationalError) and exc.sqlstate is not None:
         return exc.sqlstate.startswith(_LOST_CLASSES)

@@ -21,10 +21,12 @@ from types import CoroutineType, FrameType
 from typing import Any, NamedTuple, TypeAlias
 
 from gendurable.context import Context
+from gendurable.database import is_loss
 from gendurable.errors import InvalidOutcomeError
 from gendurable.failures import as_exception, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
 from gendurable.outcomes import Retry, StepOutcome, Stop
+from gendurable.pages import is_incomplete
 from gendurable.process import end_child
 from gendurable.queues import Queue
 from gendurable.settle import Settled, next_context, settle
@@ -146,8 +148,10 @@ class Runner:
         threads: how many sync steps may run at once.
         finished: called with each claim and its outcome.
         ended: called when a claim that was lost gives its place back at last.
-        unstarted: called with a claim for which no thread can be started, its place given back.
+        unstarted: called with a claim whose step cannot be started now, its place given back.
         abandoned: called with a claim for which no outcome can be committed at all.
+        complete: awaited with an execution of which a pick has left something out; None: it runs
+            without that.
     """
 
     def __init__(
@@ -158,12 +162,14 @@ class Runner:
         ended: Callable[[], None],
         unstarted: Callable[[Claim], None],
         abandoned: Callable[[Claim], None],
+        complete: Callable[[Context[Any]], Awaitable[None]] | None = None,
     ) -> None:
         self._threads = StepThreads(threads, self._not_started)
         self._finished = finished
         self._ended = ended
         self._unstarted = unstarted
         self._abandoned = abandoned
+        self._complete = complete
         self._landed: list[tuple[Claim, Result | None]] = []
         self._landing = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -182,7 +188,12 @@ class Runner:
         """Run the step that the claim stands at."""
         claim.stage = Stage.STEP
         claim.failure = None
-        self._call(claim, claim.definition.steps[claim.ctx.step], claim.ctx)
+        if self._complete is not None and is_incomplete(claim.ctx):
+            self._enter(claim)
+            completing = self._complete(claim.ctx)
+            claim.task = self._opened().create_task(self._start_after(claim, completing))
+        else:
+            self._run_step(claim)
 
     def refuse(self, claim: Claim, reason: str) -> None:
         """Find another outcome for a claim whose outcome cannot be applied.
@@ -211,11 +222,38 @@ class Runner:
 
     # Calls. Each begins and ends in the event loop.
 
-    def _call(self, claim: Claim, called: UserFunction, *args: Any) -> None:
+    def _run_step(self, claim: Claim) -> None:
+        self._call(claim, claim.definition.steps[claim.ctx.step], claim.ctx)
+
+    async def _start_after(self, claim: Claim, completing: Awaitable[None]) -> None:
+        """Run the step once its lists are complete. It occupies a place meanwhile."""
+        try:
+            await completing
+            if not claim.ctx.lost:
+                self._run_step(claim)
+        except Exception as exc:  # noqa: BLE001 (it costs this execution, no more)
+            if is_loss(exc):
+                logger.warning("%s cannot be started now: %s", claim, _shown(exc))
+                self._unstarted(claim)
+            else:
+                claim.calls += 1
+                self._land(claim, self._failed(claim, Failure(exc, final=False)))
+        finally:
+            claim.calls -= 1
+            self._leave(claim)
+
+    def _enter(self, claim: Claim) -> None:
         claim.calls += 1
         if not claim.placed:
             claim.placed = True
             claim.queue.running += 1
+
+    def _opened(self) -> asyncio.AbstractEventLoop:
+        assert self._loop is not None  # noqa: S101 (opened before anything is picked)
+        return self._loop
+
+    def _call(self, claim: Claim, called: UserFunction, *args: Any) -> None:
+        self._enter(claim)
         if called.is_async:
             self._call_async(claim, called.function, args)
         else:
@@ -225,12 +263,11 @@ class Runner:
     def _call_async(
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> None:
-        assert self._loop is not None  # noqa: S101 (opened before anything is picked)
         claim.helpers = None
         # Within the context, not with it as an argument: a task factory of the application need not
         # know that one.
         claim.task = self._context.copy().run(
-            self._loop.create_task, self._run_async(claim, function, args)
+            self._opened().create_task, self._run_async(claim, function, args)
         )
 
     async def _run_async(

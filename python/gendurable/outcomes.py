@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gendurable.arguments import Duration, integer, key, milliseconds, number, texts
+from gendurable.arguments import Duration, flag, integer, key, milliseconds, number, texts
 from gendurable.entry import Entry
 from gendurable.errors import StateError, UsageError
 from gendurable.steps import StepRef
@@ -42,13 +42,16 @@ class StepOutcome(msgspec.Struct, frozen=True):
 
     Attributes:
         is_terminal: the instance ends, so there is no state to store.
-        consumes: the signals that were handed to the step are deleted.
         may_run_ahead: the same worker may go on at once.
     """
 
     is_terminal: ClassVar[bool] = False
-    consumes: ClassVar[bool] = False
     may_run_ahead: ClassVar[bool] = False
+
+    @property
+    def consumes(self) -> bool:
+        """Whether the awaited signals that were handed to the step are deleted."""
+        return False
 
     @property
     def state(self) -> Any:
@@ -80,7 +83,6 @@ class Next(StepOutcome, frozen=True):
         priority: left out, unchanged; smaller is more urgent.
     """
 
-    consumes: ClassVar[bool] = True
     may_run_ahead: ClassVar[bool] = True
 
     step: StepRef
@@ -90,6 +92,11 @@ class Next(StepOutcome, frozen=True):
     weight: float = 1
     concurrency_key: str | UUID | int | UnsetType | None = UNSET
     priority: int | UnsetType = UNSET
+
+    @property
+    def consumes(self) -> bool:
+        """Whether the awaited signals that were handed to the step are deleted."""
+        return True
 
     def wire(self, step_name: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
@@ -117,11 +124,19 @@ class Retry(StepOutcome, frozen=True):
         error: any JSON value; the next run finds it in ``ctx.last_error``.
         state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
             what the step changed in ``ctx.state`` is stored.
+        consume: delete the awaited signals that the step was handed, so that none is handed out
+            again; left out, the next run is handed them again.
     """
 
     delay: Duration = 0
     error: Any = None
     state: Any = UNSET
+    consume: bool = False
+
+    @property
+    def consumes(self) -> bool:
+        """Whether the awaited signals that were handed to the step are deleted."""
+        return flag("consume", self.consume)
 
     def wire(self, _: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
@@ -143,12 +158,20 @@ class Await(StepOutcome, frozen=True):
         state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
             what the step changed in ``ctx.state`` is stored.
         timeout: seconds or a timedelta; the step then runs with whatever is in ``ctx.awaited``.
+        consume: delete the awaited signals that the step was handed, so that none is handed out
+            again; left out, those of the same names accumulate in ``ctx.awaited``.
     """
 
     names: str | Iterable[str]
     step: StepRef | None = None
     state: Any = UNSET
     timeout: Duration | None = None
+    consume: bool = False
+
+    @property
+    def consumes(self) -> bool:
+        """Whether the awaited signals that were handed to the step are deleted."""
+        return flag("consume", self.consume)
 
     def wire(self, step_name: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""
@@ -173,11 +196,14 @@ class ScheduleChildren(StepOutcome, frozen=True):
             what the step changed in ``ctx.state`` is stored.
     """
 
-    consumes: ClassVar[bool] = True
-
     children: Iterable[Entry]
     step: StepRef | None = None
     state: Any = UNSET
+
+    @property
+    def consumes(self) -> bool:
+        """Whether the awaited signals that were handed to the step are deleted."""
+        return True
 
     def wire(self, step_name: StepName, /) -> dict[str, Any]:
         """The outcome's own fields in the engine's JSON form, without the state."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import psycopg
 
 from gendurable.context import Context
 from gendurable.database import Connection, is_usable
-from gendurable.errors import engine_errors
+from gendurable.errors import WorkerGoneError, engine_errors
+from gendurable.pages import Query
 
 __all__ = [
     "COMMIT",
@@ -23,6 +24,7 @@ __all__ = [
     "heartbeat",
     "maintain",
     "other_workers",
+    "page",
     "reap",
     "register",
     "release",
@@ -46,6 +48,8 @@ COMMIT = (
 PICK = f"select {_JOB} from public.gd_pick(%s, %s, %s)"  # noqa: S608 (nothing from outside)
 # The distance is computed by the database, so that no two clocks have to agree.
 _NEXT_DUE = "select extract(epoch from public.gd_next_due(%s) - clock_timestamp())::float8"
+
+Cursor: TypeAlias = psycopg.AsyncCursor[Any]
 
 # The least role that may do all of it, the first call included, which others may do as well.
 _ROLE = "gd_worker"
@@ -71,11 +75,13 @@ class Turn(NamedTuple):
         answers: one for each entry, in order.
         picked: the claimed executions by queue.
         due: for each queue that was asked about, seconds until waiting work becomes due, or None.
+        failed: the queues of which the pick failed, and why.
     """
 
     answers: list[CommitResult]
     picked: dict[str, list[Context[Any]]]
     due: dict[str, float | None]
+    failed: dict[str, Exception]
 
 
 async def turn(
@@ -87,6 +93,9 @@ async def turn(
 ) -> Turn:
     """Commit what has finished and pick new work, in one round trip.
 
+    Where that fails after the commit, the picks are made again, each for itself: one that fails
+    takes neither the answers to the outcomes nor the other picks with it.
+
     Args:
         conn: an idle connection in autocommit mode.
         worker: the worker's id.
@@ -96,31 +105,73 @@ async def turn(
 
     Raises:
         WorkerGoneError: register anew.
-        psycopg.Error: nothing is known of what was applied; send the same entries again.
+        psycopg.Error: nothing is known of what was applied; send the same entries again. Or there
+            are no entries, and every pick failed.
     """
     # In binary no value's text depends on a setting of the session.
     with engine_errors(_ROLE):
-        async with _round_trip(conn):
-            # What is committed is visible, and its locks are gone, before the picks begin, and a
-            # pick that fails takes nothing back.
-            commit = None
-            if entries:
-                async with _transaction(conn, explicit=bool(wanted)):
-                    commit = await conn.execute(COMMIT, (worker, _array(entries)), binary=True)
-            picks, dues = {}, {}
-            if wanted:
-                async with _transaction(conn):
-                    for queue, count in wanted.items():
-                        picks[queue] = await conn.execute(PICK, (worker, queue, count), binary=True)
-                    for queue in idle:
-                        dues[queue] = await conn.execute(_NEXT_DUE, (queue,), binary=True)
-        answers = [CommitResult._make(row) for row in await commit.fetchall()] if commit else []
+        commit: Cursor | None = None
+        picks: dict[str, Cursor] = {}
+        dues: dict[str, Cursor] = {}
+        try:
+            async with _round_trip(conn):
+                # What is committed is visible, and its locks are gone, before the picks begin,
+                # and a pick that fails takes nothing back.
+                if entries:
+                    outcomes = _array(entries)
+                    async with _transaction(conn, explicit=bool(wanted)):
+                        commit = await conn.execute(COMMIT, (worker, outcomes), binary=True)
+                if wanted:
+                    async with _transaction(conn):
+                        for queue, count in wanted.items():
+                            picks[queue] = await _pick(conn, worker, queue, count)
+                        for queue in idle:
+                            dues[queue] = await conn.execute(_NEXT_DUE, (queue,), binary=True)
+        except psycopg.Error:
+            if not (wanted and is_usable(conn) and (commit is None or commit.pgresult)):
+                raise
+            return await _picks_one_by_one(conn, worker, await _answers(commit), wanted)
         picked = {
             queue: [Context(*row) for row in await cursor.fetchall()]
             for queue, cursor in picks.items()
         }
         due = {queue: (await cursor.fetchall())[0][0] for queue, cursor in dues.items()}
-    return Turn(answers, picked, due)
+        return Turn(await _answers(commit), picked, due, {})
+
+
+async def page(conn: Connection, query: Query) -> list[tuple[Any, ...]]:
+    """The rows of one page of a list (see ``pages``)."""
+    return await _call(conn, *query)
+
+
+async def _pick(conn: Connection, worker: int, queue: str, count: int) -> Cursor:
+    return await conn.execute(PICK, (worker, queue, count), binary=True)
+
+
+async def _answers(commit: Cursor | None) -> list[CommitResult]:
+    return [CommitResult._make(row) for row in await commit.fetchall()] if commit else []
+
+
+async def _picks_one_by_one(
+    conn: Connection, worker: int, answers: list[CommitResult], wanted: Mapping[str, int]
+) -> Turn:
+    picked: dict[str, list[Context[Any]]] = {}
+    failed: dict[str, Exception] = {}
+    for queue, count in wanted.items():
+        try:
+            with engine_errors(_ROLE):
+                async with _round_trip(conn), _transaction(conn):
+                    cursor = await _pick(conn, worker, queue, count)
+                picked[queue] = [Context(*row) for row in await cursor.fetchall()]
+        except WorkerGoneError:
+            raise
+        except Exception as exc:
+            if not is_usable(conn):
+                raise
+            failed[queue] = exc
+    if not answers and not picked:
+        raise next(iter(failed.values()))
+    return Turn(answers, picked, {}, failed)
 
 
 async def commit_one(conn: Connection, worker: int, entry: bytes) -> CommitResult:

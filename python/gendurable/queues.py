@@ -28,12 +28,11 @@ class Queue:
         reserved: places kept for steps that may go on, while the engine is asked.
         waiting: calls that need a place before anything new is picked, each to be made once.
         idle: the last look came back short, so that the next due time is worth asking for.
-        look_at: when to look next, on the monotonic clock.
     """
 
     __slots__ = (
-        "_pause", "_poll", "concurrency", "idle", "look_at", "name", "reserved", "running",
-        "waiting",
+        "_look_at", "_pause", "_poll", "_rests_until", "concurrency", "idle", "name", "reserved",
+        "running", "waiting",
     )  # fmt: skip
 
     def __init__(self, name: str, concurrency: int, poll: float) -> None:
@@ -45,7 +44,8 @@ class Queue:
         self.reserved = 0
         self.waiting: deque[Callable[[], None]] = deque()
         self.idle = False
-        self.look_at = 0.0
+        self._look_at = 0.0
+        self._rests_until = 0.0
         self._pause = 0.0
         self._poll = poll
 
@@ -53,6 +53,15 @@ class Queue:
     def free(self) -> int:
         """Places for something new."""
         return self.concurrency - self.running - self.reserved - len(self.waiting)
+
+    @property
+    def look_at(self) -> float:
+        """When to look next, on the monotonic clock."""
+        return max(self._look_at, self._rests_until)
+
+    def may_look(self, now: float) -> bool:
+        """Whether a look is possible at all."""
+        return now >= self._rests_until
 
     def when_free(self, call: Callable[[], None]) -> None:
         """Make the call as soon as there is a place, which it may take."""
@@ -78,11 +87,11 @@ class Queue:
     def work_expected(self) -> None:
         """Look at once, and soon again."""
         self._pause = 0.0
-        self.look_at = 0.0
+        self._look_at = 0.0
 
     def rest(self, seconds: float) -> None:
-        """Do not look for that long, whatever was planned."""
-        self.look_at = monotonic() + seconds
+        """Do not look for that long, whatever was planned or happens."""
+        self._rests_until = monotonic() + seconds
 
     def looked(self, *, short: bool, due: float | None) -> None:
         """Plan the next look.
@@ -97,4 +106,4 @@ class Queue:
             return
         self._pause = min(self._poll, max(_SHORTEST_PAUSE, 2 * self._pause))
         wait = self._pause if due is None or due <= 0 else min(self._pause, due)
-        self.look_at = monotonic() + wait
+        self._look_at = monotonic() + wait

@@ -63,9 +63,9 @@ class Session:
         """Whether ``open`` has nothing to do."""
         return self._conn is not None and self.worker is not None
 
-    async def connect(self) -> protocol.Connection:
-        """A further connection, of the caller's own, to hear notifications on."""
-        return await connect(self._conninfo, pooler=self._pooler, listens=True)
+    async def connect(self, *, listens: bool = False) -> protocol.Connection:
+        """A further connection, of the caller's own; to hear notifications on, if it listens."""
+        return await connect(self._conninfo, pooler=self._pooler, listens=listens)
 
     async def start(self) -> None:
         """Connect for the first time: what is wrong now is for the user to know.
@@ -76,7 +76,7 @@ class Session:
             NotInstalledError: the schema is missing or too old.
         """
         try:
-            self._conn = await self._connect()
+            self._conn = await self.connect()
             check_usable(await protocol.schema_version(self._conn))
             await self.open()
         except psycopg.Error as exc:
@@ -85,7 +85,7 @@ class Session:
     async def open(self) -> tuple[protocol.Connection, int]:
         """The connection and the worker's id, made anew where one of them is lost."""
         if self._conn is None:
-            self._conn = await self._connect()
+            self._conn = await self.connect()
         if self.worker is None:
             self.worker = await protocol.register(
                 self._conn, self._name, self._queues, self._lease, describe_process()
@@ -123,9 +123,6 @@ class Session:
             if self._conn is not None:
                 await self._conn.close()
 
-    async def _connect(self) -> protocol.Connection:
-        return await connect(self._conninfo, pooler=self._pooler)
-
     async def _able_to_speak(self) -> protocol.Connection:
         """The connection, or a new one if it was lost or a turn was cut off in the middle.
 
@@ -135,5 +132,5 @@ class Session:
         if conn and (conn.info.transaction_status or conn.info.pipeline_status):
             await conn.close()
             conn = None
-        self._conn = conn or await self._connect()
+        self._conn = conn or await self.connect()
         return self._conn

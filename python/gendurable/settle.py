@@ -62,9 +62,10 @@ def settle(definition: Definition, ctx: Context[Any], outcome: object) -> Settle
         raise OutcomeError(_not_an_outcome(ctx, outcome))
     try:
         fields = {"id": ctx.id, "fence": ctx.fence, **outcome.wire(definition.step_name)}
+        consumes = outcome.consumes
     except UsageError as exc:
         raise OutcomeError(f"{_returned(ctx, outcome)}: {exc}") from exc
-    if outcome.consumes and (consumed := ctx.consumed()):
+    if consumes and (consumed := ctx.consumed()):
         fields["consumed"] = consumed
     state = None if outcome.is_terminal else ctx.new_state(outcome.state)
     entry = encode_json(fields)

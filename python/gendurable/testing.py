@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from inspect import isawaitable
 from typing import Any
 
@@ -19,6 +20,7 @@ from gendurable.errors import InvalidOutcomeError, UsageError, engine_errors
 from gendurable.failures import conclude, verdict
 from gendurable.machine import Definition, Machine, UserFunction, definitions_of
 from gendurable.outcomes import Outcome
+from gendurable.pages import missing_pages
 from gendurable.protocol import COMMIT, PICK
 from gendurable.settle import Settled, settle
 
@@ -107,8 +109,18 @@ def _pick(cursor: Any, worker: int, queues: Sequence[str]) -> Context[Any] | Non
         # In binary no value's text depends on a setting of the session.
         rows = cursor.execute(PICK, (worker, queue, 1), binary=True).fetchall()
         if rows:
-            return Context(*rows[0])
+            ctx: Context[Any] = Context(*rows[0])
+            _complete(cursor, ctx)
+            return ctx
     return None
+
+
+def _complete(cursor: Any, ctx: Context[Any]) -> None:
+    pages = missing_pages(ctx)
+    with suppress(StopIteration):
+        query = next(pages)
+        while True:
+            query = pages.send(cursor.execute(*query).fetchall())
 
 
 def _commit(cursor: Any, worker: int, settled: Settled) -> None:

@@ -22,11 +22,13 @@ import psycopg
 
 from gendurable import protocol
 from gendurable.context import Context
+from gendurable.database import log_failure
 from gendurable.errors import DefinitionError, EngineError, UsageError, WorkerGoneError
 from gendurable.execution import Claim, Runner
 from gendurable.failures import verdict
 from gendurable.keeper import Keeper
 from gendurable.machine import Definition, Machine, definitions_of
+from gendurable.pages import missing_pages
 from gendurable.queues import Queue
 from gendurable.session import Session
 from gendurable.settings import check_settings
@@ -46,6 +48,7 @@ _UNKNOWN_WAIT = (5.0, 60.0)
 _MOST_UNKNOWN = 10_000
 _UNSTARTED_WAIT = 2.0
 _UNSTARTED_REST = 0.1
+_FAILED_WAIT = 1.0
 _UNSTORABLE_WAIT = 60.0
 _LONGEST_WAIT = 60.0
 _CANCELLATION = 2.0
@@ -107,7 +110,9 @@ class Worker:
             lease=lease,
             pooler=pooler,
         )
-        self._keeper = Keeper(self, self._session.connect, lease=lease, listen=not pooler)
+        self._keeper = Keeper(
+            self, partial(self._session.connect, listens=True), lease=lease, listen=not pooler
+        )
         self._drain = drain
 
         self._claims: set[Claim] = set()
@@ -117,6 +122,7 @@ class Worker:
         self._unknown: dict[Kind, float] = {}
         self._suspects = Suspects()
         self._one_by_one = False
+        self._completing = asyncio.Semaphore(1)
         self._stop_at: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
@@ -126,6 +132,7 @@ class Worker:
             ended=self._wake.set,
             unstarted=self._unstarted,
             abandoned=self._abandoned,
+            complete=self._complete,
         )
         self._turning: asyncio.Task[None] | None = None
 
@@ -317,6 +324,13 @@ class Worker:
             return
         for claim, answer in zip(outbox, turn.answers, strict=True):
             self._apply(claim, answer)
+        self._looked(turn, wanted)
+        await self._give_back(conn, worker)
+
+    def _looked(self, turn: protocol.Turn, wanted: Mapping[str, int]) -> None:
+        for queue, failure in turn.failed.items():
+            log_failure(f"a pick of queue {queue}", failure)
+            self._queues[queue].rest(_FAILED_WAIT)
         for queue, picked in turn.picked.items():
             short = len(picked) < wanted[queue]
             self._queues[queue].looked(short=short, due=turn.due.get(queue))
@@ -370,7 +384,7 @@ class Worker:
         wanted = {
             queue.name: queue.free
             for queue in self._queues.values()
-            if queue.free > 0 and (commits or queue.look_at <= now)
+            if queue.free > 0 and queue.may_look(now) and (commits or queue.look_at <= now)
         }
         # Outcomes that stay here, because their instance is busy, still are claims.
         others = len(self._claims) - sum(not claim.asks for claim in outbox)
@@ -490,8 +504,18 @@ class Worker:
         self._outbox.append(claim)
         self._wake.set()
 
+    async def _complete(self, ctx: Context[Any]) -> None:
+        """Read what a pick has left out of an execution's lists."""
+        # One after the other: each may need a gigabyte.
+        async with self._completing, await self._session.connect() as conn:
+            pages = missing_pages(ctx)
+            with suppress(StopIteration):
+                query = next(pages)
+                while True:
+                    query = pages.send(await protocol.page(conn, query))
+
     def _unstarted(self, claim: Claim) -> None:
-        """Give back what no thread could be started for, and do not try again at once.
+        """Give back what could not be started, and do not try again at once.
 
         The queue rests for less: behind a backlog of sync steps there may be async ones.
         """

@@ -1,6 +1,6 @@
 -- Re-await × presented signals: a park is woken by every signal its step was not handed, and by none that it was.
 \ir prelude.psql
-select plan(17);
+select plan(23);
 select test.open('a', 'b');
 select gd_register('w') as w \gset
 \set park '{"names": ["paid"]}'
@@ -69,9 +69,39 @@ select test.answer('a') -> 0 as p \gset
 select test.answer('b');
 select is((:'p'::jsonb ->> 'id')::bigint, :i::bigint, 'the pick claims the row all the same');
 select is(:'p'::jsonb -> 'awaited', '[]', 'without the signal, which came later');
-select is((select array_agg(s.presented) from gendurable.signals as s where s.instance_id = :i), '{f}', 'which therefore counts as not presented');
+select is((select array_agg(s.presented is not null) from gendurable.signals as s where s.instance_id = :i), '{f}', 'which therefore counts as not presented');
 select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, (:'p'::jsonb ->> 'fence')::bigint, 'await', :'park')))), 'committed',
     'the step parks again');
 select is(test.phase(:i), 'ready', 'and is woken by it at once');
 select is((select jsonb_path_query_array(p.awaited, '$[*].payload.n') from gd_pick(:w, 'default', 1) as p), '[6]', 'and handed it');
+-- What a step is handed is new to it until it parks again: a redo finds the same ones new, with those that have come meanwhile.
+select id as n from gd_enqueue('New', queue => 'new') \gset
+create function test.news(answer jsonb) returns text language sql as $$
+    select coalesce(string_agg(concat_ws(' ', s ->> 'payload', case when s ? 'seen' then 'seen' end), ', ' order by (s ->> 'id')::bigint), '-') from jsonb_array_elements(answer -> 0 -> 'awaited') as s
+$$;
+select format($$ select id, fence, awaited from gd_pick(%s, 'new', 1) $$, :w) as pick \gset
+select test.query('a', :'pick') -> 0 ->> 'fence' as f \gset
+select test.query('a', test.commit(:w, test.outcome(:n, :f, 'await', '{"names": ["vote"]}'))), gd_signal(:n, 'vote', '1') \g /dev/null
+select test.query('a', :'pick') as p \gset
+select is(test.news(:'p'), '1', 'the first one is new');
+select test.query('a', test.commit(:w, test.outcome(:n, (:'p'::jsonb -> 0 ->> 'fence')::bigint, 'retry', '{}'))), gd_signal(:n, 'vote', '10') \g /dev/null
+select test.query('a', :'pick') as p \gset
+select is(test.news(:'p'), '1, 10', 'after a retry it is still new, and so is what came meanwhile');
+select test.query('a', test.commit(:w, test.outcome(:n, (:'p'::jsonb -> 0 ->> 'fence')::bigint, 'await', '{"names": ["vote"]}'))), gd_signal(:n, 'vote', '100') \g /dev/null
+select test.query('a', :'pick') as p \gset
+select is(test.news(:'p'), '1 seen, 10 seen, 100', 'after another await only what is');
+select gd_release(:w, array[:n]::bigint[]) \g /dev/null
+select test.query('a', :'pick') as p \gset
+select is(test.news(:'p'), '1 seen, 10 seen, 100', 'to whichever worker runs it');
+select gd_register('doomed') as d \gset
+select gd_release(:w, array[:n]::bigint[]) \g /dev/null
+select count(*) from gd_pick(:d, 'new', 1) \g /dev/null
+select gd_reap(:d) \g /dev/null
+select test.query('a', :'pick') as p \gset
+select is(test.news(:'p'), '1 seen, 10 seen, 100', 'and after a crash');
+select test.query('a', test.commit(:w, test.outcome(:n, (:'p'::jsonb -> 0 ->> 'fence')::bigint, 'await',
+    jsonb_build_object('names', '["vote"]'::jsonb, 'consumed', (select jsonb_agg(s -> 'id') from jsonb_array_elements(:'p'::jsonb -> 0 -> 'awaited') as s))))) \g /dev/null
+select gd_signal(:n, 'vote', '1000') \g /dev/null
+select is(test.news(test.query('a', :'pick')), '1000', 'what an await consumed is not handed out again');
+
 select * from finish();

@@ -4,7 +4,8 @@
 -- park x deliver: the caller locked the row in an earlier statement, and this one reads the inbox
 -- with a newer snapshot. A delivery that committed before the lock is seen here; one that comes
 -- later waits for the lock and then sees the park.
--- Locks:  the caller holds the instances. Writes: instances. Plan: instances_pkey, signals_pkey.
+-- Locks:  the caller holds the instances, and with them their inboxes.
+-- Writes: signals, instances. Plan: instances_pkey, signals_pkey.
 create function gendurable._apply_await(p_outcomes gendurable.outcome[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -19,11 +20,15 @@ declare
     v_since  timestamptz := gendurable._enter_ready();
     v_queues text[];
 begin
+    if exists (select from unnest(p_outcomes) as o
+               where o.kind = 'await' and o.consumed <> '{}') then
+        perform gendurable._consume(p_outcomes, 'await');
+    end if;
     with parked as (
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(),
             step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
-            attempt = 0, awaits = o.names, last_error = null, joined = false,
+            attempt = 0, parks = i.parks + 1, awaits = o.names, last_error = null, joined = false,
             rate_limit = null, weight = null,
             phase = case when p.answered then gendurable._runnable(i.concurrency_key, null, false)
                          else 'awaiting_signal' end,
@@ -35,7 +40,7 @@ begin
         cross join lateral (
             select exists (
                 select from gendurable.signals as s
-                where s.instance_id = o.id and s.name = any (o.names) and not s.presented
+                where s.instance_id = o.id and s.name = any (o.names) and s.presented is null
             ) as answered
         ) as p
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence

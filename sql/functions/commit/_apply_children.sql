@@ -1,6 +1,6 @@
 -- Commits `schedule_children`: creates the children and parks the parent until all of them are
 -- terminal, in one transaction. A parent without children (none given, or all of them duplicates)
--- goes on at once.
+-- goes on at once. Duplicates are no children: they are noted, for the join to list them.
 --
 -- A bad child makes its parent's outcome invalid. A child's correlation key that an open
 -- transaction is taking makes it busy after 50 ms.
@@ -27,6 +27,7 @@ declare
     v_entries  gendurable.entry[];
     v_problem  text;
     v_pending  int;
+    v_duplicates jsonb;
     v_since    timestamptz := gendurable._enter_ready();
 begin
     -- One parent after the other, each with its own block: what one batch of children runs into
@@ -43,9 +44,15 @@ begin
                                                    v_parent.queue, v_parent.id,
                                                    v_parent.next_round);
             v_pending := 0;
+            v_duplicates := null;
             if v_entries is not null then
                 perform set_config('lock_timeout', v_patience, true);
-                select (count(*) filter (where not e.duplicate))::int into v_pending
+                select (count(*) filter (where not e.duplicate))::int,
+                       jsonb_agg(jsonb_build_object(
+                           'round', v_parent.next_round, 'ord', e.ord, 'id', e.id,
+                           'fsm', v_parent.children -> (e.ord - 1) ->> 'fsm') order by e.ord)
+                           filter (where e.duplicate)
+                into v_pending, v_duplicates
                 from gendurable._enqueue(v_entries) as e;
                 perform set_config('lock_timeout', v_timeout, true);
             end if;
@@ -69,7 +76,8 @@ begin
         set fence = i.fence + 1, updated_at = clock_timestamp(),
             step = coalesce(v_parent.step, i.step), state = coalesce(v_parent.state, i.state),
             attempt = 0, awaits = null, last_error = null, rate_limit = null, weight = null,
-            round = v_parent.next_round, children_pending = v_pending, joined = v_pending = 0,
+            round = v_parent.next_round, duplicates = v_duplicates, children_pending = v_pending,
+            joined = v_pending = 0,
             phase = case when v_pending > 0 then 'awaiting_children'
                          else gendurable._runnable(i.concurrency_key, null, false) end,
             eligible_at = v_since, worker_id = null, claimed_at = null

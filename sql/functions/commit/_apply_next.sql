@@ -3,14 +3,14 @@
 --
 -- Running ahead never changes what runs: it is refused where the row has to wait for something (a
 -- delay, a rate limit, a new concurrency key), where a pick would not have chosen it (a paused
--- queue, more urgent work, a limit of zero), and when the chain of steps in this claim is long
--- enough. What fell due since the last pick and is not ready yet counts as far as the first
--- hundred go.
+-- queue, more urgent work, a limit of zero), where its inbox is more than the answer may hold, and
+-- when the chain of steps in this claim is long enough. What fell due since the last pick and is
+-- not ready yet counts as far as the first hundred go.
 -- Locks:  the caller holds the instances; queues shared (advisory, never waiting), so that no pause
 --         is overtaken; then as gendurable._offer_tokens and _offer_slots, never waiting either.
 -- Writes: signals, instances, doorbells, buckets. Running ahead is a HOT update.
 -- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless
---         there is such work; instances_due.
+--         there is such work; instances_due; signals_pkey.
 create function gendurable._apply_next(p_outcomes gendurable.outcome[], p_moves gendurable.move[])
 returns gendurable.answer[]
 language plpgsql volatile
@@ -27,12 +27,16 @@ declare
     v_ahead   int[];    -- which outcomes, by ord
     v_back    int[];
     v_inbox   boolean;
+    v_large   int[] := array[]::int[];
     v_answers gendurable.answer[];
 begin
     -- What is owed a slot or tokens is made ready, even if no pick has come since.
     select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
     if v_tokens or v_slots then
         perform gendurable._answer_doorbells(v_tokens);
+    end if;
+    if exists (select from unnest(p_moves) as m where m.may and m.signalled) then
+        v_large := gendurable._large_inboxes(p_outcomes, p_moves);
     end if;
 
     with queue as materialized (
@@ -51,7 +55,8 @@ begin
               group by x.queue) as m
     ), decided as materialized (
         select m.ord, m.signalled,
-               m.may and not q.paused and (q.waiting is null or q.waiting >= m.priority)
+               m.may and m.ord <> all (v_large)
+               and not q.paused and (q.waiting is null or q.waiting >= m.priority)
                and (m.kept_key is null
                     or (select c.most > 0 from gendurable._capacity(m.kept_key) as c)) as ahead
         from unnest(p_moves) as m

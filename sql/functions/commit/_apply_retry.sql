@@ -1,7 +1,8 @@
 -- Commits `retry`: the same step again after a delay, one attempt later. What it awaited and what
--- it was handed stays for the redo.
+-- it was handed stays for the redo, but for what it consumed.
 --
--- Locks:  the caller holds the instances. Writes: instances, doorbells. Plan: instances_pkey.
+-- Locks:  the caller holds the instances, and with them their inboxes.
+-- Writes: signals, instances, doorbells. Plan: instances_pkey, signals_pkey.
 create function gendurable._apply_retry(p_outcomes gendurable.outcome[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -17,6 +18,10 @@ declare
     v_queues text[];
     v_rates  text[];
 begin
+    if exists (select from unnest(p_outcomes) as o
+               where o.kind = 'retry' and o.consumed <> '{}') then
+        perform gendurable._consume(p_outcomes, 'retry');
+    end if;
     with again as (
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(), state = coalesce(o.state, i.state),

@@ -36,14 +36,15 @@ begin
             (id, enqueued_at, finished_at, fence, parent_id, weight, attempt,
              parent_round, joined_round, ord, priority,
              fsm_version, failed, fsm, step, queue, state, result, error,
-             rate_limit, concurrency_key, correlation_key, correlation_scope)
+             rate_limit, concurrency_key, correlation_key, correlation_scope, duplicates)
         select e.id, e.enqueued_at, v_now, e.fence + 1, e.parent_id, e.weight, e.attempt,
                e.parent_round, case when e.joined then e.round end, e.ord, e.priority,
                e.fsm_version, e.kind = 'stop', e.fsm, e.step, e.queue,
                coalesce(e.last_state, e.state),
                case when e.kind = 'done' then e.result end,
                case when e.kind = 'stop' then coalesce(e.error, '{}') end,
-               e.rate_limit, e.concurrency_key, e.correlation_key, e.correlation_scope
+               e.rate_limit, e.concurrency_key, e.correlation_key, e.correlation_scope,
+               e.duplicates
         from ended as e
     )
     select array_agg(e.id) filter (where e.signalled),

@@ -78,7 +78,8 @@ exception when data_exception or program_limit_exceeded then
             'ord', p_first_ord,
             'id', gendurable._bigint(p_outcomes -> 0 -> 'id'),
             'fence', gendurable._bigint(p_outcomes -> 0 -> 'fence'),
-            'problem', case when jsonb_typeof(p_outcomes -> 0) = 'object' then v_reason
+            'problem', case when jsonb_typeof(p_outcomes -> 0) = 'object'
+                            then coalesce(gendurable._field_problem(p_outcomes -> 0), v_reason)
                             else 'not an object' end))];
     end if;
     -- Some value has the wrong type. One by one, the good ones stay good.

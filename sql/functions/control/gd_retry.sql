@@ -67,7 +67,7 @@ begin
          rate_limit, weight, concurrency_key, parent_id,
          round, parent_round,
          ord, priority, fsm_version, fsm,
-         queue, correlation_key, correlation_scope)
+         queue, correlation_key, correlation_scope, duplicates)
     values
         (v_old.id, v_old.enqueued_at, v_now, v_old.fence, v_now,
          gendurable._runnable(v_old.concurrency_key, v_old.rate_limit, false),
@@ -75,9 +75,12 @@ begin
          v_old.joined_round is not null and coalesce(gd_retry.step = v_old.step, true),
          coalesce(gd_retry.step, v_old.step), coalesce(gd_retry.state, v_old.state), v_old.error,
          v_old.rate_limit, v_old.weight, v_old.concurrency_key, v_old.parent_id,
-         coalesce(v_old.joined_round, gendurable._last_round(v_old.id)), v_old.parent_round,
+         -- The latest batch may have had duplicates alone.
+         coalesce(v_old.joined_round, greatest(gendurable._last_round(v_old.id),
+                                               (v_old.duplicates -> 0 -> 'round')::int)),
+         v_old.parent_round,
          v_old.ord, v_old.priority, v_old.fsm_version, v_old.fsm,
-         v_old.queue, v_old.correlation_key, v_old.correlation_scope)
+         v_old.queue, v_old.correlation_key, v_old.correlation_scope, v_old.duplicates)
     returning phase into v_phase;
     perform gendurable._announce(
         array[v_old.queue],

@@ -86,6 +86,7 @@ begin
                                           e.correlation_scope, e.concurrency_key,
                                           e.rate_limit, e.weight)
          from unnest(v_entries) as e),
+        gendurable._field_problem(p_entries -> 0),
         nullif(v_detail, ''), v_reason);
     perform gendurable._refuse(
         'GD003', format('ord %s: %s', p_first_ord, v_reason),

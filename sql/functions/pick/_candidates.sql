@@ -28,6 +28,7 @@ declare
 begin
     select array_agg(c.id), array_agg(c.id) filter (where not c.busy_key and not c.busy_rate),
            bool_or(c.keyed), bool_or(c.rated),
+           bool_or(c.listed) or sum(c.bytes) > gendurable._most_bytes(),
            array_agg(c.id) filter (where c.scoped), array_agg(c.id) filter (where c.awaited),
            array_agg(distinct c.name) filter (where c.busy_key),
            array_agg(distinct c.rate) filter (where c.busy_rate)
@@ -38,11 +39,14 @@ begin
                        x.rate_limit is not null as rated,
                        x.correlation_scope is not null as scoped,
                        x.signalled and x.awaits is not null as awaited,
+                       x.signalled or x.joined as listed, x.bytes,
                        gendurable._policy(x.concurrency_key) as name,
                        gendurable._policy(x.rate_limit) as rate
                 from (select ready.*
                       from (select i.id, i.priority, i.eligible_at, i.concurrency_key, i.rate_limit,
-                                   i.correlation_scope, i.signalled, i.awaits
+                                   i.correlation_scope, i.signalled, i.awaits, i.joined,
+                                   gendurable._size_bound(i.state)
+                                   + gendurable._size_bound(i.last_error) as bytes
                             from gendurable.instances as i
                             where i.queue = p_queue and i.phase = 'ready' and i.id <> all (p_seen)
                               and (i.concurrency_key is null
@@ -54,7 +58,9 @@ begin
                             for no key update skip locked) as ready
                       union all
                       select i.id, i.priority, i.eligible_at, i.concurrency_key, i.rate_limit,
-                             i.correlation_scope, i.signalled, i.awaits
+                             i.correlation_scope, i.signalled, i.awaits, i.joined,
+                             gendurable._size_bound(i.state)
+                             + gendurable._size_bound(i.last_error)
                       from gendurable.instances as i
                       where i.id = any (p_offered)) as x
                 order by x.priority, x.eligible_at, x.id

@@ -1,5 +1,6 @@
 -- Marks the signals that a pick hands out as awaited, of p_awaited those instances that it claims
--- (p_ids), so that the step does not await them again.
+-- (p_ids), so that the step does not await them again. The mark is the number of the park, so that
+-- a redo of the step finds the same ones to be new.
 --
 -- Exactly those are marked: nothing can be delivered between this statement and the claim, because
 -- a delivery needs the row that is locked here.
@@ -17,11 +18,11 @@ set jit = off
 as $$
 begin
     update gendurable.signals as s
-    set presented = true
+    set presented = i.parks
     from gendurable.instances as i
     where i.id = any (p_awaited) and i.id = any (p_ids)
       and s.instance_id = any (p_awaited) and s.instance_id = i.id
-      and s.name = any (i.awaits) and not s.presented;
+      and s.name = any (i.awaits) and s.presented is null;
 end
 $$;
 comment on function gendurable._mark_presented(bigint[], bigint[])

@@ -2,6 +2,10 @@
 -- They are ready, or wait for tokens that are there: these it claims without an offer first
 -- (gendurable._offer_tokens), and those of them for which it has no slot keep the offer.
 --
+-- It hands out some 64 MB in all, but always one instance; what does not fit stays ready, in its
+-- place. An instance that cannot be handed out at all fails (gendurable._weigh says which), so
+-- that no row can make a pick fail.
+--
 -- The body is long because the statement that claims is the one that returns: a function between
 -- them would copy each row once more.
 -- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
@@ -10,7 +14,7 @@
 --         buckets; correlation_keys (scopes); workers (lease, idle queues).
 -- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due,
 --         doorbells_key and buckets_due, a few descents when nothing is due and there is no
---         doorbell.
+--         doorbell; as gendurable._weigh where there are signals, children or large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer
@@ -32,6 +36,10 @@ declare
     v_kept    bigint[];
     v_c       gendurable.candidates;
     v_ids     bigint[];
+    v_load    record;
+    v_room    bigint := gendurable._most_bytes();
+    v_left    bigint[] := array[]::bigint[];    -- what does not fit into this pick
+    v_failed  boolean;
     v_limited boolean := false;
     v_rounds  int := 0;
     v_seen    bigint[] := array[]::bigint[];
@@ -61,8 +69,22 @@ begin
             v_c := gendurable._candidates(gd_pick.queue, gd_pick.slots - v_picked, v_offered,
                                           v_seen, v_not_keys, v_not_rates);
             exit when v_c.found is null;
+            v_ids := v_c.free;
+            v_left := '{}';
+            v_failed := false;
+            if v_c.heavy then
+                select w.* into v_load
+                from gendurable._weigh(v_ids, v_room, v_picked = 0) as w;
+                v_ids := v_load.fit;
+                v_left := v_load.rest;
+                v_failed := v_load.too_large <> '{}';
+                if v_failed then
+                    perform gendurable._fail_too_large(gd_pick.worker, v_load.too_large);
+                end if;
+            end if;
             if v_offered is not null then
-                v_kept := array(select unnest(v_offered) except select unnest(v_c.found));
+                v_kept := array(select unnest(v_offered) except select unnest(v_c.found))
+                          || array(select unnest(v_offered) intersect select unnest(v_left));
                 if v_kept <> '{}' then
                     perform gendurable._keep_offers(v_kept);
                 end if;
@@ -71,7 +93,9 @@ begin
             end if;
             if v_c.keyed or v_c.rated then
                 v_limited := true;
-                v_seen := v_seen || v_c.found;
+            end if;
+            if v_c.keyed or v_c.rated or v_failed then
+                v_seen := v_seen || array(select unnest(v_c.found) except select unnest(v_left));
             end if;
             if v_c.busy_keys is null and v_c.busy_rates is null then
                 v_rounds := v_rounds + 1;
@@ -79,7 +103,6 @@ begin
                 v_not_keys := v_not_keys || v_c.busy_keys;
                 v_not_rates := v_not_rates || v_c.busy_rates;
             end if;
-            v_ids := v_c.free;
             if v_c.keyed then
                 v_ids := gendurable._admit_slots(v_ids);
             end if;
@@ -100,9 +123,9 @@ begin
             select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt,
                    c.queue, c.priority, c.correlation_key, c.concurrency_key, c.parent_id,
                    case when c.signalled and c.awaits is not null
-                        then gendurable._inbox(c.id, c.awaits) else '[]' end,
+                        then gendurable._inbox(c.id, c.awaits, c.parks) else '[]' end,
                    case when c.signalled then gendurable._inbox(c.id) else '[]' end,
-                   case when c.joined then gendurable._children(c.id, c.round) end,
+                   case when c.joined then gendurable._children(c.id, c.round, c.duplicates) end,
                    c.last_error, c.enqueued_at
             from claimed as c
             order by c.priority, c.eligible_at, c.id;
@@ -111,7 +134,11 @@ begin
             if v_c.scoped is not null then
                 perform gendurable._sync_keys(v_c.scoped);
             end if;
-            exit when not (v_c.keyed or v_c.rated) or v_picked = gd_pick.slots;
+            if v_claimed > 0 and v_c.heavy then
+                v_room := v_room - v_load.bytes;
+            end if;
+            exit when not (v_c.keyed or v_c.rated or v_failed) or v_picked = gd_pick.slots
+                      or v_picked > 0 and v_left <> '{}';
         end loop;
         if v_limited and v_picked < gd_pick.slots
            and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
@@ -120,14 +147,14 @@ begin
         end if;
     end if;
 
-    if v_picked = gd_pick.slots and (v_due > 0 or v_limited) then
-        -- Other workers may have come for what fell due, or was offered, while it was locked here,
-        -- and gone to sleep again.
-        perform gendurable._announce(array[gd_pick.queue]);
-    end if;
     if (v_picked < gd_pick.slots) <> v_idle then
         -- A worker that leaves with free slots is worth a notification when work arrives.
         perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, not v_idle, false);
+    end if;
+    if v_picked = gd_pick.slots and (v_due > 0 or v_limited) or v_picked > 0 and v_left <> '{}' then
+        -- Other workers may have come for what fell due, was offered or is left, while it was
+        -- locked here, and gone to sleep again. What is left also calls this worker back.
+        perform gendurable._announce(array[gd_pick.queue]);
     end if;
 end
 $$;

@@ -1,5 +1,6 @@
--- Consumes what steps that move on by outcomes of a kind were handed: deletes exactly those
--- signals, and forgets which others had been presented.
+-- Deletes the signals that outcomes of a kind name as consumed, as far as they are in the inboxes
+-- of their own instances. A step that moves on (next, schedule_children) also forgets which others
+-- had been presented; await and retry keep that.
 --
 -- Kind by kind, because what is applied later may still turn out to be invalid or busy, and then
 -- its inbox has to be as it was.
@@ -21,10 +22,12 @@ begin
     using unnest(p_outcomes) as o
     where o.kind = p_kind and s.instance_id = o.id and s.id = any (o.consumed);
 
-    update gendurable.signals as s
-    set presented = false
-    from unnest(p_outcomes) as o
-    where o.kind = p_kind and s.instance_id = o.id and s.presented;
+    if p_kind in ('next', 'schedule_children') then
+        update gendurable.signals as s
+        set presented = null
+        from unnest(p_outcomes) as o
+        where o.kind = p_kind and s.instance_id = o.id and s.presented is not null;
+    end if;
 end
 $$;
 comment on function gendurable._consume(gendurable.outcome[], text)

@@ -1,8 +1,13 @@
 -- The inbox of an instance by arrival, or what is in it of some names:
 -- [{id, name, payload, sent_at}].
 --
+-- p_park: the number of the latest park. What was awaited and handed out after an earlier one has
+--         `seen: true` as well.
+-- Payloads beyond the first 64 MB are left out: [{id, name, sent_at, omitted: true}].
 -- Plan: signals_pkey.
-create function gendurable._inbox(p_id bigint, p_names text[] default null) returns jsonb
+create function gendurable._inbox(p_id bigint, p_names text[] default null,
+                                  p_park int default null)
+returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -14,12 +19,21 @@ set jit = off
 as $$
 begin
     return coalesce((
-        select jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'payload', s.payload,
-                                            'sent_at', s.sent_at)
+        select jsonb_agg(case when s.bytes <= gendurable._most_bytes()
+                              then jsonb_build_object('id', s.id, 'name', s.name,
+                                                      'payload', s.payload, 'sent_at', s.sent_at)
+                              else jsonb_build_object('id', s.id, 'name', s.name,
+                                                      'sent_at', s.sent_at, 'omitted', true) end
+                         || case when s.presented < p_park then '{"seen": true}'::jsonb
+                                 else '{}' end
                          order by s.id)
-        from gendurable.signals as s
-        where s.instance_id = p_id and (p_names is null or s.name = any (p_names))), '[]');
+        from (select x.id, x.name, x.payload, x.sent_at, x.presented,
+                     sum(gendurable._listed_size(x.name, x.payload))
+                         over (order by x.instance_id, x.id rows unbounded preceding) as bytes
+              from gendurable.signals as x
+              where x.instance_id = p_id
+                and (p_names is null or x.name = any (p_names))) as s), '[]');
 end
 $$;
-comment on function gendurable._inbox(bigint, text[])
+comment on function gendurable._inbox(bigint, text[], int)
     is 'The signals in the inbox of an instance, by arrival.';

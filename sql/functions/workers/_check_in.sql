@@ -6,7 +6,7 @@
 --         claim of a forgotten worker would be stranded until a sweep). Never waits.
 -- Writes: workers (lease).
 -- Plan:   workers_pkey.
--- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
+-- Errors: GD010 the worker is gone; GD002 no queue, or a negative number of slots; GD004 not READ COMMITTED.
 create function gendurable._check_in(p_worker bigint, p_queue text, p_slots int) returns boolean
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -31,11 +31,12 @@ begin
     if not found then
         perform gendurable._refuse_worker(p_worker);
     end if;
-    if p_queue is null or p_slots is null or p_slots < 0 then
+    if coalesce(p_queue, '') = '' or p_slots is null or p_slots < 0 then
         perform gendurable._refuse(
             'GD002',
             format('queue %s, slots %s',
-                   coalesce(p_queue, 'null'), coalesce(p_slots::text, 'null')),
+                   case p_queue when '' then 'empty' else coalesce(p_queue, 'null') end,
+                   coalesce(p_slots::text, 'null')),
             'Name a queue, and ask for zero slots or more.');
     end if;
     if v_worker.renew then

@@ -1,7 +1,7 @@
 -- Scheduling children: they are created and their parent is parked, or nothing happens at all.
 begin;
 \ir ../prelude.psql
-select plan(51);
+select plan(54);
 
 -- Fan-out.
 select pg_temp.put('p', '{"queue": "a", "concurrency_key": "pk", "step": "begin", "state": {"n": 1}}') \g /dev/null
@@ -67,7 +67,16 @@ select pg_temp.parent('all dup') \g /dev/null
 select is(pg_temp.commit('all dup', 'schedule_children', '{"children": [{"fsm": "d1", "correlation_key": "taken"}]}'), 'committed', 'nothing but duplicates');
 select is(pg_temp.phase('all dup'), 'ready', 'is no children');
 select pg_temp.pick(5, 'b') \g /dev/null
-select is(pg_temp.children('all dup'), '[]', 'the join hands an empty array');
+select is(pg_temp.children('all dup'), jsonb_build_array(jsonb_build_object('id', pg_temp.id('occupant'), 'ord', 1, 'fsm', 'd1', 'status', 'duplicate',
+    'result', null, 'error', null, 'state', null)), 'the join lists it with its occupant');
+select is((select jsonb_agg(d - 'id') from gendurable.instances as i, jsonb_array_elements(i.duplicates) as d where i.id = pg_temp.id('dup')),
+    '[{"round": 1, "ord": 1, "fsm": "d1"}, {"round": 1, "ord": 3, "fsm": "d3"}]', 'duplicates are noted with their place');
+select pg_temp.pick(9, 'q') \g /dev/null
+select is((select string_agg(concat_ws('/', c.ord, c.fsm, c.status, c.id = k.instance_id), ' ') from gd_children(pg_temp.id('dup')) as c
+    left join gendurable.correlation_keys as k on k.key = case c.fsm when 'd1' then 'taken' else 'new' end),
+    '1/d1/duplicate/t 2/d2/executing/t 3/d3/duplicate/t', 'and listed among the children, with the id of whatever has their key');
+select pg_temp.commit('all dup', 'schedule_children') || ' ' || pg_temp.pick(5, 'b') \g /dev/null
+select is(pg_temp.children('all dup'), '[]', 'in the join of their own round alone');
 
 -- Bad children.
 select pg_temp.parent('bad'), pg_temp.parent('good') \g /dev/null
@@ -95,21 +104,21 @@ select is(pg_temp.bad('[{"fsm": "fixed"}]'), 'committed', 'corrected it is accep
 -- The inbox.
 select pg_temp.parent('inbox') \g /dev/null
 select gd_signal(pg_temp.id('inbox'), 's1'), gd_signal(pg_temp.id('inbox'), 's2'), gd_signal(pg_temp.id('inbox'), 's3') \g /dev/null
-update gendurable.signals set presented = true where instance_id = pg_temp.id('inbox') and name <> 's3';
+update gendurable.signals set presented = 1 where instance_id = pg_temp.id('inbox') and name <> 's3';
 select is(pg_temp.commit('inbox', 'schedule_children', jsonb_build_object('children', '[{"fsm": "i1"}]'::jsonb, 'consumed',
     (select jsonb_agg(s.id) from gendurable.signals as s where s.instance_id = pg_temp.id('inbox') and s.name = 's1'))), 'committed', 'children of a parent with an inbox');
-select results_eq($$ select name, presented from gendurable.signals where instance_id = pg_temp.id('inbox') order by id $$, $$ values ('s2', false), ('s3', false) $$,
+select results_eq($$ select name, presented is not null from gendurable.signals where instance_id = pg_temp.id('inbox') order by id $$, $$ values ('s2', false), ('s3', false) $$,
     'exactly what was consumed is gone, and nothing counts as presented any more');
 select pg_temp.put('moves on', '{"queue": "b"}'), pg_temp.put('torn', '{"queue": "b"}') \g /dev/null
 select pg_temp.pick(9, 'b') \g /dev/null
 select gd_signal(pg_temp.id('moves on'), 'm'), gd_signal(pg_temp.id('torn'), 't1'), gd_signal(pg_temp.id('torn'), 't2') \g /dev/null
-update gendurable.signals set presented = true where instance_id = pg_temp.id('torn');
+update gendurable.signals set presented = 1 where instance_id = pg_temp.id('torn');
 select is((select string_agg(a.result, ' ' order by a.n) from (
     select x.result, row_number() over () as n from gd_commit(:me, (select jsonb_agg(jsonb_build_object('id', c.id, 'fence', c.fence, 'consumed',
         (select jsonb_agg(s.id) from gendurable.signals as s where s.instance_id = c.id and s.name <> 't2')) || k.more order by c.fsm)
         from claim as c join (values ('moves on', '{"kind": "next", "step": "x"}'::jsonb), ('torn', '{"kind": "schedule_children", "children": [{}]}')) as k (fsm, more) using (fsm))) as x) as a),
     'committed invalid', 'children that cannot be created, beside one that moves on and consumes');
-select results_eq($$ select instance_id, name, presented from gendurable.signals where instance_id in (pg_temp.id('torn'), pg_temp.id('moves on')) order by id $$,
+select results_eq($$ select instance_id, name, presented is not null from gendurable.signals where instance_id in (pg_temp.id('torn'), pg_temp.id('moves on')) order by id $$,
     $$ values (pg_temp.id('torn'), 't1', true), (pg_temp.id('torn'), 't2', true) $$, 'the parent that stays has consumed nothing');
 
 -- Somebody else is taking a child's key.

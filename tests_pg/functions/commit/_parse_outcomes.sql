@@ -20,7 +20,7 @@ select results_eq($$ select o.ord, o.id, o.fence, o.kind, o.problem is null from
 select results_eq($$ select o.id, left(o.problem, 26) from unnest(gendurable._parse_outcomes('[
         {"id": 1, "fence": 1, "kind": "await", "names": [["a"]]}, {"id": 2, "fence": 1, "kind": "await", "names": [[[[[[["a"]]]]]]]},
         {"id": 3, "fence": 1, "kind": "next", "step": "s", "consumed": [[[[[[[1]]]]]]]}, {"id": 4, "fence": 1, "kind": "done"}]')) as o $$,
-    $$ values (1::bigint, 'await needs names'), (2, 'number of array dimensions'), (3, 'number of array dimensions'), (4, null) $$,
+    $$ values (1::bigint, 'await needs names'), (2, 'names: expected an array o'), (3, 'consumed: expected an arra'), (4, null) $$,
     'arrays in arrays are a problem of their own outcome alone, however deep');
 select is_empty($$ select p.ms from unnest('{-3.2e12,0,3.2e12}'::float8[]) as p (ms),
                    lateral unnest(gendurable._parse_outcomes(jsonb_build_array(jsonb_build_object('id', 1, 'fence', 1, 'kind', 'retry', 'delay_ms', p.ms)))) as o

@@ -328,12 +328,12 @@ insert into jobs select 'eat', pg_temp.claim(:me);
 insert into jobs select 'neighbour', pg_temp.claim(:me);
 select is((select array_agg(gd_signal((pg_temp.job(l)).id, n))::text from unnest('{eat,neighbour}'::text[]) as l, unnest('{a,b,c,d}'::text[]) as n),
     '{delivered,delivered,delivered,delivered,delivered,delivered,delivered,delivered}', 'four signals each');
-select pg_temp.ids('eat', '{a,c}') as eaten, pg_temp.ids('neighbour', '{a,b,c,d}') as foreign_ids, pg_temp.ids('eat', '{b,d}') as rest \gset
-select is(pg_temp.commit(:me, pg_temp.job('eat'), jsonb_build_object('kind', 'retry', 'consumed', :'eaten'::jsonb)), 'committed', 'retry that names consumed');
-select is(pg_temp.left_in('eat'), 'a b c d', 'retry deletes nothing');
+select pg_temp.ids('eat', '{a,c}') as eaten, pg_temp.ids('eat', '{a}') as first, pg_temp.ids('eat', '{c}') as second, pg_temp.ids('neighbour', '{a,b,c,d}') as foreign_ids, pg_temp.ids('eat', '{b,d}') as rest \gset
+select is(pg_temp.commit(:me, pg_temp.job('eat'), jsonb_build_object('kind', 'retry', 'consumed', :'first'::jsonb || :'foreign_ids'::jsonb)), 'committed', 'retry that names consumed');
+select is(pg_temp.left_in('eat'), 'b c d', 'retry deletes exactly what it consumed');
 update jobs set job = pg_temp.repick(:me, (job).id) where label = 'eat';
-select is(pg_temp.commit(:me, pg_temp.job('eat'), jsonb_build_object('kind', 'await', 'names', '["a"]'::jsonb, 'consumed', :'eaten'::jsonb)), 'committed', 'await that names consumed');
-select is(pg_temp.left_in('eat'), 'a b c d', 'await deletes nothing');
+select is(pg_temp.commit(:me, pg_temp.job('eat'), jsonb_build_object('kind', 'await', 'names', '["b"]'::jsonb, 'consumed', :'second'::jsonb || :'foreign_ids'::jsonb)), 'committed', 'await that names consumed');
+select is(pg_temp.left_in('eat'), 'b d', 'await deletes exactly what it consumed');
 update jobs set job = pg_temp.repick(:me, (job).id) where label = 'eat';
 select is(pg_temp.commit(:me, pg_temp.job('eat'), jsonb_build_object('kind', 'next', 'step', 'x', 'consumed', :'eaten'::jsonb || :'foreign_ids'::jsonb)), 'committed',
     'next that names consumed');
@@ -435,7 +435,7 @@ select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "delay_ms": [1
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "priority": 2147483648}'), '^invalid: .*2147483648', 'a priority out of range is invalid, and named');
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "continue": "perhaps"}'), '^invalid: .*perhaps', 'a continue that is no boolean is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "consumed": ["a"]}'), '^invalid: ', 'consumed that are no ids are invalid');
-select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "consumed": 5}'), '^invalid: ', 'consumed that is no array is invalid');
+select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "consumed": 5}'), '^invalid: consumed: expected an array$', 'consumed that is no array is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": "x", "weight": "heavy"}'), '^invalid: .*heavy', 'a weight that is no number is invalid');
 select is(pg_temp.poison(:me, '{"kind": "schedule_children", "step": "x", "children": {}}'), 'invalid: children is no array', 'children that are no array are invalid');
 select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "rate_limit": ""}'), 'invalid: rate_limit is empty or longer than 1,000 bytes', 'an empty rate limit is invalid');

@@ -32,7 +32,7 @@ from (values ('{"fsm": null}'::jsonb, 'fsm is required'), ('{"step": ""}', 'step
              ('{"rate_limit": ""}', 'rate_limit is empty'), ('{"weight": -1}', 'weight is -1, not a finite number >= 0'),
              ('{"weight": "NaN"}', 'weight is NaN, not a finite number >= 0'), ('{"weight": "Infinity"}', 'weight is Infinity, not a finite number >= 0'),
              ('{"correlation_scope": ["runnable", null]}', 'correlation_scope has what is no status: runnable, null'),
-             ('{"color": "x"}', 'unknown field color'), ('{"priority": "x"}', 'invalid input syntax for type integer: "x"')) as v (bad, problem);
+             ('{"color": "x"}', 'unknown field color'), ('{"priority": "x"}', 'priority: expected an integer of 32 bits, got "x"')) as v (bad, problem);
 select is(pg_temp.problem(jsonb_build_array('{"fsm": "m"}'::jsonb, jsonb_build_object('fsm', 'm', f, v))), format('ord 2: %s is %s, not a string', f, jsonb_typeof(v)),
     format('%s cannot be %s', f, v))
 from unnest('{fsm,step,queue,correlation_key,concurrency_key,rate_limit}'::text[]) as f cross join unnest('{"{}","[]"}'::jsonb[]) as v;

@@ -1,7 +1,7 @@
 -- The children of a round are readable as long as their parent lives.
 begin;
 \ir ../prelude.psql
-select plan(11);
+select plan(13);
 
 select is(gendurable._children(1, 1), '[]', 'no children, an empty array');
 insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state, result, error, parent_id, parent_round, ord)
@@ -30,6 +30,15 @@ select is(pg_temp.children('p') #>> '{0,result}', 'kept', 'results are readable 
 select is(pg_temp.commit('p', 'done'), 'committed', 'the parent ends');
 update gendurable.finished set finished_at = now() - interval '30 days';
 select is(gd_gc('0'), 3, 'then all of them are forgotten');
+
+-- What is too large for an answer.
+insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state, result, error, parent_id, parent_round, ord)
+select 100 + n, now(), now(), 1, 0, 0, 1, false, 'm', 's', 'q', case n when 1 then to_jsonb(repeat('x', 28000000)) else '{}' end,
+    to_jsonb(repeat('x', 28000000)), null, -7, 1, n from generate_series(1, 10) as n;
+create temp table listed as select c from jsonb_array_elements(gendurable._children(-7, 1)) as c;
+select is((select string_agg(concat_ws(':', c ->> 'ord', c ->> 'omitted', length(c ->> 'result')), ' ') from listed),
+    '1:28000000 2:true 3:true 4:true 5:true 6:true 7:true 8:true 9:true 10:true', 'beyond 64 MB children are listed without what they carry');
+select is((select array_agg(k order by k)::text from listed, jsonb_object_keys(c) as k where c ->> 'ord' = '10'), '{fsm,id,omitted,ord,status}', 'with all that is left');
 
 select * from finish();
 rollback;

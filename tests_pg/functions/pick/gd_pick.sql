@@ -1,6 +1,6 @@
 -- gd_pick: claims ready instances, the most urgent first.
 begin;
-select plan(69);
+select plan(84);
 
 select gd_register('me', lease => '60 s') as me \gset
 select gd_register('other') as other \gset
@@ -92,7 +92,7 @@ select is((select array_agg(x ->> 'name' order by n)::text from jsonb_array_elem
     'signals are the whole inbox, by arrival');
 select is(:'s_awaited'::jsonb -> 0, :'s_signals'::jsonb -> 2, 'an awaited signal is the same in both arrays');
 select is(:'s_step'::text, 'paid?', 'the step that was named by the await runs');
-select is((select array_agg(name order by id)::text from gendurable.signals where instance_id = :s and presented), '{void,paid}',
+select is((select array_agg(name order by id)::text from gendurable.signals where instance_id = :s and presented is not null), '{void,paid}',
     'exactly the awaited signals count as presented');
 select is(gd_release(:me, array[:s]::bigint[]), 1, 'released');
 select is((select awaited from gd_pick(:other, 'inbox', 1)), :'s_awaited'::jsonb, 'another worker is handed the same awaited signals');
@@ -171,6 +171,45 @@ select is_empty($$ select h.n, o.n from handed as h
                    join (select i.id, row_number() over (order by i.priority, i.eligible_at, i.id) as n
                          from gendurable.instances as i where i.queue = 'many') as o on o.id = h.id
                    where h.n <> o.n $$, 'what is handed out is exactly the most urgent prefix, in order');
+
+-- Bytes. No row makes a pick fail, and a pick hands out 64 MB, but always one instance.
+create function pg_temp.names(p_worker bigint, p_queue text, p_slots int) returns text language sql as $$
+    select coalesce(string_agg(p.fsm, ' ' order by p.n), '-') from (select j.*, row_number() over () as n from gd_pick(p_worker, p_queue, p_slots) as j) as p
+$$;
+select e.id from generate_series(1, 5) as n, lateral gd_enqueue('b' || n, to_jsonb(repeat('x', 25000000)), queue => 'bytes') as e \g /dev/null
+select gd_enqueue('small', queue => 'bytes') \g /dev/null
+select is(pg_temp.names(:me, 'bytes', 10), 'b1 b2', 'a pick hands out 64 MB, the most urgent first');
+select is((select idle_queues @> '{bytes}' from gendurable.workers where id = :me), true, 'there are slots left, so it is told when');
+select is(pg_temp.names(:me, 'bytes', 10), 'b3 b4', 'what did not fit is next, in its place');
+select is(pg_temp.names(:me, 'bytes', 10), 'b5 small', 'nothing is lost, and nothing overtakes');
+select gd_enqueue('whole', to_jsonb(repeat('x', 90000000)), queue => 'bytes', priority => -1) \g /dev/null
+select gd_enqueue('small', queue => 'bytes') \g /dev/null
+select is(pg_temp.names(:me, 'bytes', 10), 'whole', 'one instance is handed out however large it is');
+select is(pg_temp.names(:me, 'bytes', 10), 'small', 'alone');
+
+-- With keys and rates: what does not fit keeps its place, draws nothing and holds nothing.
+select gd_set_rate_limit('bytes', 10, '1 hour') \g /dev/null
+select e.id from generate_series(1, 4) as n, lateral gd_enqueue('r' || n, to_jsonb(repeat('x', 25000000)), queue => 'rated bytes', rate_limit => 'bytes', concurrency_key => 'bytes:' || n) as e \g /dev/null
+select is(pg_temp.names(:me, 'rated bytes', 10), 'r1 r2', 'those with limits as well');
+select is((select floor(tokens) from gendurable.buckets where key = 'bytes'), 8::float8, 'tokens are drawn for what is handed out alone');
+select is((select string_agg(fsm || ' ' || phase::text, ' ' order by id) from gendurable.instances where queue = 'rated bytes' and worker_id is null), 'r3 ready r4 ready', 'the others keep an offer');
+select is(pg_temp.names(:me, 'rated bytes', 10), 'r3 r4', 'and are next');
+select e.id from generate_series(1, 3) as n, lateral gd_enqueue('k' || n, to_jsonb(repeat('x', 70000000)), queue => 'keyed bytes', concurrency_key => 'one') as e \g /dev/null
+select gd_enqueue('other', to_jsonb(repeat('x', 70000000)), queue => 'keyed bytes', concurrency_key => 'two') \g /dev/null
+update gendurable.instances set phase = 'ready' where queue = 'keyed bytes';
+select is(pg_temp.names(:me, 'keyed bytes', 10), 'k1', 'one that is refused its slot does not count');
+select is(pg_temp.names(:me, 'keyed bytes', 10), 'other', 'for those behind it');
+
+-- Lists.
+select id as many from gd_enqueue('many', queue => 'lists') \gset
+select gd_signal(:many, 'x') \g /dev/null
+insert into gendurable.signals (instance_id, sent_at, name, payload) select :many, now(), repeat('n', 1000), '1' from generate_series(1, 60000);
+select id as inbox from gd_enqueue('inbox', queue => 'lists') \gset
+select gd_signal(:inbox, 'x', to_jsonb(repeat('x', 28000000))) from generate_series(1, 10) \g /dev/null
+select id, fence, signals from gd_pick(:me, 'lists', 10) \gset l_
+select is(:l_id::bigint, :inbox::bigint, 'an inbox of 280 MB is handed out, one whose list is too long is not');
+select is((select count(*) from jsonb_array_elements(:'l_signals') as s where s @> '{"omitted": true}'), 8::bigint, 'with what is too much left out');
+select is((select error from gd_status(:many)), '{"kind": "too_large"}', 'the other one fails');
 
 select * from finish();
 rollback;

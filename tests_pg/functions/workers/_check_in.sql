@@ -1,6 +1,6 @@
 -- Who may pick; isolation levels are tested in races/isolation.sql, and that no reaper forgets a worker that picks in races/pick_reap.sql.
 begin;
-select plan(7);
+select plan(8);
 
 select gd_register('w', '{q}', lease => '60 s') as w \gset
 create function pg_temp.lease() returns interval language sql as $$ select date_trunc('second', w.lease_until - now()) from gendurable.workers as w $$;
@@ -13,6 +13,8 @@ select is(gendurable._check_in(:w, 'other', 1), false, 'idle is idle in a queue'
 select results_eq('select pg_temp.lease() >= $$60 s$$, idle_queues from gendurable.workers', $$ values (true, '{p,q}'::text[]) $$, 'more than a third: it is renewed');
 select throws_ok('select gendurable._check_in(-1, $$q$$, 1)', 'GD010', null, 'nobody');
 select throws_ok(format('select gendurable._check_in(%s, $$q$$, -1)', :w), 'GD002', null, 'fewer slots than none');
+
+select throws_ok(format($$ select gendurable._check_in(%s, '', 1) $$, (select max(w.id) from gendurable.workers as w)), 'GD002', 'gendurable: invalid argument', 'an empty queue is none');
 
 select * from finish();
 rollback;

@@ -1,0 +1,21 @@
+-- Instances that no pick can hand out end.
+begin;
+\ir ../prelude.psql
+select plan(8);
+
+select pg_temp.put('p'), pg_temp.pick(), pg_temp.commit('p', 'schedule_children', '{"children": [{"fsm": "c", "correlation_key": "k"}]}') \g /dev/null
+insert into made select 'c', instance_id from gendurable.correlation_keys;
+select pg_temp.put('x') \g /dev/null
+-- Another transaction holds the parent. It must be one that this one's rows are visible to, so it is only said to be locked.
+select gendurable._fail_too_large(:me, array[pg_temp.id('c'), pg_temp.id('x')]) \g /dev/null
+select is(pg_temp.status('x'), 'failed', 'it is failed');
+select is((select error from gd_status(pg_temp.id('x'))), '{"kind": "too_large"}', 'with the reason');
+select is((select attempt from gd_status(pg_temp.id('x'))), 0, 'at its first attempt');
+select is((select error from gd_status(pg_temp.id('c'))), '{"kind": "too_large"}', 'a child too');
+select is(pg_temp.pick(), 'p', 'its parent is woken');
+select is(pg_temp.children('p') #>> '{0,error,kind}', 'too_large', 'and told');
+select is_empty('select from gendurable.correlation_keys', 'its key is free');
+select is_empty(format($$ select from gendurable.instances where worker_id = %s and fsm <> 'p' $$, :me), 'the worker is left with nothing of it');
+
+select * from finish();
+rollback;
