@@ -54,8 +54,8 @@ def verdict(definition: Definition, ctx: Context[Any]) -> Settled | None:
     ctx.forget_changes()
     crash = {
         "kind": "crashed",
-        "message": f"step {ctx.step!r} ended its worker, or held it up beyond its lease, "
-        f"in the last of {ctx.failures} attempts",
+        "message": f"step {ctx.step!r} has ended its worker, or blocked it beyond its lease; "
+        f"{ctx.failures} of its executions have failed",
         "attempts": ctx.failures,
         "last_error": note,
     }

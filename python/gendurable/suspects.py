@@ -8,6 +8,7 @@ alone, while a hundred innocent claims of a worker that was killed need not queu
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from time import monotonic, time
 from typing import Any, TypeVar
@@ -16,6 +17,8 @@ from gendurable.backoff import RetryPolicy
 from gendurable.context import Context
 
 __all__ = ["Suspects"]
+
+logger = logging.getLogger("gendurable")
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -126,6 +129,10 @@ class Suspects:
         # What runs longer than this is hardly what ended its worker so soon.
         until = monotonic() + _LONGEST_ALONE * 2 ** min(ctx.attempt, 10)
         self._running[ctx.id] = (company, until)
+        logger.info(
+            "%s %d step %r was lost with its worker: beside it at most %d other claims are held",
+            ctx.fsm, ctx.id, ctx.step, company - 1,
+        )  # fmt: skip
 
     def _most(self) -> int:
         """The most claims that the worker may hold now."""

@@ -471,7 +471,7 @@ class Worker:
     def _condemn(self, claim: Claim, settled: Settled) -> None:
         """Commit the end of an instance whose step has ended too many workers."""
         logger.error(
-            "%s gave up: it has ended its worker in %d attempts", claim, claim.ctx.failures
+            "%s gave up after %d attempts: it has ended its worker", claim, claim.ctx.failures
         )
         self._claims.add(claim)
         self._finished(claim, settled)
