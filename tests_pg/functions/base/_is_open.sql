@@ -1,6 +1,6 @@
--- A function that every role may call is closed. Each of them is tried in tests_py/test_privileges.py.
+-- A function that every role may call is closed.
 begin;
-select plan(4);
+select plan(5);
 
 select ok(not gendurable._is_open('public.gd_pause(text)'), 'as installed it is not');
 grant execute on function public.gd_pause(text) to public;
@@ -8,6 +8,24 @@ select ok(gendurable._is_open('public.gd_pause(text)'), 'PUBLIC may execute it')
 select throws_ok($$ select gd_pause('q') $$, 'GD005', 'gendurable: every role may call this', 'it is closed, to its owner too');
 revoke execute on function public.gd_pause(text) from public;
 select lives_ok($$ select gd_pause('q') $$, 'and open again');
+
+grant execute on all functions in schema public to public;
+create function pg_temp.answer(p_call text) returns text language plpgsql as $$
+begin
+    execute p_call;
+    return 'it works';
+exception when others then
+    return sqlstate;
+end
+$$;
+select is_empty($$
+    select p.oid::regprocedure, a.answer
+    from pg_proc as p
+    cross join lateral (select string_agg('null::' || format_type(t.type, null), ', ' order by t.n) as nulls
+                        from unnest(p.proargtypes::oid[]) with ordinality as t (type, n)) as x
+    cross join lateral pg_temp.answer(format('select public.%I(%s)', p.proname, x.nulls)) as a (answer)
+    where p.pronamespace = 'public'::regnamespace and p.proname like 'gd\_%' and p.prosecdef and a.answer <> 'GD005'
+$$, 'so is every function that runs with the rights of its owner, before anything else');
 
 select * from finish();
 rollback;
