@@ -19,6 +19,7 @@
 \ir functions/base/_too_long.sql
 \ir functions/base/_too_long_problem.sql
 \ir functions/base/_bigint.sql
+\ir functions/base/_is_open.sql
 \ir functions/base/_large_json_size.sql
 \ir functions/base/_most_bytes.sql
 \ir functions/base/_size_bound.sql
@@ -30,6 +31,7 @@
 \ir functions/base/_field_problem.sql
 \ir functions/base/_refuse.sql
 \ir functions/base/_refuse_isolation.sql
+\ir functions/base/_refuse_open.sql
 \ir functions/base/_unknown_field.sql
 \ir functions/base/gd_version.sql
 

@@ -1,5 +1,6 @@
 -- Privileges, as data. Nothing is granted to PUBLIC. Public functions are SECURITY DEFINER with a
--- pinned search_path, so no role needs a table.
+-- pinned search_path, so no role needs a table. They are closed until this has been run
+-- (gendurable._is_open). It may be run again, and mends what a restored dump has lost.
 --
 --     gd_client   enqueue, signal, look
 --     gd_worker   gd_client, and what a worker calls

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
+import pytest
 
 from gendurable import (
     Await,
@@ -13,26 +14,19 @@ from gendurable import (
     Entry,
     Machine,
     ScheduleChildren,
+    cancel,
     enqueue,
     step,
 )
 from gendurable.testing import drain
 from support import finished, running, until
 
-if TYPE_CHECKING:
-    import pytest
 Connection = psycopg.Connection[Any]
 
 # 280 MB in all: more than a jsonb array can hold. Repetitive, so that the table stays small.
 PARTS, PART = 10, 28_000_000
-
-
-class Leaf(Machine[Any]):
-    """A child whose result is large."""
-
-    @step
-    def start(self, ctx: Context[Any]) -> Done:
-        return Done("x" * ctx.state)
+# More than a pick hands out.
+LARGE = 68_000_000
 
 
 class Fan(Machine[Any]):
@@ -40,7 +34,7 @@ class Fan(Machine[Any]):
 
     @step
     def start(self, _: Context[Any]) -> ScheduleChildren:
-        return ScheduleChildren([Entry(Leaf, PART) for _ in range(PARTS)], step=self.join)
+        return ScheduleChildren([Entry("Leaf", queue="leaves")] * PARTS, step=self.join)
 
     @step
     async def join(self, ctx: Context[Any]) -> Done:
@@ -78,22 +72,28 @@ def test_a_join_of_280_mb_sees_every_result_and_holds_nothing_up(
     conn: Connection, dsn: str
 ) -> None:
     fan = enqueue(conn, Fan, {}).id
-    with running(dsn, [Leaf, Fan, Small], queues={"default": 3, "other": 1}):
-        until(lambda: _step(conn, fan) in ("join", None), "the children are done")
+    with running(dsn, [Fan, Small], queues={"default": 3, "other": 1}):
+        until(lambda: _step(conn, fan) == "join", "the children are there")
+        conn.execute(
+            "select count(*) from gd_register('sql') as w, gd_pick(w, 'leaves', %s) as j,"
+            " gd_commit(w, jsonb_build_array(jsonb_build_object('id', j.id, 'fence', j.fence,"
+            " 'kind', 'done', 'result', repeat('x', %s))))",
+            (PARTS, PART),
+        )
         small = [enqueue(conn, Small, {}, queue=queue).id for queue in ("default", "other")]
         assert [finished(conn, one).result for one in small] == ["small", "small"]
         assert finished(conn, fan).result == [[n, PART] for n in range(1, PARTS + 1)]
 
 
-def test_an_inbox_of_112_mb_is_whole_in_a_step(conn: Connection, dsn: str) -> None:
+def test_an_inbox_of_84_mb_is_whole_in_a_step(conn: Connection, dsn: str) -> None:
     box = enqueue(conn, Box, {}, step="count", queue="boxes").id
     conn.execute("update gendurable.instances set awaits = '{part}' where id = %s", (box,))
-    for _ in range(4):
+    for _ in range(3):
         _send(conn, box)
     with running(dsn, [Box, Small], queues={"boxes": 2}):
         assert finished(conn, box).result == {
-            "awaited": [PART] * 4,
-            "signals": [PART] * 4,
+            "awaited": [PART] * 3,
+            "signals": [PART] * 3,
             "omitted": 0,
         }
 
@@ -138,13 +138,63 @@ def test_a_pick_that_fails_takes_no_answer_and_no_other_queue_with_it(
     assert "too much" in refusals[0]
 
 
-def _send(conn: Connection, target: int) -> None:
-    conn.execute("select gd_signal(%s::bigint, 'part', to_jsonb(repeat('x', %s)))", (target, PART))
+def _reading(conn: Connection) -> int | None:
+    """The backend that waits for a page, if one does."""
+    row = conn.execute(
+        "select pid from pg_locks where locktype = 'advisory' and objid = 7 and not granted"
+        " and database = (select oid from pg_database where datname = current_database())"
+    ).fetchone()
+    return row[0] if row else None
+
+
+@pytest.fixture
+def slow_pages(conn: Connection) -> None:
+    """Pages of signals wait as long as this connection holds the advisory lock 7."""
+    (source,) = conn.execute(
+        "select pg_get_functiondef('gd_signals(bigint,bigint,int)'::regprocedure)"
+    ).fetchone() or ("",)
+    waiting = source.replace("\nbegin\n", "\nbegin perform pg_advisory_xact_lock(7);\n")
+    assert waiting != source
+    conn.execute(waiting)
+    conn.execute("select pg_advisory_lock(7)")
+
+
+@pytest.mark.usefixtures("slow_pages")
+def test_reading_pages_holds_up_no_other_step_and_ends_with_the_claim(
+    conn: Connection, dsn: str
+) -> None:
+    box = enqueue(conn, Box, {}, step="count", queue="boxes").id
+    _send(conn, box, LARGE)
+    with running(dsn, [Box, Small], queues={"boxes": 1, "default": 1}, lease=1.5):
+        until(lambda: _reading(conn), "a page is read")
+        assert finished(conn, enqueue(conn, Small, {}).id).result == "small"
+        behind = enqueue(conn, Small, {}, queue="boxes").id
+        assert cancel(conn, box) == 1
+        assert finished(conn, behind).result == "small", "its place is free"
+        assert _reading(conn) is None
+
+
+@pytest.mark.usefixtures("slow_pages")
+def test_a_connection_that_is_lost_between_pages_costs_no_attempt(
+    conn: Connection, dsn: str
+) -> None:
+    box = enqueue(conn, Box, {}, step="count", queue="boxes").id
+    _send(conn, box, LARGE)
+    with running(dsn, [Box], queues={"boxes": 1}):
+        reader = until(lambda: _reading(conn), "a page is read")
+        conn.execute("select pg_terminate_backend(%s)", (reader,))
+        conn.execute("select pg_advisory_unlock(7)")
+        found = finished(conn, box)
+    assert (found.result["signals"], found.attempt) == ([LARGE], 0)
+
+
+def _send(conn: Connection, target: int, size: int = PART) -> None:
+    conn.execute("select gd_signal(%s::bigint, 'part', to_jsonb(repeat('x', %s)))", (target, size))
 
 
 def _step(conn: Connection, target: int) -> str | None:
     row = conn.execute(
-        "select step from gd_instances where id = %s and status in ('runnable', 'executing')",
+        "select step from gd_instances where id = %s",
         (target,),
     ).fetchone()
     return row[0] if row else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -10,8 +12,12 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from database import create_database, drop_database
+from gendurable import InstallError, PrivilegesError
 from gendurable import install as package_install
+from gendurable.cli import main
 from gendurable.install import install, schema_sql
+from gendurable.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,3 +172,60 @@ def test_an_installer_without_createrole_is_told_what_was_left_out(
         owner.execute("select gd_enqueue('M')")
     with psycopg.connect(empty_dsn, autocommit=True) as admin:
         admin.execute(sql.SQL("drop owned by {}").format(role_of(login)))
+
+
+async def start_a_worker(dsn: str) -> None:
+    session = Session(dsn, name="w", queues=["q"], lease=60, pooler=False)
+    try:
+        await session.start()
+    finally:
+        await session.close()
+
+
+def test_what_was_restored_without_privileges_is_closed_until_they_are_mended(
+    admin_dsn: str, dsn: str, conn: Connection, login: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"{conn.info.dbname}_restored"
+    restored = create_database(admin_dsn, name)
+    try:
+        dump = subprocess.run(
+            ["pg_dump", "--no-privileges", "--dbname", dsn], check=True, capture_output=True
+        )
+        subprocess.run(
+            ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "--dbname", restored],
+            check=True, capture_output=True, input=dump.stdout,
+        )  # fmt: skip
+        anybody = make_conninfo(login, dbname=name)
+        with psycopg.connect(anybody, autocommit=True) as other:
+            functions = other.execute(
+                r"select proname, pronargs, pronargdefaults, proargtypes::regtype[]::text[]"
+                r"  from pg_proc where pronamespace = 'public'::regnamespace"
+                r"   and proname like 'gd\_%' and prosecdef"
+            ).fetchall()
+            assert {row[0] for row in functions} == (CLIENT | WORKER | ADMIN) - {"gd_version"}
+            for function, count, _, types in functions:
+                nulls = ", ".join(f"null::{kind}" for kind in types[:count])
+                with pytest.raises(psycopg.DatabaseError) as refused:
+                    other.execute(f"select {function}({nulls})".encode())
+                assert refused.value.sqlstate == "GD005", function
+        with pytest.raises(InstallError, match="install --repair-privileges"):
+            install(restored)
+        with pytest.raises(PrivilegesError, match="--repair-privileges"):
+            asyncio.run(start_a_worker(restored))
+        monkeypatch.setattr(
+            "sys.argv", ["gendurable-py", "install", "--repair-privileges", "--dsn", restored]
+        )
+        with pytest.raises(SystemExit, match="0"):
+            main()
+        with psycopg.connect(restored, autocommit=True) as owner:
+            assert callable_by(owner, "gd_client") == CLIENT | {"gd_next_due"}
+            assert callable_by(owner, "gd_admin") == CLIENT | WORKER | ADMIN
+            owner.execute("select gd_enqueue('M')")
+        with (
+            psycopg.connect(anybody, autocommit=True) as other,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            other.execute("select gd_pause('q')")
+        assert not install(restored)
+    finally:
+        drop_database(admin_dsn, name)

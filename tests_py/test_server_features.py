@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 from database import create_database, own_cluster
+from gendurable import cancel, enqueue, job, retry, set_concurrency_limit, signal
 from gendurable.install import install
-from support import Connection, until
+from support import Connection, finished, running, statuses, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,3 +150,49 @@ def test_a_subscriber_follows_through_new_partitions_and_what_moves(
 
 def followed(conn: Connection, other: Connection) -> None:
     until(lambda: one(conn, EVERYTHING) == one(other, EVERYTHING), "the subscriber has it all")
+
+
+def test_what_a_prepared_transaction_makes_runnable_is_found_by_polling(there: str) -> None:
+    """PREPARE TRANSACTION refuses what has notified, and a worker that sleeps is notified."""
+
+    @job()
+    def work() -> str:
+        return "ok"
+
+    with connected(there) as conn, running(there, [work], poll=0.2):
+        until(lambda: one(conn, "select bool_or(idle_queues <> '{}') from gendurable.workers"))
+        conn.execute("begin")
+        created = work.enqueue(conn)
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            conn.execute("prepare transaction 'refused'")
+        conn.execute("rollback")
+        conn.execute("begin")
+        conn.execute("set local gendurable.notify = off")
+        created = work.enqueue(conn)
+        conn.execute("prepare transaction 'prepared'")
+        assert statuses(conn) == {}
+        conn.execute("commit prepared 'prepared'")
+        assert finished(conn, created.id).result == "ok"
+        work.enqueue(conn)
+        until(lambda: statuses(conn) == {"done": 2})
+
+
+def test_every_call_of_an_application_can_be_prepared(there: str) -> None:
+    with connected(there) as conn:
+        worker = one(conn, "select gd_register('w')")
+        failed = enqueue(conn, "M")
+        cancel(conn, failed.id)
+        enqueue(conn, "M", correlation_key="c", concurrency_key="k", delay=3600)
+        assert one(conn, "select count(*) from gd_pick(%s, 'default', 1)", worker) == 0
+        assert one(conn, "select idle_queues from gendurable.workers") == ["default"]
+        conn.execute("begin")
+        conn.execute("set local gendurable.notify = off")
+        enqueue(conn, "M", concurrency_key="k")
+        signal(conn, "c", "go")
+        set_concurrency_limit(conn, "k", 2)
+        conn.execute("select gd_pause('q'), gd_resume('q'), gd_set_rate_limit('r', 1, '1 s')")
+        assert retry(conn, failed.id) == "retried"
+        cancel(conn, "c")
+        conn.execute("prepare transaction 'all'")
+        conn.execute("commit prepared 'all'")
+        assert one(conn, "select count(*) from gd_pick(%s, 'default', 9)", worker) == 2

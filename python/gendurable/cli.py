@@ -85,11 +85,17 @@ Dsn = Annotated[
 
 
 @_command
-def install(dsn: Dsn = None) -> None:
+def install(
+    dsn: Dsn = None,
+    repair_privileges: Annotated[
+        bool,
+        typer.Option("--repair-privileges", help="Grant and revoke what a restored dump has lost."),
+    ] = False,
+) -> None:
     """Install the schema; do nothing if it is there."""
     log_to_stderr()
     info = conninfo(dsn)
-    done = install_schema(info)
+    done = install_schema(info, repair_privileges=repair_privileges)
     version = package_version()
     where = describe_dsn(info)
     typer.echo(

@@ -100,6 +100,10 @@ class IsolationError(EngineError):
     """Steps were picked or committed outside READ COMMITTED (GD004)."""
 
 
+class PrivilegesError(EngineError):
+    """Every role may call the engine, so it is closed: restored without privileges (GD005)."""
+
+
 class WorkerGoneError(EngineError):
     """The worker is no longer registered: its claims were given to others (GD010)."""
 
@@ -109,6 +113,7 @@ _BY_SQLSTATE: dict[str, type[EngineError]] = {
     "GD002": InvalidArgumentError,
     "GD003": InvalidArgumentError,
     "GD004": IsolationError,
+    "GD005": PrivilegesError,
     "GD010": WorkerGoneError,
 }
 

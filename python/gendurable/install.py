@@ -26,6 +26,13 @@ _CREATED = re.compile(
     re.MULTILINE,
 )
 
+_OPEN = r"""
+    select p.oid::regprocedure::text from pg_catalog.pg_proc as p
+     where p.pronamespace = 'public'::regnamespace and p.proname like 'gd\_%' and p.prosecdef
+       and pg_catalog.has_function_privilege('public', p.oid, 'execute')
+     order by 1
+"""
+
 # Any constant will do as long as every installer uses the same.
 _LOCK = 0x67656E6475726162
 
@@ -48,13 +55,14 @@ _PRESENT = r"""
 """
 
 
-def install(dsn: str | None = None) -> bool:
+def install(dsn: str | None = None, *, repair_privileges: bool = False) -> bool:
     """Install the schema in one transaction, or find it complete and change nothing.
 
     Concurrent installs wait for one another; the later ones find the schema complete.
 
     Args:
         dsn: of a role that may create in the database; GENDURABLE_DSN or PG* by default.
+        repair_privileges: grant and revoke anew what a dump without privileges has lost.
 
     Returns:
         True if it was installed now, False if it was there.
@@ -62,16 +70,19 @@ def install(dsn: str | None = None) -> bool:
     Raises:
         UsageError: the database cannot be reached, or is a standby.
         AccessError: there is a schema, and the role may not ask for its version.
-        InstallError: what is there is half of it, somebody else's, or of another version; or the
-            role may not create a schema. The message says which; nothing was changed.
+        InstallError: what is there is half of it, somebody else's, of another version, or open to
+            every role; or the role may not create a schema. The message says which; nothing was
+            changed.
     """
     with connect_sync(to_primary(conninfo(dsn))) as conn:
         conn.execute("select pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
-        if _is_complete(conn):
-            return False
         conn.add_notice_handler(log_warning)
+        complete = _is_complete(conn)
         try:
-            conn.execute(schema_sql())
+            if not complete:
+                conn.execute(schema_sql())
+            elif repair_privileges:
+                conn.execute((_packaged() / "grants.sql").read_text(encoding="utf-8"))
         except psycopg.errors.InsufficientPrivilege as exc:
             raise InstallError(
                 f"this role may not install here: {exc.diag.message_primary}\n"
@@ -82,7 +93,8 @@ def install(dsn: str | None = None) -> bool:
                 f"what applications call belongs into schema public: {exc.diag.message_primary}\n"
                 "Create it first: create schema public"
             ) from exc
-    return True
+        _refuse_open(conn)
+    return not complete
 
 
 def schema_sql() -> str:
@@ -136,6 +148,15 @@ def _is_complete(conn: psycopg.Connection[Any]) -> bool:
         "Restore it from a backup. If it holds nothing you need: drop schema gendurable cascade, "
         "drop the gd_* functions and views, and install again."
     )
+
+
+def _refuse_open(conn: psycopg.Connection[Any]) -> None:
+    if found := {row[0] for row in conn.execute(_OPEN).fetchall()}:
+        raise InstallError(
+            f"every role may call the engine, so it is closed: {_listed(found)}\n"
+            "It was restored without privileges. As the owner of its functions run: "
+            "gendurable-py install --repair-privileges"
+        )
 
 
 def _check_version(conn: psycopg.Connection[Any], script: str) -> None:

@@ -1,6 +1,6 @@
 -- Conventions that the database itself can state. Each test lists the offenders.
 begin;
-select plan(15);
+select plan(16);
 
 create temp view engine_function as
 select f.oid, f.proname as name, n.nspname = 'public' as public, f.oid::regprocedure::text as signature,
@@ -94,6 +94,12 @@ select is_empty($$
     where r.relkind in ('r', 'p') and c.relpersistence = 'p' and c.relreplident <> 'f'
         and not exists (select from pg_index as x where x.indrelid = r.oid and x.indisprimary)
 $$, 'every table can be replicated: it has a primary key, or is identified by the whole row');
+
+select is_empty($$
+    select f.signature from engine_function as f join pg_proc as p on p.oid = f.oid
+    where f.public and f.prosecdef
+        and p.prosrc !~ ('\nbegin\s+if gendurable\._is_open\(\s*''public\.' || f.name || '\(')
+$$, 'every function that runs with the rights of its owner is closed while PUBLIC may call it');
 
 -- The one door: see _enter_ready.
 create temp view ready_maker as

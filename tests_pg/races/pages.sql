@@ -1,6 +1,6 @@
 -- Large inboxes and states in several sessions: deliver x pick, pages x deliver, pick x pick.
 \ir prelude.psql
-select plan(11);
+select plan(15);
 select test.open('a', 'b', 'listener');
 select gd_register('w') as w \gset
 select gd_register('v') as v \gset
@@ -41,5 +41,19 @@ select test.query('listener', 'select 1');
 select isnt_empty($$ select from dblink_get_notify('listener') where extra = 'default' $$, 'it is called when there is something');
 select is(test.names(test.query('b', test.pick(:v, slots => 3))), 'L2', 'and takes its part');
 select is(test.names(test.query('a', test.pick(:w, slots => 3))), 'L3', 'nothing is lost');
+
+-- Pick of what is too large x a client's transaction that holds its parent: it stays as it was, until the parent is free.
+select gd_enqueue('P', queue => 'p'), gd_enqueue('Other', queue => 'c') \g /dev/null
+select id as p, fence as f from gd_pick(:w, 'p', 1) \gset
+select test.query('a', test.commit(:w, test.outcome(:p, :f, 'schedule_children', '{"children": [{"fsm": "C", "queue": "c", "priority": -1}]}'))) \g /dev/null
+update gendurable.instances set signalled = true where fsm = 'C';
+insert into gendurable.signals (instance_id, sent_at, name, payload) select i.id, now(), repeat('n', 1000), '1' from gendurable.instances as i, generate_series(1, 60000) where i.fsm = 'C';
+select test.exec('a', 'begin');
+select test.query('a', format($$ select gd_signal(%s, 'x') $$, :p)) \g /dev/null
+select is(test.names(test.query('b', test.pick(:v, 'c', 9))), 'Other', 'a pick waits for no parent, and takes what is behind');
+select is((select i.phase::text || ' ' || i.attempt from gendurable.instances as i where i.fsm = 'C'), 'ready 0', 'what is too large stays');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:v, 'c', 9))), 'nothing', 'the next one hands it out as little');
+select is((select i.status || ' ' || i.error from gd_instances as i where i.fsm = 'C'), 'failed {"kind": "too_large"}', 'but ends it');
 
 select * from finish();

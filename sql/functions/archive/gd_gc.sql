@@ -22,6 +22,9 @@ declare
     v_with_them int := 0;
     v_forgotten int := 0;
 begin
+    if gendurable._is_open('public.gd_gc(interval,int)') then
+        perform gendurable._refuse_open();
+    end if;
     if gd_gc.retention not between '0' and '1000 years' or v_batch < 1 then
         perform gendurable._refuse('GD002',
                                    format('retention %s, batch %s',

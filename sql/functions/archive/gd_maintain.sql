@@ -21,6 +21,9 @@ declare
     v_collected record;
     v_more      boolean;
 begin
+    if gendurable._is_open('public.gd_maintain()') then
+        perform gendurable._refuse_open();
+    end if;
     return query select 'reap', public.gd_reap()::bigint;
     select e.woken, e.more into v_due from gendurable._expire_awaits(v_until) as e;
     v_more := v_due.more;

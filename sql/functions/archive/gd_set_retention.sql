@@ -14,6 +14,9 @@ as $$
 declare
     v_failed interval := coalesce(gd_set_retention.failed, gd_set_retention.retention);
 begin
+    if gendurable._is_open('public.gd_set_retention(interval,interval)') then
+        perform gendurable._refuse_open();
+    end if;
     if gd_set_retention.retention is null and gd_set_retention.failed is not null
        or gd_set_retention.retention not between '0' and '1000 years'
        or v_failed not between gd_set_retention.retention and '1000 years' then

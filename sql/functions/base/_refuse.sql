@@ -13,6 +13,7 @@ begin
             when 'GD002' then 'gendurable: invalid argument'
             when 'GD003' then 'gendurable: a bad entry in the batch'
             when 'GD004' then 'gendurable: wrong transaction isolation'
+            when 'GD005' then 'gendurable: every role may call this'
             when 'GD010' then 'gendurable: unknown worker'
         end,
         detail = p_detail,

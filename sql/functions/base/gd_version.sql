@@ -1,6 +1,6 @@
 -- The version of the installed schema. Until 1.0 there is one.
 create function public.gd_version() returns text
-language plpgsql immutable security definer
+language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -38,6 +38,9 @@ declare
     v_scoped  bigint[];
     v_answers gendurable.answer[] := array[]::gendurable.answer[];
 begin
+    if gendurable._is_open('public.gd_commit(bigint,jsonb)') then
+        perform gendurable._refuse_open();
+    end if;
     if current_setting('transaction_isolation') <> 'read committed' then
         perform gendurable._refuse_isolation();
     end if;

@@ -25,6 +25,9 @@ declare
     v_keys     text[];
     v_rates    text[];
 begin
+    if gendurable._is_open('public.gd_cancel(bigint,text,boolean)') then
+        perform gendurable._refuse_open();
+    end if;
     if gd_cancel.target is null then
         perform gendurable._refuse('GD001', 'target is required',
                                    'Name the instance by its id or its correlation key.');
@@ -66,6 +69,9 @@ as $$
 declare
     v_id bigint;
 begin
+    if gendurable._is_open('public.gd_cancel(text,text,boolean)') then
+        perform gendurable._refuse_open();
+    end if;
     if gd_cancel.target is null then
         perform gendurable._refuse('GD001', 'target is required',
                                    'Name the instance by its id or its correlation key.');

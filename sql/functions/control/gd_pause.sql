@@ -10,6 +10,9 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if gendurable._is_open('public.gd_pause(text)') then
+        perform gendurable._refuse_open();
+    end if;
     perform gendurable._check_name('queue', gd_pause.queue);
     perform pg_advisory_xact_lock(26469, hashtext(gd_pause.queue));
     insert into gendurable.queues as q (name, paused) values (gd_pause.queue, true)

@@ -7,6 +7,9 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if gendurable._is_open('public.gd_resume(text)') then
+        perform gendurable._refuse_open();
+    end if;
     perform gendurable._check_name('queue', gd_resume.queue);
     delete from gendurable.queues as q where q.name = gd_resume.queue;
     perform gendurable._announce(array[gd_resume.queue]);

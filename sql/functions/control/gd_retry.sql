@@ -23,6 +23,9 @@ declare
     v_old   gendurable.finished;
     v_phase gendurable.phase;
 begin
+    if gendurable._is_open('public.gd_retry(bigint,text,jsonb)') then
+        perform gendurable._refuse_open();
+    end if;
     if gd_retry.id is null then
         perform gendurable._refuse('GD001', 'id is required',
                                    'Name the failed instance by its id.');

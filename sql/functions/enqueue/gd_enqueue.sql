@@ -39,6 +39,11 @@ declare
     v_problem     text;
     v_phase       gendurable.phase;
 begin
+    if gendurable._is_open(
+           'public.gd_enqueue(text,jsonb,text,text,int,timestamptz,'
+           'interval,text,text[],text,text,float8,int)') then
+        perform gendurable._refuse_open();
+    end if;
     v_problem := gendurable._entry_problem(
         gd_enqueue.fsm, v_step, v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope,
         gd_enqueue.concurrency_key, gd_enqueue.rate_limit, v_weight);

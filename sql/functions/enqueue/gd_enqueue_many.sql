@@ -14,6 +14,9 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 begin
+    if gendurable._is_open('public.gd_enqueue_many(jsonb)') then
+        perform gendurable._refuse_open();
+    end if;
     if jsonb_typeof(gd_enqueue_many.entries) is distinct from 'array' then
         perform gendurable._refuse(
             'GD002',

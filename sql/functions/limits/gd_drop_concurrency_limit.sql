@@ -7,6 +7,9 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if gendurable._is_open('public.gd_drop_concurrency_limit(text)') then
+        perform gendurable._refuse_open();
+    end if;
     perform gendurable._check_policy_name(gd_drop_concurrency_limit.name);
     delete from gendurable.concurrency_limits as l where l.name = gd_drop_concurrency_limit.name;
     perform gendurable._ring_name('concurrency_limit', gd_drop_concurrency_limit.name);

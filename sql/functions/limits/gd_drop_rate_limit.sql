@@ -8,6 +8,9 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if gendurable._is_open('public.gd_drop_rate_limit(text)') then
+        perform gendurable._refuse_open();
+    end if;
     perform gendurable._check_policy_name(gd_drop_rate_limit.name);
     perform pg_advisory_xact_lock(
         gendurable._name_lock('rate_limit', gd_drop_rate_limit.name));

@@ -11,6 +11,9 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if gendurable._is_open('public.gd_set_concurrency_limit(text,int)') then
+        perform gendurable._refuse_open();
+    end if;
     perform gendurable._check_policy_name(gd_set_concurrency_limit.name);
     if gd_set_concurrency_limit.max_executing is null then
         perform gendurable._refuse(

@@ -21,6 +21,9 @@ declare
     v_now   timestamptz := clock_timestamp();
     v_burst float8 := coalesce(gd_set_rate_limit.burst, greatest(gd_set_rate_limit.allowed, 1));
 begin
+    if gendurable._is_open('public.gd_set_rate_limit(text,float8,interval,float8)') then
+        perform gendurable._refuse_open();
+    end if;
     perform gendurable._check_policy_name(gd_set_rate_limit.name);
     if gd_set_rate_limit.allowed is null or gd_set_rate_limit.period is null then
         perform gendurable._refuse(

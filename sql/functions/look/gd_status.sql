@@ -16,6 +16,9 @@ set enable_mergejoin = off
 set jit = off
 as $$
 begin
+    if gendurable._is_open('public.gd_status(bigint)') then
+        perform gendurable._refuse_open();
+    end if;
     return query
     select i.id, gendurable._status(i.phase), i.fsm, i.fsm_version, i.step, i.state, i.attempt,
            i.queue, i.correlation_key, null::jsonb, i.last_error,
@@ -52,6 +55,9 @@ set enable_mergejoin = off
 set jit = off
 as $$
 begin
+    if gendurable._is_open('public.gd_status(text)') then
+        perform gendurable._refuse_open();
+    end if;
     return query select s.* from public.gd_status(gendurable._resolve_key(gd_status.target)) as s;
 end
 $$;

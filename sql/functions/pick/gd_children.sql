@@ -22,6 +22,9 @@ declare
     v_round      int;
     v_duplicates jsonb;
 begin
+    if gendurable._is_open('public.gd_children(bigint,int,int)') then
+        perform gendurable._refuse_open();
+    end if;
     perform gendurable._check_page('parent', gd_children.parent, gd_children.most);
     select i.round, i.duplicates into v_round, v_duplicates
     from gendurable.instances as i where i.id = gd_children.parent;

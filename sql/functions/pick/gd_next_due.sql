@@ -17,6 +17,9 @@ set enable_mergejoin = off
 set jit = off
 as $$
 begin
+    if gendurable._is_open('public.gd_next_due(text)') then
+        perform gendurable._refuse_open();
+    end if;
     return least((
         select i.eligible_at
         from gendurable.instances as i

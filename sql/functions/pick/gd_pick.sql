@@ -48,6 +48,9 @@ declare
     v_claimed int;
     v_picked  int := 0;
 begin
+    if gendurable._is_open('public.gd_pick(bigint,text,int)') then
+        perform gendurable._refuse_open();
+    end if;
     v_idle := gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots);
     if gd_pick.slots = 0 then
         return;

@@ -9,6 +9,8 @@
 -- A notification is only sent for a queue of which some worker's latest pick came back short,
 -- because NOTIFY serialises the commits of its senders. It can be missed by a transaction
 -- that was in flight when the worker fell asleep; polling is the floor under it.
+-- A transaction that is to be prepared (two-phase commit) must not notify: with
+-- SET LOCAL gendurable.notify = off it does not.
 -- Locks:  see gendurable._sync_keys. Writes: doorbells, correlation_keys.
 -- Plan:   gendurable.workers, a few rows, read whole.
 create function gendurable._announce(p_queues text[], p_keys text[] default null,
@@ -32,7 +34,9 @@ begin
     end if;
     perform pg_notify('gendurable', q.queue)
     from unnest(p_queues) as q (queue)
-    where exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
+    where coalesce(current_setting('gendurable.notify', true), '')
+              not in ('off', 'false', 'no', '0')
+      and exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
 end
 $$;
 comment on function gendurable._announce(text[], text[], text[], bigint[])

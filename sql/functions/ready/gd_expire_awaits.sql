@@ -8,6 +8,9 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if gendurable._is_open('public.gd_expire_awaits()') then
+        perform gendurable._refuse_open();
+    end if;
     return (select e.woken from gendurable._expire_awaits('infinity') as e);
 end
 $$;

@@ -14,6 +14,9 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if gendurable._is_open('public.gd_signal(bigint,text,jsonb,text)') then
+        perform gendurable._refuse_open();
+    end if;
     return gendurable._deliver(null, gd_signal.target, gd_signal.name, gd_signal.payload,
                                gd_signal.dedup_key);
 end
@@ -32,6 +35,9 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if gendurable._is_open('public.gd_signal(text,text,jsonb,text)') then
+        perform gendurable._refuse_open();
+    end if;
     return gendurable._deliver(gd_signal.target, null, gd_signal.name, gd_signal.payload,
                                gd_signal.dedup_key);
 end

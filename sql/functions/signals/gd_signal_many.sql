@@ -25,6 +25,9 @@ declare
     v_dedups     text[];
     v_duplicates int[];
 begin
+    if gendurable._is_open('public.gd_signal_many(jsonb)') then
+        perform gendurable._refuse_open();
+    end if;
     if jsonb_typeof(gd_signal_many.entries) is distinct from 'array' then
         perform gendurable._refuse(
             'GD002',

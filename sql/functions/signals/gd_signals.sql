@@ -17,6 +17,9 @@ set enable_sort = off
 set jit = off
 as $$
 begin
+    if gendurable._is_open('public.gd_signals(bigint,bigint,int)') then
+        perform gendurable._refuse_open();
+    end if;
     perform gendurable._check_page('id', gd_signals.id, gd_signals.most);
     return query
     select s.id, s.name, s.payload, s.sent_at

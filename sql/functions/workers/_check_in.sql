@@ -6,7 +6,8 @@
 --         claim of a forgotten worker would be stranded until a sweep). Never waits.
 -- Writes: workers (lease).
 -- Plan:   workers_pkey.
--- Errors: GD010 the worker is gone; GD002 no queue, or a negative number of slots; GD004 not READ COMMITTED.
+-- Errors: GD010 the worker is gone; GD002 no queue, or a negative number of slots;
+--         GD004 not READ COMMITTED.
 create function gendurable._check_in(p_worker bigint, p_queue text, p_slots int) returns boolean
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -27,6 +27,9 @@ declare
     v_previous timestamptz;
     v_missing  bigint[];
 begin
+    if gendurable._is_open('public.gd_heartbeat(bigint,bigint[])') then
+        perform gendurable._refuse_open();
+    end if;
     select w.heartbeat_at into v_previous
     from gendurable.workers as w
     where w.id = gd_heartbeat.worker

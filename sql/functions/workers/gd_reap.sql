@@ -26,6 +26,9 @@ declare
     v_orphaned bigint[] := array[]::bigint[];
     v_up_since timestamptz;
 begin
+    if gendurable._is_open('public.gd_reap(bigint)') then
+        perform gendurable._refuse_open();
+    end if;
     if gd_reap.worker is not null then
         perform from gendurable.workers as w where w.id = gd_reap.worker for update skip locked;
         if not found

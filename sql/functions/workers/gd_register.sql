@@ -25,6 +25,9 @@ declare
     v_now      timestamptz;
     v_worker   bigint;
 begin
+    if gendurable._is_open('public.gd_register(text,text[],interval,jsonb)') then
+        perform gendurable._refuse_open();
+    end if;
     perform gendurable._check_name('name', gd_register.name);
     if v_lease <= '0' or v_lease > '1 year' then
         perform gendurable._refuse(

@@ -10,6 +10,9 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if gendurable._is_open('public.gd_release(bigint,bigint[],interval)') then
+        perform gendurable._refuse_open();
+    end if;
     return gendurable._release(
         array[gd_release.worker], coalesce(gd_release.ids, '{}'),
         p_eligible_at => case when gd_release.delay is not null

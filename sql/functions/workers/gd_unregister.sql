@@ -11,6 +11,9 @@ as $$
 declare
     v_released int;
 begin
+    if gendurable._is_open('public.gd_unregister(bigint)') then
+        perform gendurable._refuse_open();
+    end if;
     perform from gendurable.workers as w where w.id = gd_unregister.worker for update;
     if not found then
         return 0;
