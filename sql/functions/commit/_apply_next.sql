@@ -6,12 +6,14 @@
 -- queue, more urgent work, a limit of zero), where its inbox is more than the answer may hold, and
 -- when the chain of steps in this claim is long enough. What fell due since the last pick and is
 -- not ready yet counts as far as the first hundred go.
+-- p_inboxes: one that may run ahead was ever sent a signal.
 -- Locks:  the caller holds the instances; queues shared (advisory, never waiting), so that no pause
 --         is overtaken; then as gendurable._offer_tokens and _offer_slots, never waiting either.
 -- Writes: signals, instances, doorbells, buckets. Running ahead is a HOT update.
 -- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless
 --         there is such work; instances_due; signals_pkey.
-create function gendurable._apply_next(p_outcomes gendurable.outcome[], p_moves gendurable.move[])
+create function gendurable._apply_next(p_outcomes gendurable.outcome[], p_moves gendurable.move[],
+                                       p_inboxes boolean default true)
 returns gendurable.answer[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -35,7 +37,7 @@ begin
     if v_tokens or v_slots then
         perform gendurable._answer_doorbells(v_tokens);
     end if;
-    if exists (select from unnest(p_moves) as m where m.may and m.signalled) then
+    if p_inboxes then
         v_large := gendurable._large_inboxes(p_outcomes, p_moves);
     end if;
 
@@ -99,5 +101,5 @@ begin
     return coalesce(v_answers, '{}');
 end
 $$;
-comment on function gendurable._apply_next(gendurable.outcome[], gendurable.move[])
+comment on function gendurable._apply_next(gendurable.outcome[], gendurable.move[], boolean)
     is 'Commits outcomes of kind next; answers those that run ahead.';

@@ -33,6 +33,7 @@ declare
     v_kinds   text[];
     v_moves   gendurable.move[];
     v_children boolean;
+    v_inboxes  boolean;
     v_keyed   bigint[];
     v_keys    text[];
     v_scoped  bigint[];
@@ -78,14 +79,14 @@ begin
         order by c.id
         for no key update of i skip locked
     )
-    select array_agg(l.ord), array_agg(l.kind), bool_or(l.child),
+    select array_agg(l.ord), array_agg(l.kind), bool_or(l.child), bool_or(l.may and l.signalled),
            array_agg(l.id) filter (where l.concurrency_key is not null),
            array_agg(l.concurrency_key) filter (where l.concurrency_key is not null),
            array_agg(l.id) filter (where l.scoped),
            array_agg(row(l.ord, l.queue, l.priority,
                          l.signalled, l.kept_key, l.may)::gendurable.move)
                filter (where l.kind = 'next')
-    into v_ords, v_kinds, v_children, v_keyed, v_keys, v_scoped, v_moves
+    into v_ords, v_kinds, v_children, v_inboxes, v_keyed, v_keys, v_scoped, v_moves
     from locked as l;
     v_mine := case when cardinality(v_ords) = cardinality(v_all) then v_all
                    else array(select o from unnest(v_all) as o where o.ord = any (v_ords)) end;
@@ -97,7 +98,7 @@ begin
         perform gendurable._finish(v_mine);
     end if;
     if v_moves is not null then
-        v_answers := gendurable._apply_next(v_mine, v_moves);
+        v_answers := gendurable._apply_next(v_mine, v_moves, v_inboxes);
     end if;
     if 'retry' = any (v_kinds) then
         perform gendurable._apply_retry(v_mine);
