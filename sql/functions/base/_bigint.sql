@@ -4,7 +4,7 @@ language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return p_value::text::bigint;
+    return case when jsonb_typeof(p_value) = 'number' then p_value::text::bigint end;
 exception when data_exception then
     return null;
 end

@@ -28,7 +28,9 @@ begin
                           when v_field = 'eligible_at' then 'a timestamp'
                           when v_field = 'delay' then 'an interval'
                           else 'a number of double precision' end
-                     || ', got ' || left(v_value::text, 40)
+                     || ', got ' || case when pg_column_size(v_value) > 1000
+                                         then jsonb_typeof(v_value)    -- its text may be 1 GB
+                                         else left(v_value::text, 40) end
             end;
         end;
     end loop;

@@ -1,6 +1,6 @@
 -- gendurable._json_size of a value that is large or compressed; 1 GB where no text can hold it.
 --
--- The text of a value has up to six times its bytes, if most are control characters.
+-- gendurable._size_bound says how much longer the text of a value is.
 create function gendurable._large_json_size(p_value jsonb) returns bigint
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

@@ -1,9 +1,10 @@
 -- Which field has a value of the wrong type.
 begin;
-select plan(23);
+select plan(24);
 
 select is(gendurable._field_problem('{}'), null, 'no field');
 select is(gendurable._field_problem('{"id": 1, "fence": null, "names": ["a"], "consumed": [], "delay": "1 s", "eligible_at": "infinity", "weight": 1, "state": [], "other": {}}'), null, 'all is well');
+select is(gendurable._field_problem(jsonb_build_object('priority', array[repeat('x', 2000)])), 'priority: expected an integer of 32 bits, got array', 'of a long value only the type is told: its text may be longer than a text can be');
 create temp table bad (object jsonb, problem text);
 insert into bad values
     ('{"names": "x"}', 'names: expected an array'), ('{"names": 5}', 'names: expected an array'), ('{"names": {"a": 1}}', 'names: expected an array'),

@@ -1,6 +1,6 @@
 -- What a round of a pick may claim, and the names that it takes for that.
 begin;
-select plan(12);
+select plan(13);
 
 -- The fields of _candidates in one line: found, of them free (in no order); what they have; names that are busy.
 create function pg_temp.sorted(p_ids bigint[]) returns text language sql as $$ select array_agg(i order by i)::text from unnest(p_ids) as i $$;
@@ -39,8 +39,11 @@ select is(pg_temp.look(2), '{102,103} {102,103} keyed rated scoped {103}', 'unti
 select is(pg_temp.look(1, p_seen => '{102,103}'), '{101} {101}', 'a small state is not');
 update gendurable.instances set joined = true where id = 101;
 select is(pg_temp.look(1, p_seen => '{102,103}'), '{101} {101} heavy', 'a join is');
-update gendurable.instances set joined = false, state = to_jsonb(repeat('x', 3000000)) where id = 101;
-select is(pg_temp.look(1, p_seen => '{102,103}'), '{101} {101}', 'a state of some MB is not');
+update gendurable.instances set joined = false, state = (select to_jsonb(string_agg(md5(n::text), '')) from generate_series(1, 100) as n) where id = 101;
+select is(pg_temp.look(1, p_seen => '{102,103}'), '{101} {101}', 'a state of some kB is not');
+update gendurable.instances set state = ('[' || repeat('1e131071,', 8999) || '1]')::jsonb where id = 101;
+select is(pg_temp.look(1, p_seen => '{102,103}'), '{101} {101} heavy', 'numbers of which no text can be made are');
+update gendurable.instances set state = '{}' where id = 101;
 update gendurable.instances set last_error = to_jsonb(repeat('x', 70000000)) where id = 101;
 select is(pg_temp.look(1, p_seen => '{102,103}'), '{101} {101} heavy', 'what may be more than a pick hands out is, however well it is compressed');
 

@@ -1,7 +1,7 @@
 -- Instances that no pick can hand out end.
 begin;
 \ir ../prelude.psql
-select plan(8);
+select plan(10);
 
 select pg_temp.put('p'), pg_temp.pick(), pg_temp.commit('p', 'schedule_children', '{"children": [{"fsm": "c", "correlation_key": "k"}]}') \g /dev/null
 insert into made select 'c', instance_id from gendurable.correlation_keys;
@@ -16,6 +16,12 @@ select is(pg_temp.pick(), 'p', 'its parent is woken');
 select is(pg_temp.children('p') #>> '{0,error,kind}', 'too_large', 'and told');
 select is_empty('select from gendurable.correlation_keys', 'its key is free');
 select is_empty(format($$ select from gendurable.instances where worker_id = %s and fsm <> 'p' $$, :me), 'the worker is left with nothing of it');
+
+-- With them the line for tokens moves on: here tokens are there, and there will never be more.
+select gd_set_rate_limit('r', 0, '1 s', 5), pg_temp.put('large', '{"rate_limit": "r", "weight": 5}'), pg_temp.put('next', '{"rate_limit": "r"}'), gd_signal(pg_temp.id('large'), 's') \g /dev/null
+insert into gendurable.signals (instance_id, sent_at, name, payload) select pg_temp.id('large'), now(), repeat('n', 1000), '1' from generate_series(1, 60000);
+select is(pg_temp.pick() || pg_temp.pick(), '-next', 'tokens that it was offered are for the next one in the line');
+select is(pg_temp.status('large'), 'failed', 'which it held up until then');
 
 select * from finish();
 rollback;
