@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -69,3 +70,12 @@ def conn(dsn: str) -> Iterator[psycopg.Connection]:
     """An autocommit connection to `dsn`."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(autouse=True)
+def _own_logger() -> Iterator[None]:
+    """What a test makes of the package's logger ends with it: a count of equal messages, say."""
+    logger = logging.getLogger("gendurable")
+    before = list(logger.filters)
+    yield
+    logger.filters[:] = before
