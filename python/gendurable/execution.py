@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import os
 import sys
 import sysconfig
 import threading
@@ -27,7 +26,7 @@ from gendurable.failures import as_exception, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
 from gendurable.outcomes import Retry, StepOutcome, Stop
 from gendurable.pages import is_incomplete
-from gendurable.process import end_child
+from gendurable.process import GENERATION, end_child
 from gendurable.queues import Queue
 from gendurable.settle import Settled, next_context, settle
 from gendurable.text import safe_repr, safe_str, type_name
@@ -174,7 +173,7 @@ class Runner:
         self._landing = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.Context()
-        self._pid = 0
+        self._generation = 0
         self.forsaken: set[Claim] = set()
         """Claims that were lost and whose code runs on."""
 
@@ -182,7 +181,7 @@ class Runner:
         """Take note of the loop and of the context variables that every step finds."""
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
-        self._pid = os.getpid()
+        self._generation = GENERATION[0]
 
     def start(self, claim: Claim) -> None:
         """Run the step that the claim stands at."""
@@ -254,21 +253,17 @@ class Runner:
 
     def _call(self, claim: Claim, called: UserFunction, *args: Any) -> None:
         self._enter(claim)
-        if called.is_async:
-            self._call_async(claim, called.function, args)
+        function, is_async = called
+        if is_async:
+            claim.helpers = None
+            # Within the context, not with it as an argument: a task factory of the application need
+            # not know that one.
+            claim.task = self._context.copy().run(
+                self._opened().create_task, self._run_async(claim, function, args)
+            )
         else:
             claim.task = None
-            self._threads.submit(partial(self._run_sync, claim, called.function, args))
-
-    def _call_async(
-        self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
-    ) -> None:
-        claim.helpers = None
-        # Within the context, not with it as an argument: a task factory of the application need not
-        # know that one.
-        claim.task = self._context.copy().run(
-            self._opened().create_task, self._run_async(claim, function, args)
-        )
+            self._threads.submit(partial(self._run_sync, claim, function, args))
 
     async def _run_async(
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
@@ -389,7 +384,7 @@ class Runner:
 
         Runs in any thread, and never raises.
         """
-        if os.getpid() != self._pid:
+        if GENERATION[0] != self._generation:
             end_child(None)
         if claim.ctx.lost:
             return None
@@ -407,7 +402,7 @@ class Runner:
 
         The exception is looked at here, in the step's own thread: its methods may be slow.
         """
-        if os.getpid() != self._pid:
+        if GENERATION[0] != self._generation:
             end_child(failure.exc)
         if claim.ctx.lost:
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -11,7 +10,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from gendurable.process import end_child
+from gendurable.process import GENERATION, end_child
 
 __all__ = ["Executor", "Helpers", "StepThreads", "caller"]
 
@@ -185,7 +184,7 @@ class _Call:
     def __init__(self, function: Callable[[], Any], helpers: Helpers | None) -> None:
         self.future: Future[Any] = Future()
         self._function = function
-        self._pid = os.getpid()
+        self._generation = GENERATION[0]
         self._helpers = helpers
 
     def __call__(self) -> None:
@@ -217,5 +216,5 @@ class _Call:
             left = exc
             raise
         finally:
-            if os.getpid() != self._pid:
+            if GENERATION[0] != self._generation:
                 end_child(left)
