@@ -12,6 +12,8 @@ __all__ = ["check_settings"]
 
 _LONGEST = 365 * 24 * 3600.0
 _MOST_AT_ONCE = 10_000
+# A worker does something each third of its lease, and at each poll: less would keep it busy.
+_SHORTEST = 0.01
 
 
 def check_settings(
@@ -34,18 +36,17 @@ def check_settings(
     Raises:
         UsageError: the first setting that is out of range, by its name.
     """
-    _check_seconds("lease", lease, zero=False)
-    _check_seconds("poll", poll, zero=False)
-    _check_seconds("drain", drain, zero=True)
+    _check_seconds("lease", lease, least=_SHORTEST)
+    _check_seconds("poll", poll, least=_SHORTEST)
+    _check_seconds("drain", drain, least=0)
     if name is not None:
         _check_text("the worker's name", name)
     _check_queues(queues)
 
 
-def _check_seconds(setting: str, value: Any, *, zero: bool) -> None:
+def _check_seconds(setting: str, value: Any, *, least: float) -> None:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not 0 <= value <= _LONGEST or (value == 0 and not zero):
-        least = "0" if zero else "more than 0"
+    if not is_number or not least <= value <= _LONGEST:
         raise UsageError(
             f"{setting} is {safe_repr(value, 40)}: expected a number of seconds, "
             f"{least} to {_LONGEST:,.0f} (a year)"
