@@ -67,6 +67,7 @@ create table gendurable.instances (
     enqueued_at       timestamptz not null,
     eligible_at       timestamptz not null,
     fence             bigint      not null default 0,
+    lane              bigint      not null default 0,
     updated_at        timestamptz not null,
     claimed_at        timestamptz,
     worker_id         bigint,
@@ -112,6 +113,9 @@ comment on column gendurable.instances.eligible_at is
     'signals: the deadline, or infinity.';
 comment on column gendurable.instances.fence is
     'Grows at every claim and at every accepted commit; a commit must carry the current one.';
+comment on column gendurable.instances.lane is
+    'The kind of its step, and in the lower 40 bits the run that it stands in: 0 is the line. '
+    'Written when it stops executing: gendurable._lane.';
 comment on column gendurable.instances.claimed_at is
     'When the current claim was picked; running ahead does not renew it.';
 comment on column gendurable.instances.worker_id is
@@ -143,8 +147,8 @@ comment on column gendurable.instances.rate_limit is
 comment on column gendurable.instances.correlation_scope is
     'Statuses in which the correlation key is occupied; null: the four live ones.';
 
--- What can be picked, in the order of picking.
-create index instances_ready on gendurable.instances (queue, priority, eligible_at, id)
+-- What can be picked, lane by lane in the order of picking (gendurable._places knows where).
+create index instances_ready on gendurable.instances (lane, priority, eligible_at, id)
     where phase = 'ready';
 -- What waits for a moment: the scheduled, and the parks with a deadline (for which eligible_at is
 -- the deadline).
@@ -174,6 +178,105 @@ create index instances_weighted on gendurable.instances (rate_limit, weight)
 create index instances_parent on gendurable.instances (parent_id) where parent_id is not null;
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
     where correlation_scope is not null and correlation_key is not null;
+
+-- What a worker needs to have to run a step. Rows are only added. Two transactions that meet a step
+-- for the first time both add one, so that neither waits; such twins serve side by side.
+create table gendurable.kinds (
+    id          int generated always as identity primary key,
+    queue       text not null,
+    fsm         text not null,
+    fsm_version int  not null,
+    step        text not null
+);
+comment on table gendurable.kinds is
+    'Every machine, version and step that ever waited in a queue.';
+create index kinds_key on gendurable.kinds (queue, fsm, step, fsm_version, id);
+
+-- TRAILS. What is claimed leaves dead entries in instances_ready, at the end from which it is eaten.
+-- No VACUUM removes them while an old snapshot is held. So a pick does not begin at the beginning,
+-- but where a trail says that the first instance may be.
+--
+-- A ready instance stands in the line of its kind and priority, or in a run: the run of the
+-- transaction that made it ready, which is the transaction's id without its last four bits. It
+-- stands in the line if its place is not below the line's cap.
+-- A line is known to be empty below its floor, and a kind to have no run below the bound. Whatever
+-- could still come there is listed: a gap (of a line) and a pending transaction (of a run) belong
+-- to transactions that were open for long when the floor or the bound passed over them, and are
+-- read once one of these has ended. docs/concurrency.md has the argument.
+create type gendurable.line as (
+    priority int, floor_at timestamptz, floor_id bigint,
+    sealed_at timestamptz, sealed_id bigint, cap_at timestamptz, cap_id bigint
+);
+comment on type gendurable.line is
+    'The ready instances of a kind and a priority, in (eligible_at, id) order. Nothing stands below '
+    'the floor; nothing new comes below the cap. sealed: the cap of the trail before.';
+
+create type gendurable.gap as (
+    priority int, from_at timestamptz, from_id bigint, until_at timestamptz, until_id bigint,
+    pending xid8[], occupied boolean
+);
+comment on type gendurable.gap is
+    'A part of a line below its floor in which instances of the pending transactions may appear. '
+    'occupied: there are some.';
+
+create type gendurable.place as (
+    lane bigint, priority int, at timestamptz, id bigint,
+    until_priority int, until_at timestamptz, until_id bigint
+);
+comment on type gendurable.place is
+    'A part of a lane, from its first instance on: all before another priority; or, of one '
+    'priority, all before another moment, or of one moment all before another id. (An index scan '
+    'ends where it should only if the last column alone is compared.)';
+
+-- Read newest first, so the versions that were deleted are never met. Unlogged: what is forgotten
+-- costs a longer look, once.
+create unlogged table gendurable.trails (
+    kind    int     not null,
+    seq     bigint  not null,
+    xid     xid8    not null,
+    lines   gendurable.line[] not null,
+    gaps    gendurable.gap[]  not null,
+    bound   bigint  not null,
+    runs    gendurable.place[] not null,
+    pending xid8[]  not null,
+    primary key (kind, seq)
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.trails is
+    'Where the ready instances of a kind begin; the newest row counts.';
+comment on column gendurable.trails.xid is
+    'The subtransaction that wrote it. What has a later id began after it, and sees the trail '
+    'before. A copy of the row in another database has another xmin, and is void.';
+comment on column gendurable.trails.runs is
+    'Runs below the bound in which there are instances, each from the first one on.';
+comment on column gendurable.trails.pending is
+    'Transactions below the bound that were open for long: their runs may be filled yet.';
+
+create unlogged table gendurable.moments (
+    at  timestamptz not null,
+    xid xid8
+);
+comment on table gendurable.moments is
+    'No instance that a transaction below xid makes ready has a later place than `at`.';
+comment on column gendurable.moments.xid is 'The subtransaction that wrote it; as in trails.';
+create index moments_at on gendurable.moments (at);
+
+-- The latest cap of all lines, in microseconds since 1970. A sequence, because a transaction with an
+-- old snapshot has to see it as well.
+create sequence gendurable.fence minvalue 0 start 0;
+comment on sequence gendurable.fence is
+    'What becomes ready with a later place than this stands in its line.';
+
+-- What is known when a transaction makes instances ready: gendurable._enter_ready.
+create type gendurable.entrance as (
+    since timestamptz, run bigint, fence timestamptz, current boolean
+);
+comment on type gendurable.entrance is
+    'Since when instances are ready that a transaction makes ready now, and how to find their lanes. '
+    'current: it sees the newest trails.';
 
 -- The archive. Its only writers are the transactions that finish instances; whole partitions are
 -- dropped when they are old.
@@ -424,12 +527,20 @@ create type gendurable.job as (
 );
 comment on type gendurable.job is 'One claimed instance, as gd_pick hands it to a worker.';
 
--- What a round of gd_pick may claim. `free`: those of `found` whose keys' names the pick holds.
+-- What a pick needs to know of an instance that it may claim. `bytes`: no less than it takes.
+create type gendurable.candidate as (
+    id bigint, priority int, eligible_at timestamptz, concurrency_key text, rate_limit text,
+    scoped boolean, awaited boolean, listed boolean, bytes bigint, place tid
+);
+comment on type gendurable.candidate is 'An instance that gd_pick has locked and may claim.';
+
+-- What a round of gd_pick may claim: `found`, and where their rows are. `free`: those of them whose
+-- keys' names the pick holds.
 -- Another transaction holds the names of the others: nothing of busy_keys and busy_rates (names)
 -- can be had now. `keyed`, `rated`: whether any has such a key. `heavy`: they may be more than a
 -- pick hands out at once.
 create type gendurable.candidates as (
-    found bigint[], free bigint[], keyed boolean, rated boolean, heavy boolean,
+    found bigint[], places tid[], free bigint[], keyed boolean, rated boolean, heavy boolean,
     scoped bigint[], awaited bigint[], busy_keys text[], busy_rates text[]
 );
 comment on type gendurable.candidates is

@@ -17,7 +17,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since  timestamptz := gendurable._enter_ready();
+    v_in     gendurable.entrance := gendurable._enter_ready();
     v_queues text[];
 begin
     if exists (select from unnest(p_outcomes) as o
@@ -32,7 +32,10 @@ begin
             rate_limit = null, weight = null,
             phase = case when p.answered then gendurable._runnable(i.concurrency_key, null, false)
                          else 'awaiting_signal' end,
-            eligible_at = case when p.answered then v_since
+            lane = gendurable._step_lane(
+                i.queue, i.fsm, i.fsm_version, coalesce(o.step, i.step),
+                i.priority, v_in.since, i.id, v_in),
+            eligible_at = case when p.answered then v_in.since
                                else coalesce(now() + o.timeout_ms * interval '1 millisecond',
                                              'infinity') end,
             worker_id = null, claimed_at = null

@@ -28,7 +28,7 @@ declare
     v_problem  text;
     v_pending  int;
     v_duplicates jsonb;
-    v_since    timestamptz := gendurable._enter_ready();
+    v_in       gendurable.entrance := gendurable._enter_ready();
 begin
     -- One parent after the other, each with its own block: what one batch of children runs into
     -- must not undo another one's.
@@ -80,7 +80,10 @@ begin
             joined = v_pending = 0,
             phase = case when v_pending > 0 then 'awaiting_children'
                          else gendurable._runnable(i.concurrency_key, null, false) end,
-            eligible_at = v_since, worker_id = null, claimed_at = null
+            lane = gendurable._step_lane(
+                i.queue, i.fsm, i.fsm_version, coalesce(v_parent.step, i.step),
+                i.priority, v_in.since, i.id, v_in),
+            eligible_at = v_in.since, worker_id = null, claimed_at = null
         where i.id = v_parent.id;
         if v_pending = 0 then
             -- gd_commit rings for its slot, and sees to its correlation key.

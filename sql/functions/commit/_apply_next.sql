@@ -10,9 +10,10 @@
 -- Locks:  the caller holds the instances; queues shared (advisory, never waiting), so that no pause
 --         is overtaken; then as gendurable._offer_tokens and _offer_slots, never waiting either.
 -- Writes: signals, instances, doorbells, buckets. Running ahead is a HOT update.
--- Plan:   instances_pkey; instances_ready for what is more urgent, a range that is empty unless
---         there is such work; instances_due; signals_pkey.
-create function gendurable._apply_next(p_outcomes gendurable.outcome[], p_moves gendurable.move[],
+-- Plan:   instances_pkey; as gendurable._places for what is more urgent; instances_due;
+--         signals_pkey.
+create function gendurable._apply_next(p_worker bigint, p_outcomes gendurable.outcome[],
+                                       p_moves gendurable.move[],
                                        p_inboxes boolean default true)
 returns gendurable.answer[]
 language plpgsql volatile
@@ -43,9 +44,12 @@ begin
 
     with queue as materialized (
         select m.queue, gendurable._is_paused(m.queue) as paused,
-               least((select r.priority from gendurable.instances as r
-                      where r.queue = m.queue and r.phase = 'ready' and r.priority < m.priority
-                      order by r.queue, r.priority limit 1),
+               least((select min(a.priority)
+                      from unnest(gendurable._places(gendurable._kinds(p_worker, m.queue))) as p
+                      cross join lateral gendurable._ahead(
+                          p.lane, p.priority, p.at, p.id, p.until_priority, p.until_at,
+                          p.until_id, 1) as a
+                      where p.priority < m.priority),
                      (select min(d.priority)
                       from (select s.priority from gendurable.instances as s
                             where s.queue = m.queue and s.phase = 'scheduled'
@@ -101,5 +105,5 @@ begin
     return coalesce(v_answers, '{}');
 end
 $$;
-comment on function gendurable._apply_next(gendurable.outcome[], gendurable.move[], boolean)
+comment on function gendurable._apply_next(bigint, gendurable.outcome[], gendurable.move[], boolean)
     is 'Commits outcomes of kind next; answers those that run ahead.';

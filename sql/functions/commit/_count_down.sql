@@ -17,7 +17,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since  timestamptz := gendurable._enter_ready();
+    v_in     gendurable.entrance := gendurable._enter_ready();
     v_queues text[];
     v_keys   text[];
     v_scoped bigint[];
@@ -33,7 +33,11 @@ begin
             phase = case when p.children_pending = r.children
                          then gendurable._runnable(p.concurrency_key, null, false)
                          else p.phase end,
-            eligible_at = case when p.children_pending = r.children then v_since
+            lane = case when p.children_pending = r.children
+                        then gendurable._lane((p.lane >> 40)::int, p.priority, v_in.since, p.id,
+                                              v_in)
+                        else p.lane end,
+            eligible_at = case when p.children_pending = r.children then v_in.since
                                else p.eligible_at end,
             updated_at = clock_timestamp()
         from rounds as r

@@ -98,7 +98,7 @@ begin
         perform gendurable._finish(v_mine);
     end if;
     if v_moves is not null then
-        v_answers := gendurable._apply_next(v_mine, v_moves, v_inboxes);
+        v_answers := gendurable._apply_next(v_worker, v_mine, v_moves, v_inboxes);
     end if;
     if 'retry' = any (v_kinds) then
         perform gendurable._apply_retry(v_mine);

@@ -1,0 +1,73 @@
+-- The next p_most instances of several places, and what is left of the places beyond them.
+--
+-- It looks without locks and not far into each place, so it may find fewer than p_most: then the
+-- caller goes on with what is left. Of a place that goes on no more is known than its last instance
+-- here, so what is less urgent than that waits.
+-- Locks: none. Writes: nothing.
+-- Plan:  instances_ready, as many entries as p_most and a few for each place.
+create function gendurable._nearest(p_places gendurable.place[], p_most int,
+                                    out rows tid[], out far gendurable.place[])
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    -- Half of them are usually empty, and the others have about as much to give.
+    v_each constant int := case when cardinality(p_places) <= 3 then p_most
+                                else least(p_most, 6 + 5 * p_most / (2 * cardinality(p_places)))
+                           end;
+    v_last record;
+begin
+    with ahead as materialized (
+        select a.*
+        from unnest(p_places) as p
+        cross join lateral gendurable._ahead(p.lane, p.priority, p.at, p.id, p.until_priority,
+                                            p.until_at, p.until_id, v_each) as a
+    ), bound as materialized (
+        select a.priority, a.eligible_at, a.id
+        from ahead as a
+        where a.nth = v_each
+        order by a.priority, a.eligible_at, a.id
+        limit 1
+    ), near as materialized (
+        select a.place, a.priority, a.eligible_at, a.id
+        from ahead as a
+        left join bound as b on true
+        where (a.priority, a.eligible_at, a.id) <= (b.priority, b.eligible_at, b.id)
+           or b.id is null
+        order by a.priority, a.eligible_at, a.id
+        limit p_most
+    )
+    select array(select n.place from near as n) as rows, l.priority, l.eligible_at, l.id + 1 as id,
+           exists (select from bound) or (select count(*) from ahead) > p_most as more
+    into v_last
+    from (select n.* from near as n order by n.priority desc, n.eligible_at desc, n.id desc
+          limit 1) as l;
+    rows := coalesce(v_last.rows, '{}');
+    far := '{}';
+    if v_last.more then
+        far := array(
+            select row(p.lane, f.priority, f.at, f.id, p.until_priority, p.until_at,
+                       p.until_id)::gendurable.place
+            from unnest(p_places) as p
+            cross join lateral (
+                select e.priority, e.at, e.id
+                from (values (v_last.priority, v_last.eligible_at, v_last.id),
+                             (p.priority, p.at, p.id)) as e (priority, at, id)
+                order by e.priority desc, e.at desc, e.id desc
+                limit 1
+            ) as f
+            where f.priority < coalesce(p.until_priority::bigint, 2147483648)
+              and (p.until_at is null and p.until_id is null
+                   or f.priority = p.priority
+                      and (f.at < p.until_at or f.at = p.at and f.id < p.until_id)));
+    end if;
+end
+$$;
+comment on function gendurable._nearest(gendurable.place[], int)
+    is 'The next instances of several places, and what is left of the places.';
