@@ -18,6 +18,7 @@ begin
 end
 $$;
 create trigger stand_in_line before insert on gendurable.instances for each row when (new.lane = 0) execute function test.stand_in_line();
+create trigger change_lane before update of queue, fsm, fsm_version on gendurable.instances for each row execute function test.stand_in_line();
 
 create function test.connect(session text) returns void
 language plpgsql as $$

@@ -45,12 +45,15 @@ begin
          step, state, rate_limit, weight, concurrency_key, parent_id, parent_round,
          ord, fsm_version, fsm, queue, correlation_key, correlation_scope)
     select e.id, v_now, e.eligible_at, v_now, e.priority,
-           gendurable._lane(v_kinds[e.ord], e.priority, e.eligible_at, e.id, v_in),
+           gendurable._lane(v_kinds[e.nth], e.priority, e.eligible_at, e.id, v_in),
            coalesce(v_phases[e.ord], gendurable._runnable(null, null, e.eligible_at > v_now)),
            e.step, e.state, e.rate_limit, nullif(e.weight, 1), e.concurrency_key, e.parent_id,
            e.parent_round, case when e.parent_id is not null then e.ord end,
            e.fsm_version, e.fsm, e.queue, e.correlation_key, e.correlation_scope
-    from unnest(v_entries) as e
+    from rows from (unnest(v_entries)) with ordinality
+        as e (ord, id, fsm, fsm_version, state, step, queue, priority, eligible_at,
+              correlation_key, correlation_scope, concurrency_key, rate_limit, weight,
+              parent_id, parent_round, occupant, nth)
     where e.occupant is null or e.occupant = e.id;
 
     if v_limited or exists (select from gendurable.workers as w where w.idle_queues <> '{}') then

@@ -1,4 +1,4 @@
--- The kinds of entries, by ord; those that are met for the first time are added.
+-- The kinds of entries, in their order; those that are met for the first time are added.
 --
 -- Locks: none. Writes: kinds. Plan: as gendurable._kind, once for each kind.
 create function gendurable._entry_kinds(p_entries gendurable.entry[]) returns int[]
@@ -19,10 +19,13 @@ begin
                   from unnest(p_entries) as e) as d
         )
         select k.id
-        from unnest(p_entries) as e
+        from rows from (unnest(p_entries)) with ordinality
+            as e (ord, id, fsm, fsm_version, state, step, queue, priority, eligible_at,
+                  correlation_key, correlation_scope, concurrency_key, rate_limit, weight,
+                  parent_id, parent_round, occupant, nth)
         join kind as k on k.queue = e.queue and k.fsm = e.fsm
                       and k.fsm_version = e.fsm_version and k.step = e.step
-        order by e.ord);
+        order by e.nth);
 end
 $$;
-comment on function gendurable._entry_kinds(gendurable.entry[]) is 'The kinds of entries, by ord.';
+comment on function gendurable._entry_kinds(gendurable.entry[]) is 'The kinds of entries, in their order.';

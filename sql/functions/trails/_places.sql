@@ -75,7 +75,7 @@ begin
     if v_odd then
         v_places := v_places || gendurable._odd_places(v_trails);
     end if;
-    return v_places;
+    return coalesce(v_places, '{}');
 end
 $$;
 comment on function gendurable._places(int[])
