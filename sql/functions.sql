@@ -112,6 +112,7 @@
 
 -- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
 \ir functions/workers/_check_in.sql
+\ir functions/workers/_delete_workers.sql
 \ir functions/workers/_forget_workers.sql
 \ir functions/workers/_lost.sql
 \ir functions/workers/_mark_worker.sql
@@ -124,6 +125,13 @@
 \ir functions/workers/gd_register.sql
 \ir functions/workers/gd_release.sql
 \ir functions/workers/gd_unregister.sql
+
+-- machines: What workers declare that they can run, and the version that follows from it.
+\ir functions/machines/_machine_problem.sql
+\ir functions/machines/_check_machines.sql
+\ir functions/machines/_declare.sql
+\ir functions/machines/_newest_version.sql
+\ir functions/machines/_newest_versions.sql
 
 -- control: What an operator does: cancel, retry, pause, resume.
 \ir functions/control/_descendants.sql

@@ -321,6 +321,7 @@ create table gendurable.workers (
     registered_at timestamptz not null,
     heartbeat_at  timestamptz,
     lease_until   timestamptz not null,
+    declares      boolean     not null default false,
     info          jsonb       not null
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 comment on table gendurable.workers is
@@ -329,6 +330,35 @@ comment on column gendurable.workers.idle_queues is
     'Queues of which its latest pick came back empty: work for them is worth a notification.';
 comment on column gendurable.workers.heartbeat_at is
     'Its previous heartbeat; null before the first.';
+comment on column gendurable.workers.declares is
+    'It can run what its rows of gendurable.machines say, and nothing else; false: everything.';
+
+-- What workers say that they can run. The rows are written with the worker's own and deleted with
+-- it, and never change.
+create table gendurable.machines (
+    worker_id bigint not null,
+    fsm       text   not null,
+    version   int    not null,
+    steps     text[],
+    primary key (worker_id, fsm, version)
+);
+comment on table gendurable.machines is
+    'Machines that registered workers declare, those that can run.';
+comment on column gendurable.machines.steps is 'Which of its steps; null: all.';
+-- The newest version first, and of that the newest worker: it is the likeliest to live.
+create index machines_newest on gendurable.machines (fsm, version, worker_id);
+
+-- Outlives the workers. Rows are only ever inserted, by the worker that declares a newer version
+-- than all before. No unique index, which would make two workers that declare the same one wait for
+-- each other: each leaves a row.
+create table gendurable.versions (
+    fsm     text not null,
+    version int  not null
+);
+comment on table gendurable.versions is
+    'Versions of machines that were ever declared; the greatest of a machine is its newest.';
+create index versions_newest on gendurable.versions (fsm, version);
+alter table gendurable.versions replica identity full;
 
 -- The server cannot say when it last recovered from a crash while its postmaster lived on, nor when
 -- it was promoted. Both leave an unlogged table empty: the first that judges a lease after that
@@ -435,7 +465,7 @@ create type gendurable.candidates as (
 comment on type gendurable.candidates is
     'Instances that a round of gd_pick has locked and may claim.';
 
--- One instance to be created, with every default applied.
+-- One instance to be created, with every default applied but the version, which may be null.
 create type gendurable.entry as (
     ord int, id bigint,
     fsm text, fsm_version int, state jsonb, step text, queue text, priority int,

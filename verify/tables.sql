@@ -8,6 +8,8 @@ select id, instance_id, name, payload, presented from gendurable.signals where f
 select instance_id, dedup_key from gendurable.dedup_keys where false;
 select key, instance_id from gendurable.correlation_keys where false;
 select id, name, lease_until, idle_queues from gendurable.workers where false;
+select worker_id, fsm, version, steps from gendurable.machines where false;
+select fsm, version from gendurable.versions where false;
 select since from gendurable.incarnation where false;
 select key from gendurable.doorbells where false;
 select name, paused from gendurable.queues where false;
