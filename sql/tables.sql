@@ -84,7 +84,6 @@ create table gendurable.instances (
     weight            float8,
     concurrency_key   text,
     parent_id         bigint,
-    children_pending  int         not null default 0,
     round             int         not null default 0,
     parks             int         not null default 0,
     duplicates        jsonb,
@@ -119,8 +118,6 @@ comment on column gendurable.instances.worker_id is
 comment on column gendurable.instances.attempt is
     'How many executions of the current step have failed or were lost.';
 comment on column gendurable.instances.chain is 'Steps run ahead within the current claim.';
-comment on column gendurable.instances.children_pending is
-    'Children of the current round that are not yet terminal.';
 comment on column gendurable.instances.round is 'Number of the latest batch of children.';
 comment on column gendurable.instances.parks is 'How many awaits of it were committed.';
 comment on column gendurable.instances.duplicates is
@@ -169,9 +166,10 @@ create index instances_waiting on gendurable.instances (phase, queue)
 -- without looking at the others.
 create index instances_weighted on gendurable.instances (rate_limit, weight)
     where rate_limit is not null and weight is not null and phase in ('ready', 'throttled');
--- The children of a parent, and what carries a correlation key without necessarily occupying it:
--- both rare.
-create index instances_parent on gendurable.instances (parent_id) where parent_id is not null;
+-- The children of a parent, round by round, and what carries a correlation key without necessarily
+-- occupying it: both rare.
+create index instances_parent on gendurable.instances (parent_id, parent_round)
+    where parent_id is not null;
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
     where correlation_scope is not null and correlation_key is not null;
 
@@ -212,7 +210,8 @@ comment on column gendurable.finished.joined_round is
 comment on column gendurable.finished.duplicates is 'As in gendurable.instances.';
 comment on column gendurable.finished.failed is 'True: the public status is failed; false: done.';
 
-create index finished_parent on gendurable.finished (parent_id) where parent_id is not null;
+create index finished_parent on gendurable.finished (parent_id, parent_round)
+    where parent_id is not null;
 create index finished_key on gendurable.finished (correlation_key, id)
     where correlation_key is not null;
 
@@ -232,7 +231,8 @@ create table gendurable.kept (
 );
 comment on table gendurable.kept is 'Finished instances that outlive their partition.';
 
-create index kept_parent on gendurable.kept (parent_id) where parent_id is not null;
+create index kept_parent on gendurable.kept (parent_id, parent_round)
+    where parent_id is not null;
 create index kept_key on gendurable.kept (correlation_key, id) where correlation_key is not null;
 
 create view gendurable.archive as
@@ -311,6 +311,24 @@ create table gendurable.correlation_keys (
 );
 comment on table gendurable.correlation_keys is
     'The occupant of each correlation key, live or reserved.';
+
+-- The barriers of parents that wait for children. Counting down inserts a row and deletes the one
+-- before it, so the parent's own row is only locked meanwhile. The newest has the smallest number
+-- and stands first in the key: what was deleted before it lies behind it and is never read, whether
+-- a VACUUM could remove it or not.
+create table gendurable.countdowns (
+    parent_id bigint not null,
+    round     int    not null,
+    pending   int    not null,
+    primary key (parent_id, round, pending)
+) with (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.countdowns is
+    'How many children each parent in phase awaiting_children waits for; protected by its row''s '
+    'lock.';
 
 create table gendurable.workers (
     id            bigint generated always as identity primary key,

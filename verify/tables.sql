@@ -6,6 +6,7 @@ select finished, failed from gendurable.retention where false;
 select task, position from gendurable.progress where false;
 select id, instance_id, name, payload, presented from gendurable.signals where false;
 select instance_id, dedup_key from gendurable.dedup_keys where false;
+select parent_id, round, pending from gendurable.countdowns where false;
 select key, instance_id from gendurable.correlation_keys where false;
 select id, name, lease_until, idle_queues from gendurable.workers where false;
 select since from gendurable.incarnation where false;
