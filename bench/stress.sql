@@ -191,6 +191,10 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     group by i.concurrency_key
     having count(*) > case when i.concurrency_key like 'pool%' then 4 else 1 end
     union all
+    select 'a signal outside its target''s inbox', s.instance_id, s.name
+    from gendurable.signals as s join gendurable.instances as i on i.id = s.instance_id
+    where s.inbox <> gendurable._inbox_key(i.id, i.inbox)
+    union all
     select 'a signal without a target', s.instance_id, s.name from gendurable.signals as s
     where not exists (select from gendurable.instances as i where i.id = s.instance_id)
     union all

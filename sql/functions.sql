@@ -63,6 +63,7 @@
 \ir functions/enqueue/gd_enqueue_many.sql
 
 -- signals: Signals are delivered to an inbox, handed out and consumed.
+\ir functions/signals/_inbox_key.sql
 \ir functions/signals/_signal_problem.sql
 \ir functions/signals/_signal_entry_problem.sql
 \ir functions/signals/_consume.sql
@@ -70,6 +71,7 @@
 \ir functions/signals/_deliver_many.sql
 \ir functions/signals/_inbox.sql
 \ir functions/signals/_lock_targets.sql
+\ir functions/signals/_renew_inboxes.sql
 \ir functions/signals/gd_signal.sql
 \ir functions/signals/gd_signal_many.sql
 \ir functions/signals/gd_signals.sql

@@ -1,6 +1,6 @@
--- What changes in one spot stays as cheap as it was, while a snapshot is held that keeps every dead row: a parent that counts down. Buffers of whole calls,
--- the first ones beside the last ones.
-select plan(3);
+-- What changes in one spot stays as cheap as it was, while a snapshot is held that keeps every dead row: a parent that counts down, an inbox. Buffers of
+-- whole calls, the first ones beside the last ones.
+select plan(7);
 set lock_timeout = '60s';
 select test.connect('holder') \g /dev/null
 select gd_register('w', '{p,q}', '1 day') as w \gset
@@ -65,4 +65,33 @@ end
 $$;
 call test.rounds(:w);
 select cmp_ok(test.ratio('join'), '<', 1.3, 'the join of the last of 2,000 rounds reads what that of the first ones read');
+
+-- An inbox of which 20,000 signals are consumed, ten at a time, while three stay.
+select gd_enqueue('I', queue => 'i') \g /dev/null
+select id as i from gd_pick(:w, 'i', 1) \gset
+select gd_signal(:i, 'stays') from generate_series(1, 3) \g /dev/null
+create procedure test.consume(target bigint)
+language plpgsql as $$
+declare
+    v_signals text := format('select * from gd_signal_many(%L)', (select jsonb_agg(jsonb_build_object('id', target, 'name', 's')) from generate_series(1, 10)));
+    v_inbox   bigint;
+begin
+    for v_n in 1 .. 2000 loop
+        insert into test.cost values ('deliver', v_n, test.buffers(v_signals));
+        commit;
+        insert into test.cost values ('page', v_n, test.buffers(format('select * from gd_signals(%s)', target)));
+        select gendurable._inbox_key(i.id, i.inbox) into v_inbox from gendurable.instances as i where i.id = target;
+        insert into test.cost values ('hand out', v_n, test.buffers(format('select gendurable._inbox(%s)', v_inbox)));
+        insert into test.cost values ('consume', v_n, test.buffers(format('select gendurable._consume(gendurable._parse_outcomes(%L), ''retry'')', jsonb_build_array(
+            jsonb_build_object('id', target, 'fence', 1, 'kind', 'retry', 'consumed', (select jsonb_agg(s.id) from gendurable.signals as s where s.inbox = v_inbox and s.name <> 'stays'))))));
+        commit;
+    end loop;
+end
+$$;
+call test.consume(:i);
+-- (The target's own row has some three hundred versions by then, one for each inbox; these two look it up.)
+select cmp_ok(test.ratio('deliver'), '<', 2.2, 'a delivery after 20,000 signals were consumed reads what the first ones read');
+select cmp_ok(test.ratio('page'), '<', 2.2, 'so does a page of the inbox');
+select cmp_ok(test.ratio('hand out'), '<', 1.5, 'so does what a step is handed');
+select cmp_ok(test.ratio('consume'), '<', 1.5, 'and so does what it consumes');
 select * from finish();

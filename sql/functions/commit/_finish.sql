@@ -19,6 +19,7 @@ as $$
 declare
     v_now       timestamptz := clock_timestamp();
     v_signalled bigint[];
+    v_inboxes   bigint[];
     v_keyed     bigint[];
     v_keys      text[];
     v_reserved  bigint[];
@@ -50,6 +51,7 @@ begin
         from ended as e
     )
     select array_agg(e.id) filter (where e.signalled),
+           array_agg(gendurable._inbox_key(e.id, e.inbox)) filter (where e.signalled),
            array_agg(e.id) filter (where k.leaves),
            array_agg(e.correlation_key) filter (where k.leaves),
            array_agg(e.id) filter (where k.stays),
@@ -58,7 +60,8 @@ begin
            array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted),
            array_agg(e.id) filter (where e.phase = 'awaiting_children'),
            array_agg(e.round) filter (where e.phase = 'awaiting_children')
-    into v_signalled, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds, v_waiting, v_waited
+    into v_signalled, v_inboxes, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds,
+         v_waiting, v_waited
     from ended as e
     cross join lateral (
         select x.stays, e.correlation_key is not null and not x.stays as leaves
@@ -68,7 +71,7 @@ begin
     ) as k;
 
     if v_signalled is not null then
-        delete from gendurable.signals as s where s.instance_id = any (v_signalled);
+        delete from gendurable.signals as s where s.inbox = any (v_inboxes);
         delete from gendurable.dedup_keys as d where d.instance_id = any (v_signalled);
     end if;
     if v_keyed is not null then
