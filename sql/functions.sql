@@ -63,6 +63,7 @@
 \ir functions/enqueue/gd_enqueue_many.sql
 
 -- signals: Signals are delivered to an inbox, handed out and consumed.
+\ir functions/signals/_inbox_key.sql
 \ir functions/signals/_signal_problem.sql
 \ir functions/signals/_signal_entry_problem.sql
 \ir functions/signals/_consume.sql
@@ -70,6 +71,7 @@
 \ir functions/signals/_deliver_many.sql
 \ir functions/signals/_inbox.sql
 \ir functions/signals/_lock_targets.sql
+\ir functions/signals/_renew_inboxes.sql
 \ir functions/signals/gd_signal.sql
 \ir functions/signals/gd_signal_many.sql
 \ir functions/signals/gd_signals.sql
@@ -161,6 +163,7 @@
 \ir functions/commit/_apply_next.sql
 \ir functions/commit/_apply_retry.sql
 \ir functions/commit/_count_down.sql
+\ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
 \ir functions/commit/_large_inboxes.sql
 \ir functions/commit/_lock_parents.sql
