@@ -185,6 +185,18 @@
 \ir functions/archive/gd_maintain.sql
 \ir functions/archive/gd_set_retention.sql
 
+-- history: What has happened to instances: noted before it is done, read, and forgotten.
+\ir functions/history/_is_noted.sql
+\ir functions/history/_levels.sql
+\ir functions/history/_note_expired.sql
+\ir functions/history/_note_lost.sql
+\ir functions/history/_note_outcomes.sql
+\ir functions/history/_note_revived.sql
+\ir functions/history/_sift_history.sql
+\ir functions/history/_collect_history.sql
+\ir functions/history/gd_history.sql
+\ir functions/history/gd_set_history.sql
+
 -- look: What only looks: the status of an instance, and what the views count.
 \ir functions/look/_depths.sql
 \ir functions/look/_estimates.sql

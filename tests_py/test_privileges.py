@@ -26,7 +26,7 @@ Connection = psycopg.Connection[Any]
 
 CLIENT = {
     "gd_enqueue", "gd_enqueue_many", "gd_signal", "gd_signal_many", "gd_status", "gd_version",
-    "gd_signals", "gd_children",
+    "gd_signals", "gd_children", "gd_history",
 }  # fmt: skip
 WORKER = {
     "gd_register", "gd_heartbeat", "gd_pick", "gd_commit", "gd_release", "gd_unregister",
@@ -35,6 +35,7 @@ WORKER = {
 ADMIN = {
     "gd_cancel", "gd_retry", "gd_pause", "gd_resume", "gd_set_rate_limit", "gd_drop_rate_limit",
     "gd_set_concurrency_limit", "gd_drop_concurrency_limit", "gd_set_retention", "gd_gc",
+    "gd_set_history",
 }  # fmt: skip
 
 
