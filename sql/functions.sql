@@ -197,6 +197,10 @@
 \ir functions/history/gd_history.sql
 \ir functions/history/gd_set_history.sql
 
+-- watch: Who asked for it is told of the next park, or the end, of an instance.
+\ir functions/watch/_tell_watchers.sql
+\ir functions/watch/gd_watch.sql
+
 -- look: What only looks: the status of an instance, and what the views count.
 \ir functions/look/_depths.sql
 \ir functions/look/_estimates.sql

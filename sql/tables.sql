@@ -76,6 +76,7 @@ create table gendurable.instances (
     joined            boolean     not null default false,
     signalled         boolean     not null default false,
     counted           boolean     not null default false,
+    watched           boolean     not null default false,
     step              text        not null,
     state             jsonb       not null,
     awaits            text[],
@@ -131,6 +132,8 @@ comment on column gendurable.instances.signalled is
     'inbox.';
 comment on column gendurable.instances.counted is
     'A child that its parent''s barrier has counted already; revived, it never counts again.';
+comment on column gendurable.instances.watched is
+    'Its next park or its end is to be notified (gd_watch).';
 comment on column gendurable.instances.joined is
     'The current step was woken by a join: it is handed the children of the current round.';
 comment on column gendurable.instances.awaits is

@@ -52,6 +52,7 @@ from gendurable import (
     signal_many,
     status,
     step,
+    watch,
 )
 from gendurable.errors import role_for
 from support import Connection
@@ -116,6 +117,8 @@ def use_everything(conn: psycopg.Connection[Any]) -> None:
     set_retention(conn, 3600, failed=86400)
     set_history(conn, None, "errors")
     set_history(conn, "M", "steps")
+    assert watch(conn, uuid) == "runnable"
+    assert watch(conn, 0) is None
     told = history(conn, uuid)
     assert [(event.event, event.detail) for event in told] == [
         ("cancelled", {"reason": "warum nicht"}),
@@ -296,6 +299,7 @@ def test_an_id_that_is_none_is_only_not_found(conn: Connection) -> None:
         lambda conn: ANY.set_history(conn, 5, "steps"),
         lambda conn: ANY.set_history(conn, None, 5),
         lambda conn: ANY.history(conn, None),
+        lambda conn: ANY.watch(conn, None),
         lambda conn: ANY.set_retention(conn, 1, failed=float("nan")),
         lambda conn: ANY.enqueue(conn, Entry("M"), {"x": 1}),
         lambda conn: ANY.enqueue(conn, Entry("M"), delay=5),

@@ -21,9 +21,10 @@ from gendurable import (
     history,
     job,
     set_history,
+    status,
     step,
 )
-from support import finished, running
+from support import finished, running, until
 from test_docs import blocks
 
 Connection = psycopg.Connection[Any]
@@ -54,6 +55,12 @@ def wal(conn: Connection) -> int:
     row = conn.execute("select (pg_current_wal_insert_lsn() - '0/0')::bigint").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def is_watched(conn: Connection) -> bool:
+    """Whether any instance is watched."""
+    row = conn.execute("select bool_or(watched) from gendurable.instances").fetchone()
+    return bool(row and row[0])
 
 
 def test_a_failure_s_history_has_the_type_the_message_and_the_traceback(
@@ -116,16 +123,25 @@ def test_the_page_does_what_it_says(dsn: str, conn: Connection) -> None:
     enqueue(conn, "Checkout", correlation_key="order:42")
     for block in blocks("docs/monitoring.md", "sql"):
         conn.execute(block)
+    told = []
     for source in blocks("docs/monitoring.md", "python"):
         assert source.count("postgresql:///shop") == 1
-        done = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-c", source.replace("postgresql:///shop", dsn)],
-            check=False,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
+        ) as process:
+            if "watch(conn" in source:
+                conn.execute("update gendurable.instances set watched = false")
+                until(lambda: is_watched(conn))
+                conn.execute("select gd_cancel('order:42')")
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        told += out.splitlines()
+    found = status(conn, "order:42")
+    assert found is not None
+    assert f"{found.id}:failed" in told
 
 
 @pytest.mark.parametrize("level", ["steps", "none"])

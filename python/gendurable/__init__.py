@@ -31,6 +31,7 @@ from gendurable.client import (
     signal_many,
     signals,
     status,
+    watch,
 )
 from gendurable.context import ChildResult, Context, Signal
 from gendurable.entry import Entry
@@ -112,6 +113,7 @@ __all__ = [
     "signals",
     "status",
     "step",
+    "watch",
 ]
 
 __version__ = package_version()

@@ -57,6 +57,7 @@ __all__ = [
     "signal_many",
     "signals",
     "status",
+    "watch",
 ]
 
 _IDS = range(-(2**63), 2**63)
@@ -185,6 +186,9 @@ _SIGNAL = """
                             payload => %(payload)s::jsonb, dedup_key => %(dedup_key)s)"""
 _SIGNAL_MANY = "select result from public.gd_signal_many(%(entries)s::jsonb) order by ord"
 _STATUS = "select to_json(s)::text from public.gd_status(%(target)s::{type}) as s"
+_WATCH = """
+    select w.status from public.gd_watch(target => %(target)s::{type}) as w (status)
+    where w.status is not null"""
 _HISTORY = """
     select to_json(h)::text
     from public.gd_history(target => %(target)s::{type}) with ordinality as h
@@ -368,6 +372,34 @@ def status(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[Status | N
         _STATUS.format(type=kind),
         {"target": address},
         lambda texts: _decoded(texts[0], Status) if texts else None,
+    )
+
+
+@_sync_or_async
+def watch(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[str | None]:
+    """Ask for one notification of the next park or the end of an instance.
+
+    It comes on the channel ``gendurable_watch``, with the payload ``<id>:<status>``, from the
+    transaction in which that happens. Listen first, then watch and commit, then go by the answer:
+    nothing is missed. Waits for other transactions that have the instance locked.
+
+    Args:
+        conn: the caller's connection.
+        target: a correlation key (str or UUID), or the id of an instance (int).
+
+    Returns:
+        The status now; that of what is terminal is final, and is not watched. None if there is no
+        such instance, or retention has forgotten it.
+
+    Raises:
+        UsageError: the target is neither.
+    """
+    kind, address = _address(target)
+    return call(
+        conn,
+        _WATCH.format(type=kind),
+        {"target": address},
+        lambda texts: texts[0] if texts else None,
     )
 
 

@@ -35,7 +35,8 @@ begin
     -- One parent after the other, each with its own block: what one batch of children runs into
     -- must not undo another one's.
     for v_parent in
-        select o.*, o as outcome, i.queue, i.round + 1 as next_round, i.signalled, i.worker_id
+        select o.*, o as outcome, i.queue, i.round + 1 as next_round, i.signalled, i.worker_id,
+               i.watched
         from unnest(p_outcomes) as o
         join gendurable.instances as i on i.id = o.id
         where o.kind = 'schedule_children'
@@ -91,6 +92,8 @@ begin
         if v_pending = 0 then
             -- gd_commit rings for its slot, and sees to its correlation key.
             perform gendurable._announce(array[v_parent.queue]);
+        elsif v_parent.watched then
+            perform gendurable._tell_watchers(array[v_parent.id], '{awaiting_children}');
         end if;
     end loop;
     return v_answers;

@@ -24,6 +24,8 @@ declare
     v_reserved  bigint[];
     v_kept      text[];
     v_parents   bigint[];
+    v_watched   bigint[];
+    v_statuses  text[];
     v_rounds    int[];
 begin
     with ended as (
@@ -53,8 +55,12 @@ begin
            array_agg(e.id) filter (where k.stays),
            array_agg(e.correlation_key) filter (where k.stays),
            array_agg(e.parent_id) filter (where e.parent_id is not null and not e.counted),
-           array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted)
-    into v_signalled, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds
+           array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted),
+           array_agg(e.id) filter (where e.watched),
+           array_agg(case e.kind when 'done' then 'done' else 'failed' end)
+               filter (where e.watched)
+    into v_signalled, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds,
+         v_watched, v_statuses
     from ended as e
     cross join lateral (
         select x.stays, e.correlation_key is not null and not x.stays as leaves
@@ -76,6 +82,9 @@ begin
     end if;
     if v_parents is not null then
         perform gendurable._count_down(v_parents, v_rounds);
+    end if;
+    if v_watched is not null then
+        perform gendurable._tell_watchers(v_watched, v_statuses);
     end if;
 end
 $$;
