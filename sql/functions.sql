@@ -201,6 +201,13 @@
 \ir functions/watch/_tell_watchers.sql
 \ir functions/watch/gd_watch.sql
 
+-- reports: What workers say of their steps: how far they are, how many there were.
+\ir functions/reports/_report_problem.sql
+\ir functions/reports/_forget_reports.sql
+\ir functions/reports/_sift_reports.sql
+\ir functions/reports/_compact_throughput.sql
+\ir functions/reports/gd_report.sql
+
 -- look: What only looks: the status of an instance, and what the views count.
 \ir functions/look/_depths.sql
 \ir functions/look/_estimates.sql

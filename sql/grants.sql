@@ -65,7 +65,7 @@ begin
              'gd_watch}'::text[]),
             ('gd_worker',
              '{gd_register,gd_heartbeat,gd_pick,gd_commit,gd_release,gd_unregister,gd_next_due,'
-             'gd_reap,gd_expire_awaits,gd_maintain}'),
+             'gd_reap,gd_expire_awaits,gd_maintain,gd_report}'),
             ('gd_admin',
              '{gd_cancel,gd_retry,gd_pause,gd_resume,gd_set_rate_limit,gd_set_concurrency_limit,'
              'gd_drop_rate_limit,gd_drop_concurrency_limit,gd_set_retention,gd_gc,'
@@ -85,7 +85,7 @@ begin
     if exists (select from pg_catalog.pg_roles as r where r.rolname = 'gd_client') then
         grant select on
             public.gd_instances, public.gd_queues, public.gd_workers,
-            public.gd_limits, public.gd_stuck
+            public.gd_limits, public.gd_stuck, public.gd_throughput
         to gd_client;
         -- What the views call, they call with the rights of the role that looks.
         grant execute on function

@@ -6,6 +6,8 @@ select finished, failed from gendurable.retention where false;
 select task, position from gendurable.progress where false;
 select instance_id, at, event, detail from gendurable.history where false;
 select fsm, level from gendurable.history_levels where false;
+select instance_id, at, progress from gendurable.reports where false;
+select minute, kind, count from gendurable.throughput where false;
 select id, instance_id, name, payload, presented from gendurable.signals where false;
 select instance_id, dedup_key from gendurable.dedup_keys where false;
 select key, instance_id from gendurable.correlation_keys where false;

@@ -8,7 +8,8 @@
 -- to nothing: an instance is forgotten up to one window of the archive after its retention.
 -- Locks:  never waiting: dead workers and their claims (gd_reap), due instances (gd_expire_awaits),
 --         names of rate keys (_sweep_buckets), the maintenance of the archive and its partitions
---         (_lock_maintenance, _create_partitions, _collect, _collect_history, _drop_partitions).
+--         (_lock_maintenance, _create_partitions, _collect, _collect_history, _drop_partitions),
+--         what workers have reported (_sift_reports, _compact_throughput).
 -- Writes: as the functions it calls.
 create function public.gd_maintain() returns table (task text, affected bigint)
 language plpgsql volatile security definer
@@ -34,6 +35,8 @@ begin
     -- A transaction that was left open with this lock must not keep a worker from being reaped,
     -- so it comes after.
     if gendurable._lock_maintenance() then
+        v_more := gendurable._sift_reports() or v_more;
+        v_more := gendurable._compact_throughput() or v_more;
         -- The history's first window begins soon: its default partition takes whatever happens.
         v_created := gendurable._create_partitions()
                      + gendurable._create_partitions('gendurable.history',
