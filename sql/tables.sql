@@ -76,6 +76,7 @@ create table gendurable.instances (
     joined            boolean     not null default false,
     signalled         boolean     not null default false,
     counted           boolean     not null default false,
+    watched           boolean     not null default false,
     step              text        not null,
     state             jsonb       not null,
     awaits            text[],
@@ -131,6 +132,8 @@ comment on column gendurable.instances.inbox is
     'The number of its inbox: when much was consumed of one, what is left moves to a new one.';
 comment on column gendurable.instances.counted is
     'A child that its parent''s barrier has counted already; revived, it never counts again.';
+comment on column gendurable.instances.watched is
+    'Its next park or its end is to be notified (gd_watch).';
 comment on column gendurable.instances.joined is
     'The current step was woken by a join: it is handed the children of the current round.';
 comment on column gendurable.instances.awaits is
@@ -266,6 +269,89 @@ comment on column gendurable.progress.found is
     'How many instances of the partition are to be forgotten with it, so far.';
 comment on column gendurable.progress.clean is
     'So far none was found that has to be moved out of the partition first.';
+
+-- What has happened to instances, as far as the level of their fsm asks for (gd_set_history).
+-- Partitioned like the archive, but by the time of the event: whole partitions are dropped when
+-- they are old. Only appended to. Of one instance no two equal events have the same fence at the
+-- same time: every outcome, every claim and every cancellation lets the fence grow.
+create table gendurable.history (
+    instance_id bigint      not null,
+    at          timestamptz not null,
+    started_at  timestamptz,
+    fence       bigint      not null,
+    attempt     int         not null,
+    event       text        not null,
+    step        text        not null,
+    worker      text,
+    detail      jsonb,
+    primary key (instance_id, at, fence, event)
+) partition by range (at);
+comment on table gendurable.history is 'What has happened to instances, partitioned by its time.';
+comment on column gendurable.history.started_at is 'When the step began that ended with this.';
+comment on column gendurable.history.fence is 'The fence of the instance before the event.';
+comment on column gendurable.history.worker is 'The name of the worker that ran the step.';
+
+-- Takes what happens outside every partition, as gendurable.finished_default does.
+create table gendurable.history_default partition of gendurable.history default;
+comment on table gendurable.history_default is
+    'Events for whose time no partition existed; maintenance moves them to '
+    'gendurable.history_kept.';
+
+create table gendurable.history_kept (
+    like gendurable.history,
+    primary key (instance_id, at, fence, event)
+);
+comment on table gendurable.history_kept is
+    'Events that happened while there was no partition for them.';
+
+create table gendurable.history_levels (
+    fsm   text primary key,
+    level text not null check (level in ('none', 'errors', 'steps'))
+);
+comment on table gendurable.history_levels is
+    'How much of the history of an fsm''s instances is kept. An empty fsm stands for all others; '
+    'where it has no row either, the level is errors.';
+
+-- What steps say of their progress. Only appended to: a row that is written again and again would
+-- leave a version behind each time. Maintenance deletes all but the latest of each live instance.
+create table gendurable.reports (
+    instance_id bigint      not null,
+    at          timestamptz not null,
+    fence       bigint      not null,
+    progress    jsonb       not null,
+    primary key (instance_id, at)
+) with (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.reports is
+    'What steps have said of their progress; the latest of an instance counts.';
+comment on column gendurable.reports.fence is 'Of the claim under which it was said.';
+
+-- Steps that were measured, added up by what a worker sends at a time. Only appended to, so that no
+-- two workers ever write one row; maintenance adds up what a minute has when it is over.
+create table gendurable.throughput (
+    minute    timestamptz not null,
+    count     bigint      not null,
+    seconds   float8      not null,
+    slowest   float8      not null,
+    compacted boolean     not null default false,
+    queue     text        not null,
+    fsm       text        not null,
+    step      text        not null,
+    kind      text        not null
+) with (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.throughput is
+    'How many steps workers have run, by minute, and how long they took.';
+comment on column gendurable.throughput.compacted is 'Maintenance has added it up.';
+create index throughput_minute on gendurable.throughput (minute);
+-- Its names may be too long for a key. Costs nothing unless wal_level is logical.
+alter table gendurable.throughput replica identity full;
 
 -- The inbox: signals that the target has not consumed. Its key leads to one inbox of one instance,
 -- not to the instance, so that what was consumed of earlier ones is never read again.
