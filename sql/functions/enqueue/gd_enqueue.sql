@@ -20,7 +20,7 @@ create function public.gd_enqueue(
     concurrency_key   text        default null,
     rate_limit        text        default null,
     weight            float8      default 1,
-    fsm_version       int         default 1
+    fsm_version       int         default null
 ) returns table (id bigint, duplicate boolean)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -39,6 +39,7 @@ declare
     v_id          bigint;
     v_problem     text;
     v_phase       gendurable.phase;
+    v_version     int;
 begin
     if gendurable._is_open(
            'public.gd_enqueue(text,jsonb,text,text,int,timestamptz,'
@@ -74,21 +75,24 @@ begin
             from gendurable._estimate_free_slots(array[gd_enqueue.concurrency_key]) as v) then
         v_phase := 'ready';
     end if;
+    v_version := coalesce(gd_enqueue.fsm_version, gendurable._newest_version(gd_enqueue.fsm));
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, updated_at, priority,
          lane,
          phase, step, state,
          rate_limit, weight, concurrency_key,
-         fsm_version, fsm,
+         fsm_version,
+         fsm,
          queue, correlation_key, correlation_scope)
     values
         (v_id, v_now, v_eligible_at, v_now, coalesce(gd_enqueue.priority, 0),
          gendurable._step_lane(
-             v_queue, gd_enqueue.fsm, coalesce(gd_enqueue.fsm_version, 1), v_step,
+             v_queue, gd_enqueue.fsm, v_version, v_step,
              coalesce(gd_enqueue.priority, 0), v_eligible_at, v_id, v_in),
          v_phase, v_step, coalesce(gd_enqueue.state, '{}'),
          gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key,
-         coalesce(gd_enqueue.fsm_version, 1), gd_enqueue.fsm,
+         v_version,
+         gd_enqueue.fsm,
          v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope);
     perform gendurable._announce(
         array[v_queue],
