@@ -64,6 +64,7 @@
 \ir functions/enqueue/gd_enqueue_many.sql
 
 -- signals: Signals are delivered to an inbox, handed out and consumed.
+\ir functions/signals/_inbox_key.sql
 \ir functions/signals/_signal_problem.sql
 \ir functions/signals/_signal_entry_problem.sql
 \ir functions/signals/_consume.sql
@@ -71,6 +72,7 @@
 \ir functions/signals/_deliver_many.sql
 \ir functions/signals/_inbox.sql
 \ir functions/signals/_lock_targets.sql
+\ir functions/signals/_renew_inboxes.sql
 \ir functions/signals/gd_signal.sql
 \ir functions/signals/gd_signal_many.sql
 \ir functions/signals/gd_signals.sql
@@ -113,6 +115,7 @@
 
 -- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
 \ir functions/workers/_check_in.sql
+\ir functions/workers/_delete_workers.sql
 \ir functions/workers/_forget_workers.sql
 \ir functions/workers/_lost.sql
 \ir functions/workers/_mark_worker.sql
@@ -125,6 +128,13 @@
 \ir functions/workers/gd_register.sql
 \ir functions/workers/gd_release.sql
 \ir functions/workers/gd_unregister.sql
+
+-- machines: What workers declare that they can run, and the version that follows from it.
+\ir functions/machines/_machine_problem.sql
+\ir functions/machines/_check_machines.sql
+\ir functions/machines/_declare.sql
+\ir functions/machines/_newest_version.sql
+\ir functions/machines/_newest_versions.sql
 
 -- control: What an operator does: cancel, retry, pause, resume.
 \ir functions/control/_descendants.sql
@@ -159,6 +169,7 @@
 \ir functions/commit/_apply_next.sql
 \ir functions/commit/_apply_retry.sql
 \ir functions/commit/_count_down.sql
+\ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
 \ir functions/commit/_large_inboxes.sql
 \ir functions/commit/_lock_parents.sql

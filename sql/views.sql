@@ -18,7 +18,12 @@ select i.id, gendurable._status(i.phase) as status,
        case when i.phase = 'awaiting_signal' then i.awaits end as awaits,
        case when i.phase = 'awaiting_signal'
             then nullif(i.eligible_at, 'infinity') end as await_deadline,
-       i.children_pending, i.enqueued_at,
+       case when i.phase = 'awaiting_children'
+            then coalesce((select c.pending from gendurable.countdowns as c
+                           where c.parent_id = i.id and c.round = i.round
+                           order by c.parent_id, c.round, c.pending limit 1), 0)
+            else 0 end as children_pending,
+       i.enqueued_at,
        case when i.phase not in ('awaiting_signal', 'awaiting_children')
             then i.eligible_at end as eligible_at,
        i.updated_at, null::timestamptz as finished_at,

@@ -123,6 +123,13 @@ def test_the_protocol_s_outcomes_are_accepted(conn: Connection) -> None:
         conn.execute("select gd_cancel(%s::bigint, cascade => true)", (claim[0],))
 
 
+def test_the_protocol_s_declaration_is_accepted(conn: Connection) -> None:
+    (info,) = blocks("docs/worker-protocol.md", "json")
+    conn.execute("select gd_register('w', info => %s)", (info,))
+    machines = conn.execute("select fsm, version, steps from gendurable.machines order by fsm")
+    assert machines.fetchall() == [("Order", 2, ["start", "ship"]), ("Refund", 1, None)]
+
+
 def test_every_command_of_the_readme_is_known_here() -> None:
     """Those of the two commands and of the installation are run by the build and by other tests."""
     assert commands("README.md") == [

@@ -270,7 +270,8 @@ def enqueue(
         concurrency_key: ``name`` or ``name:partition`` of a semaphore.
         rate_limit: ``name`` or ``name:partition`` of a token bucket.
         weight: tokens the first step draws.
-        fsm_version: left out, the machine's own version.
+        fsm_version: left out, the machine's own version; where only its name is given, the newest
+            that a live worker declares.
 
     Raises:
         InvalidArgumentError: the engine refuses an argument.

@@ -41,7 +41,8 @@ class Entry(msgspec.Struct, frozen=True):
         concurrency_key: ``name`` or ``name:partition`` of a semaphore.
         rate_limit: ``name`` or ``name:partition`` of a token bucket.
         weight: tokens the first step draws.
-        fsm_version: left out, the machine's own version.
+        fsm_version: left out, the machine's own version; where only its name is given, the newest
+            that a live worker declares.
     """
 
     machine: Target

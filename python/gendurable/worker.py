@@ -110,6 +110,7 @@ class Worker:
             queues=list(self._queues),
             lease=lease,
             pooler=pooler,
+            machines=[one.declaration() for one in self._definitions.values()],
         )
         self._keeper = Keeper(
             self, partial(self._session.connect, listens=True), lease=lease, listen=not pooler
@@ -499,7 +500,10 @@ class Worker:
         self._finished(claim, settled)
 
     def _unknown_delay(self, kind: Kind) -> float:
-        """Seconds until what nobody here knows is handed out again; longer each time it is met."""
+        """Seconds until what nobody here knows is handed out again; longer each time it is met.
+
+        The engine hands nothing out that this worker has not declared. This is the floor under it.
+        """
         shortest, longest = _UNKNOWN_WAIT
         if len(self._unknown) >= _MOST_UNKNOWN:
             self._unknown.clear()

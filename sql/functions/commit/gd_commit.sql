@@ -8,7 +8,8 @@
 -- Locks:  instances by id, then parents by id, all with SKIP LOCKED: what another transaction
 --         holds is answered `busy`, for the worker to offer again; so a commit waits for none.
 --         Then the keys and the inbox of what it finishes, which the instance's lock protects.
--- Writes: instances, finished, signals, dedup_keys, correlation_keys, doorbells, buckets, history.
+-- Writes: instances, finished, signals, dedup_keys, countdowns, correlation_keys, doorbells,
+--         buckets, history.
 -- Plan:   instances_pkey for the locks and for every update. The worker is compared in a way that
 --         no index serves: a plan that looks for the batch among everything that the worker holds
 --         costs ten times as much.
