@@ -60,7 +60,7 @@ select ok(not test.is_blocked('b'), 'a client has the parent of two children');
 select is(test.results(test.answer('b')), 'busy busy cancelled', 'they are not cancelled behind its back, what has another parent is');
 select test.exec('a', 'commit');
 select is(test.results(test.query('b', test.many('cancel', :'kids'))), 'cancelled cancelled', 'then they are');
-select is((select row(i.phase, i.children_pending)::text from gendurable.instances as i where i.id = :p), '(ready,0)', 'and counted');
+select is((select row(i.status, i.children_pending)::text from gd_instances as i where i.id = :p), '(runnable,0)', 'and counted');
 select gd_cancel(:p) \g /dev/null
 
 -- retry × retry.

@@ -18,7 +18,7 @@ select is(pg_temp.status('d'), 'runnable', 'a list that is refused cancels nothi
 -- Children and their parents.
 select pg_temp.pick(1) || pg_temp.commit('d', 'schedule_children', '{"children": [{"fsm": "k1"}, {"fsm": "k2"}, {"fsm": "k3"}]}') || pg_temp.pick(3) \g /dev/null
 select is(pg_temp.cancel(array[pg_temp.id('k1'), pg_temp.id('k2')]), 'k1 cancelled, k2 cancelled', 'children');
-select is((select i.children_pending from gendurable.instances as i where i.fsm = 'd'), 1, 'are counted');
+select is((select i.children_pending from gd_instances as i where i.fsm = 'd'), 1, 'are counted');
 select is(pg_temp.cancel(array[pg_temp.id('k3'), pg_temp.id('d')]), 'k3 cancelled, d cancelled', 'the last one, together with its parent');
 select is((select count(*)::int from gendurable.instances), 0, 'nothing is left');
 
