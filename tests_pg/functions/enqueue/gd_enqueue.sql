@@ -25,9 +25,9 @@ select results_eq(
     $$ values ('order', 1, '{}'::jsonb, 'start', 'default', 0, now(), null::text, null::text, null::text, 'runnable', 0) $$,
     'only fsm is needed: everything else has its documented default');
 select results_eq(
-    format($$ select phase::text, fence, chain, children_pending, round, worker_id, parent_id, last_error, awaits, signalled
+    format($$ select phase::text, fence, chain, round, worker_id, parent_id, last_error, awaits, signalled
               from gendurable.instances where id = %s $$, :a),
-    $$ values ('ready', 0::bigint, 0, 0, 0, null::bigint, null::bigint, null::jsonb, null::text[], false) $$,
+    $$ values ('ready', 0::bigint, 0, 0, null::bigint, null::bigint, null::jsonb, null::text[], false) $$,
     'a new instance is ready, unclaimed, with nothing behind it');
 select is((select enqueued_at from gd_status(:a)), now(), 'enqueued_at is the time of the transaction');
 
