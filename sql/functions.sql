@@ -77,6 +77,27 @@
 \ir functions/signals/gd_signal_many.sql
 \ir functions/signals/gd_signals.sql
 
+-- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
+\ir functions/workers/_lease.sql
+\ir functions/workers/_sleeping.sql
+\ir functions/workers/_check_in.sql
+\ir functions/workers/_delete_workers.sql
+\ir functions/workers/_forget_workers.sql
+\ir functions/workers/_lease_until.sql
+\ir functions/workers/_lock_lapsed.sql
+\ir functions/workers/_lost.sql
+\ir functions/workers/_mark_worker.sql
+\ir functions/workers/_note_start.sql
+\ir functions/workers/_refuse_worker.sql
+\ir functions/workers/_release.sql
+\ir functions/workers/_renew.sql
+\ir functions/workers/_up_since.sql
+\ir functions/workers/gd_heartbeat.sql
+\ir functions/workers/gd_reap.sql
+\ir functions/workers/gd_register.sql
+\ir functions/workers/gd_release.sql
+\ir functions/workers/gd_unregister.sql
+
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
 \ir functions/limits/_announced.sql
@@ -112,22 +133,6 @@
 \ir functions/limits/gd_drop_rate_limit.sql
 \ir functions/limits/gd_set_concurrency_limit.sql
 \ir functions/limits/gd_set_rate_limit.sql
-
--- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
-\ir functions/workers/_check_in.sql
-\ir functions/workers/_delete_workers.sql
-\ir functions/workers/_forget_workers.sql
-\ir functions/workers/_lost.sql
-\ir functions/workers/_mark_worker.sql
-\ir functions/workers/_note_start.sql
-\ir functions/workers/_refuse_worker.sql
-\ir functions/workers/_release.sql
-\ir functions/workers/_up_since.sql
-\ir functions/workers/gd_heartbeat.sql
-\ir functions/workers/gd_reap.sql
-\ir functions/workers/gd_register.sql
-\ir functions/workers/gd_release.sql
-\ir functions/workers/gd_unregister.sql
 
 -- machines: What workers declare that they can run, and the version that follows from it.
 \ir functions/machines/_machine_problem.sql
