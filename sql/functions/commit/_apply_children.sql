@@ -6,7 +6,7 @@
 -- transaction is taking makes it busy, after p_patience. To find out whose it is, the two halves of
 -- the batch are tried one after the other, each of them whole if nothing is wrong with it.
 -- Locks:  the caller holds the parents; correlation_keys in key order, waiting 50 ms at most.
--- Writes: signals, instances, countdowns, correlation_keys, doorbells.
+-- Writes: signals, instances, countdowns, correlation_keys, doorbells, history.
 -- Plan:   instances_pkey; as gendurable._create_children.
 -- Errors: none that leaves it; a bad child is an answer.
 create function gendurable._apply_children(p_outcomes gendurable.outcome[],
@@ -32,6 +32,7 @@ declare
     v_answers  gendurable.answer[];
     v_since    timestamptz;
     v_queues   text[];
+    v_watched  bigint[];
 begin
     begin
         perform set_config('lock_timeout', p_patience, true);
@@ -64,6 +65,12 @@ begin
                where i.signalled) then
         perform gendurable._consume(v_outcomes, 'schedule_children');
     end if;
+    if exists (select from gendurable.history_levels as l where l.level = 'steps') then
+        perform gendurable._note_outcomes(
+            v_outcomes,
+            (select i.worker_id from gendurable.instances as i where i.id = v_outcomes[1].id),
+            'schedule_children');
+    end if;
     v_since := gendurable._enter_ready();
     with scheduled as (
         update gendurable.instances as i
@@ -80,15 +87,22 @@ begin
                            row_number() over (order by u.id)::int as at
                     from unnest(v_outcomes) as u) as x) as o
         where i.id = o.id
-        returning i.id, i.round, i.queue, o.pending
+        returning i.id, i.round, i.queue, i.watched, o.pending
     ), barriers as (
         insert into gendurable.countdowns (parent_id, round, pending)
         select s.id, s.round, s.pending from scheduled as s where s.pending > 0
     )
-    select array_agg(distinct s.queue) into v_queues from scheduled as s where s.pending = 0;
+    select array_agg(distinct s.queue) filter (where s.pending = 0),
+           array_agg(s.id) filter (where s.watched and s.pending > 0)
+    into v_queues, v_watched
+    from scheduled as s;
     if v_queues is not null then
         -- gd_commit rings for their slots, and sees to their correlation keys.
         perform gendurable._announce(v_queues);
+    end if;
+    if v_watched is not null then
+        perform gendurable._tell_watchers(v_watched, array_fill('awaiting_children'::text,
+                                                                array[cardinality(v_watched)]));
     end if;
     return array[]::gendurable.answer[];
 end

@@ -25,6 +25,8 @@ declare
     v_reserved  bigint[];
     v_kept      text[];
     v_parents   bigint[];
+    v_watched   bigint[];
+    v_statuses  text[];
     v_rounds    int[];
     v_waiting   bigint[];
     v_waited    int[];
@@ -59,9 +61,12 @@ begin
            array_agg(e.parent_id) filter (where e.parent_id is not null and not e.counted),
            array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted),
            array_agg(e.id) filter (where e.phase = 'awaiting_children'),
-           array_agg(e.round) filter (where e.phase = 'awaiting_children')
+           array_agg(e.round) filter (where e.phase = 'awaiting_children'),
+           array_agg(e.id) filter (where e.watched),
+           array_agg(case e.kind when 'done' then 'done' else 'failed' end)
+               filter (where e.watched)
     into v_signalled, v_inboxes, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds,
-         v_waiting, v_waited
+         v_waiting, v_waited, v_watched, v_statuses
     from ended as e
     cross join lateral (
         select x.stays, e.correlation_key is not null and not x.stays as leaves
@@ -86,6 +91,9 @@ begin
     end if;
     if v_waiting is not null then
         perform gendurable._drop_barriers(v_waiting, v_waited);
+    end if;
+    if v_watched is not null then
+        perform gendurable._tell_watchers(v_watched, v_statuses);
     end if;
 end
 $$;

@@ -1,7 +1,7 @@
 -- Scheduling children: they are created and their parent is parked, or nothing happens at all.
 begin;
 \ir ../prelude.psql
-select plan(56);
+select plan(57);
 
 -- Fan-out.
 select pg_temp.put('p', '{"queue": "a", "concurrency_key": "pk", "step": "begin", "state": {"n": 1}}') \g /dev/null
@@ -148,6 +148,14 @@ select results_eq($$ select phase::text, fence, (select count(*) from gendurable
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.commit('waiting', 'schedule_children', '{"children": [{"fsm": "w1"}, {"fsm": "w2", "correlation_key": "being taken"}]}'), 'committed', 'offered again it is accepted');
 select is(current_setting('lock_timeout'), '61s', 'lock_timeout is as it was after that, too');
+
+-- A child without a version.
+select gd_register('declares', info => '{"machines": [{"fsm": "v1", "version": 4}]}') \g /dev/null
+select pg_temp.parent('of versions') \g /dev/null
+select pg_temp.pick(9, 'b') \g /dev/null
+select pg_temp.commit('of versions', 'schedule_children', '{"children": [{"fsm": "v1"}, {"fsm": "v1", "fsm_version": 2}, {"fsm": "v2"}]}') \g /dev/null
+select results_eq($$ select fsm_version from gendurable.instances where parent_id = pg_temp.id('of versions') order by ord $$, 'values (4), (2), (1)',
+    'a child has the version it is given, or the newest of its machine');
 
 select * from finish();
 rollback;

@@ -1,8 +1,8 @@
 -- View gd_instances: every instance, live and finished.
 begin;
-select plan(9);
+select plan(10);
 
-select columns_are('public', 'gd_instances', '{id,status,fsm,fsm_version,step,queue,priority,attempt,correlation_key,concurrency_key,rate_limit,parent_id,worker_id,state,result,error,awaits,await_deadline,children_pending,enqueued_at,eligible_at,updated_at,finished_at}',
+select columns_are('public', 'gd_instances', '{id,status,fsm,fsm_version,step,queue,priority,attempt,correlation_key,concurrency_key,rate_limit,parent_id,worker_id,state,result,error,awaits,await_deadline,children_pending,enqueued_at,eligible_at,updated_at,finished_at,progress}',
     'the documented columns');
 insert into gendurable.instances (id, phase, eligible_at, enqueued_at, updated_at, fsm, fsm_version, step, queue, priority, attempt, correlation_key, concurrency_key, rate_limit, parent_id,
                                   worker_id, state, last_error, awaits, round)
@@ -34,6 +34,10 @@ select results_eq($$ select awaits, await_deadline, eligible_at from gd_instance
     $$ values ('{x,y}'::text[], now() + interval '1 hour', null::timestamptz), ('{x}', null, null) $$, 'a park shows what it awaits and its deadline, and is not eligible');
 select results_eq('select children_pending from gd_instances where id in (1002, 1005) order by id', '{0,7}'::int[], 'a parent that waits shows for how many children of its round');
 select is((select eligible_at from gd_instances where id = 1006), now() + interval '1 day', 'a scheduled one shows when it is eligible');
+
+insert into gendurable.reports (instance_id, at, fence, progress)
+select 1000 + i, now() + n * interval '1 s', 1, to_jsonb(n) from unnest('{2,8}'::int[]) as i, generate_series(1, 3) as n;
+select results_eq('select id - 1000, progress from gd_instances where progress is not null', $$ values (2::bigint, '3'::jsonb) $$, 'a live one shows the latest that was reported of its progress');
 
 select * from finish();
 rollback;
