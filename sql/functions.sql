@@ -156,8 +156,8 @@
 \ir functions/control/gd_retry_many.sql
 
 -- pick: Work is handed to a worker.
-\ir functions/pick/_candidates.sql
 \ir functions/pick/_child_rows.sql
+\ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
 \ir functions/pick/_fail_too_large.sql
 \ir functions/pick/_is_paused.sql
@@ -174,6 +174,7 @@
 \ir functions/commit/_apply_next.sql
 \ir functions/commit/_apply_retry.sql
 \ir functions/commit/_count_down.sql
+\ir functions/commit/_create_children.sql
 \ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
 \ir functions/commit/_large_inboxes.sql
