@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, MutableSequence, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-__all__ = ["BUCKETS", "bucket", "observe", "percentile", "server_cpu"]
+__all__ = ["BUCKETS", "bucket", "nearest", "parent_of", "percentile", "server_cpu"]
 
 LEAST = 1e-5  # seconds
 GROWTH = 1.05  # so a percentile is right within 5 %
@@ -22,11 +22,6 @@ def bucket(seconds: float) -> int:
     return 0 if seconds <= LEAST else min(BUCKETS - 1, int(math.log(seconds / LEAST) * _SCALE))
 
 
-def observe(histogram: MutableSequence[int], seconds: float) -> None:
-    """Counts one duration."""
-    histogram[bucket(seconds)] += 1
-
-
 def percentile(histogram: Sequence[int], percent: float) -> float:
     """Seconds (the geometric middle of the bucket) that so many percent do not exceed, or nan."""
     wanted = sum(histogram) * percent / 100
@@ -34,8 +29,19 @@ def percentile(histogram: Sequence[int], percent: float) -> float:
     for n, count in enumerate(histogram):
         seen += count
         if count and seen >= wanted:
-            return LEAST * GROWTH ** (n + 0.5)
+            return LEAST * math.pow(GROWTH, n + 0.5)
     return math.nan
+
+
+def nearest(values: Sequence[float], percent: float) -> float:
+    """The smallest value that so many percent do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def parent_of(pid: int) -> int:
+    """The process that started this one; a backend's is the postmaster."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
 def server_cpu(postmaster: int) -> float:

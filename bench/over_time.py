@@ -9,7 +9,8 @@ process of its own enqueues with gd_enqueue_many.
     python bench/over_time.py --mode backlog --backlog 1000000
     python bench/over_time.py --mode burst --rate 2000 --seconds 240
     python bench/over_time.py --finished 10000000                   an archive of ten million
-    python bench/over_time.py --engine raw --mode saturate          a bare table, claim and complete
+    python bench/over_time.py --all --out bench/results/over_time.jsonl
+    python bench/over_time.py --engine raw-500 --mode saturate      a bare table, claim and complete
 
 Modes: `offered` enqueues `--rate` a second whatever happens, and the time to start counts from the
 moment that the plan names; `saturate` keeps `--ready` waiting; `burst` offers ten times the rate for
@@ -27,157 +28,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import json
 import math
-import multiprocessing
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from multiprocessing.process import BaseProcess
-from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
-from typing import Any
 
 import psycopg
-from common import create_database, drop_database, durable_server, install, one
-from metering import BUCKETS, observe, percentile, server_cpu
-
-import gendurable as gd
+from common import durable_server
+from metering import parent_of, percentile, server_cpu
+from peers import PEERS, Peer
+from peers.base import Marks, running
+from stage import Crew, Stage
 
 BATCH = 1000
 TICK = 0.01
 READER = 60.0
 BURST = 10
 MODES = ["offered", "saturate", "burst", "backlog"]
+OTHERS = ["raw-500", "graphile-worker", "pgqueuer"]
 VARIANTS = ["plain", "snapshot", "xid", "enqueued", "readers"]
-
-spawning = multiprocessing.get_context("spawn")
-
-
-# What the processes share -------------------------------------------------------------------------
-
-
-class Board:
-    """Counts that processes share: what was sent, and of each worker what it started, and how soon."""
-
-    def __init__(self, workers: int) -> None:
-        self.produced = RawArray(ctypes.c_uint64, 1)
-        self.started = [RawArray(ctypes.c_uint64, BUCKETS) for _ in range(workers)]
-
-    @property
-    def sent(self) -> int:
-        return int(self.produced[0])
-
-    def histogram(self) -> list[int]:
-        return [sum(counts) for counts in zip(*(bytes_of(a) for a in self.started), strict=True)]
-
-    @property
-    def done(self) -> int:
-        return sum(map(sum, map(bytes_of, self.started)))
-
-
-def bytes_of(array: Any) -> memoryview:
-    return memoryview(array).cast("B").cast("Q")
-
-
-def end_with_parent() -> None:
-    """A process that has lost the one that started it has nothing to do."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-# Engines ------------------------------------------------------------------------------------------
-
-
-class Gendurable:
-    """This project, as one uses it."""
-
-    name = "gendurable"
-    schema = "gendurable"
-    workers = "select count(*) from gd_workers"
-    fill = """
-        insert into gendurable.finished
-            (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state)
-        select nextval('gendurable.instances_id_seq'), now(), now(), 2, 0, 0, 1, false, 'noop', 'start', 'default', '{}'
-        from generate_series(1, %s)"""
-
-    @staticmethod
-    def install(dsn: str) -> None:
-        install(dsn)
-
-    @staticmethod
-    def enqueue(conn: psycopg.Connection, n: int, at: float) -> None:
-        gd.enqueue_many(conn, [gd.Entry("noop", {"at": at}) for _ in range(n)])
-
-    @staticmethod
-    def work(dsn: str, started: Any, slots: int) -> None:
-        clock = time.time
-
-        class Noop(gd.Machine[dict[str, float]]):
-            name = "noop"
-
-            @gd.step
-            async def start(self, ctx: gd.Context[dict[str, float]]) -> gd.Outcome:
-                observe(started, clock() - ctx.state["at"])
-                return gd.Done()
-
-        gd.run_worker([Noop], dsn=dsn, queues={"default": slots}, drain=0.1)
-
-
-class Raw:
-    """A table, two statements a batch, no engine: what a queue of one's own would do."""
-
-    name = "raw"
-    schema = "public"
-    workers = "select count(*) from pg_stat_activity where application_name = 'raw worker'"
-    fill = "insert into jobs (status, payload) select 2, '{}' from generate_series(1, %s)"
-    table = """
-        create table jobs (id bigint generated always as identity primary key, status smallint not null default 0,
-                           claimed_at timestamptz, done_at timestamptz, worker text, payload jsonb) with (
-            fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
-            autovacuum_vacuum_cost_delay = 0);
-        create index on jobs (id) where status = 0"""
-    put = "insert into jobs (payload) select jsonb_build_object('at', %s::float8) from generate_series(1, %s)"
-    claim = """
-        update jobs as j set status = 1, claimed_at = now(), worker = 'w'
-        from (select id from jobs where status = 0 order by id for update skip locked limit %s) as s
-        where j.id = s.id returning j.id, j.payload"""
-    complete = "update jobs set status = 2, done_at = now() where id = any (%s)"
-
-    @classmethod
-    def install(cls, dsn: str) -> None:
-        with psycopg.connect(dsn, autocommit=True) as conn:
-            conn.execute(cls.table)
-
-    @classmethod
-    def enqueue(cls, conn: psycopg.Connection, n: int, at: float) -> None:
-        conn.execute(cls.put, [at, n])
-
-    @classmethod
-    def work(cls, dsn: str, started: Any, slots: int) -> None:
-        with psycopg.connect(dsn, autocommit=True, application_name="raw worker") as conn:
-            conn.prepare_threshold = 0
-            while True:
-                rows = conn.execute(cls.claim, [slots]).fetchall()
-                now = time.time()
-                for _, payload in rows:
-                    observe(started, now - payload["at"])
-                if rows:
-                    conn.execute(cls.complete, [[row[0] for row in rows]])
-                else:
-                    time.sleep(0.002)
-
-
-ENGINES: dict[str, type[Gendurable | Raw]] = {"gendurable": Gendurable, "raw": Raw}
 
 
 # Load ---------------------------------------------------------------------------------------------
@@ -187,17 +59,16 @@ ENGINES: dict[str, type[Gendurable | Raw]] = {"gendurable": Gendurable, "raw": R
 class Plan:
     """One run, as the command line says it."""
 
-    engine: str
-    mode: str
-    variant: str
-    seconds: float
-    rate: float
-    ready: int
-    backlog: int
-    finished: int
-    workers: int
-    slots: int
-    interval: float
+    engine: str = "gendurable"
+    mode: str = "offered"
+    variant: str = "plain"
+    seconds: float = 600.0
+    rate: float = 10_000
+    ready: int = 5_000
+    backlog: int = 1_000_000
+    finished: int = 0
+    workers: int = 1
+    interval: float = 10.0
 
     def offered(self, elapsed: float) -> float:
         """How many instances a second are to be enqueued at this moment."""
@@ -206,25 +77,22 @@ class Plan:
         return self.rate * (BURST if bursting else 1)
 
 
-def produce(dsn: str, board: Board, plan: Plan) -> None:
-    """The process that enqueues."""
-    end_with_parent()
-    engine = ENGINES[plan.engine]
-    with psycopg.connect(dsn, autocommit=True) as conn:
-        conn.prepare_threshold = 0
+def produce(peer: Peer, dsn: str, marks: Marks, sent: Marks, plan: Plan) -> None:
+    """The process that enqueues. Every instance carries the moment from which its wait counts."""
+    with peer.producer(dsn) as producer:
         start = time.time()
 
         def send(n: int, at: float) -> None:
-            engine.enqueue(conn, n, at)
-            board.produced[0] += n
+            producer.enqueue_many("noop", [at] * n)
+            sent.add(0, n, at)
 
         while plan.mode == "saturate":
-            if board.sent - board.done < plan.ready:
+            if sent.begun - marks.begun < plan.ready:
                 send(BATCH, time.time())
             else:
                 time.sleep(0.002)
-        while plan.mode == "backlog" and board.sent < plan.backlog:
-            send(min(BATCH, plan.backlog - board.sent), time.time())
+        while plan.mode == "backlog" and sent.begun < plan.backlog:
+            send(min(BATCH, plan.backlog - sent.begun), time.time())
         tick = owed = 0.0
         while plan.mode in {"offered", "burst"}:
             tick += TICK
@@ -236,49 +104,39 @@ def produce(dsn: str, board: Board, plan: Plan) -> None:
                 owed -= int(owed)
 
 
-def work(dsn: str, board: Board, number: int, plan: Plan) -> None:
-    """A worker's process."""
-    end_with_parent()
-    ENGINES[plan.engine].work(dsn, board.started[number], plan.slots)
-
-
-@contextlib.contextmanager
-def running(target: Any, *args: Any) -> Iterator[BaseProcess]:
-    process = spawning.Process(target=target, args=args, daemon=True)
-    process.start()
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.join()
-
-
 # Disturbances -------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def disturbed(dsn: str, plan: Plan) -> Iterator[None]:
+def disturbed(peer: Peer, dsn: str, variant: str) -> Iterator[None]:
     """For as long as the context lasts, the transactions of a variant are open."""
     over = threading.Event()
     with contextlib.ExitStack() as stack:
-        stack.callback(over.set)
-        if plan.variant in {"snapshot", "xid", "enqueued"}:
-            conn = stack.enter_context(psycopg.connect(dsn))
-            stack.callback(conn.rollback)
-            if plan.variant == "snapshot":
-                conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                conn.execute("select count(*) from pg_class")
-            elif plan.variant == "xid":
-                conn.execute("create table stranger ()")
-            else:
-                ENGINES[plan.engine].enqueue(conn, 1, time.time())
-        if plan.variant == "readers":
+        if variant == "snapshot":
+            conn = stack.enter_context(abandoned(dsn))
+            conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            conn.execute("select count(*) from pg_class")
+        elif variant == "xid":
+            stack.enter_context(abandoned(dsn)).execute("create table stranger ()")
+        elif variant == "enqueued":
+            stack.enter_context(abandoned(dsn)).execute(peer.enqueue_one)
+        elif variant == "readers":
             for n in range(4):
                 thread = threading.Thread(target=read, args=[dsn, over, n * READER / 4])
                 stack.callback(thread.join)
                 thread.start()
             stack.callback(over.set)  # before they are joined
         yield
+
+
+@contextlib.contextmanager
+def abandoned(dsn: str) -> Iterator[psycopg.Connection]:
+    """A connection whose transaction never ends by itself."""
+    with psycopg.connect(dsn) as conn:
+        try:
+            yield conn
+        finally:
+            conn.rollback()
 
 
 def read(dsn: str, over: threading.Event, first: float) -> None:
@@ -294,11 +152,14 @@ def read(dsn: str, over: threading.Event, first: float) -> None:
 
 # What is seen -------------------------------------------------------------------------------------
 
+# All tables but the archive, which only grows.
 TABLES = """
     select s.relname, pg_relation_size(s.relid), pg_indexes_size(s.relid), s.n_dead_tup,
            s.vacuum_count + s.autovacuum_count
-    from pg_stat_user_tables as s join pg_class as c on c.oid = s.relid
-    where s.schemaname = %s and not c.relispartition and c.relkind = 'r'"""
+    from pg_stat_user_tables as s
+    where s.schemaname = %s
+    and s.relid not in (select inhrelid from pg_inherits
+                        where inhparent = to_regclass('gendurable.finished'))"""
 
 
 @dataclass
@@ -329,28 +190,21 @@ class Watch:
         "  dead rows  vacuums"
     )
 
-    def __init__(
-        self, conn: psycopg.Connection, schema: str, board: Board, pids: list[int]
-    ) -> None:
-        self.conn, self.schema, self.board, self.pids = conn, schema, board, pids
-        self.postmaster = int(
-            Path(f"/proc/{conn.info.backend_pid}/stat").read_text().rsplit(")", 1)[1].split()[1]
-        )
+    def __init__(self, conn: psycopg.Connection, schema: str, crew: Crew, sent: Marks) -> None:
+        self.conn, self.schema, self.crew, self.produced = conn, schema, crew, sent
+        self.postmaster = parent_of(conn.info.backend_pid)
         self.start = self.before = time.time()
-        self.sent = board.sent
-        self.histogram = board.histogram()
+        self.sent = sent.begun
+        self.histogram = crew.marks.histogram()
         self.cpu = self._cpu()
 
     def _cpu(self) -> tuple[float, float]:
-        return server_cpu(self.postmaster), sum(map(server_cpu, self.pids))
+        workers = sum(server_cpu(process.pid or 0) for process in self.crew.processes)
+        return server_cpu(self.postmaster), workers
 
     def sample(self) -> Sample:
-        now, sent, histogram, cpu = (
-            time.time(),
-            self.board.sent,
-            self.board.histogram(),
-            self._cpu(),
-        )
+        now, sent, cpu = time.time(), self.produced.begun, self._cpu()
+        histogram = self.crew.marks.histogram()
         took = now - self.before
         new = [b - a for a, b in zip(self.histogram, histogram, strict=True)]
         done = sum(new)
@@ -383,18 +237,20 @@ def line(s: Sample) -> str:
     )
 
 
-def summary(samples: Sequence[Sample], seconds: float) -> dict[str, float]:
-    """The first minute beside the last one (or the first third beside the last)."""
-    window = min(60.0, seconds / 3)
-    ends = samples[-1].at if samples else 0.0
-    first = [s for s in samples if s.at <= window + 1] or list(samples[:1])
-    last = [s for s in samples if s.at > ends - window + 1] or list(samples[-1:])
+def summary(samples: Sequence[Sample]) -> dict[str, float]:
+    """The first minute beside the last one (or the first third beside the last), and all of it."""
+    ends = samples[-1].at
+    window = min(60.0, ends / 3)
+    begins = [0.0, *(s.at for s in samples)]
+    first = [s for s in samples if s.at <= window * 1.05] or samples[:1]
+    last = [s for s in samples if s.at > ends - window * 0.95] or samples[-1:]
     rates = [sum(s.rate for s in part) / len(part) for part in (first, last)]
     p99 = [
         percentile([sum(n) for n in zip(*(s.histogram for s in part), strict=True)], 99) * 1e3
         for part in (first, last)
     ]
     return {
+        "rate": sum(s.rate * (s.at - a) for s, a in zip(samples, begins, strict=False)) / ends,
         "window_s": window,
         "first_rate": rates[0],
         "last_rate": rates[1],
@@ -408,106 +264,119 @@ def summary(samples: Sequence[Sample], seconds: float) -> dict[str, float]:
 # One run ------------------------------------------------------------------------------------------
 
 
-def measure(dsn: str, plan: Plan) -> list[Sample]:
+def measure(stage: Stage, plan: Plan) -> list[Sample]:
     """Prints a line for each interval."""
-    engine = ENGINES[plan.engine]
-    board = Board(plan.workers)
+    peer = PEERS[plan.engine]()
+    marks, sent = Marks(plan.workers, "span"), Marks(1)
     samples: list[Sample] = []
     with contextlib.ExitStack() as stack:
-        conn = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+        dsn, conn = stack.enter_context(stage.database(peer))
         if plan.finished:
-            conn.execute(engine.fill, [plan.finished])
+            conn.execute(peer.archive, [plan.finished])
             conn.execute("vacuum analyze")
         if plan.mode == "backlog":
-            with running(produce, dsn, board, plan) as producer:
+            with running(produce, peer, dsn, marks, sent, plan) as producer:
                 producer.join()
             conn.execute("vacuum analyze")
         conn.execute("checkpoint")
-        stack.enter_context(disturbed(dsn, plan))
-        workers = [
-            stack.enter_context(running(work, dsn, board, n, plan)) for n in range(plan.workers)
-        ]
-        while one(conn, engine.workers) < plan.workers:
-            if not all(process.is_alive() for process in workers):
-                raise SystemExit("a worker has ended")
-            time.sleep(0.01)
-        watch = Watch(conn, engine.schema, board, [process.pid or 0 for process in workers])
+        stack.enter_context(disturbed(peer, dsn, plan.variant))
+        crew = stack.enter_context(stage.crew(peer, dsn, "drain", plan.workers, marks))
         if plan.mode != "backlog":
-            stack.enter_context(running(produce, dsn, board, plan))
+            stack.enter_context(running(produce, peer, dsn, marks, sent, plan))
+            crew.until(lambda: sent.begun > 0)
+        watch = Watch(conn, peer.schema, crew, sent)
+        crew.go()
         print(watch.HEAD, flush=True)
-        while time.time() < watch.start + plan.seconds - 0.5:
+
+        def drained() -> bool:
+            return plan.mode == "backlog" and marks.begun >= sent.begun
+
+        while time.time() < watch.start + plan.seconds - 0.5 and not drained():
             tick = watch.before + plan.interval
-            while time.time() < tick and not (plan.mode == "backlog" and board.done >= board.sent):
-                time.sleep(min(0.05, max(0.0, tick - time.time())))
+            crew.until(lambda: drained() or time.time() >= tick, every=0.02)  # noqa: B023
             samples.append(watch.sample())
             print(line(samples[-1]), flush=True)
-            if not all(process.is_alive() for process in workers):
-                raise SystemExit("a worker has ended")
-            if plan.mode == "backlog" and board.done >= board.sent:
-                break
     return samples
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--dsn", help="a server; default: a throwaway one that keeps what it acknowledges"
-    )
-    parser.add_argument("--engine", choices=list(ENGINES), default="gendurable")
-    parser.add_argument("--mode", choices=MODES, default="offered")
-    parser.add_argument("--variant", choices=VARIANTS, default="plain")
-    parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument(
-        "--rate", type=float, default=10_000, help="offered and burst: instances a second"
-    )
-    parser.add_argument(
-        "--ready", type=int, default=5_000, help="saturate: how many wait all the time"
-    )
-    parser.add_argument("--backlog", type=int, default=1_000_000)
-    parser.add_argument("--finished", type=int, default=0, help="how many have finished before")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--slots", type=int, default=500, help="of each worker")
-    parser.add_argument("--interval", type=float, default=10.0, help="seconds between two lines")
-    parser.add_argument(
-        "--out", type=Path, help="append the result to this file, as one line of JSON"
-    )
-    args = vars(parser.parse_args())
-    dsn, out = args.pop("dsn"), args.pop("out")
-    plan = Plan(**args)
-    with durable_server(dsn) as admin:
-        name = f"over_time_{os.getpid()}"
-        fresh = create_database(admin, name)
-        try:
-            ENGINES[plan.engine].install(fresh)
-            print(f"# {plan.engine}, {plan.mode}, {plan.variant}", flush=True)
-            samples = measure(fresh, plan)
-            version = server_version(fresh)
-        finally:
-            drop_database(admin, name)
-    ends = summary(samples, plan.seconds)
+def run(stage: Stage, plan: Plan, out: Path | None) -> None:
+    """One plan: prints, and appends its result to a file."""
+    print(f"# {plan.engine}, {plan.mode}, {plan.variant}", flush=True)
+    samples = measure(stage, plan)
+    ends = summary(samples)
     print(
-        "# first {window_s:.0f} s {first_rate:.0f}/s, last {last_rate:.0f}/s: {rate_ratio:.2f};"
-        " p99 {first_p99_ms:.1f} ms, {last_p99_ms:.1f} ms: {p99_ratio:.2f}".format(**ends)
+        "# {rate:.0f}/s; first {window_s:.0f} s {first_rate:.0f}/s, last {last_rate:.0f}/s: {rate_ratio:.2f};"
+        " p99 {first_p99_ms:.1f} ms, {last_p99_ms:.1f} ms: {p99_ratio:.2f}".format(**ends),
+        flush=True,
     )
     if out is not None:
-        record = {
-            "suite": "over_time",
-            "postgresql": version,
-            "plan": asdict(plan),
-            "summary": ends,
-        }
-        record["samples"] = [
-            {k: v for k, v in asdict(s).items() if k != "histogram"} for s in samples
-        ]
+        shown = [asdict(s) for s in samples]
+        for sample in shown:
+            del sample["histogram"]
+        for sample in shown[:-1]:
+            del sample["tables"]
+        record = {"plan": asdict(plan), "summary": ends, "samples": shown}
         with out.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
 
-def server_version(dsn: str) -> str:
-    with psycopg.connect(dsn) as conn:
-        return str(one(conn, "show server_version"))
+def every_plan(seconds: float, backlog: int) -> list[Plan]:
+    """What `make bench-full` runs: every load and disturbance, and what others make of the hardest."""
+    plans = [
+        Plan(mode=mode, variant=variant, seconds=seconds)
+        for mode in ("offered", "saturate")
+        for variant in VARIANTS
+    ]
+    plans += [
+        Plan(engine=engine, mode="saturate", variant=variant, seconds=seconds)
+        for engine in OTHERS
+        if PEERS[engine]().missing() is None
+        for variant in ("plain", "snapshot")
+    ]
+    plans += [
+        Plan(mode="backlog", variant=variant, seconds=seconds, backlog=backlog)
+        for variant in ("plain", "snapshot")
+    ]
+    plans.append(Plan(mode="burst", rate=2_000, seconds=min(seconds, 240.0)))
+    plans.append(Plan(finished=10 * backlog, seconds=min(seconds, 180.0)))
+    return plans
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    able = [name for name, peer in PEERS.items() if "drain" in peer.workloads]
+    add = parser.add_argument
+    add("--all", action="store_true", help="every load and disturbance that the report shows")
+    add("--runs", type=int, default=1, help="of each plan")
+    add(
+        "--dsn",
+        help="a server of this machine; default: a throwaway one that keeps what it acknowledges",
+    )
+    add("--engine", choices=able, default=Plan.engine)
+    add("--mode", choices=MODES, default=Plan.mode)
+    add("--variant", choices=VARIANTS, default=Plan.variant)
+    add("--seconds", type=float, default=Plan.seconds)
+    add("--rate", type=float, default=Plan.rate, help="offered and burst: instances a second")
+    add("--ready", type=int, default=Plan.ready, help="saturate: how many wait all the time")
+    add("--backlog", type=int, default=Plan.backlog)
+    add("--finished", type=int, default=Plan.finished, help="how many have finished before")
+    add("--workers", type=int, default=Plan.workers)
+    add("--interval", type=float, default=Plan.interval, help="seconds between two lines")
+    add("--out", type=Path, help="append the result to this file, as one line of JSON")
+    return parser
+
+
+def main() -> None:
+    args = vars(parser().parse_args())
+    dsn, out = args.pop("dsn"), args.pop("out")
+    runs, everything = args.pop("runs"), args.pop("all")
+    plans = every_plan(args["seconds"], args["backlog"]) if everything else [Plan(**args)]
+    with durable_server(dsn) as admin, Stage(admin) as stage:
+        for plan in plans * runs:
+            run(stage, plan, out)
+            stage.forget()
 
 
 if __name__ == "__main__":
