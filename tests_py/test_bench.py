@@ -336,14 +336,14 @@ def test_every_command_that_is_shown_is_one_that_the_programs_take(document: str
 def test_a_tiny_run_measures_reports_and_leaves_nothing(admin_dsn: str, tmp_path: Path) -> None:
     command = [
         *(sys.executable, str(ROOT / "bench" / "suite.py"), "--dsn", admin_dsn, "--runs", "1"),
-        *("--workloads", "steps,checkout", "--scale", "0.01", "--results", str(tmp_path)),
+        *("--workloads", "steps,signals", "--scale", "0.01", "--results", str(tmp_path)),
         *("--peers", "gendurable,dbos"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = report.Results.read(tmp_path)
     seen = {r["workload"]: r for r in found.runs if r["peer"] == "gendurable"}
-    assert set(seen) == {"steps", "checkout"}
+    assert set(seen) == {"steps", "signals"}
     for record in seen.values():
         assert record["figures"]["rate"] > 0
         assert record["costs"]["WAL bytes"] > 100
@@ -361,8 +361,14 @@ def test_a_tiny_run_over_time_samples_what_it_offers(admin_dsn: str, tmp_path: P
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     record = json.loads(out.read_text())
-    assert len(record["samples"]) == 3
-    assert 100 < record["samples"][-1]["rate"] < 600
+    samples = record["samples"]
+    assert len(samples) == 3
+    took = [b["at"] - a["at"] for a, b in zip([{"at": 0.0}, *samples], samples, strict=False)]
+    sent, done = (
+        sum(s[key] * t for s, t in zip(samples, took, strict=True)) for key in ("sent", "rate")
+    )
+    assert 0 < done <= sent + 100  # some were sent before the first sample began
+    assert done + samples[-1]["waiting"] == pytest.approx(sent, abs=100)
     assert databases(admin_dsn) == []
 
 
