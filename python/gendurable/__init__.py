@@ -10,6 +10,7 @@ from __future__ import annotations
 from gendurable.backoff import RetryPolicy
 from gendurable.client import (
     Enqueued,
+    Event,
     SignalEntry,
     Status,
     cancel,
@@ -18,16 +19,19 @@ from gendurable.client import (
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    history,
     pause,
     resume,
     retry,
     set_concurrency_limit,
+    set_history,
     set_rate_limit,
     set_retention,
     signal,
     signal_many,
     signals,
     status,
+    watch,
 )
 from gendurable.context import ChildResult, Context, Signal
 from gendurable.entry import Entry
@@ -64,6 +68,7 @@ __all__ = [
     "EngineError",
     "Enqueued",
     "Entry",
+    "Event",
     "GendurableError",
     "InstallError",
     "InvalidArgumentError",
@@ -93,12 +98,14 @@ __all__ = [
     "drop_rate_limit",
     "enqueue",
     "enqueue_many",
+    "history",
     "job",
     "pause",
     "resume",
     "retry",
     "run_worker",
     "set_concurrency_limit",
+    "set_history",
     "set_rate_limit",
     "set_retention",
     "signal",
@@ -106,6 +113,7 @@ __all__ = [
     "signals",
     "status",
     "step",
+    "watch",
 ]
 
 __version__ = package_version()
