@@ -180,6 +180,8 @@
 
 -- pick: Work is handed to a worker.
 \ir functions/pick/_candidate.sql
+\ir functions/pick/_place_rows.sql
+\ir functions/pick/_beyond.sql
 \ir functions/pick/_child_rows.sql
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
@@ -188,6 +190,7 @@
 \ir functions/pick/_keep_offers.sql
 \ir functions/pick/_kinds.sql
 \ir functions/pick/_mark_presented.sql
+\ir functions/pick/_merged.sql
 \ir functions/pick/_nearest.sql
 \ir functions/pick/_weigh.sql
 \ir functions/pick/gd_children.sql
