@@ -206,6 +206,7 @@
 \ir functions/commit/_create_children.sql
 \ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
+\ir functions/commit/_foreign_steps.sql
 \ir functions/commit/_large_inboxes.sql
 \ir functions/commit/_lock_parents.sql
 \ir functions/commit/_parse_outcomes.sql

@@ -735,7 +735,8 @@ comment on type gendurable.outcome is
 -- the key that it keeps. `may` says whether nothing about the outcome or the chain of steps forbids
 -- to run ahead.
 create type gendurable.move as (
-    ord int, queue text, priority int, signalled boolean, kept_key text, may boolean
+    ord int, queue text, priority int, signalled boolean, kept_key text, may boolean,
+    fsm text, fsm_version int, step text
 );
 comment on type gendurable.move is
     'An instance whose outcome is next, as far as it matters for running ahead.';
