@@ -88,6 +88,18 @@ def test_the_readme_s_python_calls_do_what_it_says(
     ).fetchall() == [("mail", 10.0, timedelta(seconds=1))]
 
 
+def test_the_steps_page_s_machine_does_what_it_says(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    module = tmp_path / "payment.py"
+    module.write_text(blocks("docs/steps.md", "python")[0])
+    with worker_process(dsn, module, tmp_path / "log"):
+        conn.execute("select gd_enqueue('Payment', '{\"amount\": 20}', correlation_key => 'a')")
+        conn.execute("select gd_enqueue('Payment', '{\"amount\": 2000}', correlation_key => 'b')")
+        assert finished(conn, "a").result == {"booked": 20}
+        assert finished(conn, "b").error["type"] == "payment.Declined"
+
+
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:
     conn.execute("select gd_enqueue('M'), gd_enqueue('M')")
     (loop,) = blocks("docs/worker-protocol.md", "sql")

@@ -44,6 +44,7 @@ from gendurable.errors import (
     OutcomeError,
     PrivilegesError,
     StateError,
+    StepTimeoutError,
     UsageError,
     WorkerGoneError,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "SignalEntry",
     "StateError",
     "Status",
+    "StepTimeoutError",
     "Stop",
     "UsageError",
     "Worker",

@@ -95,7 +95,8 @@ class Context(msgspec.Struct, Generic[S]):
         parent_id: the instance that waits for this one, or None.
         enqueued_at: when the instance was created.
         lost: true as soon as this worker knows that the claim was taken from it: whatever the step
-            returns will be dropped, so a long step may look at it and give up.
+            returns will be dropped.
+        overdue: the execution has taken longer than the step's ``timeout``.
     """
 
     id: int
@@ -117,6 +118,7 @@ class Context(msgspec.Struct, Generic[S]):
     enqueued_at: datetime
     codec: StateCodec[S] | None = None
     lost: bool = False
+    overdue: bool = False
     _read: Reading[S] | None = None
 
     @property
@@ -127,6 +129,17 @@ class Context(msgspec.Struct, Generic[S]):
             StateError: the stored state does not fit the type.
         """
         return self._reading().value
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the step should end now: it is ``lost`` or ``overdue``.
+
+        A worker hears with its next heartbeat, three times in a lease, that an instance was
+        cancelled or is another's; at the end of its drain it gives up what still runs. A long step
+        looks at this now and then; an async one gets a CancelledError where it waits, and may
+        catch it to clean up.
+        """
+        return self.lost or self.overdue
 
     @property
     def awaited(self) -> list[Signal]:

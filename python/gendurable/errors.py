@@ -21,6 +21,7 @@ __all__ = [
     "NotInstalledError",
     "OutcomeError",
     "StateError",
+    "StepTimeoutError",
     "UsageError",
     "WorkerGoneError",
     "engine_errors",
@@ -45,6 +46,10 @@ class StateError(GendurableError):
 
 class OutcomeError(GendurableError):
     """A step returned something that is not an outcome, or names a step that does not exist."""
+
+
+class StepTimeoutError(GendurableError, TimeoutError):
+    """An execution of a step took longer than its ``timeout``."""
 
 
 class InvalidOutcomeError(GendurableError):

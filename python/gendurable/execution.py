@@ -19,16 +19,18 @@ from traceback import walk_stack
 from types import CoroutineType, FrameType
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
+
 from gendurable.context import Context
 from gendurable.database import is_loss
-from gendurable.errors import InvalidOutcomeError
-from gendurable.failures import as_exception, conclude, last_resort
+from gendurable.errors import InvalidOutcomeError, StepTimeoutError
+from gendurable.failures import accept, as_exception, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
 from gendurable.outcomes import Retry, StepOutcome, Stop
 from gendurable.pages import is_incomplete
 from gendurable.process import GENERATION, end_child
 from gendurable.queues import Queue
-from gendurable.settle import Settled, next_context, settle
+from gendurable.settle import Settled, next_context
 from gendurable.text import safe_repr, safe_str, type_name
 from gendurable.threads import Helpers, StepThreads, caller
 
@@ -37,6 +39,8 @@ __all__ = ["Claim", "Runner"]
 logger = logging.getLogger("gendurable")
 
 _SHOWN = 500
+# What a step that is overdue has to clean up and to answer.
+_CLEAN_UP = 5.0
 _NOT_THE_USERS = (sysconfig.get_path("stdlib"), str(Path(__file__).parent), "<frozen")
 
 
@@ -81,6 +85,7 @@ class Claim:
         thread: the identifier of the thread that runs sync code.
         calls: how many calls of its code run: at most one, or two for a moment.
         placed: it occupies a place of its queue.
+        timer: what looks after a step that has a timeout.
         helpers: what async code has handed to other threads.
         forsaken_at: when it was lost with code still running, on the monotonic clock.
     """
@@ -94,6 +99,7 @@ class Claim:
     thread: int | None = None
     calls = 0
     placed = False
+    timer: asyncio.TimerHandle | None = None
     helpers: Helpers | None = None
     forsaken_at = 0.0
 
@@ -122,6 +128,11 @@ class Claim:
         self.ctx = next_context(self.ctx, self.outcome, fence, signals, children)
         self.settled = None
 
+    def successor(self) -> Claim:
+        """The same claim for another outcome than that of the code which runs on."""
+        ctx = msgspec.structs.replace(self.ctx, lost=False, overdue=False, _read=None)
+        return Claim(self.definition, ctx, self.queue)
+
     def whereabouts(self) -> str:
         """Where its code is at this moment, for a message: the user's line, not a library's."""
         frames: list[FrameType] = []
@@ -149,6 +160,7 @@ class Runner:
         ended: called when a claim that was lost gives its place back at last.
         unstarted: called with a claim whose step cannot be started now, its place given back.
         abandoned: called with a claim for which no outcome can be committed at all.
+        succeeded: called with a claim whose step does not end in time, and the one in its place.
         complete: awaited with an execution of which a pick has left something out; None: it runs
             without that.
     """
@@ -161,6 +173,7 @@ class Runner:
         ended: Callable[[], None],
         unstarted: Callable[[Claim], None],
         abandoned: Callable[[Claim], None],
+        succeeded: Callable[[Claim, Claim], None] = lambda _, __: None,
         complete: Callable[[Context[Any]], Awaitable[None]] | None = None,
     ) -> None:
         self._threads = StepThreads(threads, self._not_started)
@@ -168,6 +181,7 @@ class Runner:
         self._ended = ended
         self._unstarted = unstarted
         self._abandoned = abandoned
+        self._succeeded = succeeded
         self._complete = complete
         self._landed: list[tuple[Claim, Result | None]] = []
         self._landing = threading.Lock()
@@ -205,6 +219,8 @@ class Runner:
     def cancel(self, claim: Claim) -> None:
         """Let the execution end without an outcome; a sync step runs on and is ignored."""
         claim.ctx.lost = True
+        if claim.timer is not None:
+            claim.timer.cancel()
         helped = claim.helpers is not None and claim.helpers.forsake(
             partial(self._tell, self._leave, claim)
         )
@@ -214,6 +230,12 @@ class Runner:
         if claim.task is not None and self._loop is not None:
             # Not before it has begun, in which case it would end without landing.
             self._loop.call_soon(claim.task.cancel)
+
+    async def cleaned_up(self, seconds: float) -> None:
+        """Wait for async steps that were cancelled, before what they held is given to others."""
+        tasks = [one.task for one in self.forsaken if one.task is not None and not one.task.done()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
 
     def close(self) -> None:
         """Let idle threads end."""
@@ -253,7 +275,9 @@ class Runner:
 
     def _call(self, claim: Claim, called: UserFunction, *args: Any) -> None:
         self._enter(claim)
-        function, is_async = called
+        function, is_async, timeout = called
+        if timeout is not None:
+            claim.timer = self._opened().call_later(timeout, self._overdue, claim)
         if is_async:
             claim.helpers = None
             # Within the context, not with it as an argument: a task factory of the application need
@@ -264,6 +288,25 @@ class Runner:
         else:
             claim.task = None
             self._threads.submit(partial(self._run_sync, claim, function, args))
+
+    def _overdue(self, claim: Claim) -> None:
+        """Ask a step to end, and wait a little for that."""
+        claim.ctx.overdue = True
+        if claim.task is not None:
+            claim.task.cancel()
+        claim.timer = self._opened().call_later(_CLEAN_UP, self._give_up, claim)
+
+    def _give_up(self, claim: Claim) -> None:
+        """Let the execution fail while its code runs on, as that of a claim that was lost."""
+        successor = claim.successor()
+        where = f"; {_CLEAN_UP:g} s after that it still runs, at {claim.whereabouts()}"
+        self._succeeded(claim, successor)
+        self.cancel(claim)
+        result = self._failed(successor, Failure(_timed_out(claim, where), final=False))
+        if isinstance(result, Settled):
+            self._finished(successor, result)
+        elif result is not None:
+            claim.queue.when_free(partial(self._next_stage, successor, result))
 
     async def _run_async(
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
@@ -278,7 +321,11 @@ class Runner:
             while not isinstance(answer, StepOutcome) and isawaitable(answer):
                 answer = await answer
         except BaseException as exc:  # noqa: BLE001
-            result = self._failed(claim, Failure(exc, final=False))
+            raised: BaseException = exc
+            if claim.ctx.overdue and isinstance(exc, asyncio.CancelledError):
+                raised = _timed_out(claim)
+                raised.__cause__ = exc
+            result = self._failed(claim, Failure(raised, final=False))
         else:
             result = self._answered(claim, answer)
         self._land(claim, result)
@@ -346,6 +393,9 @@ class Runner:
 
     def _land(self, claim: Claim, result: Result | None) -> None:
         """Go on with what a call came to; None: nothing, the claim was lost."""
+        if claim.timer is not None and (result is None or isinstance(result, (Settled, Failure))):
+            claim.timer.cancel()
+            claim.timer = None
         try:
             if isinstance(result, Settled):
                 if not claim.ctx.lost:
@@ -389,7 +439,7 @@ class Runner:
         if claim.ctx.lost:
             return None
         try:
-            settled = settle(claim.definition, claim.ctx, answer)
+            settled = accept(claim.definition, claim.ctx, answer)
         except BaseException as exc:  # noqa: BLE001 (the answer is the user's object)
             return self._failed(claim, Failure(exc, final=True))
         if isinstance(settled.outcome, Stop):
@@ -439,6 +489,7 @@ class Runner:
         if claim.stage is Stage.STEP and claim.definition.on_error is not None:
             claim.stage = Stage.HANDLER
             claim.failure = failure
+            claim.ctx.overdue = False
             claim.ctx.forget_changes()
             self._call(claim, claim.definition.on_error, claim.ctx, as_exception(failure.exc))
         elif claim.stage in (Stage.STEP, Stage.HANDLER):
@@ -450,6 +501,12 @@ class Runner:
         else:
             logger.error("%s: no outcome of it can be stored: %s", claim, _shown(failure.exc))
             self._abandoned(claim)
+
+
+def _timed_out(claim: Claim, where: str = "") -> StepTimeoutError:
+    ctx = claim.ctx
+    limit = claim.definition.steps[ctx.step].timeout
+    return StepTimeoutError(f"step {ctx.step!r} of {ctx.fsm} has not ended in {limit:g} s{where}")
 
 
 def _describe(frames: list[FrameType]) -> str:

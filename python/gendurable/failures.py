@@ -12,13 +12,31 @@ from gendurable.outcomes import Retry, Stop
 from gendurable.settle import Settled, settle
 from gendurable.text import safe_repr
 
-__all__ = ["as_exception", "conclude", "last_resort", "verdict"]
+__all__ = ["accept", "as_exception", "conclude", "last_resort", "verdict"]
+
+
+def accept(definition: Definition, ctx: Context[Any], answer: object) -> Settled:
+    """The outcome that a step or an error handler has answered.
+
+    Raises:
+        OutcomeError: it is no outcome, or one ``Retry`` more than the policy accepts.
+        StateError: its state does not fit the machine, or something in it has no JSON form.
+    """
+    if isinstance(answer, Retry):
+        most = getattr(definition.policy(ctx.step), "max_explicit", None)
+        if most is not None and ctx.failures + 1 >= most:
+            error = "" if answer.error is None else f": {safe_repr(answer.error, 1_000)}"
+            raise OutcomeError(
+                f"step {ctx.step!r} of {ctx.fsm} was to run again after {ctx.failures + 1} "
+                f"executions, and its retry policy has max_explicit={most}{error}"
+            )
+    return settle(definition, ctx, answer)
 
 
 def conclude(
     definition: Definition, ctx: Context[Any], exc: BaseException, *, final: bool
 ) -> Settled:
-    """The outcome of a failed step by the machine's retry policy. Never raises.
+    """The outcome of a failed step by its retry policy. Never raises.
 
     Args:
         definition: the machine of the step.
@@ -29,7 +47,7 @@ def conclude(
     """
     ctx.forget_changes()
     try:
-        return _by_policy(definition, ctx, exc, definition.retry, final=final)
+        return _by_policy(definition, ctx, exc, definition.policy(ctx.step), final=final)
     except BaseException:  # noqa: BLE001 (a policy is the user's code)
         return _by_policy(definition, ctx, exc, RetryPolicy(), final=final)
 
@@ -49,7 +67,7 @@ def verdict(definition: Definition, ctx: Context[Any]) -> Settled | None:
     if not ctx.attempt or ctx.last_error_json is None:
         return None
     note = ctx.note()
-    if note.get("kind") != "lost" or not _is_enough(definition.retry, ctx.failures):
+    if note.get("kind") != "lost" or not _is_enough(definition.policy(ctx.step), ctx.failures):
         return None
     ctx.forget_changes()
     crash = {

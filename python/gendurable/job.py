@@ -25,16 +25,24 @@ import msgspec
 from msgspec import UNSET
 from psycopg import AsyncConnection, Connection
 
-from gendurable.arguments import integer
+from gendurable.arguments import Duration, integer
 from gendurable.backoff import RetryPolicy
 from gendurable.client import Enqueued, enqueue
 from gendurable.codec import StateCodec, encode_json
 from gendurable.context import Context
 from gendurable.entry import Entry
 from gendurable.errors import DefinitionError, OutcomeError
-from gendurable.machine import Definition, Machine, UserFunction, checked_identity, is_async
+from gendurable.machine import (
+    Definition,
+    Machine,
+    UserFunction,
+    checked_identity,
+    is_async,
+    step_options,
+)
 from gendurable.outcomes import Done, Outcome, Retry, StepOutcome, Stop
 from gendurable.startable import steps_of
+from gendurable.steps import StepOptions
 
 __all__ = ["Job", "job"]
 
@@ -66,6 +74,7 @@ class Job(Machine[Any], Generic[P, R]):
         version: int,
         queue: str | None,
         retry: RetryPolicy,
+        options: StepOptions,
     ) -> None:
         # Its name, its documentation and its signature are those of the function.
         functools.update_wrapper(self, function, ("__module__", "__name__", "__doc__"), ())
@@ -74,6 +83,7 @@ class Job(Machine[Any], Generic[P, R]):
         self.version = version
         self.queue = queue
         self.retry = retry
+        self._options = options
         self._parameters = _Parameters(function, self.name)
         self.codec = StateCodec(
             self._parameters.struct, self.name, strict_type=self._parameters.strict_struct
@@ -129,8 +139,13 @@ class Job(Machine[Any], Generic[P, R]):
             name=name,
             version=version,
             references=steps_of(self),
-            steps={"start": UserFunction(self._run, is_async(self.function))},
+            steps={
+                "start": UserFunction(
+                    self._run, is_async(self.function), timeout=self._options.timeout
+                )
+            },
             retry=self.retry,
+            policies={},
             codec=self.codec,
             on_error=None,
         )
@@ -174,6 +189,7 @@ def job(
     retries: int | None = 9,
     backoff: float = 1.0,
     retry: RetryPolicy | None = None,
+    timeout: Duration | None = None,
 ) -> Callable[[Callable[P, R]], Job[P, R]]:
     """Make a function, sync or async, a job.
 
@@ -184,16 +200,19 @@ def job(
         retries: how often it runs again after an exception; None for ever.
         backoff: seconds before the first retry; each further delay is twice as long, up to 300 s.
         retry: a whole policy, in place of ``retries`` and ``backoff``.
+        timeout: seconds or a timedelta that one execution may take (see ``step``).
 
     Raises:
-        DefinitionError: the function's parameters cannot be stored as named, typed arguments.
+        DefinitionError: the function's parameters cannot be stored as named, typed arguments, or an
+            option is out of range.
         UsageError: ``retries`` is no int.
     """
     attempts = None if retries is None else integer("retries", retries) + 1
     policy = retry or RetryPolicy(max_attempts=attempts, initial=backoff)
+    options = step_options("@job", timeout=timeout, retry=policy)
 
     def decorate(function: Callable[P, R]) -> Job[P, R]:
-        return Job(function, name=name, version=version, queue=queue, retry=policy)
+        return Job(function, name=name, version=version, queue=queue, retry=policy, options=options)
 
     return decorate
 

@@ -6,15 +6,18 @@ import difflib
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
+from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, overload
 
+from msgspec import UNSET, UnsetType
+
+from gendurable.arguments import Duration, seconds
 from gendurable.backoff import RetryPolicy
 from gendurable.codec import StateCodec
 from gendurable.context import Context
 from gendurable.errors import DefinitionError, OutcomeError, UsageError
 from gendurable.outcomes import Outcome
 from gendurable.startable import Startable, identity_of, steps_of
-from gendurable.steps import StepRef, Steps, mark_step
+from gendurable.steps import StepOptions, StepRef, Steps, mark_step
 from gendurable.text import safe_repr
 
 __all__ = [
@@ -36,7 +39,19 @@ _SHOWN = 200
 StepResult: TypeAlias = Outcome | Awaitable[Outcome]
 
 
-def step(function: F) -> F:
+@overload
+def step(function: F, /) -> F: ...
+@overload
+def step(
+    *, timeout: Duration | None = None, retry: RetryPolicy | None = None
+) -> Callable[[F], F]: ...
+def step(
+    function: F | UnsetType = UNSET,
+    /,
+    *,
+    timeout: Duration | None = None,
+    retry: RetryPolicy | None = None,
+) -> F | Callable[[F], F]:
     """Mark a method ``(self, ctx) -> Outcome``, sync or async, as a step named like the method.
 
     An ``async def`` runs in the worker's event loop, anything else in a thread of the worker. If
@@ -45,8 +60,38 @@ def step(function: F) -> F:
 
     A subclass that overrides a step need not mark it again. Decorators that keep the method's
     attributes (``functools.wraps``) may stand above or below this one, others below.
+
+    Args:
+        function: the method, where the decorator stands without parentheses.
+        timeout: seconds or a timedelta that one execution may take. Then ``ctx.cancelled`` is true
+            and an async step is cancelled; it has five seconds to end. What it answers by then
+            counts, otherwise the execution has failed with a ``StepTimeoutError``.
+        retry: when the step runs again after a failure, in place of the machine's policy.
+
+    Raises:
+        DefinitionError: an option is out of range, or this is no function.
     """
-    return mark_step(function)
+    options = step_options("@step", timeout=timeout, retry=retry)
+    if function is UNSET:
+        return lambda marked: mark_step(marked, options)
+    return mark_step(function, options)
+
+
+def step_options(where: str, *, timeout: Duration | None, retry: RetryPolicy | None) -> StepOptions:
+    """The options of a step, checked.
+
+    Raises:
+        DefinitionError: names the option that is out of range.
+    """
+    try:
+        limit = None if timeout is None else seconds(timeout, "timeout")
+    except UsageError as exc:
+        raise DefinitionError(f"{where}: {exc}") from exc
+    if limit is not None and limit <= 0:
+        raise DefinitionError(f"{where}: timeout must be more than 0 seconds, not {limit:g}")
+    if retry is not None:
+        _check_policy(where, retry)
+    return StepOptions(limit, retry)
 
 
 class Machine(Startable[S]):
@@ -64,7 +109,7 @@ class Machine(Startable[S]):
             and keep the old class for as long as instances of it live.
         queue: where instances go unless told otherwise; None leaves it to the engine, which takes
             ``default``, or for a child its parent's queue.
-        retry: what the default ``on_error`` does.
+        retry: what the default ``on_error`` does after a step without a policy of its own.
     """
 
     retry: RetryPolicy = RetryPolicy()
@@ -83,9 +128,11 @@ class Machine(Startable[S]):
 
         Called for an exception of the step, a state that does not fit the type (reading
         ``ctx.state`` then raises again), a wrong return value, and an outcome that the engine
-        refused (``InvalidOutcomeError``). If it raises itself, ``retry`` decides.
+        refused (``InvalidOutcomeError``). If it raises itself, the retry policy decides.
         """
-        return self.retry.outcome(ctx.failures, exc)
+        options = steps_of(self).options.get(ctx.step)
+        policy: RetryPolicy = (options and options.retry) or self.retry
+        return policy.outcome(ctx.failures, exc)
 
     def definition(self) -> Definition:
         """This machine as the worker sees it.
@@ -110,8 +157,14 @@ class Machine(Startable[S]):
             name=name,
             version=version,
             references=steps,
-            steps={name: UserFunction.of(getattr(self, name)) for name in steps.names},
+            steps={
+                name: UserFunction.of(getattr(self, name), steps.options[name])
+                for name in steps.names
+            },
             retry=self.retry,
+            policies={
+                name: options.retry for name, options in steps.options.items() if options.retry
+            },
             codec=self.codec,
             on_error=UserFunction.of(self.on_error) if own_handler else None,
         )
@@ -130,15 +183,19 @@ class UserFunction(NamedTuple):
         function: what to call. Whatever it is, its answer may be an awaitable, which is then
             awaited in the event loop.
         is_async: it is called in the event loop, otherwise in a thread.
+        timeout: seconds that a call may take; None for no limit.
     """
 
     function: Callable[..., StepResult]
     is_async: bool
+    timeout: float | None = None
 
     @classmethod
-    def of(cls, function: Callable[..., StepResult]) -> UserFunction:
+    def of(
+        cls, function: Callable[..., StepResult], options: StepOptions | None = None
+    ) -> UserFunction:
         """Look once at what would be too slow to look at in every execution."""
-        return cls(function, is_async(function))
+        return cls(function, is_async(function), options.timeout if options else None)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -160,7 +217,8 @@ class Definition:
         version: their ``fsm_version``.
         references: what knows the step methods.
         steps: the step functions by name.
-        retry: the policy for failed steps.
+        retry: the policy for failed steps,
+        policies: and those of steps that have their own.
         codec: encodes and decodes the state.
         on_error: the machine's own error handler, None where ``retry`` decides alone.
     """
@@ -170,8 +228,13 @@ class Definition:
     references: Steps
     steps: Mapping[str, UserFunction]
     retry: RetryPolicy
+    policies: Mapping[str, RetryPolicy]
     codec: StateCodec[Any]
     on_error: UserFunction | None
+
+    def policy(self, step: str) -> RetryPolicy:
+        """The policy for failures of a step."""
+        return self.policies.get(step, self.retry)
 
     def step_name(self, ref: StepRef) -> str:
         """The name of a step given as a name or as a step method.
@@ -202,11 +265,15 @@ def checked_identity(machine: Machine[Any]) -> tuple[str, int]:
         raise DefinitionError(str(exc)) from exc
     if not name:
         raise DefinitionError(f"{type(machine).__name__}: name is empty")
-    if not callable(getattr(machine.retry, "outcome", None)):
-        raise DefinitionError(
-            f"machine {name}: retry must be a RetryPolicy, not {safe_repr(machine.retry, _SHOWN)}"
-        )
+    _check_policy(f"machine {name}", machine.retry)
     return name, version
+
+
+def _check_policy(where: str, policy: object) -> None:
+    if not callable(getattr(policy, "outcome", None)):
+        raise DefinitionError(
+            f"{where}: retry must be a RetryPolicy, not {safe_repr(policy, _SHOWN)}"
+        )
 
 
 def definitions_of(machines: Iterable[Machine[Any] | type[Machine[Any]]]) -> list[Definition]:

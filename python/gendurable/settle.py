@@ -101,6 +101,7 @@ def next_context(
         signals_json=signals or "[]",
         children_json=children,
         last_error_json=None,
+        overdue=False,
         _read=settled.state,
     )
 

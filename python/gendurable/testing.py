@@ -17,12 +17,12 @@ from gendurable.calls import no_connection
 from gendurable.context import Context
 from gendurable.database import use_own_adapters
 from gendurable.errors import InvalidOutcomeError, UsageError, engine_errors
-from gendurable.failures import conclude, verdict
+from gendurable.failures import accept, conclude, verdict
 from gendurable.machine import Definition, Machine, UserFunction, definitions_of
 from gendurable.outcomes import Outcome
 from gendurable.pages import missing_pages
 from gendurable.protocol import COMMIT, PICK
-from gendurable.settle import Settled, settle
+from gendurable.settle import Settled
 
 __all__ = ["Ran", "drain"]
 
@@ -148,13 +148,13 @@ def _run(definition: Definition, ctx: Context[Any]) -> Settled:
     try:
         outcome = _call(definition.steps[ctx.step], ctx)
         answered = True
-        return settle(definition, ctx, outcome)
+        return accept(definition, ctx, outcome)
     except Exception as exc:  # noqa: BLE001 (that is what error handlers are for)
         if definition.on_error is None:
             return conclude(definition, ctx, exc, final=answered)
         ctx.forget_changes()
         try:
-            return settle(definition, ctx, _call(definition.on_error, ctx, exc))
+            return accept(definition, ctx, _call(definition.on_error, ctx, exc))
         except Exception as failure:  # noqa: BLE001 (a handler may fail like any code)
             return conclude(definition, ctx, failure, final=answered)
 

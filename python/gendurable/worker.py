@@ -132,6 +132,7 @@ class Worker:
             ended=self._wake.set,
             unstarted=self._unstarted,
             abandoned=self._abandoned,
+            succeeded=self._succeeded,
             complete=self._complete,
         )
         self._turning: asyncio.Task[None] | None = None
@@ -157,6 +158,7 @@ class Worker:
         finally:
             for claim in list(self._claims):
                 self._drop(claim)
+            await self._runner.cleaned_up(_CANCELLATION)
             await self._session.close()
             self._runner.close()
         for claim in self._runner.forsaken:
@@ -447,7 +449,7 @@ class Worker:
                 if (settled := verdict(definition, ctx)) is not None:
                     self._condemn(Claim(definition, ctx, self._queues[ctx.queue]), settled)
                     continue
-                if (rest := self._suspects.rest(ctx, definition.retry)) > 0:
+                if (rest := self._suspects.rest(ctx, definition.policy(ctx.step))) > 0:
                     self._unwanted[rest].append(ctx.id)
                     continue
                 suspects = suspects or self._suspects.is_suspect(ctx)
@@ -532,6 +534,12 @@ class Worker:
             self._unwanted[_UNSTORABLE_WAIT].append(claim.ctx.id)
             self._forget(claim)
         self._wake.set()
+
+    def _succeeded(self, claim: Claim, successor: Claim) -> None:
+        """Hold a claim under another object, while code runs on under the first."""
+        if claim in self._claims:
+            self._claims.discard(claim)
+            self._claims.add(successor)
 
     def _apply(self, claim: Claim, answer: protocol.CommitResult) -> None:
         held = claim in self._claims
