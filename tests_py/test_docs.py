@@ -100,6 +100,24 @@ def test_the_steps_page_s_machine_does_what_it_says(
         assert finished(conn, "b").error["type"] == "payment.Declined"
 
 
+def test_the_steps_page_s_transfer_does_what_it_says(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    module = tmp_path / "transfer.py"
+    module.write_text(blocks("docs/steps.md", "python")[1])
+    conn.execute("create table accounts (name text, balance int)")
+    conn.execute("insert into accounts values ('a', 10), ('b', 0)")
+    state = json.dumps({"from": "a", "to": "b", "amount": 4})
+    with worker_process(dsn, module, tmp_path / "log"):
+        conn.execute("select gd_enqueue('Transfer', %s, correlation_key => 't')", (state,))
+        assert finished(conn, "t").status == "done"
+    rows = conn.execute("select name, balance from accounts order by name").fetchall()
+    assert rows == [("a", 6), ("b", 4)]
+    assert conn.execute("select count(*) from gd_instances where fsm = 'Receipt'").fetchone() == (
+        1,
+    )
+
+
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:
     conn.execute("select gd_enqueue('M'), gd_enqueue('M')")
     (loop,) = blocks("docs/worker-protocol.md", "sql")

@@ -21,7 +21,15 @@ from psycopg.types.string import StrDumper, TextLoader
 from gendurable.errors import InvalidArgumentError, UsageError, engine_errors
 from gendurable.text import safe_repr
 
-__all__ = ["AnyConnection", "MaybeAwaitable", "Parameters", "Texts", "call", "no_connection"]
+__all__ = [
+    "AnyConnection",
+    "MaybeAwaitable",
+    "Parameters",
+    "Texts",
+    "call",
+    "no_connection",
+    "text_only",
+]
 
 T = TypeVar("T")
 C = TypeVar("C", Cursor[tuple[Any, ...]], AsyncCursor[tuple[Any, ...]])
@@ -66,7 +74,7 @@ def call(
         return awaitable
     if not isinstance(conn, Connection):
         raise no_connection(conn)
-    with _refusals(parameters), _text_only(Cursor(conn, row_factory=tuple_row)) as cursor:
+    with _refusals(parameters), text_only(Cursor(conn, row_factory=tuple_row)) as cursor:
         return answer(_texts(cursor.execute(query, parameters).fetchall()))
 
 
@@ -77,7 +85,7 @@ async def _call_async(
     answer: Callable[[Texts], T],
 ) -> T:
     with _refusals(parameters):
-        async with _text_only(AsyncCursor(conn, row_factory=tuple_row)) as cursor:
+        async with text_only(AsyncCursor(conn, row_factory=tuple_row)) as cursor:
             await cursor.execute(query, parameters)
             return answer(_texts(await cursor.fetchall()))
 
@@ -94,7 +102,7 @@ def no_connection(
     )
 
 
-def _text_only(cursor: C) -> C:
+def text_only(cursor: C) -> C:
     """A cursor in which no adapter of the caller's takes part."""
     cursor.adapters.register_dumper(str, StrDumper)
     cursor.adapters.register_dumper(list, ListDumper)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from gendurable.codec import ANY_JSON, Reading, StateCodec
+from gendurable.errors import UsageError
 
 __all__ = ["ChildResult", "Context", "Signal"]
 
@@ -120,6 +121,28 @@ class Context(msgspec.Struct, Generic[S]):
     lost: bool = False
     overdue: bool = False
     _read: Reading[S] | None = None
+    _conn: Any = None
+
+    @property
+    def conn(self) -> Any:
+        """The psycopg connection of a step that is marked ``@step(transactional=True)``.
+
+        A ``psycopg.AsyncConnection`` for an ``async def``, a ``psycopg.Connection`` otherwise. What
+        the step writes there is committed together with its outcome, or not at all.
+
+        Raises:
+            UsageError: this is no such step, or it has ended.
+        """
+        if self._conn is None:
+            raise UsageError(
+                f"step {self.step!r} of {self.fsm} has no transaction: "
+                "mark it with @step(transactional=True), and use ctx.conn until it ends"
+            )
+        return self._conn
+
+    def lend(self, conn: Any) -> None:
+        """Let the step have a connection; None takes it back."""
+        self._conn = conn
 
     @property
     def state(self) -> S:

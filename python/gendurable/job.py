@@ -141,7 +141,10 @@ class Job(Machine[Any], Generic[P, R]):
             references=steps_of(self),
             steps={
                 "start": UserFunction(
-                    self._run, is_async(self.function), timeout=self._options.timeout
+                    self._run,
+                    is_async(self.function),
+                    self._options.timeout,
+                    self._options.transactional,
                 )
             },
             retry=self.retry,
@@ -190,6 +193,7 @@ def job(
     backoff: float = 1.0,
     retry: RetryPolicy | None = None,
     timeout: Duration | None = None,
+    transactional: bool = False,
 ) -> Callable[[Callable[P, R]], Job[P, R]]:
     """Make a function, sync or async, a job.
 
@@ -201,6 +205,8 @@ def job(
         backoff: seconds before the first retry; each further delay is twice as long, up to 300 s.
         retry: a whole policy, in place of ``retries`` and ``backoff``.
         timeout: seconds or a timedelta that one execution may take (see ``step``).
+        transactional: what the function writes on ``ctx.conn`` is committed together with its
+            result, or not at all; it has a parameter that is annotated with ``Context``.
 
     Raises:
         DefinitionError: the function's parameters cannot be stored as named, typed arguments, or an
@@ -209,7 +215,7 @@ def job(
     """
     attempts = None if retries is None else integer("retries", retries) + 1
     policy = retry or RetryPolicy(max_attempts=attempts, initial=backoff)
-    options = step_options("@job", timeout=timeout, retry=policy)
+    options = step_options("@job", timeout=timeout, retry=policy, transactional=transactional)
 
     def decorate(function: Callable[P, R]) -> Job[P, R]:
         return Job(function, name=name, version=version, queue=queue, retry=policy, options=options)

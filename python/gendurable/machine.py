@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, ov
 
 from msgspec import UNSET, UnsetType
 
-from gendurable.arguments import Duration, seconds
+from gendurable.arguments import Duration, flag, seconds
 from gendurable.backoff import RetryPolicy
 from gendurable.codec import StateCodec
 from gendurable.context import Context
@@ -43,7 +43,10 @@ StepResult: TypeAlias = Outcome | Awaitable[Outcome]
 def step(function: F, /) -> F: ...
 @overload
 def step(
-    *, timeout: Duration | None = None, retry: RetryPolicy | None = None
+    *,
+    timeout: Duration | None = None,
+    retry: RetryPolicy | None = None,
+    transactional: bool = False,
 ) -> Callable[[F], F]: ...
 def step(
     function: F | UnsetType = UNSET,
@@ -51,6 +54,7 @@ def step(
     *,
     timeout: Duration | None = None,
     retry: RetryPolicy | None = None,
+    transactional: bool = False,
 ) -> F | Callable[[F], F]:
     """Mark a method ``(self, ctx) -> Outcome``, sync or async, as a step named like the method.
 
@@ -67,17 +71,21 @@ def step(
             and an async step is cancelled; it has five seconds to end. What it answers by then
             counts, otherwise the execution has failed with a ``StepTimeoutError``.
         retry: when the step runs again after a failure, in place of the machine's policy.
+        transactional: what the step writes on ``ctx.conn`` is committed together with its outcome,
+            or not at all.
 
     Raises:
         DefinitionError: an option is out of range, or this is no function.
     """
-    options = step_options("@step", timeout=timeout, retry=retry)
+    options = step_options("@step", timeout=timeout, retry=retry, transactional=transactional)
     if function is UNSET:
         return lambda marked: mark_step(marked, options)
     return mark_step(function, options)
 
 
-def step_options(where: str, *, timeout: Duration | None, retry: RetryPolicy | None) -> StepOptions:
+def step_options(
+    where: str, *, timeout: Duration | None, retry: RetryPolicy | None, transactional: bool
+) -> StepOptions:
     """The options of a step, checked.
 
     Raises:
@@ -85,13 +93,14 @@ def step_options(where: str, *, timeout: Duration | None, retry: RetryPolicy | N
     """
     try:
         limit = None if timeout is None else seconds(timeout, "timeout")
+        flag("transactional", transactional)
     except UsageError as exc:
         raise DefinitionError(f"{where}: {exc}") from exc
     if limit is not None and limit <= 0:
         raise DefinitionError(f"{where}: timeout must be more than 0 seconds, not {limit:g}")
     if retry is not None:
         _check_policy(where, retry)
-    return StepOptions(limit, retry)
+    return StepOptions(limit, retry, transactional)
 
 
 class Machine(Startable[S]):
@@ -184,18 +193,21 @@ class UserFunction(NamedTuple):
             awaited in the event loop.
         is_async: it is called in the event loop, otherwise in a thread.
         timeout: seconds that a call may take; None for no limit.
+        transactional: it is called within a transaction.
     """
 
     function: Callable[..., StepResult]
     is_async: bool
     timeout: float | None = None
+    transactional: bool = False
 
     @classmethod
     def of(
         cls, function: Callable[..., StepResult], options: StepOptions | None = None
     ) -> UserFunction:
         """Look once at what would be too slow to look at in every execution."""
-        return cls(function, is_async(function), options.timeout if options else None)
+        options = options or StepOptions()
+        return cls(function, is_async(function), options.timeout, options.transactional)
 
 
 def is_async(function: Callable[..., Any]) -> bool:

@@ -102,6 +102,7 @@ def next_context(
         children_json=children,
         last_error_json=None,
         overdue=False,
+        _conn=None,
         _read=settled.state,
     )
 

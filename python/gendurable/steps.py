@@ -29,10 +29,12 @@ class StepOptions(msgspec.Struct, frozen=True):
     Attributes:
         timeout: seconds that one execution may take; None for no limit.
         retry: the policy for this step; None for that of the machine.
+        transactional: it is handed a connection, whose transaction its outcome is part of.
     """
 
     timeout: float | None = None
     retry: Any = None
+    transactional: bool = False
 
 
 def mark_step(function: F, options: StepOptions) -> F:

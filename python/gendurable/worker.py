@@ -42,6 +42,7 @@ __all__ = ["Worker"]
 logger = logging.getLogger("gendurable")
 
 _BUSY_WAIT = (0.02, 0.3)
+_AGAIN_WAIT = (0.02, 5.0)
 _MOST_BUSY = 1_000
 _MOST_BYTES = 64 * 1024 * 1024
 _UNKNOWN_WAIT = (5.0, 60.0)
@@ -126,6 +127,7 @@ class Worker:
         self._stop_at: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
+        self._transactions = self._session.transactions()
         self._runner = Runner(
             sum(queues.values()),
             finished=self._finished,
@@ -133,6 +135,10 @@ class Worker:
             unstarted=self._unstarted,
             abandoned=self._abandoned,
             succeeded=self._succeeded,
+            transactions=self._transactions,
+            stays=self._stays,
+            committed=self._committed,
+            again=self._again,
             complete=self._complete,
         )
         self._turning: asyncio.Task[None] | None = None
@@ -160,6 +166,7 @@ class Worker:
                 self._drop(claim)
             await self._runner.cleaned_up(_CANCELLATION)
             await self._session.close()
+            await self._transactions.close()
             self._runner.close()
         for claim in self._runner.forsaken:
             logger.warning("left behind: %s still runs, at %s", claim, claim.whereabouts())
@@ -301,7 +308,7 @@ class Worker:
         if self._one_by_one:
             await self._commit_one_by_one(conn, worker, outbox)
             outbox = []
-        stays = self._stop_at is None and not self._suspects.making_room
+        stays = self._stays()
         entries = [self._entry(claim, stays=stays) for claim in outbox]
         wanted = self._wanted(outbox)
         if not entries and not wanted:
@@ -329,6 +336,10 @@ class Worker:
         self._looked(turn, wanted)
         await self._give_back(conn, worker)
 
+    def _stays(self) -> bool:
+        """Whether this worker wants to keep claims that may go on."""
+        return self._stop_at is None and not self._suspects.making_room
+
     def _looked(self, turn: protocol.Turn, wanted: Mapping[str, int]) -> None:
         for queue, failure in turn.failed.items():
             log_failure(f"a pick of queue {queue}", failure)
@@ -342,8 +353,12 @@ class Worker:
         """What is to be committed now, as far as it goes into one statement."""
         now = monotonic()
         if self._busy:
-            self._outbox += [claim for at, claim in self._busy if at <= now]
+            due = [claim for at, claim in self._busy if at <= now]
             self._busy = [(at, claim) for at, claim in self._busy if at > now]
+            self._outbox += [claim for claim in due if claim.settled is not None]
+            for claim in due:
+                if claim.settled is None:
+                    claim.queue.when_free(partial(self._start_again, claim))
         outbox = [claim for claim in self._outbox if claim in self._claims]
         count, size = 0, 0
         for claim in outbox:
@@ -535,6 +550,26 @@ class Worker:
             self._forget(claim)
         self._wake.set()
 
+    def _committed(self, claim: Claim, answer: protocol.CommitResult) -> None:
+        """A transactional step has committed its outcome itself, or has tried to."""
+        claim.refusals = 0
+        self._apply(claim, answer)
+        for queue in self._queues.values():
+            # What was committed may be what makes an instance ready.
+            queue.work_expected()
+        self._wake.set()
+
+    def _again(self, claim: Claim) -> None:
+        """Run a transactional step again after a pause, in which it has no place."""
+        if claim in self._claims:
+            self._busy.append((monotonic() + _wait(_AGAIN_WAIT, claim.refusals), claim))
+            claim.refusals += 1
+            self._wake.set()
+
+    def _start_again(self, claim: Claim) -> None:
+        if claim in self._claims:
+            self._runner.start(claim)
+
     def _succeeded(self, claim: Claim, successor: Claim) -> None:
         """Hold a claim under another object, while code runs on under the first."""
         if claim in self._claims:
@@ -553,7 +588,7 @@ class Worker:
             case "committed":
                 self._forget(claim)
             case "busy":
-                self._busy.append((monotonic() + _busy_wait(claim.refusals), claim))
+                self._busy.append((monotonic() + _wait(_BUSY_WAIT, claim.refusals), claim))
                 claim.refusals += 1
             case "invalid":
                 self._refuse(claim, answer.detail or "the engine gave no reason")
@@ -639,9 +674,9 @@ def _at_most(room: int, wanted: Mapping[str, int], first: str | None) -> dict[st
     return granted
 
 
-def _busy_wait(refusals: int) -> float:
+def _wait(bounds: tuple[float, float], refusals: int) -> float:
     """Seconds until a busy instance is tried again: longer each time, and never quite the same."""
-    shortest, longest = _BUSY_WAIT
+    shortest, longest = bounds
     wait = min(longest, shortest * 2.0 ** min(refusals, 10))
     # Two workers that want the same row must not meet for ever.
     return wait * random.uniform(0.5, 1)  # noqa: S311 (no secret)
