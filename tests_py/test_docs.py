@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from gendurable.machine import define
 from support import finished, worker_process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,6 +88,16 @@ def test_the_readme_s_python_calls_do_what_it_says(
     assert conn.execute(
         "select name, allowed, period from gd_limits where kind = 'rate'"
     ).fetchall() == [("mail", 10.0, timedelta(seconds=1))]
+
+
+def test_the_deploys_page_s_machine_takes_over(tmp_path: Path) -> None:
+    module = tmp_path / "checkout2.py"
+    module.write_text(blocks("docs/deploys.md", "python")[0])
+    namespace = runpy.run_path(str(module))
+    definition = define(namespace["Checkout"])
+    assert definition.keys == [("Checkout", 2), ("Checkout", 1)]
+    reading = definition.codec_for(1).read('{"sku": "a", "quantity": 2}')
+    assert reading.value == namespace["Order"]([namespace["Item"]("a", 2)])
 
 
 def test_the_steps_page_s_machine_does_what_it_says(

@@ -151,6 +151,10 @@ class Claim:
     def advance(self, fence: int, signals: str | None, children: str | None) -> None:
         """Move on to the step that the engine let this worker run at once."""
         self.ctx = next_context(self.ctx, self.outcome, fence, signals, children)
+        if self.ctx.fsm_version != self.definition.version:
+            # With the outcome that was stored the instance is of this version.
+            self.ctx.fsm_version = self.definition.version
+            self.ctx.codec = self.definition.codec
         self.settled = None
 
     def successor(self) -> Claim:
@@ -283,7 +287,7 @@ class Runner:
     # Calls. Each begins and ends in the event loop.
 
     def _run_step(self, claim: Claim) -> None:
-        self._call(claim, claim.definition.steps[claim.ctx.step], claim.ctx)
+        self._call(claim, claim.definition.function(claim.ctx), claim.ctx)
 
     async def _start_after(self, claim: Claim, completing: Awaitable[None]) -> None:
         """Run the step once its lists are complete. It occupies a place meanwhile."""

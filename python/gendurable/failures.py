@@ -109,4 +109,4 @@ def _by_policy(
     if excused and isinstance(outcome, Retry) and isinstance(outcome.error, dict):
         # What the engine has counted so far would be forgotten with the error that it stands in.
         outcome = Retry(outcome.delay, outcome.error | {"excused": excused}, outcome.state)
-    return settle(definition, ctx, outcome)
+    return settle(definition, ctx, outcome, migrates=False)

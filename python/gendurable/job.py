@@ -151,6 +151,7 @@ class Job(Machine[Any], Generic[P, R]):
             policies={},
             codec=self.codec,
             on_error=None,
+            migrations={},
         )
 
     def _run(self, ctx: Context[Any]) -> Outcome | Awaitable[Outcome]:

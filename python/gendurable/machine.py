@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, overload
 
 from msgspec import UNSET, UnsetType
 
-from gendurable.arguments import Duration, flag, seconds
+from gendurable.arguments import Duration, flag, integer, seconds
 from gendurable.backoff import RetryPolicy
-from gendurable.codec import StateCodec
+from gendurable.codec import MigratingCodec, StateCodec
 from gendurable.context import Context
 from gendurable.errors import DefinitionError, OutcomeError, UsageError
 from gendurable.outcomes import Outcome
@@ -119,9 +120,13 @@ class Machine(Startable[S]):
         queue: where instances go unless told otherwise; None leaves it to the engine, which takes
             ``default``, or for a child its parent's queue.
         retry: what the default ``on_error`` does after a step without a policy of its own.
+        takes_over: other versions whose live instances go on as instances of this one. Workers run
+            them like their own: the first outcome that is stored moves the instance to this
+            version, with the state that ``migrate`` has made of its own.
     """
 
     retry: RetryPolicy = RetryPolicy()
+    takes_over: Collection[int] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -142,6 +147,21 @@ class Machine(Startable[S]):
         options = steps_of(self).options.get(ctx.step)
         policy: RetryPolicy = (options and options.retry) or self.retry
         return policy.outcome(ctx.failures, exc)
+
+    def migrate(self, state: Any, from_version: int) -> Any:  # noqa: ARG002 (for subclasses)
+        """Make a state of this version of one that a version of ``takes_over`` has stored.
+
+        It is called before a step of this version first sees the instance, and again whenever that
+        execution is repeated. What it raises is an exception of the step.
+
+        Args:
+            state: the stored state in plain JSON values.
+            from_version: who stored it.
+
+        Returns:
+            A state of this version, in its type or in plain JSON values.
+        """
+        return state
 
     def definition(self) -> Definition:
         """This machine as the worker sees it.
@@ -176,6 +196,10 @@ class Machine(Startable[S]):
             },
             codec=self.codec,
             on_error=UserFunction.of(self.on_error) if own_handler else None,
+            migrations={
+                other: MigratingCodec(self.codec, partial(self.migrate, from_version=other))
+                for other in _taken_over(self, name, version)
+            },
         )
 
 
@@ -233,6 +257,7 @@ class Definition:
         policies: and those of steps that have their own.
         codec: encodes and decodes the state.
         on_error: the machine's own error handler, None where ``retry`` decides alone.
+        migrations: what reads the states of the other versions that it takes over.
     """
 
     name: str
@@ -243,6 +268,31 @@ class Definition:
     policies: Mapping[str, RetryPolicy]
     codec: StateCodec[Any]
     on_error: UserFunction | None
+    migrations: Mapping[int, StateCodec[Any]]
+
+    @property
+    def keys(self) -> list[tuple[str, int]]:
+        """The names and versions of the instances that it runs."""
+        return [(self.name, version) for version in (self.version, *self.migrations)]
+
+    def codec_for(self, version: int) -> StateCodec[Any]:
+        """What reads the states of an instance of a version that it runs."""
+        return self.codec if version == self.version else self.migrations[version]
+
+    def function(self, ctx: Context[Any]) -> UserFunction:
+        """What to call for the step that the execution stands at.
+
+        A state of another version is migrated first: if that fails the step has not begun.
+        """
+        called = self.steps[ctx.step]
+        if ctx.fsm_version == self.version:
+            return called
+
+        def migrated(ctx: Context[Any]) -> StepResult:
+            ctx.read()
+            return called.function(ctx)
+
+        return called._replace(function=migrated)
 
     def policy(self, step: str) -> RetryPolicy:
         """The policy for failures of a step."""
@@ -279,6 +329,25 @@ def checked_identity(machine: Machine[Any]) -> tuple[str, int]:
         raise DefinitionError(f"{type(machine).__name__}: name is empty")
     _check_policy(f"machine {name}", machine.retry)
     return name, version
+
+
+def _taken_over(machine: Machine[Any], name: str, version: int) -> list[int]:
+    """The other versions that a machine takes over, checked."""
+    given: object = machine.takes_over
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise DefinitionError(
+            f"machine {name}: takes_over must be several versions, such as {{1}}, "
+            f"not {safe_repr(given, _SHOWN)}"
+        )
+    try:
+        versions = [integer("takes_over", other) for other in given]
+    except UsageError as exc:
+        raise DefinitionError(f"machine {name}: {exc}") from exc
+    if version in versions:
+        raise DefinitionError(f"machine {name}: takes_over has its own version {version}")
+    if is_async(machine.migrate):
+        raise DefinitionError(f"machine {name}: migrate cannot be an async def")
+    return sorted(set(versions))
 
 
 def _check_policy(where: str, policy: object) -> None:

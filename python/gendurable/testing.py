@@ -71,7 +71,7 @@ def drain(
     """
     _check_surroundings(conn)
     definitions = {
-        (definition.name, definition.version): definition for definition in definitions_of(machines)
+        key: definition for definition in definitions_of(machines) for key in definition.keys
     }
     ran: list[Ran] = []
     queues = texts("queues", queues)
@@ -141,12 +141,12 @@ def _definition_of(ctx: Context[Any], definitions: dict[tuple[str, int], Definit
 
 
 def _run(definition: Definition, ctx: Context[Any]) -> Settled:
-    ctx.codec = definition.codec
+    ctx.codec = definition.codec_for(ctx.fsm_version)
     if (settled := verdict(definition, ctx)) is not None:
         return settled
     answered = False
     try:
-        outcome = _call(definition.steps[ctx.step], ctx)
+        outcome = _call(definition.function(ctx), ctx)
         answered = True
         return accept(definition, ctx, outcome)
     except Exception as exc:  # noqa: BLE001 (that is what error handlers are for)

@@ -459,7 +459,7 @@ class Worker:
             if definition is None or ctx.step not in definition.steps:
                 unknown[ctx.fsm, ctx.fsm_version, ctx.step].append(ctx.id)
                 continue
-            ctx.codec = definition.codec
+            ctx.codec = definition.codec_for(ctx.fsm_version)
             if ctx.last_error_json is not None:
                 if (settled := verdict(definition, ctx)) is not None:
                     self._condemn(Claim(definition, ctx, self._queues[ctx.queue]), settled)
@@ -653,13 +653,22 @@ def _by_name(
 ) -> dict[tuple[str, int], Definition]:
     definitions: dict[tuple[str, int], Definition] = {}
     for definition in definitions_of(machines):
-        key = (definition.name, definition.version)
-        if key in definitions:
-            raise DefinitionError(f"two machines are named {key[0]} with version {key[1]}")
-        definitions[key] = definition
+        for key in definition.keys:
+            if (other := definitions.get(key)) is not None:
+                raise DefinitionError(_twice(key, definition, other))
+            definitions[key] = definition
     if not definitions:
         raise UsageError("there is no machine and no job to run")
     return definitions
+
+
+def _twice(key: tuple[str, int], *those: Definition) -> str:
+    name, version = key
+    takers = sorted({one.version for one in those if one.version != version})
+    if not takers:
+        return f"two machines are named {name} with version {version}"
+    runs = " and ".join(f"version {taker}" for taker in takers)
+    return f"{name} version {version} is taken over by {runs}, and another machine runs it too"
 
 
 def _at_most(room: int, wanted: Mapping[str, int], first: str | None) -> dict[str, int]:
