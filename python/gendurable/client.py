@@ -1,9 +1,10 @@
-"""Calls for applications, on the caller's own psycopg connection.
+"""Calls for applications, on the caller's own connection.
 
 Everything joins the transaction that the connection is in: what is enqueued or signalled exists if
-and only if the caller commits. Each call takes a sync or an async connection and answers
-accordingly, with the value or with an awaitable of it. How the connection is set up otherwise does
-not matter: its row and cursor factories, its adapters, its encoding.
+and only if the caller commits. Each call takes a sync connection (psycopg's, SQLAlchemy's
+Connection or Session, Django's) or an async one (psycopg's, SQLAlchemy's, asyncpg's) and answers
+accordingly, with the value or with a coroutine of it. How a psycopg connection is set up otherwise
+does not matter: its row and cursor factories, its adapters, its encoding.
 
 What the engine refuses is an ``InvalidArgumentError``, and nothing of that call was done; an
 argument of a wrong type is a ``UsageError`` before anything is sent. Its warnings of rate limits
@@ -17,18 +18,18 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 from uuid import UUID
 
 import msgspec
-from psycopg import AsyncConnection, Connection
 
 from gendurable.arguments import Duration, integer, interval, key, number, text
-from gendurable.calls import AnyConnection, MaybeAwaitable, Texts, call
+from gendurable.calls import AnyConnection, MaybeCoroutine, Texts, call
 from gendurable.codec import encode_json
 from gendurable.context import ChildResult, Signal
+from gendurable.drivers import AsyncHandle, SyncHandle
 from gendurable.entry import ARGUMENTS, Entry, Target, step_name
 from gendurable.errors import UsageError
 from gendurable.steps import StepRef
@@ -70,15 +71,15 @@ class _Call(Protocol[P, T_co]):
     """A call to a type checker: what it answers follows from the connection."""
 
     @overload
-    def __call__(self, conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
+    def __call__(self, conn: SyncHandle, /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
     @overload
     def __call__(
-        self, conn: AsyncConnection[Any], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Awaitable[T_co]: ...
+        self, conn: AsyncHandle, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, T_co]: ...
 
 
 def _sync_or_async(
-    function: Callable[Concatenate[AnyConnection, P], MaybeAwaitable[T]],
+    function: Callable[Concatenate[AnyConnection, P], MaybeCoroutine[T]],
 ) -> _Call[P, T]:
     """Type a function by its connection; it stays as it is."""
     return cast("_Call[P, T]", function)
@@ -205,7 +206,7 @@ def enqueue(
     rate_limit: str | UUID | int | None = None,
     weight: float | None = None,
     fsm_version: int | None = None,
-) -> MaybeAwaitable[Enqueued]:
+) -> MaybeCoroutine[Enqueued]:
     """Create one instance. None means the engine's default.
 
     Args:
@@ -251,7 +252,7 @@ def enqueue(
 @_sync_or_async
 def enqueue_many(
     conn: AnyConnection, /, entries: Iterable[Entry]
-) -> MaybeAwaitable[list[Enqueued]]:
+) -> MaybeCoroutine[list[Enqueued]]:
     """Create many instances in one call, all or none; the answers are in the entries' order.
 
     Raises:
@@ -276,7 +277,7 @@ def signal(
     payload: Any = None,
     *,
     dedup_key: str | UUID | int | None = None,
-) -> MaybeAwaitable[str]:
+) -> MaybeCoroutine[str]:
     """Send a durable message to an instance.
 
     Args:
@@ -307,7 +308,7 @@ def signal(
 @_sync_or_async
 def signal_many(
     conn: AnyConnection, /, entries: Iterable[SignalEntry]
-) -> MaybeAwaitable[list[str]]:
+) -> MaybeCoroutine[list[str]]:
     """Send many signals in one call, all or none; the answers are in the entries' order.
 
     Raises:
@@ -319,7 +320,7 @@ def signal_many(
 
 
 @_sync_or_async
-def status(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[Status | None]:
+def status(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Status | None]:
     """Look up one instance by id (int) or correlation key (str or UUID), live or finished.
 
     Returns:
@@ -340,7 +341,7 @@ def status(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[Status | N
 @_sync_or_async
 def signals(
     conn: AnyConnection, /, instance: int, after: int = 0, most: int = 100
-) -> MaybeAwaitable[list[Signal]]:
+) -> MaybeCoroutine[list[Signal]]:
     """Look into the inbox of a live instance, by arrival; [] if there is no such instance.
 
     Args:
@@ -364,7 +365,7 @@ def signals(
 @_sync_or_async
 def children(
     conn: AnyConnection, /, parent: int, after: int = 0, most: int = 100
-) -> MaybeAwaitable[list[ChildResult]]:
+) -> MaybeCoroutine[list[ChildResult]]:
     """Look at the children of an instance's latest round, finished or not, by ``ord``.
 
     Args:
@@ -395,7 +396,7 @@ def cancel(
     reason: str | None = None,
     *,
     cascade: bool = False,
-) -> MaybeAwaitable[int]:
+) -> MaybeCoroutine[int]:
     """Make an instance failed at once, running or not.
 
     Its error is ``{"kind": "cancelled", "reason": reason}``. What a running step still answers is
@@ -428,7 +429,7 @@ def cancel(
 @_sync_or_async
 def retry(
     conn: AnyConnection, /, instance: int, step: StepRef | None = None, state: Any = None
-) -> MaybeAwaitable[str]:
+) -> MaybeCoroutine[str]:
     """Bring a failed instance back from the archive; a cancelled one is failed too.
 
     Args:
@@ -457,7 +458,7 @@ def retry(
 
 
 @_sync_or_async
-def pause(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
+def pause(conn: AnyConnection, /, queue: str) -> MaybeCoroutine[None]:
     """Hand out nothing more of a queue until ``resume``; what runs finishes.
 
     Waits for the picks that are under way; nothing is handed out from its return on, and a rollback
@@ -470,7 +471,7 @@ def pause(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
 
 
 @_sync_or_async
-def resume(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
+def resume(conn: AnyConnection, /, queue: str) -> MaybeCoroutine[None]:
     """End the pause of a queue; no error if it was not paused.
 
     Raises:
@@ -482,7 +483,7 @@ def resume(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
 @_sync_or_async
 def set_rate_limit(
     conn: AnyConnection, /, name: str, allowed: float, period: Duration, burst: float | None = None
-) -> MaybeAwaitable[None]:
+) -> MaybeCoroutine[None]:
     """Set or change the token bucket that each key ``name`` or ``name:partition`` has.
 
     It applies at once; what a bucket holds is kept, up to the new burst. Commit soon: until then
@@ -509,7 +510,7 @@ def set_rate_limit(
 
 
 @_sync_or_async
-def drop_rate_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[None]:
+def drop_rate_limit(conn: AnyConnection, /, name: str) -> MaybeCoroutine[None]:
     """Take a rate limit back: what names it waits until it is set again.
 
     Raises:
@@ -521,7 +522,7 @@ def drop_rate_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[None]:
 @_sync_or_async
 def set_concurrency_limit(
     conn: AnyConnection, /, name: str, max_executing: int
-) -> MaybeAwaitable[None]:
+) -> MaybeCoroutine[None]:
     """Set how many instances of each key ``name`` or ``name:partition`` may execute at once.
 
     It applies to the next pick; what executes goes on and is counted.
@@ -543,7 +544,7 @@ def set_concurrency_limit(
 
 
 @_sync_or_async
-def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[None]:
+def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeCoroutine[None]:
     """Take a concurrency limit back: one instance of each of its keys at once.
 
     Raises:
@@ -555,7 +556,7 @@ def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[
 @_sync_or_async
 def set_retention(
     conn: AnyConnection, /, retention: Duration | None, failed: Duration | None = None
-) -> MaybeAwaitable[None]:
+) -> MaybeCoroutine[None]:
     """Set how long finished instances are kept; a day, until it is set.
 
     It applies to what has finished already, too. Commit soon: until then nothing is forgotten.

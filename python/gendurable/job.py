@@ -7,7 +7,7 @@ import functools
 import inspect
 import logging
 import types
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import (
     Annotated,
     Any,
@@ -23,13 +23,14 @@ from typing import (
 
 import msgspec
 from msgspec import UNSET
-from psycopg import AsyncConnection, Connection
 
 from gendurable.arguments import Duration, integer
 from gendurable.backoff import RetryPolicy
+from gendurable.calls import AnyConnection, MaybeCoroutine
 from gendurable.client import Enqueued, enqueue
 from gendurable.codec import StateCodec, encode_json
 from gendurable.context import Context
+from gendurable.drivers import AsyncHandle, SyncHandle
 from gendurable.entry import Entry
 from gendurable.errors import DefinitionError, OutcomeError
 from gendurable.machine import (
@@ -117,14 +118,14 @@ class Job(Machine[Any], Generic[P, R]):
         return Entry(self, arguments, **options)
 
     @overload
-    def enqueue(self, conn: Connection[Any], /, *args: Any, **kwargs: Any) -> Enqueued: ...
+    def enqueue(self, conn: SyncHandle, /, *args: Any, **kwargs: Any) -> Enqueued: ...
     @overload
     def enqueue(
-        self, conn: AsyncConnection[Any], /, *args: Any, **kwargs: Any
-    ) -> Awaitable[Enqueued]: ...
+        self, conn: AsyncHandle, /, *args: Any, **kwargs: Any
+    ) -> Coroutine[Any, Any, Enqueued]: ...
     def enqueue(
-        self, conn: Connection[Any] | AsyncConnection[Any], /, *args: Any, **kwargs: Any
-    ) -> Enqueued | Awaitable[Enqueued]:
+        self, conn: AnyConnection, /, *args: Any, **kwargs: Any
+    ) -> MaybeCoroutine[Enqueued]:
         """Enqueue the function with these arguments on the caller's connection.
 
         Takes what ``entry`` takes and raises what it raises. On an async connection the answer has
