@@ -17,7 +17,10 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
+from gendurable import get
 from gendurable.machine import define
 from support import finished, worker_process
 
@@ -88,6 +91,29 @@ def test_the_readme_s_python_calls_do_what_it_says(
     assert conn.execute(
         "select name, allowed, period from gd_limits where kind = 'rate'"
     ).fetchall() == [("mail", 10.0, timedelta(seconds=1))]
+
+
+def test_the_client_page_s_code_runs(
+    dsn: str, conn: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    names: dict[str, Any] = {}
+    for number, block in enumerate(blocks("docs/client.md", "python")):
+        module = tmp_path / f"client_{number}.py"
+        module.write_text(block)
+        names |= runpy.run_path(str(module))
+    with Session(
+        create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
+    ) as session:
+        placed = get(conn, names["place"](session, "A-1"))
+    assert placed is not None
+    assert placed.correlation_key == "order:A-1"
+    assert names["entry"].arguments()["rate_limit"] == "mail"
+    names["serve"](dsn)
+    assert conn.execute("select count(*) from gd_instances where fsm = 'Visit'").fetchone() == (
+        1000,
+    )
 
 
 def test_the_deploys_page_s_machine_takes_over(tmp_path: Path) -> None:

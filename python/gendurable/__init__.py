@@ -10,6 +10,7 @@ from __future__ import annotations
 from gendurable.backoff import RetryPolicy
 from gendurable.client import (
     Enqueued,
+    Instance,
     SignalEntry,
     Status,
     cancel,
@@ -18,6 +19,8 @@ from gendurable.client import (
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    find,
+    get,
     pause,
     resume,
     retry,
@@ -30,9 +33,11 @@ from gendurable.client import (
     status,
 )
 from gendurable.context import ChildResult, Context, Signal
-from gendurable.entry import Entry
+from gendurable.enqueuer import Enqueuer
+from gendurable.entry import EnqueueOptions, Entry
 from gendurable.errors import (
     AccessError,
+    BufferFullError,
     DefinitionError,
     EngineError,
     GendurableError,
@@ -53,20 +58,25 @@ from gendurable.job import Job, job
 from gendurable.machine import Machine, step
 from gendurable.outcomes import Await, Done, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
+from gendurable.settings import WorkerSettings
 from gendurable.worker import Worker
 
 __all__ = [
     "AccessError",
     "Await",
+    "BufferFullError",
     "ChildResult",
     "Context",
     "DefinitionError",
     "Done",
     "EngineError",
+    "EnqueueOptions",
     "Enqueued",
+    "Enqueuer",
     "Entry",
     "GendurableError",
     "InstallError",
+    "Instance",
     "InvalidArgumentError",
     "InvalidOutcomeError",
     "IsolationError",
@@ -89,12 +99,15 @@ __all__ = [
     "UsageError",
     "Worker",
     "WorkerGoneError",
+    "WorkerSettings",
     "cancel",
     "children",
     "drop_concurrency_limit",
     "drop_rate_limit",
     "enqueue",
     "enqueue_many",
+    "find",
+    "get",
     "job",
     "pause",
     "resume",

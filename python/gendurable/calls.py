@@ -57,9 +57,21 @@ _HINTS = {
 
 
 def call(
-    conn: AnyConnection, query: str, parameters: Parameters, answer: Callable[[Texts], T]
+    conn: AnyConnection,
+    query: str,
+    parameters: Parameters,
+    answer: Callable[[Texts], T],
+    *,
+    name: str | None = None,
 ) -> MaybeCoroutine[T]:
     """Run one query and build the answer of its texts, now or when awaited.
+
+    Args:
+        conn: the caller's connection.
+        query: with named placeholders; it answers one column of text.
+        parameters: their values.
+        answer: builds the answer.
+        name: the function of this package that was called; left out, that which the query names.
 
     Raises:
         UsageError: this is no psycopg connection, or its encoding has no such character.
@@ -79,7 +91,7 @@ def call(
                 return answer(_texts(driver.rows(conn, query, parameters)))
         coroutine = _call_driver(driver, conn, query, parameters, answer)
     # Python's warning of one that is never awaited then names the function that was called.
-    coroutine.__qualname__ = _name_in(query)  # type: ignore[attr-defined]
+    coroutine.__qualname__ = name or _name_in(query)  # type: ignore[attr-defined]
     return coroutine
 
 

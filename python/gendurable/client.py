@@ -25,7 +25,7 @@ from uuid import UUID
 
 import msgspec
 
-from gendurable.arguments import Duration, integer, interval, key, number, text
+from gendurable.arguments import Duration, integer, interval, key, number, text, texts
 from gendurable.calls import AnyConnection, MaybeCoroutine, Texts, call
 from gendurable.codec import encode_json
 from gendurable.context import ChildResult, Signal
@@ -36,7 +36,9 @@ from gendurable.steps import StepRef
 from gendurable.text import safe_repr
 
 __all__ = [
+    "ENQUEUE_MANY",
     "Enqueued",
+    "Instance",
     "SignalEntry",
     "Status",
     "cancel",
@@ -45,6 +47,8 @@ __all__ = [
     "drop_rate_limit",
     "enqueue",
     "enqueue_many",
+    "find",
+    "get",
     "pause",
     "resume",
     "retry",
@@ -116,6 +120,53 @@ class Status(msgspec.Struct, frozen=True):
     finished_at: datetime | None
 
 
+class Instance(msgspec.Struct, frozen=True):
+    """One instance, live or finished: a row of ``gd_instances``. JSON columns are decoded.
+
+    Attributes:
+        id: its number.
+        status: as in ``Status``.
+        fsm: its machine, ``fsm_version`` its version.
+        step: where it stands, or what it ended with.
+        queue: where it is picked from, ``priority`` how urgently.
+        attempt: how many executions of the step have failed or were lost.
+        correlation_key: its business identity, ``concurrency_key`` and ``rate_limit`` its limits.
+        parent_id: the instance that waits for it.
+        worker_id: the worker that holds it.
+        state: its state, ``result`` and ``error`` how it ended.
+        awaits: the names of the signals that it is parked on, until ``await_deadline``.
+        children_pending: how many of its children are not finished.
+        enqueued_at: when it was created, ``updated_at`` when it was changed last.
+        eligible_at: before which it is not picked; ``finished_at`` when it ended.
+        progress: what its worker has reported last.
+    """
+
+    id: int
+    status: str
+    fsm: str
+    fsm_version: int
+    step: str
+    queue: str
+    priority: int
+    attempt: int
+    correlation_key: str | None
+    concurrency_key: str | None
+    rate_limit: str | None
+    parent_id: int | None
+    worker_id: int | None
+    state: Any
+    result: Any
+    error: Any
+    awaits: list[str] | None
+    await_deadline: datetime | None
+    children_pending: int | None
+    enqueued_at: datetime
+    eligible_at: datetime | None
+    updated_at: datetime
+    finished_at: datetime | None
+    progress: Any = None
+
+
 class SignalEntry(msgspec.Struct, frozen=True):
     """One signal of a batch.
 
@@ -150,13 +201,35 @@ class SignalEntry(msgspec.Struct, frozen=True):
 _ENQUEUE = "select to_json(e)::text from public.gd_enqueue({}) as e".format(  # noqa: S608
     ", ".join(f"{name} => %({name})s::{argument.type}" for name, argument in ARGUMENTS.items())
 )
-_ENQUEUE_MANY = """
+ENQUEUE_MANY = """
     select to_json(e)::text from public.gd_enqueue_many(%(entries)s::jsonb) as e order by e.ord"""
 _SIGNAL = """
     select public.gd_signal(target => %(target)s::{type}, name => %(name)s,
                             payload => %(payload)s::jsonb, dedup_key => %(dedup_key)s)"""
 _SIGNAL_MANY = "select result from public.gd_signal_many(%(entries)s::jsonb) order by ord"
 _STATUS = "select to_json(s)::text from public.gd_status(%(target)s::{type}) as s"
+# JSON has no infinity, which a moment may be.
+_INSTANCES = """
+    select (to_jsonb(i) || jsonb_build_object(
+               'eligible_at', case when isfinite(i.eligible_at) then i.eligible_at end))::text
+    from public.gd_instances as i"""
+_GET = {
+    "bigint": _INSTANCES + " where i.id = %(target)s::bigint",
+    "text": _INSTANCES  # noqa: S608 (nothing from outside)
+    + " where i.id = (select s.id from public.gd_status(target => %(target)s::text) as s)",
+}
+_FIND = (
+    _INSTANCES
+    + """
+    where i.id < %(before)s::bigint
+    and (%(fsm)s::text is null or i.fsm = %(fsm)s::text)
+    and (%(status)s::text[] is null or i.status = any (%(status)s::text[]))
+    and (%(step)s::text is null or i.step = %(step)s::text)
+    and (%(queue)s::text is null or i.queue = %(queue)s::text)
+    and (%(correlation_key)s::text is null or i.correlation_key = %(correlation_key)s::text)
+    and (%(parent)s::bigint is null or i.parent_id = %(parent)s::bigint)
+    order by i.id desc limit %(most)s::int"""
+)
 _SIGNALS = """
     select json_build_object('id', s.signal_id, 'name', s.name, 'payload', s.payload,
                              'sent_at', s.sent_at)::text
@@ -262,7 +335,7 @@ def enqueue_many(
     """
     return call(
         conn,
-        _ENQUEUE_MANY,
+        ENQUEUE_MANY,
         {"entries": _batch(entries, Entry)},
         lambda texts: [_decoded(each, Enqueued) for each in texts],
     )
@@ -335,6 +408,81 @@ def status(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Status | N
         _STATUS.format(type=kind),
         {"target": address},
         lambda texts: _decoded(texts[0], Status) if texts else None,
+    )
+
+
+@_sync_or_async
+def get(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Instance | None]:
+    """Look at everything that is known of one instance, by id or correlation key.
+
+    Returns:
+        None if there is no such instance, or retention has forgotten it.
+
+    Raises:
+        UsageError: the target is neither.
+    """
+    kind, address = _address(target)
+    return call(
+        conn,
+        _GET[kind],
+        {"target": address},
+        lambda texts: _decoded(texts[0], Instance) if texts else None,
+        name="get",
+    )
+
+
+@_sync_or_async
+def find(
+    conn: AnyConnection,
+    /,
+    *,
+    machine: Target | None = None,
+    status: str | Iterable[str] | None = None,
+    step: StepRef | None = None,
+    queue: str | None = None,
+    correlation_key: str | UUID | int | None = None,
+    parent: int | None = None,
+    before: int | None = None,
+    most: int = 100,
+) -> MaybeCoroutine[list[Instance]]:
+    """Look for instances, live and finished, the newest first. For people and their tools.
+
+    It goes back from the newest instance until it has found enough, so that what is rare and old
+    takes as long as there are younger ones.
+
+    Args:
+        conn: the caller's connection.
+        machine: a machine, a job, or its name; any version of it.
+        status: one or several: ``runnable``, ``executing``, ``awaiting_signal``,
+            ``awaiting_children``, ``done``, ``failed``.
+        step: where they stand, or what they ended with: a name or a step method.
+        queue: the queue.
+        correlation_key: all that ever carried it, as far as they are kept.
+        parent: the id of the instance that scheduled them.
+        before: only instances with a smaller id: the next page follows the last one's.
+        most: how many at most.
+
+    Raises:
+        InvalidArgumentError: ``most`` is negative.
+        UsageError: an argument has a wrong type.
+    """
+    fsm = None if machine is None else Entry(machine).name
+    parameters: dict[str, str | list[str] | None] = {
+        "fsm": fsm,
+        "status": None if status is None else texts("status", status),
+        "step": None if step is None else step_name(None, step),
+        "queue": _optional(text, "queue", queue),
+        "correlation_key": _optional(key, "correlation_key", correlation_key),
+        "parent": None if parent is None else _id("parent", parent),
+        "before": str(_IDS[-1]) if before is None else _id("before", before),
+        "most": str(integer("most", most)),
+    }
+    return call(
+        conn,
+        _FIND,
+        parameters,
+        lambda rows: [_decoded(row, Instance) for row in rows],
+        name="find",
     )
 
 

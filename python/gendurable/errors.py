@@ -11,6 +11,7 @@ import psycopg
 
 __all__ = [
     "AccessError",
+    "BufferFullError",
     "DefinitionError",
     "EngineError",
     "GendurableError",
@@ -48,6 +49,10 @@ class StateError(GendurableError):
 
 class OutcomeError(GendurableError):
     """A step returned something that is not an outcome, or names a step that does not exist."""
+
+
+class BufferFullError(GendurableError):
+    """Too much waits to be enqueued in the background."""
 
 
 class StepTimeoutError(GendurableError, TimeoutError):

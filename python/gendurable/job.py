@@ -15,6 +15,7 @@ from typing import (
     ParamSpec,
     TypeVar,
     Union,
+    Unpack,
     get_args,
     get_origin,
     get_type_hints,
@@ -31,7 +32,7 @@ from gendurable.client import Enqueued, enqueue
 from gendurable.codec import StateCodec, encode_json
 from gendurable.context import Context
 from gendurable.drivers import AsyncHandle, SyncHandle
-from gendurable.entry import Entry
+from gendurable.entry import EnqueueOptions, Entry
 from gendurable.errors import DefinitionError, OutcomeError
 from gendurable.machine import (
     Definition,
@@ -45,7 +46,7 @@ from gendurable.outcomes import Done, Outcome, Retry, StepOutcome, Stop
 from gendurable.startable import steps_of
 from gendurable.steps import StepOptions
 
-__all__ = ["Job", "job"]
+__all__ = ["Job", "Prepared", "job"]
 
 logger = logging.getLogger("gendurable")
 
@@ -113,9 +114,7 @@ class Job(Machine[Any], Generic[P, R]):
             TypeError: an argument is missing, unknown or given twice.
         """
         options = {name: kwargs.pop(name) for name in _OPTIONS & kwargs.keys()}
-        arguments = self._parameters.bind(args, kwargs)
-        self.codec.encode(arguments)
-        return Entry(self, arguments, **options)
+        return self._entry(options, args, kwargs)
 
     @overload
     def enqueue(self, conn: SyncHandle, /, *args: Any, **kwargs: Any) -> Enqueued: ...
@@ -132,6 +131,18 @@ class Job(Machine[Any], Generic[P, R]):
         to be awaited.
         """
         return enqueue(conn, self.entry(*args, **kwargs))
+
+    def options(self, **options: Unpack[EnqueueOptions]) -> Prepared:
+        """The job with options of ``Entry``, such as ``delay``, to be enqueued with arguments.
+
+        They are checked by type checkers, as keywords of ``entry`` and ``enqueue`` cannot be.
+
+        Raises:
+            TypeError: there is no such option.
+        """
+        if unknown := sorted(options.keys() - _OPTIONS):
+            raise TypeError(f"job {self.name}: {', '.join(unknown)} is no option")
+        return Prepared(self, options)
 
     def definition(self) -> Definition:
         """This job as the worker sees it: one step named ``start``."""
@@ -154,6 +165,13 @@ class Job(Machine[Any], Generic[P, R]):
             on_error=None,
             migrations={},
         )
+
+    def _entry(
+        self, options: Mapping[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Entry:
+        arguments = self._parameters.bind(args, kwargs)
+        self.codec.encode(arguments)
+        return Entry(self, arguments, **options)
 
     def _run(self, ctx: Context[Any]) -> Outcome | Awaitable[Outcome]:
         answer: Any = self.function(**self._keywords(ctx))  # type: ignore[call-arg]
@@ -184,6 +202,30 @@ class Job(Machine[Any], Generic[P, R]):
                     self.name, name,
                 )  # fmt: skip
         return self._parameters.keywords(ctx.state, ctx)
+
+
+class Prepared:
+    """A job with options, from ``Job.options``."""
+
+    def __init__(self, prepared: Job[..., Any], options: EnqueueOptions) -> None:
+        self._job = prepared
+        self._options = options
+
+    def entry(self, /, *args: Any, **kwargs: Any) -> Entry:
+        """The job with these options and arguments as a value (see ``Job.entry``)."""
+        return self._job._entry(self._options, args, kwargs)  # noqa: SLF001 (of this module)
+
+    @overload
+    def enqueue(self, conn: SyncHandle, /, *args: Any, **kwargs: Any) -> Enqueued: ...
+    @overload
+    def enqueue(
+        self, conn: AsyncHandle, /, *args: Any, **kwargs: Any
+    ) -> Coroutine[Any, Any, Enqueued]: ...
+    def enqueue(
+        self, conn: AnyConnection, /, *args: Any, **kwargs: Any
+    ) -> MaybeCoroutine[Enqueued]:
+        """Enqueue the job with these options and arguments (see ``Job.enqueue``)."""
+        return enqueue(conn, self.entry(*args, **kwargs))
 
 
 def job(
