@@ -103,10 +103,10 @@ def test_the_client_page_s_code_runs(
         module = tmp_path / f"client_{number}.py"
         module.write_text(block)
         names |= runpy.run_path(str(module))
-    with Session(
-        create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
-    ) as session:
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
+    with Session(engine) as session:
         placed = get(conn, names["place"](session, "A-1"))
+    engine.dispose()
     assert placed is not None
     assert placed.correlation_key == "order:A-1"
     assert names["entry"].arguments()["rate_limit"] == "mail"
@@ -114,6 +114,25 @@ def test_the_client_page_s_code_runs(
     assert conn.execute("select count(*) from gd_instances where fsm = 'Visit'").fetchone() == (
         1000,
     )
+
+
+def test_the_testing_page_s_tests_pass(
+    admin_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop(tmp_path)
+    monkeypatch.setenv("GENDURABLE_TEST_DSN", admin_dsn)
+    plain, conftest, drained, worker = blocks("docs/testing.md", "python")
+    (tmp_path / "conftest.py").write_text(conftest)
+    for name, block in (("plain", plain), ("drained", drained), ("worker", worker)):
+        (tmp_path / f"test_{name}.py").write_text(block)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "5 passed" in done.stdout, done.stdout
 
 
 def test_the_deploys_page_s_machine_takes_over(tmp_path: Path) -> None:
