@@ -28,7 +28,7 @@ from gendurable import (
     job,
     step,
 )
-from gendurable.failures import accept
+from gendurable.failures import check_retry
 from gendurable.machine import define
 from gendurable.testing import drain
 from support import Connection, finished, gate, running, statuses, until
@@ -173,9 +173,9 @@ def test_an_explicit_retry_has_a_cap() -> None:
 
     definition = define(Poll)
     retry = Retry(0, "not yet")
-    assert accept(definition, context(fsm="Poll", attempt=1), retry).outcome is retry
+    check_retry(definition, context(fsm="Poll", attempt=1), retry)
     with pytest.raises(OutcomeError, match=r"3 executions.*max_explicit=3: 'not yet'"):
-        accept(definition, context(fsm="Poll", attempt=2), retry)
+        check_retry(definition, context(fsm="Poll", attempt=2), retry)
 
 
 def test_beyond_the_cap_the_instance_fails_or_its_handler_decides(

@@ -293,7 +293,9 @@ def test_a_step_that_the_new_version_does_not_have_is_left_to_the_old_one(
             return Done("new")
 
     left = enqueue(conn, First, {}, step="middle").id
+    given_back = "select eligible_at > now() from gd_instances where id = %s"
     with running(dsn, [Without]):
         assert finished(conn, enqueue(conn, First, {}).id).result == "new"
-        with running(dsn, [First]):
-            assert finished(conn, left).result == "old"
+        until(lambda: conn.execute(given_back, (left,)).fetchone() == (True,))
+    with running(dsn, [First]):
+        assert finished(conn, left).result == "old"

@@ -239,11 +239,11 @@ class Context(msgspec.Struct, Generic[S]):
             StateError: the state has no JSON form or does not fit the state type.
         """
         codec = self.codec or ANY_JSON
-        if codec.migrates and given is UNSET:
-            self._reading()
         if self._read is not None and (given is UNSET or given is self._read.value):
             return codec.changed(self._read)
-        return None if given is UNSET else codec.write(given)
+        if given is not UNSET:
+            return codec.write(given)
+        return codec.changed(self._reading()) if codec.migrates else None
 
     def read(self) -> None:
         """Read the stored state now; raises what ``state`` would raise."""

@@ -25,14 +25,14 @@ import psycopg
 from gendurable.context import Context
 from gendurable.database import is_loss
 from gendurable.errors import InvalidOutcomeError, OutcomeError, StepTimeoutError
-from gendurable.failures import accept, as_exception, conclude, last_resort
+from gendurable.failures import as_exception, check_retry, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
 from gendurable.outcomes import Retry, StepOutcome, Stop
 from gendurable.pages import is_incomplete
 from gendurable.process import GENERATION, end_child
 from gendurable.protocol import CommitResult
 from gendurable.queues import Queue
-from gendurable.settle import Settled, next_context
+from gendurable.settle import Settled, next_context, settle
 from gendurable.text import safe_repr, safe_str, type_name
 from gendurable.threads import Helpers, StepThreads, caller
 from gendurable.transactions import (
@@ -235,6 +235,7 @@ class Runner:
     def open(self) -> None:
         """Take note of the loop and of the context variables that every step finds."""
         self._loop = asyncio.get_running_loop()
+        self._create_task = self._loop.create_task
         self._context = contextvars.copy_context()
         self._generation = GENERATION[0]
 
@@ -287,7 +288,11 @@ class Runner:
     # Calls. Each begins and ends in the event loop.
 
     def _run_step(self, claim: Claim) -> None:
-        self._call(claim, claim.definition.function(claim.ctx), claim.ctx)
+        definition, ctx = claim.definition, claim.ctx
+        if ctx.fsm_version == definition.version:
+            self._call(claim, definition.steps[ctx.step], ctx)
+        else:
+            self._call(claim, definition.migrating(ctx.step), ctx)
 
     async def _start_after(self, claim: Claim, completing: Awaitable[None]) -> None:
         """Run the step once its lists are complete. It occupies a place meanwhile."""
@@ -317,7 +322,11 @@ class Runner:
         return self._loop
 
     def _call(self, claim: Claim, called: UserFunction, *args: Any) -> None:
-        self._enter(claim)
+        # As _enter: once more for each step is worth the call that it saves.
+        claim.calls += 1
+        if not claim.placed:
+            claim.placed = True
+            claim.queue.running += 1
         function, is_async, timeout, transactional = called
         if timeout is not None:
             claim.timer = self._opened().call_later(timeout, self._overdue, claim)
@@ -328,7 +337,7 @@ class Runner:
             # Within the context, not with it as an argument: a task factory of the application need
             # not know that one.
             claim.task = self._context.copy().run(
-                self._opened().create_task,
+                self._create_task,
                 (self._transact_async if transactional else self._run_async)(claim, function, args),
             )
         else:
@@ -534,6 +543,7 @@ class Runner:
         if claim.timer is not None and not isawaitable(result):
             claim.timer.cancel()
             claim.timer = None
+            claim.ctx.overdue = False  # What follows has its own time.
         try:
             if isinstance(result, Settled):
                 if not claim.ctx.lost:
@@ -563,7 +573,6 @@ class Runner:
             return
         claim.settled = None
         claim.ctx.forget_changes()
-        claim.ctx.overdue = False
         if isinstance(result, Again):
             logger.info("%s: its transaction was rolled back: %s", claim, result.reason)
             self._again(claim)
@@ -596,7 +605,9 @@ class Runner:
         if claim.ctx.lost:
             return None
         try:
-            settled = accept(claim.definition, claim.ctx, answer)
+            if isinstance(answer, Retry):
+                check_retry(claim.definition, claim.ctx, answer)
+            settled = settle(claim.definition, claim.ctx, answer)
         except BaseException as exc:  # noqa: BLE001 (the answer is the user's object)
             return self._failed(claim, Failure(exc, final=True))
         if isinstance(settled.outcome, Stop):
@@ -646,7 +657,6 @@ class Runner:
         if claim.stage is Stage.STEP and claim.definition.on_error is not None:
             claim.stage = Stage.HANDLER
             claim.failure = failure
-            claim.ctx.overdue = False
             claim.ctx.forget_changes()
             self._call(claim, claim.definition.on_error, claim.ctx, as_exception(failure.exc))
         elif claim.stage in (Stage.STEP, Stage.HANDLER):

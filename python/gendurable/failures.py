@@ -12,25 +12,22 @@ from gendurable.outcomes import Retry, Stop
 from gendurable.settle import Settled, settle
 from gendurable.text import safe_repr
 
-__all__ = ["accept", "as_exception", "conclude", "last_resort", "verdict"]
+__all__ = ["as_exception", "check_retry", "conclude", "last_resort", "verdict"]
 
 
-def accept(definition: Definition, ctx: Context[Any], answer: object) -> Settled:
-    """The outcome that a step or an error handler has answered.
+def check_retry(definition: Definition, ctx: Context[Any], answer: Retry) -> None:
+    """Refuse a ``Retry`` that a step or an error handler answers once too often.
 
     Raises:
-        OutcomeError: it is no outcome, or one ``Retry`` more than the policy accepts.
-        StateError: its state does not fit the machine, or something in it has no JSON form.
+        OutcomeError: the step's policy accepts no more.
     """
-    if isinstance(answer, Retry):
-        most = getattr(definition.policy(ctx.step), "max_explicit", None)
-        if most is not None and ctx.failures + 1 >= most:
-            error = "" if answer.error is None else f": {safe_repr(answer.error, 1_000)}"
-            raise OutcomeError(
-                f"step {ctx.step!r} of {ctx.fsm} was to run again after {ctx.failures + 1} "
-                f"executions, and its retry policy has max_explicit={most}{error}"
-            )
-    return settle(definition, ctx, answer)
+    most = getattr(definition.policy(ctx.step), "max_explicit", None)
+    if most is not None and ctx.failures + 1 >= most:
+        error = "" if answer.error is None else f": {safe_repr(answer.error, 1_000)}"
+        raise OutcomeError(
+            f"step {ctx.step!r} of {ctx.fsm} was to run again after {ctx.failures + 1} "
+            f"executions, and its retry policy has max_explicit={most}{error}"
+        )
 
 
 def conclude(

@@ -279,14 +279,12 @@ class Definition:
         """What reads the states of an instance of a version that it runs."""
         return self.codec if version == self.version else self.migrations[version]
 
-    def function(self, ctx: Context[Any]) -> UserFunction:
-        """What to call for the step that the execution stands at.
+    def migrating(self, step: str) -> UserFunction:
+        """What to call for a step of an instance of another version.
 
-        A state of another version is migrated first: if that fails the step has not begun.
+        Its state is migrated first: if that fails the step has not begun.
         """
-        called = self.steps[ctx.step]
-        if ctx.fsm_version == self.version:
-            return called
+        called = self.steps[step]
 
         def migrated(ctx: Context[Any]) -> StepResult:
             ctx.read()

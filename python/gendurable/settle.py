@@ -110,8 +110,6 @@ def next_context(
         signals_json=signals or "[]",
         children_json=children,
         last_error_json=None,
-        overdue=False,
-        _conn=None,
         _read=settled.state,
     )
 

@@ -33,12 +33,12 @@ from gendurable.errors import (
     UsageError,
     engine_errors,
 )
-from gendurable.failures import accept, conclude, verdict
+from gendurable.failures import check_retry, conclude, verdict
 from gendurable.machine import Definition, Machine, UserFunction, define, definitions_of
-from gendurable.outcomes import Outcome
+from gendurable.outcomes import Outcome, Retry
 from gendurable.pages import missing_pages
 from gendurable.protocol import COMMIT, PICK
-from gendurable.settle import Settled
+from gendurable.settle import Settled, settle
 from gendurable.steps import StepRef
 
 __all__ = ["Ran", "advance", "drain", "make_context", "refill_limits"]
@@ -454,15 +454,19 @@ class _Attempt:
 
     def next(self) -> UserFunction:
         """What to call now."""
+        if self.exc is None and self._ctx.fsm_version == self._definition.version:
+            return self._definition.steps[self._ctx.step]
         if self.exc is None:
-            return self._definition.function(self._ctx)
+            return self._definition.migrating(self._ctx.step)
         assert self._definition.on_error is not None  # noqa: S101 (asked for only where there is one)
         return self._definition.on_error
 
     def answer(self, answer: object) -> None:
         """Take what was answered."""
         self._answered = self._answered or self.is_step
-        self.settled = accept(self._definition, self._ctx, answer)
+        if isinstance(answer, Retry):
+            check_retry(self._definition, self._ctx, answer)
+        self.settled = settle(self._definition, self._ctx, answer)
 
     def __enter__(self) -> None:
         pass
