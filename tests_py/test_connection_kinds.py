@@ -40,16 +40,19 @@ from gendurable import (
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    history,
     pause,
     resume,
     retry,
     set_concurrency_limit,
+    set_history,
     set_rate_limit,
     set_retention,
     signal,
     signal_many,
     status,
     step,
+    watch,
 )
 from gendurable.errors import role_for
 from support import Connection
@@ -112,6 +115,16 @@ def use_everything(conn: psycopg.Connection[Any]) -> None:
     set_rate_limit(conn, "m", 1.5, 2)
     set_concurrency_limit(conn, "m", 3)
     set_retention(conn, 3600, failed=86400)
+    set_history(conn, None, "errors")
+    set_history(conn, "M", "steps")
+    assert watch(conn, uuid) == "runnable"
+    assert watch(conn, 0) is None
+    told = history(conn, uuid)
+    assert [(event.event, event.detail) for event in told] == [
+        ("cancelled", {"reason": "warum nicht"}),
+        ("revived", None),
+    ]
+    assert told[0].at.tzinfo is not None
 
 
 @pytest.mark.parametrize(
@@ -285,6 +298,10 @@ def test_an_id_that_is_none_is_only_not_found(conn: Connection) -> None:
         lambda conn: ANY.set_concurrency_limit(conn, "m", None),
         lambda conn: ANY.drop_rate_limit(conn, 5),
         lambda conn: ANY.set_retention(conn, "1 day"),
+        lambda conn: ANY.set_history(conn, 5, "steps"),
+        lambda conn: ANY.set_history(conn, None, 5),
+        lambda conn: ANY.history(conn, None),
+        lambda conn: ANY.watch(conn, None),
         lambda conn: ANY.set_retention(conn, 1, failed=float("nan")),
         lambda conn: ANY.enqueue(conn, Entry("M"), {"x": 1}),
         lambda conn: ANY.enqueue(conn, Entry("M"), delay=5),
@@ -316,6 +333,8 @@ def test_an_argument_of_a_wrong_type_is_refused_before_anything_is_sent(
         lambda conn: ANY.set_concurrency_limit(conn, "m", -1),
         lambda conn: ANY.set_retention(conn, -1),
         lambda conn: ANY.set_retention(conn, 2, failed=1),
+        lambda conn: ANY.set_history(conn, "M", "all"),
+        lambda conn: ANY.set_history(conn, "", "steps"),
         lambda conn: ANY.signal(conn, "k", ""),
     ],
 )

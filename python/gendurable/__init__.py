@@ -10,6 +10,7 @@ from __future__ import annotations
 from gendurable.backoff import RetryPolicy
 from gendurable.client import (
     Enqueued,
+    Event,
     Instance,
     SignalEntry,
     Status,
@@ -21,16 +22,19 @@ from gendurable.client import (
     enqueue_many,
     find,
     get,
+    history,
     pause,
     resume,
     retry,
     set_concurrency_limit,
+    set_history,
     set_rate_limit,
     set_retention,
     signal,
     signal_many,
     signals,
     status,
+    watch,
 )
 from gendurable.context import ChildResult, Context, Signal
 from gendurable.enqueuer import Enqueuer
@@ -74,6 +78,7 @@ __all__ = [
     "Enqueued",
     "Enqueuer",
     "Entry",
+    "Event",
     "GendurableError",
     "InstallError",
     "Instance",
@@ -108,12 +113,14 @@ __all__ = [
     "enqueue_many",
     "find",
     "get",
+    "history",
     "job",
     "pause",
     "resume",
     "retry",
     "run_worker",
     "set_concurrency_limit",
+    "set_history",
     "set_rate_limit",
     "set_retention",
     "signal",
@@ -121,6 +128,7 @@ __all__ = [
     "signals",
     "status",
     "step",
+    "watch",
 ]
 
 __version__ = package_version()

@@ -9,9 +9,9 @@ does not matter: its row and cursor factories, its adapters, its encoding.
 What the engine refuses is an ``InvalidArgumentError``, and nothing of that call was done; an
 argument of a wrong type is a ``UsageError`` before anything is sent. Its warnings of rate limits
 (GD101, GD102) go to psycopg's ``add_notice_handler``. Where the roles are used, ``gd_client`` may
-enqueue, signal and look; cancel, retry, pause, resume, the limits and the retention are for
-``gd_admin``; a role that may not is told so by an ``AccessError``. Other errors of the database
-are psycopg's.
+enqueue, signal and look; cancel, retry, pause, resume, the limits, the history's level and the
+retention are for ``gd_admin``; a role that may not is told so by an ``AccessError``. Other errors
+of the database are psycopg's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gendurable.calls import AnyConnection, MaybeCoroutine, Texts, call
 from gendurable.codec import encode_json
 from gendurable.context import ChildResult, Signal
 from gendurable.drivers import AsyncHandle, SyncHandle
-from gendurable.entry import ARGUMENTS, Entry, Target, step_name
+from gendurable.entry import ARGUMENTS, Entry, Target, fsm_name, step_name
 from gendurable.errors import UsageError
 from gendurable.steps import StepRef
 from gendurable.text import safe_repr
@@ -38,6 +38,7 @@ from gendurable.text import safe_repr
 __all__ = [
     "ENQUEUE_MANY",
     "Enqueued",
+    "Event",
     "Instance",
     "SignalEntry",
     "Status",
@@ -49,16 +50,19 @@ __all__ = [
     "enqueue_many",
     "find",
     "get",
+    "history",
     "pause",
     "resume",
     "retry",
     "set_concurrency_limit",
+    "set_history",
     "set_rate_limit",
     "set_retention",
     "signal",
     "signal_many",
     "signals",
     "status",
+    "watch",
 ]
 
 _IDS = range(-(2**63), 2**63)
@@ -118,6 +122,32 @@ class Status(msgspec.Struct, frozen=True):
     enqueued_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """What has happened to an instance: one row of ``gd_history``.
+
+    Attributes:
+        at: when.
+        started_at: when the step began that ended with it; None for what ends none.
+        event: ``next``, ``retry``, ``await``, ``schedule_children``, ``done``, ``stop``,
+            ``cancelled``, ``reaped`` (the execution was lost), ``expired`` (a park's deadline) or
+            ``revived`` (by ``retry``).
+        step: the step that ended, or that goes on.
+        attempt: 0 for the first execution of this step.
+        worker: the name of the worker that ran it, or None.
+        detail: the error of a retry or stop, ``{"to": step}``, ``{"names": [...]}`` awaited,
+            ``{"children": number}``, ``{"reason": ...}`` of a cancellation, ``{"worker", ...}`` of
+            a lost execution; else None.
+    """
+
+    at: datetime
+    started_at: datetime | None
+    event: str
+    step: str
+    attempt: int
+    worker: str | None
+    detail: Any
 
 
 class Instance(msgspec.Struct, frozen=True):
@@ -208,6 +238,13 @@ _SIGNAL = """
                             payload => %(payload)s::jsonb, dedup_key => %(dedup_key)s)"""
 _SIGNAL_MANY = "select result from public.gd_signal_many(%(entries)s::jsonb) order by ord"
 _STATUS = "select to_json(s)::text from public.gd_status(%(target)s::{type}) as s"
+_WATCH = """
+    select w.status from public.gd_watch(target => %(target)s::{type}) as w (status)
+    where w.status is not null"""
+_HISTORY = """
+    select to_json(h)::text
+    from public.gd_history(target => %(target)s::{type}) with ordinality as h
+    order by h.ordinality"""
 # JSON has no infinity, which a moment may be.
 _INSTANCES = """
     select (to_jsonb(i) || jsonb_build_object(
@@ -258,6 +295,7 @@ _SET_CONCURRENCY_LIMIT = """
 _SET_RETENTION = """
     select public.gd_set_retention(retention => %(retention)s::interval,
                                    failed => %(failed)s::interval)::text"""
+_SET_HISTORY = "select public.gd_set_history(fsm => %(fsm)s, level => %(level)s)::text"
 _DROP_CONCURRENCY_LIMIT = "select public.gd_drop_concurrency_limit(name => %(name)s)::text"
 
 
@@ -296,7 +334,8 @@ def enqueue(
         concurrency_key: ``name`` or ``name:partition`` of a semaphore.
         rate_limit: ``name`` or ``name:partition`` of a token bucket.
         weight: tokens the first step draws.
-        fsm_version: left out, the machine's own version.
+        fsm_version: left out, the machine's own version; where only its name is given, the newest
+            that a live worker declares.
 
     Raises:
         InvalidArgumentError: the engine refuses an argument.
@@ -412,6 +451,57 @@ def status(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Status | N
 
 
 @_sync_or_async
+def watch(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[str | None]:
+    """Ask for one notification of the next park or the end of an instance.
+
+    It comes on the channel ``gendurable_watch``, with the payload ``<id>:<status>``, from the
+    transaction in which that happens. Listen first, then watch and commit, then go by the answer:
+    nothing is missed. Waits for other transactions that have the instance locked.
+
+    Args:
+        conn: the caller's connection.
+        target: a correlation key (str or UUID), or the id of an instance (int).
+
+    Returns:
+        The status now; that of what is terminal is final, and is not watched. None if there is no
+        such instance, or retention has forgotten it.
+
+    Raises:
+        UsageError: the target is neither.
+    """
+    kind, address = _address(target)
+    return call(
+        conn,
+        _WATCH.format(type=kind),
+        {"target": address},
+        lambda texts: texts[0] if texts else None,
+    )
+
+
+@_sync_or_async
+def history(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[list[Event]]:
+    """What has happened to an instance, the oldest first, as far as it was noted.
+
+    Args:
+        conn: the caller's connection.
+        target: a correlation key (str or UUID), or the id of an instance (int).
+
+    Returns:
+        [] also if there is no such instance, or retention has forgotten it.
+
+    Raises:
+        UsageError: the target is neither.
+    """
+    kind, address = _address(target)
+    return call(
+        conn,
+        _HISTORY.format(type=kind),
+        {"target": address},
+        lambda texts: [_decoded(t, Event) for t in texts],
+    )
+
+
+@_sync_or_async
 def get(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Instance | None]:
     """Look at everything that is known of one instance, by id or correlation key.
 
@@ -466,9 +556,8 @@ def find(
         InvalidArgumentError: ``most`` is negative.
         UsageError: an argument has a wrong type.
     """
-    fsm = None if machine is None else Entry(machine).name
     parameters: dict[str, str | list[str] | None] = {
-        "fsm": fsm,
+        "fsm": None if machine is None else fsm_name(machine),
         "status": None if status is None else texts("status", status),
         "step": None if step is None else step_name(None, step),
         "queue": _optional(text, "queue", queue),
@@ -723,6 +812,29 @@ def set_retention(
         "failed": None if failed is None else interval(failed, "failed"),
     }
     return call(conn, _SET_RETENTION, parameters, _nothing)
+
+
+@_sync_or_async
+def set_history(
+    conn: AnyConnection, /, machine: Target | None, level: str | None
+) -> MaybeCoroutine[None]:
+    """Set how much of the history of a machine's instances is kept; it acts on the next outcome.
+
+    Args:
+        conn: the caller's connection.
+        machine: a machine, a job or a name; None: all that have no level of their own.
+        level: ``none``, ``errors`` or ``steps``; None goes back to the level of all others, or for
+            all to ``errors``.
+
+    Raises:
+        InvalidArgumentError: another level, or a name that is empty or too long.
+        UsageError: an argument has a wrong type.
+    """
+    parameters = {
+        "fsm": None if machine is None else fsm_name(machine),
+        "level": _optional(text, "level", level),
+    }
+    return call(conn, _SET_HISTORY, parameters, _nothing)
 
 
 def _decoded(answer: str, kind: type[T]) -> T:

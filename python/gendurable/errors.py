@@ -132,10 +132,12 @@ _BY_SQLSTATE: dict[str, type[EngineError]] = {
 
 # What gd_client and gd_worker may call, as in sql/grants.sql; gd_admin may call everything.
 _CLIENT = (
-    "enqueue|enqueue_many|signal|signal_many|signals|children|status|version"
-    "|instances|queues|workers|limits|stuck"
+    "enqueue|enqueue_many|signal|signal_many|signals|children|status|history|watch|version"
+    "|instances|queues|workers|limits|stuck|throughput"
 )
-_WORKER = "register|heartbeat|pick|commit|release|unregister|next_due|reap|expire_awaits|maintain"
+_WORKER = (
+    "register|heartbeat|pick|commit|release|unregister|next_due|reap|expire_awaits|maintain|report"
+)
 
 # A function, a table, a schema.
 _NOT_THERE = ("42883", "42P01", "3F000")

@@ -296,6 +296,10 @@ class Definition:
         """The policy for failures of a step."""
         return self.policies.get(step, self.retry)
 
+    def declaration(self, version: int) -> dict[str, Any]:
+        """What a worker says that it can run of a version: an entry of info.machines."""
+        return {"fsm": self.name, "version": version, "steps": list(self.steps)}
+
     def step_name(self, ref: StepRef) -> str:
         """The name of a step given as a name or as a step method.
 

@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 Machines: TypeAlias = Iterable[Machine[Any] | type[Machine[Any]]]
 
-_REGISTER = "select public.gd_register('drain', %s)"
+_REGISTER = "select public.gd_register('drain', %s::text[], info => %s::jsonb)"
 _UNREGISTER = "select public.gd_unregister(%s)"
 _ADVANCE = """
     select gendurable._advance(p_by => %(by)s::interval, p_tokens => %(tokens)s::interval)::text"""
@@ -270,7 +270,7 @@ class _Drain:
     """What to do in which order, whoever does it: a generator of queries and executions."""
 
     def __init__(self, machines: Machines, queues: str | Iterable[str], limit: int) -> None:
-        self.worker: int | None = None
+        self.workers: list[int] = []
         self._definitions = {
             key: definition for definition in definitions_of(machines) for key in definition.keys
         }
@@ -279,23 +279,29 @@ class _Drain:
 
     def work(self) -> Generator[_Query | _Execution, Any, list[Ran]]:
         ran: list[Ran] = []
-        self.worker = (yield _Query(_REGISTER, (self._queues,)))[0][0]
-        while (ctx := (yield from self._pick())) is not None:
+        # One declares and another one picks: an unknown machine is to be met.
+        declared = [one.declaration(version) for (_, version), one in self._definitions.items()]
+        info = encode_json({"machines": declared}).decode()
+        for queues, said in (([], info), (self._queues, "{}")):
+            self.workers.append((yield _Query(_REGISTER, (queues, said)))[0][0])
+        worker = self.workers[-1]
+        while (ctx := (yield from self._pick(worker))) is not None:
             if len(ran) >= self._limit:
                 raise UsageError(_runaway(ran))
             definition = self._definition_of(ctx)
             settled: Settled = yield _Execution(definition, ctx)
             entry = settled.entry.decode()
-            answer = (yield _Query(COMMIT, (self.worker, f"[{entry}]")))[0]
+            answer = (yield _Query(COMMIT, (worker, f"[{entry}]")))[0]
             if answer[2] != "committed":
                 raise InvalidOutcomeError(f"{entry}: {answer[2]}: {answer[3]}")
             ran.append(Ran(ctx.id, ctx.fsm, ctx.step, ctx.attempt, settled.outcome))
-        yield _Query(_UNREGISTER, (self.worker,))
+        for each in self.workers:
+            yield _Query(_UNREGISTER, (each,))
         return ran
 
-    def _pick(self) -> Generator[_Query | _Execution, Any, Context[Any] | None]:
+    def _pick(self, worker: int) -> Generator[_Query | _Execution, Any, Context[Any] | None]:
         for queue in self._queues:
-            rows = yield _Query(PICK, (self.worker, queue, 1), binary=True)
+            rows = yield _Query(PICK, (worker, queue, 1), binary=True)
             if rows:
                 ctx: Context[Any] = Context(*rows[0])
                 pages = missing_pages(ctx)
@@ -356,7 +362,8 @@ def _drain_sync(conn: Connection[Any], drained: _Drain) -> list[Ran]:
             ran: list[Ran] = done.value
             return ran
         except GendurableError:
-            cursor.execute(_UNREGISTER, (drained.worker,))
+            for worker in drained.workers:
+                cursor.execute(_UNREGISTER, (worker,))
             raise
 
 
@@ -378,7 +385,8 @@ async def _drain_async(conn: AsyncConnection[Any], drained: _Drain) -> list[Ran]
                 ran: list[Ran] = done.value
                 return ran
             except GendurableError:
-                await cursor.execute(_UNREGISTER, (drained.worker,))
+                for worker in drained.workers:
+                    await cursor.execute(_UNREGISTER, (worker,))
                 raise
 
 
