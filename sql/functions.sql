@@ -25,6 +25,7 @@
 \ir functions/base/_size_bound.sql
 \ir functions/base/_json_size.sql
 \ir functions/base/_listed_size.sql
+\ir functions/base/_check_ids.sql
 \ir functions/base/_check_name.sql
 \ir functions/base/_check_page.sql
 \ir functions/base/_eligible_at.sql
@@ -144,14 +145,19 @@
 \ir functions/control/_descendants.sql
 \ir functions/control/_last_round.sql
 \ir functions/control/_lock_descendants.sql
+\ir functions/control/_cancel.sql
+\ir functions/control/_lock_free.sql
+\ir functions/control/_revive.sql
 \ir functions/control/gd_cancel.sql
+\ir functions/control/gd_cancel_many.sql
 \ir functions/control/gd_pause.sql
 \ir functions/control/gd_resume.sql
 \ir functions/control/gd_retry.sql
+\ir functions/control/gd_retry_many.sql
 
 -- pick: Work is handed to a worker.
-\ir functions/pick/_candidates.sql
 \ir functions/pick/_child_rows.sql
+\ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
 \ir functions/pick/_fail_too_large.sql
 \ir functions/pick/_is_paused.sql
@@ -168,6 +174,7 @@
 \ir functions/commit/_apply_next.sql
 \ir functions/commit/_apply_retry.sql
 \ir functions/commit/_count_down.sql
+\ir functions/commit/_create_children.sql
 \ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
 \ir functions/commit/_large_inboxes.sql

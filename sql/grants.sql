@@ -69,7 +69,7 @@ begin
             ('gd_admin',
              '{gd_cancel,gd_retry,gd_pause,gd_resume,gd_set_rate_limit,gd_set_concurrency_limit,'
              'gd_drop_rate_limit,gd_drop_concurrency_limit,gd_set_retention,gd_gc,'
-             'gd_set_history}')
+             'gd_set_history,gd_cancel_many,gd_retry_many}')
         ) as r (role, names)
         cross join lateral unnest(r.names) as f (name)
         where exists (select from pg_catalog.pg_roles as x where x.rolname = r.role)

@@ -595,14 +595,15 @@ create type gendurable.candidates as (
 comment on type gendurable.candidates is
     'Instances that a round of gd_pick has locked and may claim.';
 
--- One instance to be created, with every default applied but the version, which may be null.
+-- One instance to be created, with every default applied but the version, which may be null. `ord`
+-- is its place in the batch; of a child, `place` is the one among those of its parent.
 create type gendurable.entry as (
     ord int, id bigint,
     fsm text, fsm_version int, state jsonb, step text, queue text, priority int,
     eligible_at timestamptz,
     correlation_key text, correlation_scope text[],
     concurrency_key text, rate_limit text, weight float8,
-    parent_id bigint, parent_round int, occupant bigint
+    parent_id bigint, parent_round int, place int, occupant bigint
 );
 comment on type gendurable.entry is
     'One instance to be created: what gd_enqueue was given, defaults applied.';

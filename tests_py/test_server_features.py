@@ -12,9 +12,11 @@ import pytest
 from database import create_database, own_cluster
 from gendurable import (
     cancel,
+    cancel_many,
     enqueue,
     job,
     retry,
+    retry_many,
     set_concurrency_limit,
     set_history,
     signal,
@@ -208,6 +210,8 @@ def test_every_call_of_an_application_can_be_prepared(there: str) -> None:
         conn.execute("select gd_pause('q'), gd_resume('q'), gd_set_rate_limit('r', 1, '1 s')")
         assert retry(conn, failed.id) == "retried"
         watch(conn, "c")
+        assert cancel_many(conn, [failed.id]) == ["cancelled"]
+        assert retry_many(conn, [failed.id]) == ["retried"]
         cancel(conn, "c")
         set_history(conn, "M", "steps")
         conn.execute("prepare transaction 'all'")

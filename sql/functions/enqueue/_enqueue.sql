@@ -49,7 +49,7 @@ begin
     select e.id, v_now, e.eligible_at, v_now, e.priority,
            coalesce(v_phases[e.ord], gendurable._runnable(null, null, e.eligible_at > v_now)),
            e.step, e.state, e.rate_limit, nullif(e.weight, 1), e.concurrency_key, e.parent_id,
-           e.parent_round, case when e.parent_id is not null then e.ord end,
+           e.parent_round, e.place,
            coalesce(e.fsm_version, (v_versions ->> e.fsm)::int, 1), e.fsm,
            e.queue, e.correlation_key, e.correlation_scope
     from unnest(v_entries) as e
