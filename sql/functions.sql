@@ -77,6 +77,27 @@
 \ir functions/signals/gd_signal_many.sql
 \ir functions/signals/gd_signals.sql
 
+-- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
+\ir functions/workers/_lease.sql
+\ir functions/workers/_sleeping.sql
+\ir functions/workers/_check_in.sql
+\ir functions/workers/_delete_workers.sql
+\ir functions/workers/_forget_workers.sql
+\ir functions/workers/_lease_until.sql
+\ir functions/workers/_lock_lapsed.sql
+\ir functions/workers/_lost.sql
+\ir functions/workers/_mark_worker.sql
+\ir functions/workers/_note_start.sql
+\ir functions/workers/_refuse_worker.sql
+\ir functions/workers/_release.sql
+\ir functions/workers/_renew.sql
+\ir functions/workers/_up_since.sql
+\ir functions/workers/gd_heartbeat.sql
+\ir functions/workers/gd_reap.sql
+\ir functions/workers/gd_register.sql
+\ir functions/workers/gd_release.sql
+\ir functions/workers/gd_unregister.sql
+
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
 \ir functions/limits/_announced.sql
@@ -113,22 +134,6 @@
 \ir functions/limits/gd_set_concurrency_limit.sql
 \ir functions/limits/gd_set_rate_limit.sql
 
--- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
-\ir functions/workers/_check_in.sql
-\ir functions/workers/_delete_workers.sql
-\ir functions/workers/_forget_workers.sql
-\ir functions/workers/_lost.sql
-\ir functions/workers/_mark_worker.sql
-\ir functions/workers/_note_start.sql
-\ir functions/workers/_refuse_worker.sql
-\ir functions/workers/_release.sql
-\ir functions/workers/_up_since.sql
-\ir functions/workers/gd_heartbeat.sql
-\ir functions/workers/gd_reap.sql
-\ir functions/workers/gd_register.sql
-\ir functions/workers/gd_release.sql
-\ir functions/workers/gd_unregister.sql
-
 -- machines: What workers declare that they can run, and the version that follows from it.
 \ir functions/machines/_machine_problem.sql
 \ir functions/machines/_check_machines.sql
@@ -151,8 +156,8 @@
 \ir functions/control/gd_retry_many.sql
 
 -- pick: Work is handed to a worker.
-\ir functions/pick/_candidates.sql
 \ir functions/pick/_child_rows.sql
+\ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
 \ir functions/pick/_fail_too_large.sql
 \ir functions/pick/_is_paused.sql
@@ -169,6 +174,7 @@
 \ir functions/commit/_apply_next.sql
 \ir functions/commit/_apply_retry.sql
 \ir functions/commit/_count_down.sql
+\ir functions/commit/_create_children.sql
 \ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
 \ir functions/commit/_large_inboxes.sql

@@ -90,7 +90,8 @@ begin
         -- What the views call, they call with the rights of the role that looks.
         grant execute on function
             gendurable._status(gendurable.phase), gendurable._depths(int), gendurable._usage(int),
-            gendurable._stuck(), gendurable._up_since(), public.gd_next_due(text),
+            gendurable._stuck(), gendurable._up_since(), gendurable._lease_until(bigint),
+            public.gd_next_due(text),
             gendurable._policy(text), gendurable._max_executing(int),
             gendurable._tokens(float8, timestamptz, float8, interval, float8, timestamptz)
         to gd_client;
