@@ -19,6 +19,7 @@ as $$
 declare
     v_in      gendurable.entrance := gendurable._enter_ready();
     v_queues  text[];
+    v_kinds   int[];
     v_watched bigint[];
 begin
     if exists (select from unnest(p_outcomes) as o
@@ -49,16 +50,17 @@ begin
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence
-        returning i.queue, i.eligible_at < 'infinity' as due,
+        returning i.queue, i.lane, i.eligible_at < 'infinity' as due,
                   case when i.watched and i.phase = 'awaiting_signal' then i.id end as watched
     )
     -- A sleeping worker may have to get up earlier than it planned, for the deadline too. gd_commit
     -- rings for the slots that are given up, and sees to the correlation keys.
     select array_agg(distinct p.queue) filter (where p.due),
+           array_agg(distinct (p.lane >> 40)::int) filter (where p.due),
            array_agg(p.watched) filter (where p.watched is not null)
-    into v_queues, v_watched
+    into v_queues, v_kinds, v_watched
     from parked as p;
-    perform gendurable._announce(v_queues);
+    perform gendurable._announce(v_queues, p_kinds => v_kinds);
     if v_watched is not null then
         perform gendurable._tell_watchers(v_watched, array_fill('awaiting_signal'::text,
                                                                 array[cardinality(v_watched)]));

@@ -32,6 +32,7 @@ declare
     v_answers  gendurable.answer[];
     v_in       gendurable.entrance;
     v_queues   text[];
+    v_kinds    int[];
     v_watched  bigint[];
 begin
     begin
@@ -90,18 +91,19 @@ begin
                            row_number() over (order by u.id)::int as at
                     from unnest(v_outcomes) as u) as x) as o
         where i.id = o.id
-        returning i.id, i.round, i.queue, i.watched, o.pending
+        returning i.id, i.round, i.queue, i.lane, i.watched, o.pending
     ), barriers as (
         insert into gendurable.countdowns (parent_id, round, pending)
         select s.id, s.round, s.pending from scheduled as s where s.pending > 0
     )
     select array_agg(distinct s.queue) filter (where s.pending = 0),
+           array_agg(distinct (s.lane >> 40)::int) filter (where s.pending = 0),
            array_agg(s.id) filter (where s.watched and s.pending > 0)
-    into v_queues, v_watched
+    into v_queues, v_kinds, v_watched
     from scheduled as s;
     if v_queues is not null then
         -- gd_commit rings for their slots, and sees to their correlation keys.
-        perform gendurable._announce(v_queues);
+        perform gendurable._announce(v_queues, p_kinds => v_kinds);
     end if;
     if v_watched is not null then
         perform gendurable._tell_watchers(v_watched, array_fill('awaiting_children'::text,

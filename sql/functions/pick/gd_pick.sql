@@ -30,7 +30,7 @@ declare
     v_now     timestamptz := clock_timestamp();
     v_idle    boolean;
     v_kinds   int[];
-    v_due     int := 0;
+    v_due     int[];
     v_tokens  boolean;
     v_slots   boolean;
     v_offered bigint[];
@@ -59,7 +59,7 @@ begin
     end if;
 
     if not gendurable._is_paused(gd_pick.queue) then
-        v_due := (gendurable._wake_due(gd_pick.queue)).moved;
+        v_due := (gendurable._wake_due(gd_pick.queue)).kinds;
         select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
         if v_tokens or v_slots then
             v_offered := gendurable._answer_doorbells(v_tokens, gd_pick.queue, gd_pick.slots);
@@ -167,10 +167,12 @@ begin
         -- A worker that leaves with free slots is worth a notification when work arrives.
         perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, not v_idle, false);
     end if;
-    if v_picked = gd_pick.slots and (v_due > 0 or v_limited) or v_picked > 0 and v_left <> '{}' then
+    if v_picked = gd_pick.slots and (v_due is not null or v_limited) or v_picked > 0 and v_left <> '{}' then
         -- Other workers may have come for what fell due, was offered or is left, while it was
         -- locked here, and gone to sleep again. What is left also calls this worker back.
-        perform gendurable._announce(array[gd_pick.queue]);
+        perform gendurable._announce(
+            array[gd_pick.queue],
+            p_kinds => case when not v_limited then v_kinds || v_due end);
     end if;
 end
 $$;
