@@ -19,7 +19,7 @@ as $$
 declare
     -- Half of them are usually empty, and the others have about as much to give.
     v_each constant int := case when cardinality(p_places) <= 3 then p_most
-                                else least(p_most, 6 + 5 * p_most / (2 * cardinality(p_places)))
+                                else least(p_most, 6 + 5::bigint * p_most / (2 * cardinality(p_places)))
                            end;
     v_last record;
 begin
