@@ -44,12 +44,12 @@ begin
 
     with queue as materialized (
         select m.queue, gendurable._is_paused(m.queue) as paused,
-               least((select min(a.priority)
-                      from unnest(gendurable._places(gendurable._kinds(p_worker, m.queue))) as p
-                      cross join lateral gendurable._ahead(
-                          p.lane, p.priority, p.at, p.id, p.until_priority, p.until_at,
-                          p.until_id, 1) as a
-                      where p.priority < m.priority),
+               least((select min(h.priority)
+                      from unnest(gendurable._heads(array(
+                          select p
+                          from unnest(gendurable._places(
+                              gendurable._kinds(p_worker, m.queue))) as p
+                          where p.priority < m.priority))) as h),
                      (select min(d.priority)
                       from (select s.priority from gendurable.instances as s
                             where s.queue = m.queue and s.phase = 'scheduled'

@@ -31,12 +31,7 @@ declare
 begin
     if cardinality(v_far) <= 3 then
         -- Usually one of them is occupied, which is worth knowing.
-        v_far := array(
-            select row(p.lane, a.priority, a.eligible_at, a.id,
-                       p.until_priority, p.until_at, p.until_id)::gendurable.place
-            from unnest(v_far) as p
-            cross join lateral gendurable._ahead(p.lane, p.priority, p.at, p.id, p.until_priority,
-                                                 p.until_at, p.until_id, 1) as a);
+        v_far := gendurable._heads(v_far);
     end if;
     loop
         v_first := v_far[1];

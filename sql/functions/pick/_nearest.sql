@@ -24,10 +24,17 @@ declare
     v_last record;
 begin
     with ahead as materialized (
-        select a.*
-        from unnest(p_places) as p
+        select x.*, row_number() over (partition by p.ordinality) as nth
+        from unnest(p_places) with ordinality as p
         cross join lateral gendurable._ahead(p.lane, p.priority, p.at, p.id, p.until_priority,
-                                            p.until_at, p.until_id, v_each) as a
+                                             v_each) as x
+        where p.until_at is null and p.until_id is null
+        union all
+        select x.*, row_number() over (partition by p.ordinality)
+        from unnest(p_places) with ordinality as p
+        cross join lateral gendurable._ahead_in_gap(p.lane, p.priority, p.at, p.id, p.until_at,
+                                                    p.until_id, v_each) as x
+        where p.until_at is not null or p.until_id is not null
     ), bound as materialized (
         select a.priority, a.eligible_at, a.id
         from ahead as a
