@@ -180,6 +180,8 @@
 
 -- pick: Work is handed to a worker.
 \ir functions/pick/_candidate.sql
+\ir functions/pick/_place_rows.sql
+\ir functions/pick/_beyond.sql
 \ir functions/pick/_child_rows.sql
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
@@ -188,6 +190,7 @@
 \ir functions/pick/_keep_offers.sql
 \ir functions/pick/_kinds.sql
 \ir functions/pick/_mark_presented.sql
+\ir functions/pick/_merged.sql
 \ir functions/pick/_nearest.sql
 \ir functions/pick/_weigh.sql
 \ir functions/pick/gd_children.sql
@@ -203,6 +206,7 @@
 \ir functions/commit/_create_children.sql
 \ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
+\ir functions/commit/_foreign_steps.sql
 \ir functions/commit/_large_inboxes.sql
 \ir functions/commit/_lock_parents.sql
 \ir functions/commit/_parse_outcomes.sql
@@ -266,3 +270,6 @@
 \ir functions/look/_suspects.sql
 \ir functions/look/_usage.sql
 \ir functions/look/gd_status.sql
+
+-- testing: For tests of applications: time goes by.
+\ir functions/testing/_advance.sql

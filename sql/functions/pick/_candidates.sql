@@ -24,15 +24,11 @@ set jit = off
 as $$
 declare
     v_candidates gendurable.candidates;
-    v_far    gendurable.place[] := gendurable._places(p_kinds);
+    v_far    gendurable.place[] := gendurable._heads(gendurable._places(p_kinds));
     v_first  gendurable.place;
     v_rows   tid[];
     v_locked gendurable.candidate[] := '{}';
 begin
-    if cardinality(v_far) <= 3 then
-        -- Usually one of them is occupied, which is worth knowing.
-        v_far := gendurable._heads(v_far);
-    end if;
     loop
         v_first := v_far[1];
         if cardinality(v_far) = 1 and v_first.until_at is null and v_first.until_id is null then
@@ -53,8 +49,15 @@ begin
                 limit p_most - cardinality(v_locked)
                 for no key update skip locked);
         elsif v_far <> '{}' then
-            select n.rows, n.far into v_rows, v_far
-            from gendurable._nearest(v_far, p_most - cardinality(v_locked)) as n;
+            if cardinality(v_far) <= 16
+               and not exists (select from unnest(v_far) as p
+                               where p.until_at is not null or p.until_id is not null) then
+                select n.rows, n.far into v_rows, v_far
+                from gendurable._merged(v_far, p_most - cardinality(v_locked)) as n;
+            else
+                select n.rows, n.far into v_rows, v_far
+                from gendurable._nearest(v_far, p_most - cardinality(v_locked)) as n;
+            end if;
             v_locked := v_locked || array(
                 select gendurable._candidate(i, i.ctid)
                 from gendurable.instances as i
