@@ -196,8 +196,8 @@ comment on table gendurable.kinds is
     'Every machine, version and step that ever waited in a queue.';
 create index kinds_key on gendurable.kinds (queue, fsm, fsm_version, step, id);
 
--- TRAILS. What is claimed leaves dead entries in instances_ready, at the end from which it is eaten.
--- No VACUUM removes them while an old snapshot is held. So a pick does not begin at the beginning,
+-- TRAILS. What is claimed leaves dead entries in instances_ready, at the end from which it is
+-- eaten. No VACUUM removes them while an old snapshot is held. So a pick does not begin at the beginning,
 -- but where a trail says that the first instance may be.
 --
 -- A ready instance stands in the line of its kind and priority, or in a run: the run of the
@@ -212,8 +212,8 @@ create type gendurable.line as (
     sealed_at timestamptz, sealed_id bigint, cap_at timestamptz, cap_id bigint
 );
 comment on type gendurable.line is
-    'The ready instances of a kind and a priority, in (eligible_at, id) order. Nothing stands below '
-    'the floor; nothing new comes below the cap. sealed: the cap of the trail before.';
+    'The ready instances of a kind and a priority, in (eligible_at, id) order. Nothing stands '
+    'below the floor; nothing new comes below the cap. sealed: the cap of the trail before.';
 
 create type gendurable.gap as (
     priority int, from_at timestamptz, from_id bigint, until_at timestamptz, until_id bigint,
@@ -269,8 +269,8 @@ comment on column gendurable.trails.runs is
 comment on column gendurable.trails.pending is
     'Transactions below the bound that were open for long: their runs may be filled yet.';
 
--- The latest cap of all lines, in microseconds since 1970. A sequence, because a transaction with an
--- old snapshot has to see it as well.
+-- The latest cap of all lines, in microseconds since 1970. A sequence, because a transaction with
+-- an old snapshot has to see it as well.
 create sequence gendurable.fence minvalue 0 start 0;
 comment on sequence gendurable.fence is
     'What becomes ready with a later place than this stands in its line.';
@@ -280,8 +280,8 @@ create type gendurable.entrance as (
     since timestamptz, run bigint, fence timestamptz, current boolean
 );
 comment on type gendurable.entrance is
-    'Since when instances are ready that a transaction makes ready now, and how to find their lanes. '
-    'current: it sees the newest trails.';
+    'Since when instances are ready that a transaction makes ready now, and how to find their '
+    'lanes. current: it sees the newest trails.';
 
 -- The archive. Its only writers are the transactions that finish instances; whole partitions are
 -- dropped when they are old.

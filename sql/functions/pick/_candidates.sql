@@ -27,7 +27,7 @@ declare
     v_far    gendurable.place[] := gendurable._heads(gendurable._places(p_kinds));
     v_first  gendurable.place;
     v_rows   tid[];
-    v_locked gendurable.candidate[] := '{}';
+    v_locked gendurable.candidate[] := array[]::gendurable.candidate[];
 begin
     loop
         v_first := v_far[1];
@@ -71,7 +71,8 @@ begin
         exit when v_far = '{}' or cardinality(v_locked) >= p_most;
     end loop;
 
-    select array_agg(c.id), array_agg(c.place), array_agg(c.id) filter (where not c.busy_key and not c.busy_rate),
+    select array_agg(c.id), array_agg(c.place),
+           array_agg(c.id) filter (where not c.busy_key and not c.busy_rate),
            bool_or(c.keyed), bool_or(c.rated),
            bool_or(c.listed) or sum(c.bytes) > gendurable._most_bytes(),
            array_agg(c.id) filter (where c.scoped), array_agg(c.id) filter (where c.awaited),

@@ -1,5 +1,5 @@
--- Of transactions that are open those that may have put an instance into a line at p_at or later: all
--- but those that are known to have begun a second before that.
+-- Of transactions that are open those that may have put an instance into a line at p_at or later:
+-- all but those that are known to have begun a second before that.
 --
 -- No instance in a line has a later place than the beginning of the transaction that put it there.
 -- The second is for a clock that is set back a little.
@@ -15,7 +15,8 @@ begin
     if p_open = '{}' then
         return p_open;
     end if;
-    foreach v_moment in array p_trail.moments || row(p_trail.at, p_trail.xid)::gendurable.moment loop
+    foreach v_moment in array
+            p_trail.moments || row(p_trail.at, p_trail.xid)::gendurable.moment loop
         exit when v_moment.at >= p_at - interval '1 s';
         v_last := v_moment;
     end loop;

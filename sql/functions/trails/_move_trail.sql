@@ -65,7 +65,8 @@ begin
         from gendurable.instances as i
         where i.id = any (p_ids) and i.lane = v_kind::bigint << 40
         order by i.priority, i.eligible_at desc, i.id desc);
-    -- Where more priorities come than can have a line, the fence alone says no more where one belongs.
+    -- Where more priorities come than can have a line, the fence alone says no more where one
+    -- belongs.
     v_more := (select count(*) from unnest(v_caps) as c
                where c.priority not in (select l.priority from unnest(v_new.lines) as l));
     if gendurable._raise_fence(

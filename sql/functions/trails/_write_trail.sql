@@ -1,8 +1,8 @@
--- Writes the trail that follows another one, with the id of a transaction and the moment before which
+-- Writes the trail that follows another one, with a transaction's id and the moment before which
 -- all transactions with earlier ids have begun.
 --
--- What has a later id has to have begun after the old trail was seen, so the id is a new one, that of
--- a subtransaction. It is read from what was written under it; no function tells it.
+-- What has a later id has to have begun after the old trail was seen, so the id is a new one, that
+-- of a subtransaction. It is read from what was written under it; no function tells it.
 -- The moment is taken after the id. A clock that was set back leaves the moments in order.
 -- Locks: none; the caller holds the trail's. Writes: trails. Plan: trails_pkey; by ctid.
 create function gendurable._write_trail(p_old gendurable.trails, p_new gendurable.trails)
@@ -21,12 +21,16 @@ declare
     v_low     bigint;
 begin
     if cardinality(v_moments) = 32 then
-        -- Of the older half every other one: the older the coarser.
+        -- The one goes whose neighbours are the nearest to each other for their age. So they reach
+        -- far back, and the older the coarser.
         v_moments := array(
-            select row(m.at, m.xid)::gendurable.moment
-            from unnest(v_moments) with ordinality as m (at, xid, nth)
-            where m.nth > 16 or m.nth % 2 = 0
-            order by m.nth);
+            select row(n.at, n.xid)::gendurable.moment
+            from (select m.*, row_number() over (
+                      order by (v_moments[m.nth + 1].at - v_moments[m.nth - 1].at)
+                               / extract(epoch from p_old.at - m.at + '1 ms')) as thinness
+                  from unnest(v_moments) with ordinality as m (at, xid, nth)) as n
+            where n.thinness > 1
+            order by n.nth);
     end if;
     if p_old.xid <> '0' then
         v_moments := v_moments || row(p_old.at, p_old.xid)::gendurable.moment;
