@@ -240,3 +240,6 @@
 \ir functions/look/_suspects.sql
 \ir functions/look/_usage.sql
 \ir functions/look/gd_status.sql
+
+-- testing: For tests of applications: time goes by.
+\ir functions/testing/_advance.sql

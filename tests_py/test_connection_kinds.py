@@ -190,7 +190,7 @@ def test_an_async_connection_of_any_kind_will_do(dsn: str) -> None:
 def test_a_call_that_is_not_awaited_is_named_by_pythons_warning(dsn: str) -> None:
     async def use() -> None:
         async with await psycopg.AsyncConnection.connect(dsn) as app:
-            enqueue(app, "M")
+            enqueue(app, "M")  # type: ignore[unused-coroutine]
             gc.collect()
 
     with warnings.catch_warnings(record=True) as caught:
@@ -217,12 +217,12 @@ def of_module(module: str, name: str) -> object:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (of_module("sqlalchemy.engine.base", "Connection"), "connection.driver_connection"),
-        (of_module("sqlalchemy.orm.session", "Session"), "connection.driver_connection"),
+        (of_module("sqlalchemy.engine.base", "Engine"), "with engine.begin() as conn"),
+        (of_module("sqlalchemy.orm.session", "sessionmaker"), "a Connection or a Session"),
         (of_module("psycopg_pool.pool", "ConnectionPool"), "with pool.connection() as conn"),
         (of_module("psycopg2.extensions", "connection"), "psycopg2 is another driver"),
-        (of_module("asyncpg.connection", "Connection"), "asyncpg is another driver"),
-        (of_module("django.utils.connection", "ConnectionProxy"), "connection.connection"),
+        (of_module("asyncpg.pool", "Pool"), "async with pool.acquire() as conn"),
+        (of_module("django.db.utils", "ConnectionHandler"), "django.db.connection"),
         ("postgresql:///shop", "psycopg.connect"),
         (None, "psycopg.connect"),
         (psycopg.Connection, "psycopg.connect"),
@@ -237,7 +237,9 @@ def test_what_is_no_connection_is_named_with_what_is(given: Any, said: str) -> N
         lambda: pause(given, "q"),
     ]
     for call in calls:
-        with pytest.raises(UsageError, match="expected a psycopg connection") as caught:
+        with pytest.raises(
+            UsageError, match="expected a connection of psycopg, SQLAlchemy, Django or asyncpg"
+        ) as caught:
             call()
         assert said in str(caught.value)
 

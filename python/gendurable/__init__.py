@@ -11,6 +11,7 @@ from gendurable.backoff import RetryPolicy
 from gendurable.client import (
     Enqueued,
     Event,
+    Instance,
     SignalEntry,
     Status,
     cancel,
@@ -20,6 +21,8 @@ from gendurable.client import (
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    find,
+    get,
     history,
     pause,
     resume,
@@ -36,9 +39,11 @@ from gendurable.client import (
     watch,
 )
 from gendurable.context import ChildResult, Context, Signal
-from gendurable.entry import Entry
+from gendurable.enqueuer import Enqueuer
+from gendurable.entry import EnqueueOptions, Entry
 from gendurable.errors import (
     AccessError,
+    BufferFullError,
     DefinitionError,
     EngineError,
     GendurableError,
@@ -50,6 +55,7 @@ from gendurable.errors import (
     OutcomeError,
     PrivilegesError,
     StateError,
+    StepTimeoutError,
     UsageError,
     WorkerGoneError,
 )
@@ -58,21 +64,26 @@ from gendurable.job import Job, job
 from gendurable.machine import Machine, step
 from gendurable.outcomes import Await, Done, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
+from gendurable.settings import WorkerSettings
 from gendurable.worker import Worker
 
 __all__ = [
     "AccessError",
     "Await",
+    "BufferFullError",
     "ChildResult",
     "Context",
     "DefinitionError",
     "Done",
     "EngineError",
+    "EnqueueOptions",
     "Enqueued",
+    "Enqueuer",
     "Entry",
     "Event",
     "GendurableError",
     "InstallError",
+    "Instance",
     "InvalidArgumentError",
     "InvalidOutcomeError",
     "IsolationError",
@@ -90,10 +101,12 @@ __all__ = [
     "SignalEntry",
     "StateError",
     "Status",
+    "StepTimeoutError",
     "Stop",
     "UsageError",
     "Worker",
     "WorkerGoneError",
+    "WorkerSettings",
     "cancel",
     "cancel_many",
     "children",
@@ -101,6 +114,8 @@ __all__ = [
     "drop_rate_limit",
     "enqueue",
     "enqueue_many",
+    "find",
+    "get",
     "history",
     "job",
     "pause",
