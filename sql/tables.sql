@@ -220,6 +220,12 @@ create index finished_parent on gendurable.finished (parent_id, parent_round)
     where parent_id is not null;
 create index finished_key on gendurable.finished (correlation_key, id)
     where correlation_key is not null;
+-- Failures, the newest first, of all or of one fsm: only they enter. The predicate is what the view
+-- gd_instances makes of a question for the status.
+create index finished_failed on gendurable.finished (finished_at)
+    where (case when failed then 'failed' else 'done' end) = 'failed';
+create index finished_failed_fsm on gendurable.finished (fsm, finished_at)
+    where (case when failed then 'failed' else 'done' end) = 'failed';
 
 -- Takes what finishes outside every partition, so that finishing never depends on maintenance
 -- having run.
@@ -240,6 +246,10 @@ comment on table gendurable.kept is 'Finished instances that outlive their parti
 create index kept_parent on gendurable.kept (parent_id, parent_round)
     where parent_id is not null;
 create index kept_key on gendurable.kept (correlation_key, id) where correlation_key is not null;
+create index kept_failed on gendurable.kept (finished_at)
+    where (case when failed then 'failed' else 'done' end) = 'failed';
+create index kept_failed_fsm on gendurable.kept (fsm, finished_at)
+    where (case when failed then 'failed' else 'done' end) = 'failed';
 
 create view gendurable.archive as
 select f.* from gendurable.finished as f
