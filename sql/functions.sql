@@ -51,12 +51,12 @@
 \ir functions/trails/_move_lines.sql
 \ir functions/trails/_move_runs.sql
 \ir functions/trails/_move_trail.sql
-\ir functions/trails/_note_moment.sql
 \ir functions/trails/_occupied_runs.sql
 \ir functions/trails/_odd_places.sql
 \ir functions/trails/_places.sql
 \ir functions/trails/_raise_fence.sql
 \ir functions/trails/_step_lane.sql
+\ir functions/trails/_write_trail.sql
 
 -- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
 -- _announce after it; the wake-up of parks and of what is due.

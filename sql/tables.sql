@@ -223,6 +223,10 @@ comment on type gendurable.gap is
     'A part of a line below its floor in which instances of the pending transactions may appear. '
     'occupied: there are some.';
 
+create type gendurable.moment as (at timestamptz, xid xid8);
+comment on type gendurable.moment is
+    'All transactions with an earlier id than this have begun before this moment.';
+
 create type gendurable.place as (
     lane bigint, priority int, at timestamptz, id bigint,
     until_priority int, until_at timestamptz, until_id bigint
@@ -238,6 +242,8 @@ create unlogged table gendurable.trails (
     kind    int     not null,
     seq     bigint  not null,
     xid     xid8    not null,
+    at      timestamptz not null,
+    moments gendurable.moment[] not null,
     lines   gendurable.line[] not null,
     gaps    gendurable.gap[]  not null,
     bound   bigint  not null,
@@ -254,19 +260,14 @@ comment on table gendurable.trails is
 comment on column gendurable.trails.xid is
     'The subtransaction that wrote it. What has a later id began after it, and sees the trail '
     'before. A copy of the row in another database has another xmin, and is void.';
+comment on column gendurable.trails.at is
+    'All transactions with an earlier id than xid have begun before this moment.';
+comment on column gendurable.trails.moments is
+    'Of trails before it, those of long ago thinned out; the oldest first.';
 comment on column gendurable.trails.runs is
     'Runs below the bound in which there are instances, each from the first one on.';
 comment on column gendurable.trails.pending is
     'Transactions below the bound that were open for long: their runs may be filled yet.';
-
-create unlogged table gendurable.moments (
-    at  timestamptz not null,
-    xid xid8
-);
-comment on table gendurable.moments is
-    'No instance that a transaction below xid makes ready has a later place than `at`.';
-comment on column gendurable.moments.xid is 'The subtransaction that wrote it; as in trails.';
-create index moments_at on gendurable.moments (at);
 
 -- The latest cap of all lines, in microseconds since 1970. A sequence, because a transaction with an
 -- old snapshot has to see it as well.

@@ -33,7 +33,7 @@ begin
         v_first := v_far[1];
         if cardinality(v_far) = 1 and v_first.until_at is null and v_first.until_id is null then
             v_far := '{}';
-            v_locked := array(
+            v_locked := v_locked || array(
                 select gendurable._candidate(i, i.ctid)
                 from gendurable.instances as i
                 where i.phase = 'ready' and i.lane = v_first.lane
@@ -46,7 +46,7 @@ begin
                   and (i.rate_limit is null
                        or gendurable._policy(i.rate_limit) <> all (p_not_rates))
                 order by i.lane, i.priority, i.eligible_at, i.id
-                limit p_most
+                limit p_most - cardinality(v_locked)
                 for no key update skip locked);
         elsif v_far <> '{}' then
             if cardinality(v_far) <= 16
