@@ -473,7 +473,8 @@ def test_the_types_of_everything_public_can_be_asked_for() -> None:
         value = getattr(gendurable, name)
         if not callable(value):
             continue  # Outcome is a union.
-        inspect.signature(value)
+        if not typing.is_typeddict(value):  # which has the signature of a dict: none
+            inspect.signature(value)
         typing.get_type_hints(value)
         if inspect.isfunction(value):
             inspect.signature(value, eval_str=True)

@@ -36,7 +36,6 @@ from gendurable.steps import StepRef
 from gendurable.text import safe_repr
 
 __all__ = [
-    "ENQUEUE_MANY",
     "Enqueued",
     "Event",
     "Instance",

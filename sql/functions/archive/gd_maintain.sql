@@ -37,11 +37,11 @@ begin
     if gendurable._lock_maintenance() then
         v_more := gendurable._sift_reports() or v_more;
         v_more := gendurable._compact_throughput() or v_more;
-        -- The history's first window begins soon: its default partition takes whatever happens.
-        v_created := gendurable._create_partitions()
-                     + gendurable._create_partitions('gendurable.history',
-                                                     now() + interval '2 minutes');
+        v_created := gendurable._create_partitions();
         return query select 'create_partitions', v_created::bigint;
+        -- The history's first window begins soon: its default partition takes whatever happens.
+        v_created := v_created + gendurable._create_partitions('gendurable.history',
+                                                               now() + interval '2 minutes');
         -- Not both in one transaction: each holds locks of the archive until it ends.
         if v_created = 0 then
             select c.forgotten, c.more into v_collected from gendurable._collect(v_until) as c;
@@ -50,9 +50,8 @@ begin
             select c.finished into v_cutoff from gendurable._cutoffs() as c;
             v_more := gendurable._collect_history(v_cutoff) or v_more;
             return query
-            select 'drop_partitions',
-                   (gendurable._drop_partitions(v_cutoff)
-                    + gendurable._drop_partitions(v_cutoff, 'gendurable.history'))::bigint;
+            select 'drop_partitions', gendurable._drop_partitions(v_cutoff)::bigint;
+            perform gendurable._drop_partitions(v_cutoff, 'gendurable.history');
         end if;
     end if;
     return query select 'sweep_buckets', gendurable._sweep_buckets()::bigint;
