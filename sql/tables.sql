@@ -197,8 +197,8 @@ comment on table gendurable.kinds is
 create index kinds_key on gendurable.kinds (queue, fsm, fsm_version, step, id);
 
 -- TRAILS. What is claimed leaves dead entries in instances_ready, at the end from which it is
--- eaten. No VACUUM removes them while an old snapshot is held. So a pick does not begin at the beginning,
--- but where a trail says that the first instance may be.
+-- eaten. No VACUUM removes them while an old snapshot is held. So a pick does not begin at the
+-- beginning, but where a trail says that the first instance may be.
 --
 -- A ready instance stands in the line of its kind and priority, or in a run: the run of the
 -- transaction that made it ready, which is the transaction's id without its last four bits. It

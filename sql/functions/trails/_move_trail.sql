@@ -28,7 +28,7 @@ declare
     v_next  xid8;
     v_open  xid8[];
     v_caps  gendurable.line[];
-    v_more  int;
+    v_more  bigint;
 begin
     if v_kind is null or not pg_try_advisory_xact_lock(26472, v_kind) then
         return;
