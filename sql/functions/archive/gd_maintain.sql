@@ -7,7 +7,7 @@
 -- Retention is what gd_set_retention says. Here whole partitions go, so that forgetting costs next
 -- to nothing: an instance is forgotten up to one window of the archive after its retention.
 -- Locks:  never waiting: dead workers and their claims (gd_reap), due instances (gd_expire_awaits),
---         names of rate keys (_sweep_buckets), the maintenance of the archive and its partitions
+--         due schedules (_fire_all_schedules), names of rate keys (_sweep_buckets), the maintenance of the archive and its partitions
 --         (_lock_maintenance, _create_partitions, _collect, _drop_partitions).
 -- Writes: as the functions it calls.
 create function public.gd_maintain() returns table (task text, affected bigint)
@@ -28,6 +28,7 @@ begin
     select e.woken, e.more into v_due from gendurable._expire_awaits(v_until) as e;
     v_more := v_due.more;
     return query select 'expire_awaits', v_due.woken::bigint;
+    return query select 'fire_schedules', gendurable._fire_all_schedules()::bigint;
     return query select 'sweep', gendurable._sweep_slots()::bigint;
 
     -- A transaction that was left open with this lock must not keep a worker from being reaped,

@@ -1,0 +1,36 @@
+-- When the first schedule of a queue is due, of those that are not among the given rows; infinity:
+-- none.
+--
+-- Locks: none. Writes: nothing.
+-- Plan:  occurrences_due from the bound on, occurrences_written: a descent each, and one for each
+--        transaction that was open when the bound was written.
+create function gendurable._schedule_due(p_queue text, p_bound gendurable.due_bound,
+                                         p_but bigint[] default '{}')
+returns timestamptz
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set jit = off
+as $$
+begin
+    return least('infinity', (
+        select o.due_at from gendurable.occurrences as o
+        where o.queue = p_queue and o.due_at >= p_bound.none_before and o.id <> all (p_but)
+        order by o.queue, o.due_at
+        limit 1
+    ), (
+        select min(o.due_at) from gendurable.occurrences as o
+        where o.queue = p_queue and o.written_by >= p_bound.unseen_from and o.id <> all (p_but)
+    ), (
+        select min(o.due_at) from gendurable.occurrences as o
+        where o.queue = p_queue and o.written_by = any (p_bound.unseen) and o.id <> all (p_but)
+    ));
+end
+$$;
+comment on function gendurable._schedule_due(text, gendurable.due_bound, bigint[])
+    is 'When the first schedule of a queue is due.';
