@@ -24,6 +24,9 @@ lint: venv ## ruff and mypy --strict
 stress: packages venv ## Randomised stress against invariants (SECONDS=600 SEED=…)
 	@$(VENV)/bin/python bench/stress.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
+cron: packages venv ## Cron expressions against cronsim, many of them (EXPRESSIONS=100000 SEED=…)
+	@EXPRESSIONS=$(or $(EXPRESSIONS),100000) SEED=$(or $(SEED),14) tools/test py tests_py/test_cron.py -q
+
 demo: venv ## The checkout example on an embedded PostgreSQL (or on GENDURABLE_DSN)
 	@$(VENV)/bin/python examples/checkout/demo.py
 
@@ -43,4 +46,4 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py lint stress demo packages venv clean
+.PHONY: help test test-pg test-py lint stress cron demo packages venv clean

@@ -12,14 +12,15 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_local  timestamp := p_after at time zone p_zone;
-    v_end    timestamp;
-    v_moment timestamptz;    -- when the clocks show v_local; not kept for an expression of times
-    v_before timestamp;
-    v_hour   timestamp;
-    v_step   interval;
-    v_dom    boolean;
-    v_dow    boolean;
+    v_local   timestamp := p_after at time zone p_zone;
+    v_end     timestamp;
+    v_moment  timestamptz;    -- when the clocks show v_local; not kept for an expression of times
+    v_before  timestamp;
+    v_hour    timestamp;
+    v_step    interval;
+    v_minutes int;
+    v_dom     boolean;
+    v_dow     boolean;
 begin
     if not p_after between '0001-01-01' and '9000-01-01' then
         return null;
@@ -52,7 +53,12 @@ begin
             v_local := date_trunc('day', v_local) + interval '1 day';
         end loop;
         if v_local <> v_before and not p_plan.at_times then
+            v_step := v_moment - p_after;
             v_moment := gendurable._instant(v_local, p_zone);
+            if v_moment < p_after + v_step then
+                -- The clocks went back over midnight: the day begins for the second time.
+                v_moment := v_local at time zone p_zone;
+            end if;
         end if;
 
         if p_plan.hours >> extract(hour from v_local)::int & 1 = 0 then
@@ -78,15 +84,20 @@ begin
         end if;
 
         if p_plan.minutes >> extract(minute from v_local)::int & 1 = 0 then
+            -- A single minute is gone to straight away.
+            v_minutes := case when p_plan.minutes & (p_plan.minutes - 1) = 0
+                then (124 - position(b'1' in p_plan.minutes::bit(64))
+                      - extract(minute from v_local)::int) % 60 else 1 end;
             loop
                 if p_plan.at_times then
-                    v_local := v_local + interval '1 minute';
+                    v_local := v_local + make_interval(mins => v_minutes);
                 else
-                    v_moment := v_moment + interval '1 minute';
+                    v_moment := v_moment + make_interval(mins => v_minutes);
                     v_local := v_moment at time zone p_zone;
                 end if;
-                exit when extract(minute from v_local) = 0
-                          or p_plan.minutes >> extract(minute from v_local)::int & 1 = 1;
+                exit when p_plan.minutes >> extract(minute from v_local)::int & 1 = 1
+                          or v_minutes = 1 and extract(minute from v_local) = 0;
+                v_minutes := 1;
             end loop;
             continue;
         end if;
