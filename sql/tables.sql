@@ -418,14 +418,14 @@ comment on table gendurable.concurrency_limits is
 -- Schedules. What one is stands in `schedules`, and changes with gd_schedule alone. Where it stands
 -- is its newest row of `occurrences`: each firing inserts one and deletes the one before it.
 --
--- So what a look costs does not grow with the rows that no VACUUM could remove, though a schedule of
--- every second leaves 86,400 of them a day. A row says what its writer has found out for the whole
--- queue: `none_before`, that no schedule is due before that moment, as far as the writer could see.
--- A look begins there (occurrences_due), past the rows of earlier firings. A firing moves a due time
--- only forward, so this stays true; gd_schedule may move one backward, and its transaction may end
--- late. That is a row which the writer could not see: one by a transaction of its `unseen`, or by
--- one from `unseen_from` on (occurrences_written). The newest row of a queue counts
--- (occurrences_bound). docs/concurrency.md, Schedules, has the argument.
+-- So what a look costs does not grow with the rows that no VACUUM could remove, though a schedule
+-- of every second leaves 86,400 of them a day. A row says what its writer has found out for the
+-- whole queue: `none_before`, that no schedule is due before that moment, as far as the writer
+-- could see. A look begins there (occurrences_due), past the rows of earlier firings. A firing
+-- moves a due time only forward, so this stays true; gd_schedule may move one backward, and its
+-- transaction may end late. That is a row which the writer could not see: one by a transaction of
+-- its `unseen`, or by one from `unseen_from` on (occurrences_written). The newest row of a queue
+-- counts (occurrences_bound). docs/concurrency.md, Schedules, has the argument.
 create table gendurable.schedules (
     name             text        primary key,
     cron             text        not null,
@@ -484,19 +484,20 @@ create index occurrences_bound on gendurable.occurrences (queue, id);
 create index occurrences_written on gendurable.occurrences (queue, written_by);
 
 -- A cron expression as it is computed with: the numbers that each field allows as bits, or the
--- interval of @every. `both_days`: a day has to match day-of-month and day-of-week; otherwise either
--- is enough. `at_times`: it names times of the day, so changes of the clocks are made up for.
+-- interval of @every. `both_days`: a day has to match day-of-month and day-of-week; otherwise
+-- either is enough. `at_times`: it names times of the day, so changes of the clocks are made up
+-- for.
 create type gendurable.cron as (
     every interval, minutes bigint, hours bigint, days bigint, months bigint, weekdays bigint,
     both_days boolean, at_times boolean
 );
 comment on type gendurable.cron is 'A cron expression, parsed.';
 
--- What is known of when a queue's schedules are due, without looking at them: gendurable._due_bound.
-create type gendurable.due_bound as (
+-- What is known of when a queue's schedules are due without a look at them (_due_bound).
+create type gendurable.bound as (
     id bigint, none_before timestamptz, unseen_from xid8, unseen xid8[]
 );
-comment on type gendurable.due_bound is
+comment on type gendurable.bound is
     'No schedule of a queue is due before, but for those of unseen transactions.';
 
 -- The rows that gd_pick hands to a worker (API: names and types are fixed).

@@ -6,9 +6,10 @@
 -- are reaped first.
 -- Retention is what gd_set_retention says. Here whole partitions go, so that forgetting costs next
 -- to nothing: an instance is forgotten up to one window of the archive after its retention.
--- Locks:  never waiting: dead workers and their claims (gd_reap), due instances (gd_expire_awaits),
---         due schedules (_fire_all_schedules), names of rate keys (_sweep_buckets), the maintenance of the archive and its partitions
---         (_lock_maintenance, _create_partitions, _collect, _drop_partitions).
+-- Locks:  never waiting: dead workers and their claims (gd_reap), due instances
+--         (gd_expire_awaits), due schedules (_fire_all_schedules), names of rate keys
+--         (_sweep_buckets), the maintenance of the archive and its partitions (_lock_maintenance,
+--         _create_partitions, _collect, _drop_partitions).
 -- Writes: as the functions it calls.
 create function public.gd_maintain() returns table (task text, affected bigint)
 language plpgsql volatile security definer

@@ -8,8 +8,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_least int := case when p_field in ('day-of-month', 'month') then 1 else 0 end;
-    v_most  int := case p_field when 'minute' then 59 when 'hour' then 23 when 'day-of-month' then 31
-                                when 'month' then 12 else 7 end;
+    v_most  int := case p_field when 'minute' then 59 when 'hour' then 23
+                                when 'day-of-month' then 31 when 'month' then 12 else 7 end;
     v_names text[] := case p_field
         when 'month' then '{JAN,FEB,MAR,APR,MAY,JUN,JUL,AUG,SEP,OCT,NOV,DEC}'::text[]
         when 'day-of-week' then '{SUN,MON,TUE,WED,THU,FRI,SAT}' end;

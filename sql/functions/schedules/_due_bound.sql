@@ -6,7 +6,7 @@
 -- firing within a subtransaction. The next pick finds it out anew.) An id of null: the queue has no
 -- schedule.
 -- Locks: none. Writes: nothing. Plan: occurrences_bound, one descent.
-create function gendurable._due_bound(p_queue text) returns gendurable.due_bound
+create function gendurable._due_bound(p_queue text) returns gendurable.bound
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -18,7 +18,7 @@ set enable_sort = off
 set jit = off
 as $$
 declare
-    v_bound gendurable.due_bound;
+    v_bound gendurable.bound;
     v_valid boolean;
 begin
     select o.id, o.none_before, o.unseen_from, o.unseen, o.xmin = o.written_by::xid

@@ -18,7 +18,7 @@ declare
     v_id        bigint;
     v_key       text;
     v_key_state text;
-    v_entries   gendurable.entry[] := '{}';
+    v_entries   gendurable.entry[] := array[]::gendurable.entry[];
 begin
     select s.* into v_schedule from gendurable.schedules as s where s.name = p_now.schedule;
     select m.fire, m.next_at into v_missed

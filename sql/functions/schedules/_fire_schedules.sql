@@ -19,13 +19,13 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_bound  gendurable.due_bound := gendurable._due_bound(p_queue);
-    v_due    bigint[] := '{}';
+    v_bound  gendurable.bound := gendurable._due_bound(p_queue);
+    v_due    bigint[] := array[]::bigint[];
     v_renew  boolean := false;
     v_row    gendurable.occurrences;
     v_fired  gendurable.occurrences;
-    v_rows   gendurable.occurrences[] := '{}';
-    v_gone   bigint[] := '{}';
+    v_rows   gendurable.occurrences[] := array[]::gendurable.occurrences[];
+    v_gone   bigint[] := array[]::bigint[];
     v_count  int := 0;
     v_reason text;
 begin
@@ -62,9 +62,9 @@ begin
         loop
             begin
                 v_fired := gendurable._fire(v_row);
-            exception
-                when data_exception or program_limit_exceeded or integrity_constraint_violation
-                     or sqlstate 'GD001' or sqlstate 'GD002' then
+            exception when data_exception or program_limit_exceeded
+                           or integrity_constraint_violation
+                           or sqlstate 'GD001' or sqlstate 'GD002' then
                 get stacked diagnostics v_reason = pg_exception_detail;
                 raise warning using errcode = 'GD103',
                     message = 'gendurable: a schedule that cannot be fired',
@@ -74,14 +74,14 @@ begin
                 v_fired := v_row;
                 v_fired.due_at := now() + interval '1 minute';
             end;
-            v_count := v_count + (v_fired.fired - v_row.fired);
+            v_count := v_count + (v_fired.fired - v_row.fired)::int;
             v_rows := v_rows || v_fired;
             v_gone := v_gone || v_row.id;
             exit when v_count >= 1000;
         end loop;
     end if;
-    -- None was due: the row that has the bound says it anew. Otherwise those that were fired do, and
-    -- a row that stood for it alone may go.
+    -- None was due: the row that has the bound says it anew. Otherwise those that were fired do,
+    -- and a row that stood for it alone may go.
     if v_due = '{}' and v_renew or v_rows <> '{}' then
         select o.* into v_row from gendurable.occurrences as o
         where o.id = v_bound.id and o.id <> all (v_gone)

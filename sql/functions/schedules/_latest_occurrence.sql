@@ -13,7 +13,7 @@ declare
     v_high   timestamptz := p_until;
     v_middle timestamptz;
     v_next   timestamptz;
-    v_steps  bigint;
+    v_steps  numeric;
 begin
     if p_plan.every is not null then
         if p_plan.every < '1 day' then

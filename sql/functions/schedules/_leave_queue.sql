@@ -1,8 +1,8 @@
 -- Takes a schedule's row of occurrences out of its queue.
 --
--- Where it is the newest of the queue it is replaced by one that says when others are due and stands
--- for no schedule, so that a look does not go back to what an older row said. The next firing in
--- the queue takes that away.
+-- Where it is the newest of the queue it is replaced by one that says when others are due and
+-- stands for no schedule, so that a look does not go back to what an older row said. The next
+-- firing in the queue takes that away.
 -- Locks:  the caller holds the row.
 -- Writes: occurrences. Plan: occurrences_bound, one descent; occurrences_pkey.
 create function gendurable._leave_queue(p_row gendurable.occurrences) returns void
@@ -14,7 +14,7 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_bound gendurable.due_bound := gendurable._due_bound(p_row.queue);
+    v_bound gendurable.bound := gendurable._due_bound(p_row.queue);
     v_gone  bigint := p_row.id;
 begin
     if v_bound.id = p_row.id then

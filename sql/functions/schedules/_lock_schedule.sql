@@ -1,10 +1,11 @@
 -- Locks a schedule and where it stands, for a call that changes it: that is its row of occurrences.
--- Null: there is no such schedule. The id alone is null where the schedule has lost its row.
+-- Nothing but nulls: there is no such schedule. The id alone is null where it has lost its row.
 --
 -- A pick that is under way has the row of occurrences, and replaces it. Then this one is gone, and
 -- there is another: look again.
 -- Locks:  the schedule; then its row of occurrences, waiting for a pick in flight.
--- Writes: nothing. Plan: schedules_pkey; occurrences_schedule, one descent.
+-- Writes: nothing.
+-- Plan:   schedules_pkey; occurrences_schedule, one descent.
 create function gendurable._lock_schedule(p_name text) returns gendurable.occurrences
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

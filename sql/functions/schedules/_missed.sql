@@ -1,5 +1,5 @@
--- Which occurrences of a schedule are fired now, of those from the first undecided one on, and which
--- is the first after now (null: none within ten years).
+-- Which occurrences of a schedule are fired now, of those from the first undecided one on, and
+-- which is the first after now (null: none within ten years).
 --
 -- one:  the latest.
 -- skip: those that are not more than a minute late.

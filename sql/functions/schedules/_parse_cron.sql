@@ -12,7 +12,7 @@ declare
         btrim(p_cron, e' \t\n\r\f\v'), '\s+');
     v_every interval;
     v_field record;
-    v_bits  bigint[] := '{}';
+    v_bits  bigint[] := array[]::bigint[];
 begin
     if lower(v_words[1]) = '@every' then
         begin

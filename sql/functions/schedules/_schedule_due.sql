@@ -4,7 +4,7 @@
 -- Locks: none. Writes: nothing.
 -- Plan:  occurrences_due from the bound on, occurrences_written: a descent each, and one for each
 --        transaction that was open when the bound was written.
-create function gendurable._schedule_due(p_queue text, p_bound gendurable.due_bound,
+create function gendurable._schedule_due(p_queue text, p_bound gendurable.bound,
                                          p_but bigint[] default '{}')
 returns timestamptz
 language plpgsql stable
@@ -32,5 +32,5 @@ begin
     ));
 end
 $$;
-comment on function gendurable._schedule_due(text, gendurable.due_bound, bigint[])
+comment on function gendurable._schedule_due(text, gendurable.bound, bigint[])
     is 'When the first schedule of a queue is due.';

@@ -1,10 +1,10 @@
--- Creates a schedule or replaces the one of its name: 'created', 'changed', 'unchanged', or 'older',
--- which changes nothing: it was declared by a newer version of the same machine. With it the next
--- occurrence.
+-- Creates a schedule or replaces the one of its name: 'created', 'changed', 'unchanged', or
+-- 'older', which changes nothing: it was declared by a newer version of the same machine. With it
+-- the next occurrence.
 --
 -- What was counted and the pause stay. A changed cron expression or time zone counts from now, or
--- from the latest occurrence that was fired, should the clock have been set back; otherwise the next
--- occurrence stays, also where it is due.
+-- from the latest occurrence that was fired, should the clock have been set back; otherwise the
+-- next occurrence stays, also where it is due.
 -- Locks:  the name in schedules, waiting for another call that sets it; then as
 --         gendurable._lock_schedule.
 -- Writes: schedules, occurrences. Plan: schedules_pkey; as gendurable._turn_over.
@@ -22,7 +22,7 @@ declare
     v_plan gendurable.cron := gendurable._check_schedule(p_new);
     v_old  gendurable.schedules;
     v_row  gendurable.occurrences;
-    v_gone bigint[] := '{}';
+    v_gone bigint[] := array[]::bigint[];
 begin
     -- Another call may drop the schedule between the two: then create it after all.
     while result is null loop

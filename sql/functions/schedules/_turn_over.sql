@@ -5,7 +5,7 @@
 -- Locks:  the caller holds p_gone.
 -- Writes: occurrences.
 -- Plan:   occurrences_pkey; as gendurable._schedule_due.
-create function gendurable._turn_over(p_queue text, p_bound gendurable.due_bound,
+create function gendurable._turn_over(p_queue text, p_bound gendurable.bound,
                                       p_rows gendurable.occurrences[], p_gone bigint[])
 returns void
 language plpgsql volatile
@@ -37,6 +37,6 @@ begin
     from unnest(p_rows) as r cross join bound as b;
 end
 $$;
-comment on function gendurable._turn_over(text, gendurable.due_bound, gendurable.occurrences[],
+comment on function gendurable._turn_over(text, gendurable.bound, gendurable.occurrences[],
                                           bigint[])
     is 'Replaces rows of occurrences, and says when a schedule may next be due.';

@@ -2,8 +2,8 @@
 -- argument names of gd_schedule, and `version`, the version of the machine that declares; one row
 -- for each, in order of the names: 'created', 'changed', 'unchanged' or 'older'.
 --
--- A changed declaration wins, unless it comes from an older version of the same machine. One that is
--- not declared any more stays. All or nothing.
+-- A changed declaration wins, unless it comes from an older version of the same machine. One that
+-- is not declared any more stays. All or nothing.
 -- Locks:  as gendurable._set_schedule, by name: two workers that declare the same ones do not
 --         deadlock.
 -- Writes: schedules, occurrences.
@@ -49,7 +49,8 @@ begin
                     concurrency_key text, rate_limit text, weight float8, fsm_version int,
                     version int);
             exception when data_exception then
-                v_problem := coalesce(gendurable._field_problem(v_entry.value - 'version'), sqlerrm);
+                v_problem := coalesce(gendurable._field_problem(v_entry.value - 'version'),
+                                      sqlerrm);
             end;
         end if;
         if v_problem is not null then

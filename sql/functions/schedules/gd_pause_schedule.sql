@@ -1,5 +1,5 @@
 -- Pauses a schedule: once this has returned, and until gd_resume_schedule, nothing of it is fired.
--- False: no such schedule.
+-- It answers whether there is one of that name.
 --
 -- Locks:  as gendurable._lock_schedule, waiting for a pick in flight.
 -- Writes: schedules, occurrences.

@@ -1,5 +1,5 @@
 -- Ends the pause of a schedule. What was due meanwhile is missed: the schedule says what becomes of
--- it. False: no such schedule.
+-- it. It answers whether there is one of that name.
 --
 -- Locks:  as gendurable._lock_schedule, waiting for a pick in flight.
 -- Writes: schedules, occurrences.

@@ -1,0 +1,176 @@
+-- Schedules: each occurrence once, whatever happens beside its firing; and no pick waits or misses one.
+-- Seen to fail: the rows of occurrences locked without SKIP LOCKED → 2 waits; the row not locked at all → 4 (a key of its own: two instances);
+-- what the bound could not see not looked at → 37, 39; _lock_schedule that does not look again → 11 (no such schedule);
+-- a key that is being freed taken for occupied → 29; _take_key in place of _take_free_key → 24 waits.
+\ir prelude.psql
+select plan(46);
+select test.open('a', 'b', 'c');
+select gd_register('w', array['q', 'p']) as w \gset
+
+-- As if the first undecided occurrence had been so much earlier; for any session, and its row says what it should.
+create function test.age(name text, by interval default '1 hour') returns void language plpgsql as $$
+declare
+    v_row gendurable.occurrences := gendurable._lock_schedule(age.name);
+begin
+    v_row.next_at := v_row.next_at - age.by;
+    v_row.due_at := v_row.next_at;
+    perform gendurable._turn_over(v_row.queue, gendurable._due_bound(v_row.queue), array[v_row], array[v_row.id]);
+end
+$$;
+create function test.counts(name text) returns text language sql as $$
+    select format('%s fired, %s skipped', s.fired, s.skipped) from gd_schedules as s where s.name = counts.name
+$$;
+create procedure test.afresh() language sql as $$
+    delete from gendurable.instances;
+    delete from gendurable.correlation_keys;
+    delete from gendurable.schedules;
+    delete from gendurable.occurrences;
+    select gd_schedule('s', '@every 59 minutes', 'S', queue => 'q', overlap => 'allow'), test.age('s');
+$$;
+
+-- Two picks.
+call test.afresh();
+select test.exec('a', 'begin');
+select is(test.names(test.query('a', test.pick(:w, 'q', 5))), 'S', 'a pick fires what is due');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'nothing', 'another one beside it does not wait');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'nothing', 'and fires nothing afterwards');
+select is(test.counts('s') || ', ' || (select count(*) from gendurable.instances), '1 fired, 0 skipped, 1', 'once');
+select test.age('s');
+select test.exec('a', 'begin');
+select test.query('a', test.pick(:w, 'q', 5));
+select test.exec('a', 'rollback');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'S', 'a pick that is undone leaves it to the next');
+select is(test.counts('s'), '2 fired, 0 skipped', 'once');
+
+-- Pick and maintenance.
+select test.age('s');
+select test.exec('a', 'begin');
+select test.query('a', test.pick(:w, 'q', 5));
+select is(test.query('b', 'select affected from gd_maintain() where task = ''fire_schedules''') #>> '{0,affected}', '0', 'maintenance beside a pick does not wait');
+select test.exec('a', 'rollback; begin');
+select is(test.query('a', 'select affected from gd_maintain() where task = ''fire_schedules''') #>> '{0,affected}', '1', 'maintenance fires');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'nothing', 'a pick beside it does not wait');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'S, 3 fired, 0 skipped', 'it claims what was fired');
+
+-- Pick open; replaced, paused, dropped.
+call test.afresh();
+select test.exec('a', 'begin');
+select test.query('a', test.pick(:w, 'q', 5));
+select test.send('b', $$ select gd_schedule('s', '@every 59 minutes', 'T', queue => 'q', overlap => 'allow') > now() as later $$);
+select ok(test.is_blocked('b'), 'a call that replaces it waits for the pick');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')), 'true', 'and finds the next occurrence');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'nothing, 1 fired, 0 skipped', 'none is fired a second time');
+select test.age('s');
+select test.exec('a', 'begin');
+select test.query('a', test.pick(:w, 'q', 5));
+select test.send('b', $$ select gd_pause_schedule('s') as r $$);
+select ok(test.is_blocked('b'), 'so does one that pauses it');
+select test.exec('a', 'rollback');
+select is(test.result(test.answer('b')) || ' ' || test.names(test.query('b', test.pick(:w, 'q', 5))), 'true nothing', 'what the pick has not fired is not fired any more');
+select is(gd_resume_schedule('s'), true, 'until it goes on');
+select test.exec('a', 'begin');
+select is(test.names(test.query('a', test.pick(:w, 'q', 5))), 'T', 'then it is');
+select test.send('b', $$ select gd_unschedule('s') as r $$);
+select ok(test.is_blocked('b'), 'so does one that drops it');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')) || ' ' || (select count(*) from gendurable.occurrences where schedule is not null), 'true 0', 'and drops it');
+
+-- Replaced, open; a pick.
+call test.afresh();
+select gd_schedule('other', '@every 59 minutes', 'O', queue => 'q'), test.age('other') \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_schedule('s', '@every 59 minutes', 'T', queue => 'q') $$);
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'O', 'a pick beside a call that replaces one fires the others');
+select test.exec('a', 'rollback');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'S', 'and this one, as it was, if that is undone');
+select test.age('s');
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_unschedule('s') $$);
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'nothing', 'one that is being dropped is not fired');
+select test.exec('a', 'commit');
+
+-- Keys: one that is being taken, one that is being freed.
+call test.afresh();
+select gd_schedule('s', '@every 59 minutes', 'S', queue => 'q') \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', $$ select id from gd_enqueue('X', queue => 'elsewhere', correlation_key => 'schedule:s') $$);
+select test.send('b', test.pick(:w, 'q', 5));
+select test.is_blocked('b', '20 ms') \g /dev/null
+select is(test.names(test.answer('b')), 'nothing', 'a key that a client is taking is not waited for');
+select is(test.counts('s'), '0 fired, 0 skipped', '… nor is it taken for occupied');
+select ok((select o.due_at > now() and o.next_at < now() from gendurable.occurrences as o where o.schedule = 's'), '… it is due again in a moment');
+select test.exec('a', 'rollback');
+update gendurable.occurrences set due_at = next_at;
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'S, 1 fired, 0 skipped', '… and then fired');
+select test.age('s');
+select test.exec('a', 'begin');
+select is(test.results(test.query('a', test.end(:w, 'S'))), 'committed', 'a predecessor that is finishing');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'nothing, 1 fired, 0 skipped', '… is not taken for one that lives');
+select test.exec('a', 'commit');
+update gendurable.occurrences set due_at = next_at;
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'S, 2 fired, 0 skipped', '… the next pick fires');
+select test.age('s');
+select test.query('b', test.pick(:w, 'q', 5));
+select is(test.counts('s'), '2 fired, 1 skipped', 'one that lives lets it be skipped');
+-- The look at the occupant must not keep its commit waiting.
+select test.age('s');
+select test.exec('a', 'begin');
+select test.query('a', 'select from gendurable.correlation_keys for key share');
+select test.exec('a', 'rollback');
+select test.exec('b', 'begin');
+select test.query('b', test.pick(:w, 'q', 5));
+select test.send('a', test.end(:w, 'S'));
+select is(test.is_blocked('a', '200 ms'), false, 'a commit that frees the key does not wait for a pick that has looked');
+select is(test.results(test.answer('a')), 'committed', '… and commits');
+select test.exec('b', 'commit');
+
+-- A schedule whose transaction ends late, below what is known.
+call test.afresh();
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_schedule('late', '@every 59 minutes', 'L', queue => 'q') $$);
+select test.query('a', $$ select test.age('late') $$);
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'S', 'a pick beside a call that is not committed yet');
+select ok((gendurable._due_bound('q')).none_before > now(), '… has found that nothing is due for long');
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'L', 'what that call made due in the meantime is found');
+select gd_schedule('new', '@every 59 minutes', 'N', queue => 'q') \g /dev/null
+select test.age('new');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'N', 'and what came later');
+-- In one transaction with a pick that has written what it could see.
+select test.age('s');
+select test.exec('b', 'begin');
+select test.query('b', test.pick(:w, 'q', 5));
+select test.query('b', $$ select gd_schedule('same', '@every 59 minutes', 'P', queue => 'q'), test.age('same') $$);
+select test.exec('b', 'commit');
+select is(test.names(test.query('c', test.pick(:w, 'q', 5))), 'P', 'and what came of the transaction itself');
+
+-- Two calls that set one; one that sets and one that drops.
+call test.afresh();
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_schedule('t', '@every 59 minutes', 'A', queue => 'q') $$);
+select test.send('b', $$ select result from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "B", "queue": "p"}]') $$);
+select ok(test.is_blocked('b'), 'of two that create one the second waits');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')) || ' ' || (select fsm from gd_schedules where name = 't'), 'changed B', 'and replaces it');
+select is((select count(*) from gendurable.occurrences where schedule = 't'), 1::bigint, 'it has one row');
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_unschedule('t') $$);
+select test.send('b', $$ select result from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "B", "queue": "p"}]') $$);
+select ok(test.is_blocked('b'), 'one that sets waits for one that drops');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')), 'created', 'and creates it anew');
+select is((select count(*) from gendurable.occurrences where schedule = 't'), 1::bigint, 'it has one row');
+
+-- A worker that sleeps hears of a schedule, and when it may be due earlier.
+select test.query('b', test.pick(:w, 'q', 5));
+select test.query('b', test.pick(:w, 'q', 5));
+listen gendurable;
+select gd_schedule('s', '@every 1 second', 'S', queue => 'q') \g /dev/null
+create temp table heard (queue text);
+\pset footer off
+select ok((select 'q' = any (w.idle_queues) from gendurable.workers as w where w.id = :w), 'the worker sleeps');
+
+select * from finish();
