@@ -25,9 +25,7 @@ begin
         select least(gendurable._schedule_due(p_queue, p_bound, p_gone),
                      (select min(r.due_at) from unnest(p_rows) as r)) as none_before,
                pg_snapshot_xmax(pg_current_snapshot()) as unseen_from,
-               -- This transaction, too: it may yet write others.
-               array(select x from pg_snapshot_xip(pg_current_snapshot()) as x)
-               || pg_current_xact_id() as unseen
+               array(select x from pg_snapshot_xip(pg_current_snapshot()) as x) as unseen
     )
     insert into gendurable.occurrences
         (schedule, queue, due_at, next_at, last_at, last_id, fired, skipped,
