@@ -146,6 +146,7 @@
 \ir functions/schedules/_latest_occurrence.sql
 \ir functions/schedules/gd_next_occurrence.sql
 \ir functions/schedules/_due_bound.sql
+\ir functions/schedules/_unseen_occurrences.sql
 \ir functions/schedules/_schedule_due.sql
 \ir functions/schedules/_next_firing.sql
 \ir functions/schedules/_missed.sql

@@ -6,7 +6,7 @@
 -- A hundred schedules at most in one call; what is left is for the next one.
 -- Locks:  the due rows of occurrences, never waiting; then as gendurable._fire.
 -- Writes: occurrences; as gendurable._fire.
--- Plan:   occurrences_bound, occurrences_due, occurrences_written: as gendurable._schedule_due.
+-- Plan:   as gendurable._due_bound, _schedule_due and _unseen_occurrences; occurrences_pkey.
 -- Errors: none; a warning GD103.
 create function gendurable._fire_schedules(p_queue text) returns int
 language plpgsql volatile
@@ -16,6 +16,7 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_sort = off
 set jit = off
 as $$
 declare
@@ -45,11 +46,7 @@ begin
         select v_due || array_agg(u.id) filter (where u.due_at <= now()),
                v_renew or count(*) > 10
         into v_due, v_renew
-        from (select o.id, o.due_at from gendurable.occurrences as o
-              where o.queue = p_queue and o.written_by >= v_bound.unseen_from
-              union all
-              select o.id, o.due_at from gendurable.occurrences as o
-              where o.queue = p_queue and o.written_by = any (v_bound.unseen)) as u;
+        from gendurable._unseen_occurrences(p_queue, v_bound) as u;
     end if;
 
     if v_due <> '{}' then

@@ -2,8 +2,7 @@
 -- none.
 --
 -- Locks: none. Writes: nothing.
--- Plan:  occurrences_due from the bound on, occurrences_written: a descent each, and one for each
---        transaction that was open when the bound was written.
+-- Plan:  occurrences_due from the bound on, one descent; as gendurable._unseen_occurrences.
 create function gendurable._schedule_due(p_queue text, p_bound gendurable.bound,
                                          p_but bigint[] default '{}')
 returns timestamptz
@@ -24,11 +23,8 @@ begin
         order by o.queue, o.due_at
         limit 1
     ), (
-        select min(o.due_at) from gendurable.occurrences as o
-        where o.queue = p_queue and o.written_by >= p_bound.unseen_from and o.id <> all (p_but)
-    ), (
-        select min(o.due_at) from gendurable.occurrences as o
-        where o.queue = p_queue and o.written_by = any (p_bound.unseen) and o.id <> all (p_but)
+        select min(u.due_at) from gendurable._unseen_occurrences(p_queue, p_bound) as u
+        where u.id <> all (p_but)
     ));
 end
 $$;
