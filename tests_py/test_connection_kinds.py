@@ -32,6 +32,7 @@ from gendurable import (
     InvalidArgumentError,
     Machine,
     Outcome,
+    Schedule,
     SignalEntry,
     StateError,
     UsageError,
@@ -40,9 +41,13 @@ from gendurable import (
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    next_occurrence,
     pause,
+    pause_schedule,
     resume,
+    resume_schedule,
     retry,
+    schedule,
     set_concurrency_limit,
     set_rate_limit,
     set_retention,
@@ -50,6 +55,7 @@ from gendurable import (
     signal_many,
     status,
     step,
+    unschedule,
 )
 from gendurable.errors import role_for
 from support import Connection
@@ -112,6 +118,11 @@ def use_everything(conn: psycopg.Connection[Any]) -> None:
     set_rate_limit(conn, "m", 1.5, 2)
     set_concurrency_limit(conn, "m", 3)
     set_retention(conn, 3600, failed=86400)
+    weekly = Schedule("0 3 * * mon", name=key, timezone="Asia/Tokyo", state={"a": "é"})
+    assert schedule(conn, "M", weekly) == next_occurrence(conn, weekly.cron, "Asia/Tokyo")
+    assert pause_schedule(conn, key)
+    assert resume_schedule(conn, key)
+    assert unschedule(conn, key)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +294,14 @@ def test_an_id_that_is_none_is_only_not_found(conn: Connection) -> None:
         lambda conn: ANY.set_concurrency_limit(conn, "m", None),
         lambda conn: ANY.drop_rate_limit(conn, 5),
         lambda conn: ANY.set_retention(conn, "1 day"),
+        lambda conn: ANY.schedule(conn, "M", "@daily"),
+        lambda conn: ANY.schedule(conn, "M", Schedule(5)),
+        lambda conn: ANY.schedule(conn, "M", Schedule("@daily", weight="x")),
+        lambda conn: ANY.schedule(conn, "M", Schedule("@daily", state=[], stamp="at")),
+        lambda conn: ANY.schedule(conn, 5, Schedule("@daily")),
+        lambda conn: ANY.unschedule(conn, None),
+        lambda conn: ANY.next_occurrence(conn, None),
+        lambda conn: ANY.next_occurrence(conn, "@daily", after=5),
         lambda conn: ANY.set_retention(conn, 1, failed=float("nan")),
         lambda conn: ANY.enqueue(conn, Entry("M"), {"x": 1}),
         lambda conn: ANY.enqueue(conn, Entry("M"), delay=5),

@@ -18,9 +18,13 @@ from gendurable.client import (
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    next_occurrence,
     pause,
+    pause_schedule,
     resume,
+    resume_schedule,
     retry,
+    schedule,
     set_concurrency_limit,
     set_rate_limit,
     set_retention,
@@ -28,6 +32,7 @@ from gendurable.client import (
     signal_many,
     signals,
     status,
+    unschedule,
 )
 from gendurable.context import ChildResult, Context, Signal
 from gendurable.entry import Entry
@@ -52,6 +57,7 @@ from gendurable.job import Job, job
 from gendurable.machine import Machine, step
 from gendurable.outcomes import Await, Done, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
+from gendurable.schedules import Schedule
 from gendurable.worker import Worker
 
 __all__ = [
@@ -78,6 +84,7 @@ __all__ = [
     "PrivilegesError",
     "Retry",
     "RetryPolicy",
+    "Schedule",
     "ScheduleChildren",
     "Signal",
     "SignalEntry",
@@ -94,10 +101,14 @@ __all__ = [
     "enqueue",
     "enqueue_many",
     "job",
+    "next_occurrence",
     "pause",
+    "pause_schedule",
     "resume",
+    "resume_schedule",
     "retry",
     "run_worker",
+    "schedule",
     "set_concurrency_limit",
     "set_rate_limit",
     "set_retention",
@@ -106,6 +117,7 @@ __all__ = [
     "signals",
     "status",
     "step",
+    "unschedule",
 ]
 
 __version__ = package_version()

@@ -7,7 +7,7 @@ import functools
 import inspect
 import logging
 import types
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import (
     Annotated,
     Any,
@@ -34,6 +34,7 @@ from gendurable.entry import Entry
 from gendurable.errors import DefinitionError, OutcomeError
 from gendurable.machine import Definition, Machine, UserFunction, checked_identity, is_async
 from gendurable.outcomes import Done, Outcome, Retry, StepOutcome, Stop
+from gendurable.schedules import Schedule, declarations_of
 from gendurable.startable import steps_of
 
 __all__ = ["Job", "job"]
@@ -66,6 +67,7 @@ class Job(Machine[Any], Generic[P, R]):
         version: int,
         queue: str | None,
         retry: RetryPolicy,
+        schedules: Sequence[Schedule] = (),
     ) -> None:
         # Its name, its documentation and its signature are those of the function.
         functools.update_wrapper(self, function, ("__module__", "__name__", "__doc__"), ())
@@ -74,6 +76,7 @@ class Job(Machine[Any], Generic[P, R]):
         self.version = version
         self.queue = queue
         self.retry = retry
+        self.schedules = schedules
         self._parameters = _Parameters(function, self.name)
         self.codec = StateCodec(
             self._parameters.struct, self.name, strict_type=self._parameters.strict_struct
@@ -133,6 +136,7 @@ class Job(Machine[Any], Generic[P, R]):
             retry=self.retry,
             codec=self.codec,
             on_error=None,
+            schedules=declarations_of(self, self.schedules),
         )
 
     def _run(self, ctx: Context[Any]) -> Outcome | Awaitable[Outcome]:
@@ -174,6 +178,7 @@ def job(
     retries: int | None = 9,
     backoff: float = 1.0,
     retry: RetryPolicy | None = None,
+    cron: str | Schedule | Sequence[Schedule] | None = None,
 ) -> Callable[[Callable[P, R]], Job[P, R]]:
     """Make a function, sync or async, a job.
 
@@ -184,6 +189,8 @@ def job(
         retries: how often it runs again after an exception; None for ever.
         backoff: seconds before the first retry; each further delay is twice as long, up to 300 s.
         retry: a whole policy, in place of ``retries`` and ``backoff``.
+        cron: when it runs by itself, in UTC and with the arguments' defaults; a ``Schedule``, or
+            several, to say more.
 
     Raises:
         DefinitionError: the function's parameters cannot be stored as named, typed arguments.
@@ -191,9 +198,16 @@ def job(
     """
     attempts = None if retries is None else integer("retries", retries) + 1
     policy = retry or RetryPolicy(max_attempts=attempts, initial=backoff)
+    schedules: Any = () if cron is None else cron
+    if isinstance(schedules, str):
+        schedules = Schedule(schedules)
+    if isinstance(schedules, Schedule):
+        schedules = (schedules,)
 
     def decorate(function: Callable[P, R]) -> Job[P, R]:
-        return Job(function, name=name, version=version, queue=queue, retry=policy)
+        return Job(
+            function, name=name, version=version, queue=queue, retry=policy, schedules=schedules
+        )
 
     return decorate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
 
@@ -13,6 +13,7 @@ from gendurable.codec import StateCodec
 from gendurable.context import Context
 from gendurable.errors import DefinitionError, OutcomeError, UsageError
 from gendurable.outcomes import Outcome
+from gendurable.schedules import Declarations, Schedule, declarations_of
 from gendurable.startable import Startable, identity_of, steps_of
 from gendurable.steps import StepRef, Steps, mark_step
 from gendurable.text import safe_repr
@@ -65,9 +66,11 @@ class Machine(Startable[S]):
         queue: where instances go unless told otherwise; None leaves it to the engine, which takes
             ``default``, or for a child its parent's queue.
         retry: what the default ``on_error`` does.
+        schedules: when instances are created by themselves; a worker declares them when it starts.
     """
 
     retry: RetryPolicy = RetryPolicy()
+    schedules: Sequence[Schedule] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -114,6 +117,7 @@ class Machine(Startable[S]):
             retry=self.retry,
             codec=self.codec,
             on_error=UserFunction.of(self.on_error) if own_handler else None,
+            schedules=declarations_of(self, self.schedules),
         )
 
 
@@ -163,6 +167,7 @@ class Definition:
         retry: the policy for failed steps.
         codec: encodes and decodes the state.
         on_error: the machine's own error handler, None where ``retry`` decides alone.
+        schedules: what is declared of them when a worker starts.
     """
 
     name: str
@@ -172,6 +177,7 @@ class Definition:
     retry: RetryPolicy
     codec: StateCodec[Any]
     on_error: UserFunction | None
+    schedules: Declarations
 
     def step_name(self, ref: StepRef) -> str:
         """The name of a step given as a name or as a step method.

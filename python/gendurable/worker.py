@@ -146,6 +146,7 @@ class Worker:
             UsageError: the database cannot be reached. Once it was reached, a lost connection is
                 only a reason to connect again.
             NotInstalledError: the schema is missing or older than this package.
+            DefinitionError: the engine refuses a schedule of a machine.
         """
         self._loop = asyncio.get_running_loop()
         if getattr(self._loop, "_default_executor", None) is None:
@@ -153,6 +154,9 @@ class Worker:
         self._runner.open()
         try:
             await self._session.start()
+            await self._session.declare(
+                [each for found in self._definitions.values() for each in found.schedules]
+            )
             await self._work()
         finally:
             for claim in list(self._claims):
@@ -609,11 +613,18 @@ def _by_name(
     machines: Iterable[Machine[Any] | type[Machine[Any]]],
 ) -> dict[tuple[str, int], Definition]:
     definitions: dict[tuple[str, int], Definition] = {}
+    owners: dict[str, str] = {}
     for definition in definitions_of(machines):
         key = (definition.name, definition.version)
         if key in definitions:
             raise DefinitionError(f"two machines are named {key[0]} with version {key[1]}")
         definitions[key] = definition
+        for declared in definition.schedules:
+            if owners.setdefault(declared["name"], definition.name) != definition.name:
+                raise DefinitionError(
+                    f"two machines have a schedule named {declared['name']!r}: "
+                    f"{owners[declared['name']]} and {definition.name}"
+                )
     if not definitions:
         raise UsageError("there is no machine and no job to run")
     return definitions
