@@ -18,6 +18,7 @@ import msgspec
 import psycopg
 import pytest
 
+import gendurable
 from gendurable import (
     Context,
     DefinitionError,
@@ -185,11 +186,12 @@ def test_calls_on_the_callers_connection(conn: Connection) -> None:
         schedule(conn, "M", Schedule("61 * * * *"))
     with pytest.raises(StateError, match="kind"):
         schedule(conn, reporter(), Schedule("@daily", state={}))
+    anything: Any = gendurable
     for wrong in (5, None, "@daily"):
         with pytest.raises(UsageError):
-            schedule(conn, "M", wrong)  # type: ignore[arg-type]
-        with pytest.raises(UsageError):
-            schedule(conn, 7, Schedule("@daily"))  # type: ignore[call-overload]
+            anything.schedule(conn, "M", wrong)
+    with pytest.raises(UsageError):
+        anything.schedule(conn, 7, Schedule("@daily"))
 
 
 def test_a_sleeping_worker_is_there_on_time(dsn: str, conn: Connection) -> None:

@@ -120,10 +120,13 @@ _BY_SQLSTATE: dict[str, type[EngineError]] = {
 
 # What gd_client and gd_worker may call, as in sql/grants.sql; gd_admin may call everything.
 _CLIENT = (
-    "enqueue|enqueue_many|signal|signal_many|signals|children|status|version"
-    "|instances|queues|workers|limits|stuck"
+    "enqueue|enqueue_many|signal|signal_many|signals|children|status|version|next_occurrence"
+    "|instances|queues|workers|limits|stuck|schedules"
 )
-_WORKER = "register|heartbeat|pick|commit|release|unregister|next_due|reap|expire_awaits|maintain"
+_WORKER = (
+    "register|heartbeat|pick|commit|release|unregister|next_due|reap|expire_awaits|maintain"
+    "|schedule|declare_schedules"
+)
 
 _NOT_THERE = (
     psycopg.errors.UndefinedFunction,
