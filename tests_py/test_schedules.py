@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -39,6 +40,7 @@ from gendurable import (
     unschedule,
 )
 from support import Connection, running, until, worker_process
+from test_docs import ROOT, blocks
 from test_liveness import Server, cluster, crashing_dsn  # noqa: F401 (fixtures)
 
 if TYPE_CHECKING:
@@ -240,6 +242,42 @@ def test_privileges_of_schedules(dsn: str, conn: Connection) -> None:
         for query in ("select gd_unschedule('m')", "select gd_pause_schedule('m')"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 other.execute(query)
+
+
+def test_the_document_s_sql_and_python(dsn: str, conn: Connection, tmp_path: Path) -> None:
+    for statement in re.sub(r"--[^\n]*", "", blocks("docs/schedules.md", "sql")[0]).split(";"):
+        if statement.strip():
+            conn.execute(statement)
+    assert [name for name, *_ in declared(conn)] == ["report"]
+    module = tmp_path / "scheduled.py"
+    module.write_text(blocks("docs/schedules.md", "python")[0])
+    with worker_process(dsn, module, tmp_path / "log"):
+        fired = "select count(*) from gd_schedules where name = 'heart' and fired > 0"
+        until(lambda: one_row(conn, fired) == (1,))
+    assert [name for name, *_ in declared(conn)] == ["WeeklyReport", "heart", "remind", "report"]
+
+
+def test_the_nightly_report(dsn: str, conn: Connection, tmp_path: Path) -> None:
+    conn.execute("select gd_register('w')")
+    conn.execute("select gd_enqueue('M'), gd_enqueue('M')")
+    conn.execute("""
+        select gd_commit(1, (select jsonb_agg(jsonb_build_object('id', p.id, 'fence', p.fence,
+                                                                 'kind', 'done'))
+                             from gd_pick(1, 'default', 2) as p))""")
+    report = ROOT / "examples" / "nightly" / "report.py"
+    environment = {"REPORTS": str(tmp_path / "reports"), "GENDURABLE_DSN": dsn}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with worker_process(dsn, report, tmp_path / "log"):
+            until(lambda: declared(conn) == [("NightlyReport", "15 3 * * *", "Europe/Berlin")])
+            often = Schedule("@every 1 second", stamp="until")
+            schedule(conn, "NightlyReport", often)
+            folder = tmp_path / "reports"
+            written = until(lambda: list(folder.glob("*.json")) if folder.exists() else [])
+    content = msgspec.json.decode(written[0].read_bytes())
+    assert content["counts"]["M"] == {"done": 2}
+    assert written[0].stem == content["until"][:19].replace(":", "")
 
 
 SECONDS = int(os.environ.get("SECONDS", "12"))
