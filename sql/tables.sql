@@ -37,9 +37,9 @@
 -- (SKIP LOCKED); gd_commit never waits for an instance (an outcome whose row is locked is answered
 -- `busy`); the only waits are gd_signal for one instance, gd_signal_many and gd_cancel for theirs
 -- in id order, and the insertion of a correlation key for the transaction that is inserting or
--- freeing the same key, in key order (a commit gives that up after 50 ms). Calls that set a schedule
--- wait for that and for a pick that fires it, before anything else. docs/concurrency.md has
--- the whole argument.
+-- freeing the same key, in key order (a commit gives that up after 50 ms). Calls that set a
+-- schedule wait for that and for a pick that fires it, before anything else. docs/concurrency.md
+-- has the whole argument.
 
 create schema gendurable;
 comment on schema gendurable is

@@ -3,7 +3,7 @@
 -- was open then → 38; _lock_schedule that looks once → 19, 20; a key that is being freed taken for occupied → 29, 30; the look at its occupant
 -- keeps the lock → 32; a key that is being taken waited for → 24 waits; one that is busy taken for occupied → 24, 25, 26; no announcement → 47.
 \ir prelude.psql
-select plan(49);
+select plan(50);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['q', 'p']) as w \gset
 
@@ -182,5 +182,11 @@ select gd_pause_schedule('s') \g /dev/null
 select test.heard() \g /dev/null
 select gd_resume_schedule('s') \g /dev/null
 select is(test.heard(), 'q', 'but that one goes on');
+
+-- Maintenance that does not see what others have just committed leaves schedules alone.
+call test.afresh();
+select test.exec('a', 'begin isolation level repeatable read');
+select is(test.query('a', 'select affected from gd_maintain() where task = ''fire_schedules''') #>> '{0,affected}', '0', 'maintenance with an old snapshot fires nothing');
+select test.exec('a', 'rollback');
 
 select * from finish();

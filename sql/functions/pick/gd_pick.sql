@@ -59,8 +59,12 @@ begin
     end if;
 
     if not gendurable._is_paused(gd_pick.queue) then
-        v_due := (gendurable._wake_due(gd_pick.queue)).moved
-                 + gendurable._fire_schedules(gd_pick.queue);
+        v_due := (gendurable._wake_due(gd_pick.queue)).moved;
+        -- The newest row, or dead ones would be read where there is none.
+        if (select o.id from gendurable.occurrences as o where o.queue = gd_pick.queue
+            order by o.queue desc, o.id desc limit 1) is not null then
+            v_due := v_due + gendurable._fire_schedules(gd_pick.queue);
+        end if;
         select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
         if v_tokens or v_slots then
             v_offered := gendurable._answer_doorbells(v_tokens, gd_pick.queue, gd_pick.slots);

@@ -3,7 +3,7 @@ begin;
 \ir ../prelude.psql
 \ir prelude.psql
 set local timezone = 'UTC';
-select plan(17);
+select plan(19);
 
 create function pg_temp.next(cron text, zone text, after timestamptz) returns timestamptz language sql as $$
     select gendurable._next_occurrence(pg_temp.plan(cron), zone, after)
@@ -19,6 +19,8 @@ select is(pg_temp.next('30 2 * * *', 'Europe/Berlin', '2026-10-24 12:00Z'), '202
 select is(pg_temp.next('30 2 * * *', 'Europe/Berlin', '2026-10-25 00:30Z'), '2026-10-26 01:30Z', '… once');
 select is(pg_temp.next('30 2 * * *', 'Europe/Berlin', '2026-10-25 01:15Z'), '2026-10-26 01:30Z', '… also asked between the two');
 select is(pg_temp.next('30 * * * *', 'Europe/Berlin', '2026-10-25 00:30Z'), '2026-10-25 01:30Z', 'every hour is every hour');
+select is(pg_temp.next('* * * * sun', 'America/St_Johns', '2002-10-27 02:30Z'), '2002-10-27 03:30Z', 'a day may begin twice');
+select is(extract(hour from pg_temp.next('* 5 * * *', 'Australia/Lord_Howe', '2026-04-04 15:05Z') at time zone 'Australia/Lord_Howe'), 5::numeric, 'a change of half an hour');
 select is(pg_temp.next('0 0 29 2 *', 'UTC', '2096-03-01'), '2104-02-29', 'eight years');
 select is(pg_temp.next('0 0 31 2 *', 'UTC', '2026-01-01'), null, 'a date that never comes');
 select is(pg_temp.next('0 0 29 2 */7', 'UTC', '2032-03-01'), null, 'or not within ten years');

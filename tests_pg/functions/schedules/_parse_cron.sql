@@ -2,7 +2,7 @@
 begin;
 \ir ../prelude.psql
 \ir prelude.psql
-select plan(14);
+select plan(15);
 
 create function pg_temp.problem(cron text) returns text language sql as $$ select p.problem from gendurable._parse_cron(cron) as p $$;
 select is(pg_temp.plan(e'  0\t3 * *  mon '), pg_temp.plan('0 3 * * 1'), 'any white space separates fields');
@@ -17,6 +17,7 @@ select is((pg_temp.plan('@every 90 seconds')).every, '90 seconds'::interval, '@e
 select is((pg_temp.plan('@EVERY 1 day 2 hours')).every, '1 day 2 hours'::interval, '… of several words');
 select is(pg_temp.problem('@every 1 second'), null, '… of a second or more');
 select matches(pg_temp.problem('@every 999 ms'), '^@every takes one second or more', '… not less');
+select is(pg_temp.problem('@every soon'), '''soon'' is no interval', '… that is one');
 select matches(pg_temp.problem('@fortnightly'), 'is none of @hourly', 'other names are none');
 select is(pg_temp.problem('* * *'), '3 fields instead of minute hour day-of-month month day-of-week', 'five fields, no less');
 
