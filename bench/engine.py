@@ -99,6 +99,17 @@ def prepare_rated(conn: Connection, s: Setting) -> None:
     enqueue(conn, s.rows, lambda i: plain(i) | {"rate_limit": "mail"})
 
 
+def prepare_noted(conn: Connection, s: Setting) -> None:
+    conn.execute("select gd_set_history(null, 'steps')")
+    conn.execute("select count(*) from gd_maintain()")
+    prepare_ahead(conn, s)
+
+
+def prepare_unnoted(conn: Connection, s: Setting) -> None:
+    conn.execute("select gd_set_history(null, 'none')")
+    prepare_plain(conn, s)
+
+
 def prepare_ahead(conn: Connection, s: Setting) -> None:
     enqueue(conn, max(s.rows, s.batch * s.connections), plain)
 
@@ -199,6 +210,9 @@ WORKLOADS = {
     "keyed": Workload(prepare_keyed, loop_steps),
     "rated": Workload(prepare_rated, loop_steps),
     "ahead": Workload(prepare_ahead, loop_ahead),
+    "unnoted": Workload(prepare_unnoted, loop_steps),
+    "noted": Workload(prepare_noted, loop_steps),
+    "noted ahead": Workload(prepare_noted, loop_ahead),
     "enqueue": Workload(prepare_nothing, loop_enqueue, worker=False),
     "signal": Workload(prepare_parked, loop_signal, worker=False),
     "signals": Workload(prepare_parked, loop_signals, worker=False),
@@ -293,13 +307,13 @@ def compare(admin: str, template: str, names: list[str], setting: Setting, runs:
         for name in names:
             results[name].append(run(admin, template, name, setting))
     print(f"\n{setting.connections} connections, batch {setting.batch}, {setting.rows} rows")
-    print("             rows/s  of raw   CPU µs  of plain   WAL B")
+    print("              rows/s  of raw   CPU µs  of plain   WAL B")
     raw = median(results["raw"]).rate if "raw" in results else float("nan")
     cpu = median(results["plain"]).cpu if "plain" in results else float("nan")
     for name in names:
         r = median(results[name])
         print(
-            f"{name:10s} {r.rate:8.0f} {r.rate / raw:7.2f} {r.cpu:8.1f} {r.cpu / cpu:9.2f}"
+            f"{name:11s} {r.rate:8.0f} {r.rate / raw:7.2f} {r.cpu:8.1f} {r.cpu / cpu:9.2f}"
             f" {r.wal:7.0f}",
             flush=True,
         )

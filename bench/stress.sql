@@ -84,7 +84,6 @@ begin
         when (new.phase = 'executing') <> (new.worker_id is not null) then 'a claim without a worker, or the reverse'
         when new.phase = 'held' and new.concurrency_key is null then 'held without a key'
         when new.phase = 'throttled' and new.rate_limit is null then 'throttled without a rate limit'
-        when new.children_pending < 0 then 'more children finished than were scheduled'
         when old.phase = 'awaiting_children' and new.phase <> old.phase
              and exists (select from gendurable.instances as c
                          where c.parent_id = new.id and c.parent_round = new.round and not c.counted) then 'joined before its last child'
@@ -192,6 +191,10 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     group by i.concurrency_key
     having count(*) > case when i.concurrency_key like 'pool%' then 4 else 1 end
     union all
+    select 'a signal outside its target''s inbox', s.instance_id, s.name
+    from gendurable.signals as s join gendurable.instances as i on i.id = s.instance_id
+    where s.inbox <> gendurable._inbox_key(i.id, i.inbox)
+    union all
     select 'a signal without a target', s.instance_id, s.name from gendurable.signals as s
     where not exists (select from gendurable.instances as i where i.id = s.instance_id)
     union all
@@ -214,11 +217,15 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     where i.phase = 'awaiting_signal'
       and exists (select from gendurable.signals as s where s.instance_id = i.id and s.name = any (i.awaits) and s.presented is null)
     union all
-    select 'a barrier that is not the number of its children', p.id, format('pending %s, live %s', p.children_pending, c.live)
+    select 'a barrier that is not the number of its children', p.id, format('pending %s, live %s', b.pending, c.live)
     from gendurable.instances as p
     cross join lateral (select count(*) as live from gendurable.instances as i
                         where i.parent_id = p.id and i.parent_round = p.round and not i.counted) as c
-    where p.phase = 'awaiting_children' and p.children_pending <> c.live
+    cross join lateral (select array_agg(d.pending) as pending from gendurable.countdowns as d where d.parent_id = p.id and d.round = p.round) as b
+    where p.phase = 'awaiting_children' and b.pending is distinct from array[c.live::int]
+    union all
+    select 'a barrier without a parent that waits', d.parent_id, d::text from gendurable.countdowns as d
+    where not exists (select from gendurable.instances as p where p.id = d.parent_id and p.round = d.round and p.phase = 'awaiting_children')
     union all
     select 'held, a slot is free, and nobody was told', min(h.id), h.concurrency_key
     from gendurable.instances as h

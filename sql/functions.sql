@@ -63,6 +63,7 @@
 \ir functions/enqueue/gd_enqueue_many.sql
 
 -- signals: Signals are delivered to an inbox, handed out and consumed.
+\ir functions/signals/_inbox_key.sql
 \ir functions/signals/_signal_problem.sql
 \ir functions/signals/_signal_entry_problem.sql
 \ir functions/signals/_consume.sql
@@ -70,6 +71,7 @@
 \ir functions/signals/_deliver_many.sql
 \ir functions/signals/_inbox.sql
 \ir functions/signals/_lock_targets.sql
+\ir functions/signals/_renew_inboxes.sql
 \ir functions/signals/gd_signal.sql
 \ir functions/signals/gd_signal_many.sql
 \ir functions/signals/gd_signals.sql
@@ -112,6 +114,7 @@
 
 -- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
 \ir functions/workers/_check_in.sql
+\ir functions/workers/_delete_workers.sql
 \ir functions/workers/_forget_workers.sql
 \ir functions/workers/_lost.sql
 \ir functions/workers/_mark_worker.sql
@@ -124,6 +127,13 @@
 \ir functions/workers/gd_register.sql
 \ir functions/workers/gd_release.sql
 \ir functions/workers/gd_unregister.sql
+
+-- machines: What workers declare that they can run, and the version that follows from it.
+\ir functions/machines/_machine_problem.sql
+\ir functions/machines/_check_machines.sql
+\ir functions/machines/_declare.sql
+\ir functions/machines/_newest_version.sql
+\ir functions/machines/_newest_versions.sql
 
 -- control: What an operator does: cancel, retry, pause, resume.
 \ir functions/control/_descendants.sql
@@ -186,6 +196,7 @@
 \ir functions/commit/_apply_next.sql
 \ir functions/commit/_apply_retry.sql
 \ir functions/commit/_count_down.sql
+\ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
 \ir functions/commit/_large_inboxes.sql
 \ir functions/commit/_lock_parents.sql
@@ -217,6 +228,29 @@
 \ir functions/archive/gd_gc.sql
 \ir functions/archive/gd_maintain.sql
 \ir functions/archive/gd_set_retention.sql
+
+-- history: What has happened to instances: noted before it is done, read, and forgotten.
+\ir functions/history/_is_noted.sql
+\ir functions/history/_levels.sql
+\ir functions/history/_note_expired.sql
+\ir functions/history/_note_lost.sql
+\ir functions/history/_note_outcomes.sql
+\ir functions/history/_note_revived.sql
+\ir functions/history/_sift_history.sql
+\ir functions/history/_collect_history.sql
+\ir functions/history/gd_history.sql
+\ir functions/history/gd_set_history.sql
+
+-- watch: Who asked for it is told of the next park, or the end, of an instance.
+\ir functions/watch/_tell_watchers.sql
+\ir functions/watch/gd_watch.sql
+
+-- reports: What workers say of their steps: how far they are, how many there were.
+\ir functions/reports/_report_problem.sql
+\ir functions/reports/_forget_reports.sql
+\ir functions/reports/_sift_reports.sql
+\ir functions/reports/_compact_throughput.sql
+\ir functions/reports/gd_report.sql
 
 -- look: What only looks: the status of an instance, and what the views count.
 \ir functions/look/_depths.sql

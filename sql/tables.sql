@@ -77,6 +77,7 @@ create table gendurable.instances (
     joined            boolean     not null default false,
     signalled         boolean     not null default false,
     counted           boolean     not null default false,
+    watched           boolean     not null default false,
     step              text        not null,
     state             jsonb       not null,
     awaits            text[],
@@ -85,9 +86,9 @@ create table gendurable.instances (
     weight            float8,
     concurrency_key   text,
     parent_id         bigint,
-    children_pending  int         not null default 0,
     round             int         not null default 0,
     parks             int         not null default 0,
+    inbox             int         not null default 0,
     duplicates        jsonb,
     parent_round      int,
     ord               int,
@@ -120,8 +121,6 @@ comment on column gendurable.instances.worker_id is
 comment on column gendurable.instances.attempt is
     'How many executions of the current step have failed or were lost.';
 comment on column gendurable.instances.chain is 'Steps run ahead within the current claim.';
-comment on column gendurable.instances.children_pending is
-    'Children of the current round that are not yet terminal.';
 comment on column gendurable.instances.round is 'Number of the latest batch of children.';
 comment on column gendurable.instances.parks is 'How many awaits of it were committed.';
 comment on column gendurable.instances.duplicates is
@@ -130,8 +129,12 @@ comment on column gendurable.instances.duplicates is
 comment on column gendurable.instances.signalled is
     'False: no signal was ever delivered to it. Spares every other instance the look into the '
     'inbox.';
+comment on column gendurable.instances.inbox is
+    'The number of its inbox: when much was consumed of one, what is left moves to a new one.';
 comment on column gendurable.instances.counted is
     'A child that its parent''s barrier has counted already; revived, it never counts again.';
+comment on column gendurable.instances.watched is
+    'Its next park or its end is to be notified (gd_watch).';
 comment on column gendurable.instances.joined is
     'The current step was woken by a join: it is handed the children of the current round.';
 comment on column gendurable.instances.awaits is
@@ -170,9 +173,10 @@ create index instances_waiting on gendurable.instances (phase, queue)
 -- without looking at the others.
 create index instances_weighted on gendurable.instances (rate_limit, weight)
     where rate_limit is not null and weight is not null and phase in ('ready', 'throttled');
--- The children of a parent, and what carries a correlation key without necessarily occupying it:
--- both rare.
-create index instances_parent on gendurable.instances (parent_id) where parent_id is not null;
+-- The children of a parent, round by round, and what carries a correlation key without necessarily
+-- occupying it: both rare.
+create index instances_parent on gendurable.instances (parent_id, parent_round)
+    where parent_id is not null;
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
     where correlation_scope is not null and correlation_key is not null;
 
@@ -213,7 +217,8 @@ comment on column gendurable.finished.joined_round is
 comment on column gendurable.finished.duplicates is 'As in gendurable.instances.';
 comment on column gendurable.finished.failed is 'True: the public status is failed; false: done.';
 
-create index finished_parent on gendurable.finished (parent_id) where parent_id is not null;
+create index finished_parent on gendurable.finished (parent_id, parent_round)
+    where parent_id is not null;
 create index finished_key on gendurable.finished (correlation_key, id)
     where correlation_key is not null;
 
@@ -233,7 +238,8 @@ create table gendurable.kept (
 );
 comment on table gendurable.kept is 'Finished instances that outlive their partition.';
 
-create index kept_parent on gendurable.kept (parent_id) where parent_id is not null;
+create index kept_parent on gendurable.kept (parent_id, parent_round)
+    where parent_id is not null;
 create index kept_key on gendurable.kept (correlation_key, id) where correlation_key is not null;
 
 create view gendurable.archive as
@@ -265,15 +271,100 @@ comment on column gendurable.progress.found is
 comment on column gendurable.progress.clean is
     'So far none was found that has to be moved out of the partition first.';
 
--- The inbox: signals that the target has not consumed.
+-- What has happened to instances, as far as the level of their fsm asks for (gd_set_history).
+-- Partitioned like the archive, but by the time of the event: whole partitions are dropped when
+-- they are old. Only appended to. Of one instance no two equal events have the same fence at the
+-- same time: every outcome, every claim and every cancellation lets the fence grow.
+create table gendurable.history (
+    instance_id bigint      not null,
+    at          timestamptz not null,
+    started_at  timestamptz,
+    fence       bigint      not null,
+    attempt     int         not null,
+    event       text        not null,
+    step        text        not null,
+    worker      text,
+    detail      jsonb,
+    primary key (instance_id, at, fence, event)
+) partition by range (at);
+comment on table gendurable.history is 'What has happened to instances, partitioned by its time.';
+comment on column gendurable.history.started_at is 'When the step began that ended with this.';
+comment on column gendurable.history.fence is 'The fence of the instance before the event.';
+comment on column gendurable.history.worker is 'The name of the worker that ran the step.';
+
+-- Takes what happens outside every partition, as gendurable.finished_default does.
+create table gendurable.history_default partition of gendurable.history default;
+comment on table gendurable.history_default is
+    'Events for whose time no partition existed; maintenance moves them to '
+    'gendurable.history_kept.';
+
+create table gendurable.history_kept (
+    like gendurable.history,
+    primary key (instance_id, at, fence, event)
+);
+comment on table gendurable.history_kept is
+    'Events that happened while there was no partition for them.';
+
+create table gendurable.history_levels (
+    fsm   text primary key,
+    level text not null check (level in ('none', 'errors', 'steps'))
+);
+comment on table gendurable.history_levels is
+    'How much of the history of an fsm''s instances is kept. An empty fsm stands for all others; '
+    'where it has no row either, the level is errors.';
+
+-- What steps say of their progress. Only appended to: a row that is written again and again would
+-- leave a version behind each time. Maintenance deletes all but the latest of each live instance.
+create table gendurable.reports (
+    instance_id bigint      not null,
+    at          timestamptz not null,
+    fence       bigint      not null,
+    progress    jsonb       not null,
+    primary key (instance_id, at)
+) with (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.reports is
+    'What steps have said of their progress; the latest of an instance counts.';
+comment on column gendurable.reports.fence is 'Of the claim under which it was said.';
+
+-- Steps that were measured, added up by what a worker sends at a time. Only appended to, so that no
+-- two workers ever write one row; maintenance adds up what a minute has when it is over.
+create table gendurable.throughput (
+    minute    timestamptz not null,
+    count     bigint      not null,
+    seconds   float8      not null,
+    slowest   float8      not null,
+    compacted boolean     not null default false,
+    queue     text        not null,
+    fsm       text        not null,
+    step      text        not null,
+    kind      text        not null
+) with (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.throughput is
+    'How many steps workers have run, by minute, and how long they took.';
+comment on column gendurable.throughput.compacted is 'Maintenance has added it up.';
+create index throughput_minute on gendurable.throughput (minute);
+-- Its names may be too long for a key. Costs nothing unless wal_level is logical.
+alter table gendurable.throughput replica identity full;
+
+-- The inbox: signals that the target has not consumed. Its key leads to one inbox of one instance,
+-- not to the instance, so that what was consumed of earlier ones is never read again.
 create table gendurable.signals (
     id          bigint generated by default as identity,
+    inbox       bigint      not null,
     instance_id bigint      not null,
     sent_at     timestamptz not null,
     presented   int,
     name        text        not null,
     payload     jsonb       not null,
-    primary key (instance_id, id)
+    primary key (inbox, id)
 ) with (
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_threshold = 2000,
@@ -282,6 +373,8 @@ create table gendurable.signals (
     autovacuum_vacuum_cost_delay = 0
 );
 comment on table gendurable.signals is 'Signals in the inboxes of live instances.';
+comment on column gendurable.signals.inbox is
+    'The instance and the number of its inbox, as gendurable._inbox_key has it.';
 comment on column gendurable.signals.presented is
     'Handed to a step as awaited since the last next, for the first time after so many parks: a '
     'later await of the same name is not woken by it again. Null: not.';
@@ -313,6 +406,24 @@ create table gendurable.correlation_keys (
 comment on table gendurable.correlation_keys is
     'The occupant of each correlation key, live or reserved.';
 
+-- The barriers of parents that wait for children. Counting down inserts a row and deletes the one
+-- before it, so the parent's own row is only locked meanwhile. The newest has the smallest number
+-- and stands first in the key: what was deleted before it lies behind it and is never read, whether
+-- a VACUUM could remove it or not.
+create table gendurable.countdowns (
+    parent_id bigint not null,
+    round     int    not null,
+    pending   int    not null,
+    primary key (parent_id, round, pending)
+) with (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.countdowns is
+    'How many children each parent in phase awaiting_children waits for; protected by its row''s '
+    'lock.';
+
 create table gendurable.workers (
     id            bigint generated always as identity primary key,
     name          text        not null,
@@ -322,6 +433,7 @@ create table gendurable.workers (
     registered_at timestamptz not null,
     heartbeat_at  timestamptz,
     lease_until   timestamptz not null,
+    declares      boolean     not null default false,
     info          jsonb       not null
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 comment on table gendurable.workers is
@@ -330,6 +442,35 @@ comment on column gendurable.workers.idle_queues is
     'Queues of which its latest pick came back empty: work for them is worth a notification.';
 comment on column gendurable.workers.heartbeat_at is
     'Its previous heartbeat; null before the first.';
+comment on column gendurable.workers.declares is
+    'It can run what its rows of gendurable.machines say, and nothing else; false: everything.';
+
+-- What workers say that they can run. The rows are written with the worker's own and deleted with
+-- it, and never change.
+create table gendurable.machines (
+    worker_id bigint not null,
+    fsm       text   not null,
+    version   int    not null,
+    steps     text[],
+    primary key (worker_id, fsm, version)
+);
+comment on table gendurable.machines is
+    'Machines that registered workers declare, those that can run.';
+comment on column gendurable.machines.steps is 'Which of its steps; null: all.';
+-- The newest version first, and of that the newest worker: it is the likeliest to live.
+create index machines_newest on gendurable.machines (fsm, version, worker_id);
+
+-- Outlives the workers. Rows are only ever inserted, by the worker that declares a newer version
+-- than all before. No unique index, which would make two workers that declare the same one wait for
+-- each other: each leaves a row.
+create table gendurable.versions (
+    fsm     text not null,
+    version int  not null
+);
+comment on table gendurable.versions is
+    'Versions of machines that were ever declared; the greatest of a machine is its newest.';
+create index versions_newest on gendurable.versions (fsm, version);
+alter table gendurable.versions replica identity full;
 
 -- The server cannot say when it last recovered from a crash while its postmaster lived on, nor when
 -- it was promoted. Both leave an unlogged table empty: the first that judges a lease after that
@@ -521,7 +662,7 @@ create type gendurable.candidates as (
 comment on type gendurable.candidates is
     'Instances that a round of gd_pick has locked and may claim.';
 
--- One instance to be created, with every default applied.
+-- One instance to be created, with every default applied but the version, which may be null.
 create type gendurable.entry as (
     ord int, id bigint,
     fsm text, fsm_version int, state jsonb, step text, queue text, priority int,

@@ -18,17 +18,25 @@ select i.id, gendurable._status(i.phase) as status,
        case when i.phase = 'awaiting_signal' then i.awaits end as awaits,
        case when i.phase = 'awaiting_signal'
             then nullif(i.eligible_at, 'infinity') end as await_deadline,
-       i.children_pending, i.enqueued_at,
+       case when i.phase = 'awaiting_children'
+            then coalesce((select c.pending from gendurable.countdowns as c
+                           where c.parent_id = i.id and c.round = i.round
+                           order by c.parent_id, c.round, c.pending limit 1), 0)
+            else 0 end as children_pending,
+       i.enqueued_at,
        case when i.phase not in ('awaiting_signal', 'awaiting_children')
             then i.eligible_at end as eligible_at,
-       i.updated_at, null::timestamptz as finished_at
+       i.updated_at, null::timestamptz as finished_at,
+       (select r.progress from gendurable.reports as r
+        where r.instance_id = i.id
+        order by r.at desc limit 1) as progress
 from gendurable.instances as i
 union all
 select f.id, case when f.failed then 'failed' else 'done' end,
        f.fsm, f.fsm_version, f.step, f.queue, f.priority, f.attempt,
        f.correlation_key, f.concurrency_key, f.rate_limit, f.parent_id, null,
        f.state, f.result, f.error,
-       null, null, null, f.enqueued_at, null, f.finished_at, f.finished_at
+       null, null, null, f.enqueued_at, null, f.finished_at, f.finished_at, null
 from gendurable.archive as f;
 comment on view public.gd_instances is 'Every instance, live and finished.';
 
@@ -133,3 +141,14 @@ left join lateral (
 ) as o on true;
 comment on view public.gd_schedules is
     'Every schedule: what it creates when, its next occurrence, and what came of those before.';
+
+create view public.gd_throughput as
+select t.minute, t.queue, t.fsm, t.step, t.kind, sum(t.count)::bigint as count,
+       sum(t.seconds) as seconds, max(t.slowest) as slowest
+from gendurable.throughput as t
+where t.minute > now() - interval '1 day'
+group by t.minute, t.queue, t.fsm, t.step, t.kind
+order by t.minute desc, t.queue, t.fsm, t.step, t.kind;
+comment on view public.gd_throughput is
+    'How many steps the workers have run, and how long they took, by minute; for a day, the newest '
+    'first.';

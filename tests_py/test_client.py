@@ -31,11 +31,13 @@ from gendurable import (
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    history,
     job,
     pause,
     resume,
     retry,
     set_concurrency_limit,
+    set_history,
     set_rate_limit,
     set_retention,
     signal,
@@ -43,6 +45,7 @@ from gendurable import (
     signals,
     status,
     step,
+    watch,
 )
 from support import Connection, statuses
 from test_privileges import ADMIN, CLIENT
@@ -320,6 +323,11 @@ def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connec
             await set_concurrency_limit(app, "customer", 3)
             await drop_concurrency_limit(app, "customer")
             await set_retention(app, None)
+            await set_history(app, Checkout, "steps")
+            assert await watch(app, first.id) == "runnable"
+            assert await watch(app, "nobody") is None
+            told = [event.event for event in await history(app, first.id)]
+            assert told == ["cancelled", "revived"]
             assert statuses(conn) == {}
             await app.rollback()
             await enqueue(app, Checkout, Order("a"))

@@ -41,6 +41,7 @@ from gendurable import (
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    history,
     next_occurrence,
     pause,
     pause_schedule,
@@ -49,6 +50,7 @@ from gendurable import (
     retry,
     schedule,
     set_concurrency_limit,
+    set_history,
     set_rate_limit,
     set_retention,
     signal,
@@ -56,6 +58,7 @@ from gendurable import (
     status,
     step,
     unschedule,
+    watch,
 )
 from gendurable.errors import role_for
 from support import Connection
@@ -123,6 +126,16 @@ def use_everything(conn: psycopg.Connection[Any]) -> None:
     assert pause_schedule(conn, key)
     assert resume_schedule(conn, key)
     assert unschedule(conn, key)
+    set_history(conn, None, "errors")
+    set_history(conn, "M", "steps")
+    assert watch(conn, uuid) == "runnable"
+    assert watch(conn, 0) is None
+    told = history(conn, uuid)
+    assert [(event.event, event.detail) for event in told] == [
+        ("cancelled", {"reason": "warum nicht"}),
+        ("revived", None),
+    ]
+    assert told[0].at.tzinfo is not None
 
 
 @pytest.mark.parametrize(
@@ -301,6 +314,10 @@ def test_an_id_that_is_none_is_only_not_found(conn: Connection) -> None:
         lambda conn: ANY.unschedule(conn, None),
         lambda conn: ANY.next_occurrence(conn, None),
         lambda conn: ANY.next_occurrence(conn, "@daily", after=5),
+        lambda conn: ANY.set_history(conn, 5, "steps"),
+        lambda conn: ANY.set_history(conn, None, 5),
+        lambda conn: ANY.history(conn, None),
+        lambda conn: ANY.watch(conn, None),
         lambda conn: ANY.set_retention(conn, 1, failed=float("nan")),
         lambda conn: ANY.enqueue(conn, Entry("M"), {"x": 1}),
         lambda conn: ANY.enqueue(conn, Entry("M"), delay=5),
@@ -332,6 +349,8 @@ def test_an_argument_of_a_wrong_type_is_refused_before_anything_is_sent(
         lambda conn: ANY.set_concurrency_limit(conn, "m", -1),
         lambda conn: ANY.set_retention(conn, -1),
         lambda conn: ANY.set_retention(conn, 2, failed=1),
+        lambda conn: ANY.set_history(conn, "M", "all"),
+        lambda conn: ANY.set_history(conn, "", "steps"),
         lambda conn: ANY.signal(conn, "k", ""),
     ],
 )

@@ -90,7 +90,7 @@ def test_the_readme_s_python_calls_do_what_it_says(
 
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:
     conn.execute("select gd_enqueue('M'), gd_enqueue('M')")
-    (loop,) = blocks("docs/worker-protocol.md", "sql")
+    loop, report = blocks("docs/worker-protocol.md", "sql")
     results = [
         conn.execute(part).fetchall()
         for part in re.sub(r"--[^\n]*", "", loop).split(";")
@@ -102,6 +102,8 @@ def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:
     assert committed[0][2] == "stale"  # it is the answer to an instance that is not there
     assert sorted(beaten) == [(7,), (8,)]
     assert unregistered == [(2,)]
+    conn.execute(report)
+    assert conn.execute("select count, step from gd_throughput").fetchall() == [(12, "ship")]
 
 
 def test_the_protocol_s_outcomes_are_accepted(conn: Connection) -> None:
@@ -119,6 +121,13 @@ def test_the_protocol_s_outcomes_are_accepted(conn: Connection) -> None:
         ).fetchall()
         assert answers[0][0] in ("committed", "continued"), (line, answers)
         conn.execute("select gd_cancel(%s::bigint, cascade => true)", (claim[0],))
+
+
+def test_the_protocol_s_declaration_is_accepted(conn: Connection) -> None:
+    (info,) = blocks("docs/worker-protocol.md", "json")
+    conn.execute("select gd_register('w', info => %s)", (info,))
+    machines = conn.execute("select fsm, version, steps from gendurable.machines order by fsm")
+    assert machines.fetchall() == [("Order", 2, ["start", "ship"]), ("Refund", 1, None)]
 
 
 def test_every_command_of_the_readme_is_known_here() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from typing import Any
@@ -157,9 +158,20 @@ def test_a_description_is_bounded_text(how: str) -> None:
     described = describe(EXCEPTIONS[how]())
     assert described["kind"] == "exception"
     for text in described.values():
-        assert len(text) <= 10_100
         assert "\x00" not in text
         text.encode()
+    assert len(json.dumps(described, ensure_ascii=False).encode()) <= 16_384
+
+
+def test_a_description_is_bounded_in_bytes() -> None:
+    def culprit() -> None:
+        raise ValueError("\N{GRINNING FACE}" * 100_000)
+
+    with pytest.raises(ValueError, match="\N{GRINNING FACE}") as caught:
+        culprit()
+    described = describe(caught.value)
+    assert len(json.dumps(described, ensure_ascii=False).encode()) <= 16_384
+    assert described["message"].startswith("\N{GRINNING FACE}" * 1000)
 
 
 def test_a_description_keeps_where_it_happened_whatever_the_length_of_the_message() -> None:

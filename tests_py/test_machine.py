@@ -53,6 +53,9 @@ def test_a_machine_is_named_like_its_class() -> None:
     assert not definition.steps["start"].is_async
     assert definition.steps["later"].is_async
     assert definition.on_error is None
+    declared = definition.declaration()
+    assert sorted(declared.pop("steps")) == ["later", "start"]
+    assert declared == {"fsm": "Counter", "version": 1}
 
 
 def test_a_new_version_inherits_the_steps_and_not_the_name() -> None:

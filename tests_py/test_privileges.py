@@ -26,17 +26,17 @@ Connection = psycopg.Connection[Any]
 
 CLIENT = {
     "gd_enqueue", "gd_enqueue_many", "gd_signal", "gd_signal_many", "gd_status", "gd_version",
-    "gd_signals", "gd_children", "gd_next_occurrence",
+    "gd_signals", "gd_children", "gd_history", "gd_watch", "gd_next_occurrence",
 }  # fmt: skip
 WORKER = {
     "gd_register", "gd_heartbeat", "gd_pick", "gd_commit", "gd_release", "gd_unregister",
-    "gd_next_due", "gd_reap", "gd_expire_awaits", "gd_maintain", "gd_schedule",
-    "gd_declare_schedules",
+    "gd_next_due", "gd_reap", "gd_expire_awaits", "gd_maintain", "gd_report",
+    "gd_schedule", "gd_declare_schedules",
 }  # fmt: skip
 ADMIN = {
     "gd_cancel", "gd_retry", "gd_pause", "gd_resume", "gd_set_rate_limit", "gd_drop_rate_limit",
     "gd_set_concurrency_limit", "gd_drop_concurrency_limit", "gd_set_retention", "gd_gc",
-    "gd_unschedule", "gd_pause_schedule", "gd_resume_schedule",
+    "gd_set_history", "gd_unschedule", "gd_pause_schedule", "gd_resume_schedule",
 }  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_no_role_may_touch_a_table_and_public_may_do_nothing(conn: Connection, l
                 other.execute(query)
         conn.execute(sql.SQL("grant gd_admin to {}").format(role_of(login)))
         other.execute("select gd_version(), count(*) from gd_instances, gd_queues, gd_limits")
-        other.execute("select count(*) from gd_stuck, gd_workers")
+        other.execute("select count(*) from gd_stuck, gd_workers, gd_throughput")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             other.execute("select * from gendurable.instances")
 

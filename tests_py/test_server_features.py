@@ -10,7 +10,16 @@ import psycopg
 import pytest
 
 from database import create_database, own_cluster
-from gendurable import cancel, enqueue, job, retry, set_concurrency_limit, signal
+from gendurable import (
+    cancel,
+    enqueue,
+    job,
+    retry,
+    set_concurrency_limit,
+    set_history,
+    signal,
+    watch,
+)
 from gendurable.install import install
 from support import Connection, finished, running, statuses, until
 
@@ -192,7 +201,9 @@ def test_every_call_of_an_application_can_be_prepared(there: str) -> None:
         set_concurrency_limit(conn, "k", 2)
         conn.execute("select gd_pause('q'), gd_resume('q'), gd_set_rate_limit('r', 1, '1 s')")
         assert retry(conn, failed.id) == "retried"
+        watch(conn, "c")
         cancel(conn, "c")
+        set_history(conn, "M", "steps")
         conn.execute("prepare transaction 'all'")
         conn.execute("commit prepared 'all'")
         assert one(conn, "select count(*) from gd_pick(%s, 'default', 9)", worker) == 2

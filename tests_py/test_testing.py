@@ -16,6 +16,7 @@ from gendurable import (
     Await,
     Context,
     Done,
+    Entry,
     InvalidOutcomeError,
     IsolationError,
     Machine,
@@ -23,6 +24,7 @@ from gendurable import (
     Outcome,
     Retry,
     RetryPolicy,
+    ScheduleChildren,
     Stop,
     UsageError,
     enqueue,
@@ -89,6 +91,34 @@ def test_failures_are_handled_as_in_a_worker(conn: Connection) -> None:
     assert outcomes[1] == Stop("x")
     # The retry is an hour away, so it stays.
     assert statuses(conn) == {"runnable": 1, "failed": 1}
+
+
+def test_a_child_by_name_is_of_the_version_that_is_given(dsn: str) -> None:
+    class Child(Machine[dict[str, Any]]):
+        name = "VersionedChild"
+        version = 3
+
+        @step
+        def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            return Done(ctx.fsm_version)
+
+    class Parent(Machine[dict[str, Any]]):
+        @step
+        def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            return ScheduleChildren([Entry("VersionedChild")], step=self.join)
+
+        @step
+        def join(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            return Done([child.result for child in ctx.children or []])
+
+    with psycopg.connect(dsn) as app:
+        parent = enqueue(app, Parent).id
+        drain(app, [Parent, Child])
+        found = status(app, parent)
+        assert found is not None
+        assert found.result == [3]
+        count = app.execute("select count(*) from gendurable.machines").fetchone()
+        assert count == (0,)
 
 
 def test_what_is_not_given_is_an_error(dsn: str) -> None:

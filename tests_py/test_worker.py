@@ -36,6 +36,7 @@ from gendurable import (
     signal,
     step,
 )
+from gendurable.session import Session
 from support import Connection, finished, gate, running, statuses, until
 
 
@@ -522,9 +523,64 @@ def test_delayed_work_starts_when_it_is_due(dsn: str, conn: Connection) -> None:
 # What a worker does not know.
 
 
-def test_what_nobody_here_knows_is_left_to_others(
-    dsn: str, conn: Connection, caplog: pytest.LogCaptureFixture
+def test_a_worker_declares_its_machines_each_time_that_it_registers(
+    dsn: str, conn: Connection
 ) -> None:
+    class Second(Machine[dict[str, Any]]):
+        name = "Versioned"
+        version = 2
+
+        @step
+        def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            return Next(self.end)
+
+        @step
+        def end(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            return Done()
+
+    @job()
+    def single() -> None: ...
+
+    def declared() -> list[tuple[Any, ...]]:
+        return conn.execute(
+            "select m.worker_id, w.declares, m.fsm, m.version, m.steps from gendurable.machines m"
+            " join gendurable.workers w on w.id = m.worker_id order by m.fsm"
+        ).fetchall()
+
+    machines = [("Versioned", 2, ["end", "start"]), ("single", 1, ["start"])]
+    with running(dsn, [Second, single]) as worker:
+        until(lambda: len(declared()) == 2)
+        first = worker.id
+        assert [(*row[2:4], sorted(row[4])) for row in declared()] == machines
+        assert all(row[0] == first and row[1] for row in declared())
+        # By name alone the instance is of the version that this worker has.
+        assert finished(conn, enqueue(conn, "Versioned").id).fsm_version == 2
+
+        conn.execute("select gd_unregister(%s)", (first,))
+        until(lambda: len(declared()) == 2)
+        assert all(row[0] != first and row[1] for row in declared())
+        assert [(*row[2:4], sorted(row[4])) for row in declared()] == machines
+    assert declared() == []
+
+
+def _declare_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that hands out what a worker has not declared is what it has a fallback for."""
+
+    def undeclared(*args: Any, machines: object, **settings: Any) -> Session:
+        assert machines
+        return Session(*args, **settings)
+
+    monkeypatch.setattr("gendurable.worker.Session", undeclared)
+
+
+def test_what_nobody_here_knows_is_left_to_others(
+    dsn: str,
+    conn: Connection,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _declare_nothing(monkeypatch)
+
     @job()
     def known() -> None: ...
 
@@ -551,7 +607,11 @@ def test_what_nobody_here_knows_is_left_to_others(
     assert sum("no known version 1 with a step 'nope'" in w for w in warnings) == 1
 
 
-def test_a_worker_that_knows_it_takes_what_another_left(dsn: str, conn: Connection) -> None:
+def test_a_worker_that_knows_it_takes_what_another_left(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _declare_nothing(monkeypatch)
+
     @job()
     def known() -> None: ...
 

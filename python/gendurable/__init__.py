@@ -10,6 +10,7 @@ from __future__ import annotations
 from gendurable.backoff import RetryPolicy
 from gendurable.client import (
     Enqueued,
+    Event,
     SignalEntry,
     Status,
     cancel,
@@ -18,6 +19,7 @@ from gendurable.client import (
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    history,
     next_occurrence,
     pause,
     pause_schedule,
@@ -26,6 +28,7 @@ from gendurable.client import (
     retry,
     schedule,
     set_concurrency_limit,
+    set_history,
     set_rate_limit,
     set_retention,
     signal,
@@ -33,6 +36,7 @@ from gendurable.client import (
     signals,
     status,
     unschedule,
+    watch,
 )
 from gendurable.context import ChildResult, Context, Signal
 from gendurable.entry import Entry
@@ -70,6 +74,7 @@ __all__ = [
     "EngineError",
     "Enqueued",
     "Entry",
+    "Event",
     "GendurableError",
     "InstallError",
     "InvalidArgumentError",
@@ -100,6 +105,7 @@ __all__ = [
     "drop_rate_limit",
     "enqueue",
     "enqueue_many",
+    "history",
     "job",
     "next_occurrence",
     "pause",
@@ -110,6 +116,7 @@ __all__ = [
     "run_worker",
     "schedule",
     "set_concurrency_limit",
+    "set_history",
     "set_rate_limit",
     "set_retention",
     "signal",
@@ -118,6 +125,7 @@ __all__ = [
     "status",
     "step",
     "unschedule",
+    "watch",
 ]
 
 __version__ = package_version()

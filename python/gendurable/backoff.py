@@ -13,8 +13,9 @@ from gendurable.text import safe_str, storable, type_name
 
 __all__ = ["RetryPolicy", "describe"]
 
-_MESSAGE_CHARS = 8_000
-_TRACEBACK_CHARS = 8_000
+# In bytes, of UTF-8: 16 KB with the type and the names of the fields.
+_MESSAGE_BYTES = 6_000
+_TRACEBACK_BYTES = 8_000
 _TRACEBACK_CHUNK = 2_000
 
 
@@ -70,13 +71,13 @@ def describe(exc: BaseException) -> dict[str, Any]:
     """An exception as the JSON error that the engine stores. Never raises.
 
     Returns:
-        ``{"kind": "exception", "type", "message", "traceback"}``, all text; a long message keeps
-        its beginning, a long traceback its end.
+        ``{"kind": "exception", "type", "message", "traceback"}``, all text, 16 KB at most; a long
+        message keeps its beginning, a long traceback its end.
     """
     return {
         "kind": "exception",
         "type": _type_of(exc),
-        "message": safe_str(exc, _MESSAGE_CHARS),
+        "message": _beginning(safe_str(exc, _MESSAGE_BYTES - 100), _MESSAGE_BYTES),
         "traceback": _traceback(exc),
     }
 
@@ -98,8 +99,12 @@ def _traceback(exc: BaseException) -> str:
             # The message is one chunk, and may be of any size.
             chunks.append(chunk[:_TRACEBACK_CHUNK])
             length += len(chunks[-1])
-            while length > _TRACEBACK_CHARS and len(chunks) > 1:
+            while length > _TRACEBACK_BYTES and len(chunks) > 1:
                 length -= len(chunks.popleft())
     except BaseException as failure:  # noqa: BLE001 (the exception's own attributes may raise)
         chunks.append(f"<traceback that cannot be shown: {type_name(failure)}>")
-    return storable("".join(chunks))
+    return storable("".join(chunks)).encode()[-_TRACEBACK_BYTES:].decode(errors="ignore")
+
+
+def _beginning(text: str, size: int) -> str:
+    return text.encode()[:size].decode(errors="ignore")

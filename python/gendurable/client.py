@@ -9,8 +9,8 @@ What the engine refuses is an ``InvalidArgumentError``, and nothing of that call
 argument of a wrong type is a ``UsageError`` before anything is sent. Its warnings of rate limits
 (GD101, GD102) go to psycopg's ``add_notice_handler``. Where the roles are used, ``gd_client`` may
 enqueue, signal and look, and ``gd_worker`` set schedules; cancel, retry, pause, resume, drop, the
-limits and the retention are for ``gd_admin``; a role that may not is told so by an ``AccessError``.
-Other errors of the database are psycopg's.
+limits, the history's level and the retention are for ``gd_admin``; a role that may not is told so
+by an ``AccessError``. Other errors of the database are psycopg's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gendurable.arguments import Duration, integer, interval, key, moment, numbe
 from gendurable.calls import AnyConnection, MaybeAwaitable, Texts, call
 from gendurable.codec import encode_json
 from gendurable.context import ChildResult, Signal
-from gendurable.entry import ARGUMENTS, Entry, Target, step_name
+from gendurable.entry import ARGUMENTS, Entry, Target, fsm_name, step_name
 from gendurable.errors import UsageError
 from gendurable.schedules import SCHEDULE_ARGUMENTS, Schedule
 from gendurable.steps import StepRef
@@ -37,6 +37,7 @@ from gendurable.text import safe_repr
 
 __all__ = [
     "Enqueued",
+    "Event",
     "SignalEntry",
     "Status",
     "cancel",
@@ -45,6 +46,7 @@ __all__ = [
     "drop_rate_limit",
     "enqueue",
     "enqueue_many",
+    "history",
     "next_occurrence",
     "pause",
     "pause_schedule",
@@ -53,6 +55,7 @@ __all__ = [
     "retry",
     "schedule",
     "set_concurrency_limit",
+    "set_history",
     "set_rate_limit",
     "set_retention",
     "signal",
@@ -60,6 +63,7 @@ __all__ = [
     "signals",
     "status",
     "unschedule",
+    "watch",
 ]
 
 _IDS = range(-(2**63), 2**63)
@@ -121,6 +125,32 @@ class Status(msgspec.Struct, frozen=True):
     finished_at: datetime | None
 
 
+class Event(msgspec.Struct, frozen=True):
+    """What has happened to an instance: one row of ``gd_history``.
+
+    Attributes:
+        at: when.
+        started_at: when the step began that ended with it; None for what ends none.
+        event: ``next``, ``retry``, ``await``, ``schedule_children``, ``done``, ``stop``,
+            ``cancelled``, ``reaped`` (the execution was lost), ``expired`` (a park's deadline) or
+            ``revived`` (by ``retry``).
+        step: the step that ended, or that goes on.
+        attempt: 0 for the first execution of this step.
+        worker: the name of the worker that ran it, or None.
+        detail: the error of a retry or stop, ``{"to": step}``, ``{"names": [...]}`` awaited,
+            ``{"children": number}``, ``{"reason": ...}`` of a cancellation, ``{"worker", ...}`` of
+            a lost execution; else None.
+    """
+
+    at: datetime
+    started_at: datetime | None
+    event: str
+    step: str
+    attempt: int
+    worker: str | None
+    detail: Any
+
+
 class SignalEntry(msgspec.Struct, frozen=True):
     """One signal of a batch.
 
@@ -162,6 +192,13 @@ _SIGNAL = """
                             payload => %(payload)s::jsonb, dedup_key => %(dedup_key)s)"""
 _SIGNAL_MANY = "select result from public.gd_signal_many(%(entries)s::jsonb) order by ord"
 _STATUS = "select to_json(s)::text from public.gd_status(%(target)s::{type}) as s"
+_WATCH = """
+    select w.status from public.gd_watch(target => %(target)s::{type}) as w (status)
+    where w.status is not null"""
+_HISTORY = """
+    select to_json(h)::text
+    from public.gd_history(target => %(target)s::{type}) with ordinality as h
+    order by h.ordinality"""
 _SIGNALS = """
     select json_build_object('id', s.signal_id, 'name', s.name, 'payload', s.payload,
                              'sent_at', s.sent_at)::text
@@ -200,6 +237,7 @@ _NEXT_OCCURRENCE = """
     select coalesce(to_json(public.gd_next_occurrence(
         cron => %(cron)s, timezone => %(timezone)s, after => %(after)s::timestamptz))::text,
         'null')"""
+_SET_HISTORY = "select public.gd_set_history(fsm => %(fsm)s, level => %(level)s)::text"
 _DROP_CONCURRENCY_LIMIT = "select public.gd_drop_concurrency_limit(name => %(name)s)::text"
 
 
@@ -238,7 +276,8 @@ def enqueue(
         concurrency_key: ``name`` or ``name:partition`` of a semaphore.
         rate_limit: ``name`` or ``name:partition`` of a token bucket.
         weight: tokens the first step draws.
-        fsm_version: left out, the machine's own version.
+        fsm_version: left out, the machine's own version; where only its name is given, the newest
+            that a live worker declares.
 
     Raises:
         InvalidArgumentError: the engine refuses an argument.
@@ -350,6 +389,57 @@ def status(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[Status | N
         _STATUS.format(type=kind),
         {"target": address},
         lambda texts: _decoded(texts[0], Status) if texts else None,
+    )
+
+
+@_sync_or_async
+def watch(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[str | None]:
+    """Ask for one notification of the next park or the end of an instance.
+
+    It comes on the channel ``gendurable_watch``, with the payload ``<id>:<status>``, from the
+    transaction in which that happens. Listen first, then watch and commit, then go by the answer:
+    nothing is missed. Waits for other transactions that have the instance locked.
+
+    Args:
+        conn: the caller's connection.
+        target: a correlation key (str or UUID), or the id of an instance (int).
+
+    Returns:
+        The status now; that of what is terminal is final, and is not watched. None if there is no
+        such instance, or retention has forgotten it.
+
+    Raises:
+        UsageError: the target is neither.
+    """
+    kind, address = _address(target)
+    return call(
+        conn,
+        _WATCH.format(type=kind),
+        {"target": address},
+        lambda texts: texts[0] if texts else None,
+    )
+
+
+@_sync_or_async
+def history(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[list[Event]]:
+    """What has happened to an instance, the oldest first, as far as it was noted.
+
+    Args:
+        conn: the caller's connection.
+        target: a correlation key (str or UUID), or the id of an instance (int).
+
+    Returns:
+        [] also if there is no such instance, or retention has forgotten it.
+
+    Raises:
+        UsageError: the target is neither.
+    """
+    kind, address = _address(target)
+    return call(
+        conn,
+        _HISTORY.format(type=kind),
+        {"target": address},
+        lambda texts: [_decoded(t, Event) for t in texts],
     )
 
 
@@ -673,6 +763,29 @@ def next_occurrence(
         "after": _optional(moment, "after", after),
     }
     return call(conn, _NEXT_OCCURRENCE, parameters, _moment)
+
+
+@_sync_or_async
+def set_history(
+    conn: AnyConnection, /, machine: Target | None, level: str | None
+) -> MaybeAwaitable[None]:
+    """Set how much of the history of a machine's instances is kept; it acts on the next outcome.
+
+    Args:
+        conn: the caller's connection.
+        machine: a machine, a job or a name; None: all that have no level of their own.
+        level: ``none``, ``errors`` or ``steps``; None goes back to the level of all others, or for
+            all to ``errors``.
+
+    Raises:
+        InvalidArgumentError: another level, or a name that is empty or too long.
+        UsageError: an argument has a wrong type.
+    """
+    parameters = {
+        "fsm": None if machine is None else fsm_name(machine),
+        "level": _optional(text, "level", level),
+    }
+    return call(conn, _SET_HISTORY, parameters, _nothing)
 
 
 def _moment(texts: Texts) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -9,11 +10,14 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from gendurable.codec import ANY_JSON, Reading, StateCodec
+from gendurable.codec import ANY_JSON, Reading, StateCodec, encode_json
+from gendurable.errors import StateError
 
 __all__ = ["ChildResult", "Context", "Signal"]
 
 S = TypeVar("S")
+
+_LARGEST_PROGRESS = 64 * 1024
 
 
 class Signal(msgspec.Struct, frozen=True):
@@ -118,6 +122,7 @@ class Context(msgspec.Struct, Generic[S]):
     codec: StateCodec[S] | None = None
     lost: bool = False
     _read: Reading[S] | None = None
+    _tell: Callable[[int, int, bytes], None] | None = None
 
     @property
     def state(self) -> S:
@@ -186,6 +191,26 @@ class Context(msgspec.Struct, Generic[S]):
             error = self.last_error
             return error if isinstance(error, dict) else {}
         return {}
+
+    def progress(self, value: Any) -> None:
+        """Say how far the step is: ``gd_instances.progress`` shows it until the instance ends.
+
+        The worker sends the latest value, once a second at most. It may be called as often as one
+        likes, from any thread; after the claim was lost it does nothing.
+
+        Args:
+            value: any JSON value, up to 64 KB.
+
+        Raises:
+            StateError: it has no JSON form, or is larger.
+        """
+        encoded = encode_json(value)
+        if len(encoded) > _LARGEST_PROGRESS:
+            raise StateError(
+                f"progress of {len(encoded):,} bytes; it may have {_LARGEST_PROGRESS:,}"
+            )
+        if self._tell is not None and not self.lost:
+            self._tell(self.id, self.fence, encoded)
 
     def unknown_fields(self) -> list[str]:
         """The names of the stored state's fields that the state type does not have."""

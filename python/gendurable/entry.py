@@ -16,7 +16,7 @@ from gendurable.startable import Startable, identity_of, steps_of
 from gendurable.steps import StepRef, is_step
 from gendurable.text import safe_repr
 
-__all__ = ["ARGUMENTS", "Duration", "Entry", "Target", "step_name"]
+__all__ = ["ARGUMENTS", "Duration", "Entry", "Target", "fsm_name", "step_name"]
 
 Target: TypeAlias = str | Startable[Any] | type[Startable[Any]]
 """A machine class or object or a job; only its name where its code is not at hand."""
@@ -41,7 +41,8 @@ class Entry(msgspec.Struct, frozen=True):
         concurrency_key: ``name`` or ``name:partition`` of a semaphore.
         rate_limit: ``name`` or ``name:partition`` of a token bucket.
         weight: tokens the first step draws.
-        fsm_version: left out, the machine's own version.
+        fsm_version: left out, the machine's own version; where only its name is given, the newest
+            that a live worker declares.
     """
 
     machine: Target
@@ -65,7 +66,7 @@ class Entry(msgspec.Struct, frozen=True):
             StateError: the state does not fit the machine's state type.
             UsageError: an argument has the wrong type; the message names it.
         """
-        machine = self._startable()
+        machine = _startable(self.machine)
         arguments: dict[str, Any] = {}
         if machine is None:
             arguments["fsm"] = text("fsm", self.machine)
@@ -82,19 +83,6 @@ class Entry(msgspec.Struct, frozen=True):
             arguments["step"] = step_name(machine, self.step)
         return arguments
 
-    def _startable(self) -> Startable[Any] | type[Startable[Any]] | None:
-        """What is to be started; None where only its name is known."""
-        machine: Any = self.machine
-        if isinstance(machine, str):
-            return None
-        is_class = isinstance(machine, type) and issubclass(machine, Startable)
-        # Machine itself has no name.
-        if (is_class or isinstance(machine, Startable)) and hasattr(machine, "name"):
-            return machine  # type: ignore[no-any-return]
-        raise UsageError(
-            "machine must be a machine, a job or a name, not " + safe_repr(machine, _SHOWN)
-        )
-
     def _encoded_state(
         self, machine: Startable[Any] | type[Startable[Any]] | None
     ) -> msgspec.Raw | None:
@@ -104,6 +92,29 @@ class Entry(msgspec.Struct, frozen=True):
             return None
         encode = encode_json if machine is None else machine.codec.encode
         return msgspec.Raw(encode(self.state))
+
+
+def fsm_name(target: Target) -> str:
+    """The engine's name of a machine or a job.
+
+    Raises:
+        UsageError: it is neither, and no name.
+    """
+    machine = _startable(target)
+    return text("machine", target) if machine is None else identity_of(machine)[0]
+
+
+def _startable(machine: Any) -> Startable[Any] | type[Startable[Any]] | None:
+    """What a machine is known by, None where that is only its name."""
+    if isinstance(machine, str):
+        return None
+    is_class = isinstance(machine, type) and issubclass(machine, Startable)
+    # Machine itself has no name.
+    if (is_class or isinstance(machine, Startable)) and hasattr(machine, "name"):
+        return machine  # type: ignore[no-any-return]
+    raise UsageError(
+        "machine must be a machine, a job or a name, not " + safe_repr(machine, _SHOWN)
+    )
 
 
 def _delay(field: str, value: Any) -> str:

@@ -83,6 +83,8 @@ class Claim:
         placed: it occupies a place of its queue.
         helpers: what async code has handed to other threads.
         forsaken_at: when it was lost with code still running, on the monotonic clock.
+        started_at: when its step was started, on the monotonic clock.
+        took: how many seconds passed from there to its outcome.
     """
 
     stage = Stage.STEP
@@ -96,11 +98,13 @@ class Claim:
     placed = False
     helpers: Helpers | None = None
     forsaken_at = 0.0
+    took = 0.0
 
     def __init__(self, definition: Definition, ctx: Context[Any], queue: Queue) -> None:
         self.definition = definition
         self.ctx = ctx
         self.queue = queue
+        self.started_at = monotonic()
 
     def __str__(self) -> str:
         return f"{self.ctx.fsm} {self.ctx.id} step {self.ctx.step!r}"
@@ -187,6 +191,7 @@ class Runner:
         """Run the step that the claim stands at."""
         claim.stage = Stage.STEP
         claim.failure = None
+        claim.started_at = monotonic()
         if self._complete is not None and is_incomplete(claim.ctx):
             self._enter(claim)
             completing = self._complete(claim.ctx)

@@ -179,6 +179,10 @@ class Definition:
     on_error: UserFunction | None
     schedules: Declarations
 
+    def declaration(self) -> dict[str, Any]:
+        """What a worker that has this machine says that it can run: an entry of info.machines."""
+        return {"fsm": self.name, "version": self.version, "steps": list(self.steps)}
+
     def step_name(self, ref: StepRef) -> str:
         """The name of a step given as a name or as a step method.
 

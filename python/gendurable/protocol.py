@@ -47,6 +47,7 @@ COMMIT = (
     " from public.gd_commit(%s, %s::jsonb)"
 )
 PICK = f"select {_JOB} from public.gd_pick(%s, %s, %s)"  # noqa: S608 (nothing from outside)
+_REPORT = "select public.gd_report(%s, %s::jsonb)"
 # The distance is computed by the database, so that no two clocks have to agree.
 _NEXT_DUE = "select extract(epoch from public.gd_next_due(%s) - clock_timestamp())::float8"
 
@@ -91,6 +92,8 @@ async def turn(
     entries: Sequence[bytes],
     wanted: Mapping[str, int],
     idle: Sequence[str],
+    *,
+    report: bytes | None = None,
 ) -> Turn:
     """Commit what has finished and pick new work, in one round trip.
 
@@ -103,6 +106,7 @@ async def turn(
         entries: outcomes as JSON objects.
         wanted: how many executions to pick from each queue.
         idle: the queues of which the next due time is wanted too.
+        report: what to report before all that, while the claims that are committed are held.
 
     Raises:
         WorkerGoneError: register anew.
@@ -116,6 +120,9 @@ async def turn(
         dues: dict[str, Cursor] = {}
         try:
             async with _round_trip(conn):
+                if report is not None:
+                    async with _transaction(conn, explicit=True):
+                        await conn.execute(_REPORT, (worker, report.decode()))
                 # What is committed is visible, and its locks are gone, before the picks begin,
                 # and a pick that fails takes nothing back.
                 if entries:

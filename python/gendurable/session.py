@@ -41,6 +41,8 @@ class Session:
         queues: which queues it will pick from.
         lease: seconds.
         pooler: do without prepared statements and without settings of the session.
+        machines: what the worker declares that it can run, said at each registration; None:
+            everything.
 
     Attributes:
         worker: the id of the current registration, None while there is none.
@@ -48,7 +50,14 @@ class Session:
     """
 
     def __init__(
-        self, dsn: str | None, *, name: str, queues: Sequence[str], lease: float, pooler: bool
+        self,
+        dsn: str | None,
+        *,
+        name: str,
+        queues: Sequence[str],
+        lease: float,
+        pooler: bool,
+        machines: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         self.worker: int | None = None
         self.in_doubt = False
@@ -57,6 +66,7 @@ class Session:
         self._queues = queues
         self._lease = lease
         self._pooler = pooler
+        self._machines = machines
         self._conn: protocol.Connection | None = None
         self._failures = 0
 
@@ -112,8 +122,9 @@ class Session:
         if self._conn is None:
             self._conn = await self.connect()
         if self.worker is None:
+            info = describe_process() | {"machines": self._machines}
             self.worker = await protocol.register(
-                self._conn, self._name, self._queues, self._lease, describe_process()
+                self._conn, self._name, self._queues, self._lease, info
             )
             where, queues = describe_dsn(self._conninfo), ", ".join(self._queues)
             logger.info("worker %d (%s) at %s, queues %s", self.worker, self._name, where, queues)

@@ -78,8 +78,8 @@ def drain(
     # A cursor of its own class: what the caller's connection makes of placeholders is unknown.
     with engine_errors(), Cursor(conn, row_factory=tuple_row) as cursor:
         use_own_adapters(cursor)
-        cursor.execute("select public.gd_register('drain', %s)", (queues,))
-        worker = cursor.fetchall()[0][0]
+        declares = _register(cursor, (), definitions.values())
+        worker = _register(cursor, queues)
         while picked := _pick(cursor, worker, queues):
             if len(ran) >= limit:
                 raise UsageError(f"{limit} steps ran and there is still work")
@@ -87,8 +87,19 @@ def drain(
             settled = _run(definition, picked)
             _commit(cursor, worker, settled)
             ran.append(Ran(picked.id, picked.fsm, picked.step, picked.attempt, settled.outcome))
-        cursor.execute("select public.gd_unregister(%s)", (worker,))
+        for each in (declares, worker):
+            cursor.execute("select public.gd_unregister(%s)", (each,))
     return ran
+
+
+def _register(
+    cursor: Any, queues: Sequence[str], declared: Iterable[Definition] | None = None
+) -> int:
+    """Register a worker, of which none picks and declares: an unknown machine is to be met."""
+    machines = None if declared is None else [each.declaration() for each in declared]
+    query = "select public.gd_register('drain', %s::text[], info => %s::jsonb)"
+    info = msgspec.json.encode({"machines": machines}).decode()
+    return int(cursor.execute(query, (list(queues), info)).fetchall()[0][0])
 
 
 def _check_surroundings(conn: object) -> None:

@@ -30,6 +30,7 @@ from gendurable.keeper import Keeper
 from gendurable.machine import Definition, Machine, definitions_of
 from gendurable.pages import missing_pages
 from gendurable.queues import Queue
+from gendurable.reports import Reports
 from gendurable.session import Session
 from gendurable.settings import check_settings
 from gendurable.settle import Settled
@@ -109,6 +110,7 @@ class Worker:
             queues=list(self._queues),
             lease=lease,
             pooler=pooler,
+            machines=[one.declaration() for one in self._definitions.values()],
         )
         self._keeper = Keeper(
             self, partial(self._session.connect, listens=True), lease=lease, listen=not pooler
@@ -134,6 +136,7 @@ class Worker:
             abandoned=self._abandoned,
             complete=self._complete,
         )
+        self._reports = Reports(self._wake_from_anywhere)
         self._turning: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -200,6 +203,12 @@ class Worker:
             with suppress(RuntimeError):  # The loop is closed: it has left.
                 loop.call_soon_threadsafe(partial(self._stop, at_once=at_once))
 
+    def _wake_from_anywhere(self) -> None:
+        """Plan the next turn anew; any thread may ask for it."""
+        with suppress(RuntimeError):  # The loop is closed: it has left.
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._wake.set)
+
     def _stop(self, *, at_once: bool) -> None:
         if at_once and self._turning is not None:
             self._turning.cancel()
@@ -263,6 +272,17 @@ class Worker:
                     self.registration_lost(self.id)
             except Exception as exc:  # noqa: BLE001 (whatever it is, it costs this turn, no more)
                 await self._session.failed(exc)
+        await self._report_the_rest()
+
+    async def _report_the_rest(self) -> None:
+        """Say before leaving what was not due yet, if the database is there to hear it."""
+        report = self._reports.take(everything=True)
+        if report is not None and self._session.ready:
+            try:
+                conn, worker = await self._session.open()
+                await protocol.turn(conn, worker, [], {}, [], report=report)
+            except Exception as exc:  # noqa: BLE001 (it is no reason not to leave)
+                log_failure("the last report", exc)
 
     def _goes_on(self) -> bool:
         """Whether there is another turn: what has finished before it leaves is committed."""
@@ -288,6 +308,7 @@ class Worker:
         if self._outbox or self._unwanted or not self._session.ready:
             return 0.0
         moments = [at for at, _ in self._busy]
+        moments.append(self._reports.due_at)
         if self._stop_at is not None:
             moments.append(self._stop_at)
         elif self._room(len(self._claims))[0] > 0:
@@ -306,11 +327,12 @@ class Worker:
         stays = self._stop_at is None and not self._suspects.making_room
         entries = [self._entry(claim, stays=stays) for claim in outbox]
         wanted = self._wanted(outbox)
-        if not entries and not wanted:
+        report = self._reports.take()
+        if not entries and not wanted and report is None:
             return
         idle = [queue for queue in wanted if self._queues[queue].idle]
         try:
-            turn = await protocol.turn(conn, worker, entries, wanted, idle)
+            turn = await protocol.turn(conn, worker, entries, wanted, idle, report=report)
         except BaseException as exc:
             # Unanswered is unknown: sent again, an outcome that was applied is stale.
             for claim in outbox:
@@ -447,6 +469,7 @@ class Worker:
                 unknown[ctx.fsm, ctx.fsm_version, ctx.step].append(ctx.id)
                 continue
             ctx.codec = definition.codec
+            ctx._tell = self._reports.progress  # noqa: SLF001 (what the context hides from steps)
             if ctx.last_error_json is not None:
                 if (settled := verdict(definition, ctx)) is not None:
                     self._condemn(Claim(definition, ctx, self._queues[ctx.queue]), settled)
@@ -481,7 +504,10 @@ class Worker:
         self._finished(claim, settled)
 
     def _unknown_delay(self, kind: Kind) -> float:
-        """Seconds until what nobody here knows is handed out again; longer each time it is met."""
+        """Seconds until what nobody here knows is handed out again; longer each time it is met.
+
+        The engine hands nothing out that this worker has not declared. This is the floor under it.
+        """
         shortest, longest = _UNKNOWN_WAIT
         if len(self._unknown) >= _MOST_UNKNOWN:
             self._unknown.clear()
@@ -504,6 +530,7 @@ class Worker:
 
     def _finished(self, claim: Claim, settled: Settled) -> None:
         claim.settled = settled
+        claim.took = monotonic() - claim.started_at
         claim.refusals = 0
         self._outbox.append(claim)
         self._wake.set()
@@ -543,6 +570,9 @@ class Worker:
         self._answered(claim, goes_on=goes_on)
         if not held:
             return
+        if answer.result in ("continued", "committed"):
+            ctx, settled = claim.ctx, claim.outcome
+            self._reports.measured(ctx.queue, ctx.fsm, ctx.step, settled.outcome, claim.took)
         match answer.result:
             case "continued":
                 self._go_on(claim, answer)

@@ -84,7 +84,7 @@ select is_empty($$
     join pg_proc as f on f.oid = p.oid
     join pg_language as l on l.oid = f.prolang and l.lanname = 'plpgsql'
     where p.profile = 'plain'
-        and regexp_replace(f.prosrc, '--[^\n]*', '', 'g') ~ '(from|join|update|using) (only )?gendurable\.(instances|finished|kept|archive|signals|dedup_keys|correlation_keys|buckets)\M'
+        and regexp_replace(f.prosrc, '--[^\n]*', '', 'g') ~ '(from|join|update|using) (only )?gendurable\.(instances|finished|kept|archive|signals|dedup_keys|countdowns|correlation_keys|buckets|history|history_kept|reports|throughput)\M'
         and p.name not in ('gd_set_rate_limit', 'gd_drop_rate_limit')    -- these read a partition, or all buckets, from one end to the other
 $$, 'what reads or writes instances has a profile');
 

@@ -16,7 +16,7 @@ begin
     end if;
 end
 $$;
-create function test.pending() returns int language sql as $$ select i.children_pending from gendurable.instances as i where i.fsm = 'P' $$;
+create function test.pending() returns int language sql as $$ select i.children_pending from gd_instances as i where i.fsm = 'P' and i.finished_at is null $$;
 create function test.join(worker bigint) returns text
 language sql as $$
     select coalesce(string_agg(format('%s %s', p.step, (select string_agg(format('%s %s', c ->> 'fsm', c ->> 'status'), ', ' order by c ->> 'fsm')
@@ -62,7 +62,8 @@ language sql as $$
     select test.commit(worker, variadic array(select test.outcome(i.id, i.fence, 'done') from unnest(names) with ordinality as n
                                               join gendurable.instances as i on i.fsm = n.n order by n.ordinality))
 $$;
-create trigger gate before update on gendurable.instances for each row when (new.fsm = 'P' and new.children_pending < old.children_pending) execute function test.gate('a');
+select id as p from gendurable.instances where fsm = 'P' \gset
+create trigger gate before delete on gendurable.countdowns for each row when (old.parent_id <> 0) execute function test.gate('a');
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', test.ends(:w, 'C1', 'D1'));
 select ok(test.is_blocked('a'), 'a batch with children of two parents is counting');
@@ -73,7 +74,7 @@ select pg_advisory_unlock(1) \g /dev/null
 select is(test.results(test.answer('a')), 'committed committed', 'the first one commits');
 select is(test.results(test.query('b', test.ends(:w, 'D2', 'C2'))), 'committed committed', 'then the other one');
 select is(test.join(:w), 'join D1 done, D2 done; join C1 done, C2 done', 'both parents run with their own');
-drop trigger gate on gendurable.instances;
+drop trigger gate on gendurable.countdowns;
 
 -- schedule_children × reap: the reaper first.
 call test.parent(:w, 0);

@@ -1,6 +1,6 @@
 -- Isolation levels × park, pick, delivery and change of a limit: another level than READ COMMITTED may fail, but never loses a wake-up.
 \ir prelude.psql
-select plan(17);
+select plan(19);
 select test.open('a', 'b');
 select gd_register('w') as w \gset
 \set park '{"names": ["paid"]}'
@@ -99,4 +99,19 @@ select gd_enqueue('R', rate_limit => 'r') \g /dev/null
 select test.query('b', test.pick(:w));
 select isnt(test.attempt($$ select gd_set_rate_limit('r', 1, '1 day', 9) $$), 'refused', 'a rate limit is set in any isolation');
 select is(test.names(test.query('b', test.pick(:w, 'default', 9))), 'R', 'and the pick that answers finds who waits, though the setter''s snapshot is older');
+
+-- The snapshot of a cancel is older than a count at the same barrier: the parent's row shows no trace of that.
+delete from gendurable.instances;
+select gd_enqueue('P', queue => 'p') \g /dev/null
+select test.query('b', test.pick(:w, 'p')) \g /dev/null
+select test.query('b', test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}, {"fsm": "C3", "queue": "q"}]}')) \g /dev/null
+select test.query('b', test.pick(:w, 'q', 3)) \g /dev/null
+select i.id as c3 from gendurable.instances as i where i.fsm = 'C3' \gset
+select test.exec('a', 'begin isolation level repeatable read');
+select test.query('a', 'select 1');
+select test.query('b', test.commit(:w, variadic array(select test.outcome(i.id, i.fence, 'done') from gendurable.instances as i where i.fsm in ('C1', 'C2')))) \g /dev/null
+select test.attempt(format('select gd_cancel(%s)', :c3)) as attempt \gset
+select is((select v.children_pending from gd_instances as v where v.fsm = 'P'), case :'attempt' when 'refused' then 1 else 0 end, 'a child that is cancelled is counted on top of what was counted since, or refused');
+select gd_cancel(:c3) \g /dev/null
+select is(test.phases(), 'P ready', 'and its parent is woken by the last one');
 select * from finish();

@@ -47,7 +47,7 @@ select gd_enqueue('P', queue => 'p'), gd_enqueue('Other', queue => 'c') \g /dev/
 select id as p, fence as f from gd_pick(:w, 'p', 1) \gset
 select test.query('a', test.commit(:w, test.outcome(:p, :f, 'schedule_children', '{"children": [{"fsm": "C", "queue": "c", "priority": -1}]}'))) \g /dev/null
 update gendurable.instances set signalled = true where fsm = 'C';
-insert into gendurable.signals (instance_id, sent_at, name, payload) select i.id, now(), repeat('n', 1000), '1' from gendurable.instances as i, generate_series(1, 60000) where i.fsm = 'C';
+insert into gendurable.signals (inbox, instance_id, sent_at, name, payload) select gendurable._inbox_key(i.id, 0), i.id, now(), repeat('n', 1000), '1' from gendurable.instances as i, generate_series(1, 60000) where i.fsm = 'C';
 select test.exec('a', 'begin');
 select test.query('a', format($$ select gd_signal(%s, 'x') $$, :p)) \g /dev/null
 select is(test.names(test.query('b', test.pick(:v, 'c', 9))), 'Other', 'a pick waits for no parent, and takes what is behind');

@@ -1,5 +1,7 @@
--- Creates the archive's partitions for the next hours; answers how many.
+-- Creates the partitions of the archive, or of the history, for the next hours; answers how many.
 --
+-- p_from: where the first window may begin, if none is there or they have run out; null: where one
+--         does in six hours or less.
 -- Each window follows the one before it, and ends where windows of the present length do
 -- (gendurable._window_length), so a changed retention shows in the windows to come.
 -- A partition is built aside and attached, because CREATE TABLE ... PARTITION OF would lock the
@@ -11,9 +13,12 @@
 -- engine was installed lives in the default partition.
 -- A bound is written as a text. Only ISO says an offset there, not a zone's abbreviation, of which
 -- several zones may have the same.
--- Locks:  finished (share update exclusive, NOWAIT), finished_default (access exclusive, NOWAIT).
--- Writes: the archive's partitions.
-create function gendurable._create_partitions() returns int
+-- Locks:  the table (share update exclusive, NOWAIT), its default partition (access exclusive,
+--         NOWAIT).
+-- Writes: the partitions.
+create function gendurable._create_partitions(
+    p_table regclass default 'gendurable.finished', p_from timestamptz default null)
+returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO'
@@ -25,23 +30,22 @@ declare
     v_name    text;
     v_created int := 0;
 begin
-    v_from := greatest((select max(w.upper) from gendurable._windows() as w),
-                       gendurable._partition_start(now() + interval '1 minute')
-                       + interval '6 hours');
+    v_from := greatest((select max(w.upper) from gendurable._windows(p_table) as w),
+                       coalesce(p_from, gendurable._partition_start(now() + interval '1 minute')
+                                        + interval '6 hours'));
     while v_from <= now() + interval '18 hours' loop
         v_to := gendurable._partition_start(v_from, v_length) + v_length;
-        v_name := gendurable._partition_name(v_from);
+        v_name := gendurable._partition_name(v_from, split_part(p_table::text, '.', 2));
         begin
-            lock table only gendurable.finished in share update exclusive mode nowait;
-            lock table gendurable.finished_default in access exclusive mode nowait;
-            execute format('create table gendurable.%I (like gendurable.finished)', v_name);
+            execute format('lock table only %s in share update exclusive mode nowait', p_table);
+            execute format('lock table %s_default in access exclusive mode nowait', p_table);
+            execute format('create table gendurable.%I (like %s)', v_name, p_table);
             execute format('comment on table gendurable.%I is %L', v_name,
-                           format('Instances that finished from %s UTC until %s UTC.',
+                           format('What happened from %s UTC until %s UTC.',
                                   v_from at time zone 'UTC', v_to at time zone 'UTC'));
             execute format(
-                'alter table gendurable.finished attach partition gendurable.%I '
-                'for values from (%L) to (%L)',
-                v_name, v_from, v_to);
+                'alter table %s attach partition gendurable.%I for values from (%L) to (%L)',
+                p_table, v_name, v_from, v_to);
             v_created := v_created + 1;
         exception when lock_not_available then
             exit;   -- another transaction uses the archive; the next maintenance tries again
@@ -51,5 +55,5 @@ begin
     return v_created;
 end
 $$;
-comment on function gendurable._create_partitions()
-    is 'Creates the archive partitions for the next hours.';
+comment on function gendurable._create_partitions(regclass, timestamptz)
+    is 'Creates the partitions of the archive or the history for the next hours.';

@@ -1,8 +1,8 @@
--- The archive's partitions and the windows that they are for, in order; not the default one. Bounds
--- are texts, so in ISO, as in gendurable._create_partitions.
+-- The partitions of the archive, or of the history, and the windows that they are for, in order;
+-- not the default one. Bounds are texts, so in ISO, as in gendurable._create_partitions.
 --
 -- Locks: none. Writes: nothing.
-create function gendurable._windows()
+create function gendurable._windows(p_table regclass default 'gendurable.finished')
 returns table (partition regclass, lower timestamptz, upper timestamptz)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -15,10 +15,10 @@ begin
                                      'FROM [(]''(.+)''[)] TO [(]''(.+)''[)]') as bounds
           from pg_inherits as h
           join pg_class as c on c.oid = h.inhrelid
-          where h.inhparent = 'gendurable.finished'::regclass) as w
+          where h.inhparent = p_table) as w
     where w.bounds is not null
     order by 2;
 end
 $$;
-comment on function gendurable._windows()
-    is 'The archive partitions and their windows, in order.';
+comment on function gendurable._windows(regclass)
+    is 'The partitions of the archive or the history and their windows, in order.';

@@ -9,7 +9,8 @@
 -- Locks:  never waiting: dead workers and their claims (gd_reap), due instances
 --         (gd_expire_awaits), due schedules (_fire_all_schedules), names of rate keys
 --         (_sweep_buckets), the maintenance of the archive and its partitions (_lock_maintenance,
---         _create_partitions, _collect, _drop_partitions).
+--         _create_partitions, _collect, _collect_history, _drop_partitions), what workers have
+--         reported (_sift_reports, _compact_throughput).
 -- Writes: as the functions it calls.
 create function public.gd_maintain() returns table (task text, affected bigint)
 language plpgsql volatile security definer
@@ -20,6 +21,7 @@ declare
     v_due       record;
     v_created   int;
     v_collected record;
+    v_cutoff    timestamptz;
     v_more      boolean;
 begin
     if gendurable._is_open('public.gd_maintain()') then
@@ -35,16 +37,24 @@ begin
     -- A transaction that was left open with this lock must not keep a worker from being reaped,
     -- so it comes after.
     if gendurable._lock_maintenance() then
-        v_created := gendurable._create_partitions();
+        v_more := gendurable._sift_reports() or v_more;
+        v_more := gendurable._compact_throughput() or v_more;
+        -- The history's first window begins soon: its default partition takes whatever happens.
+        v_created := gendurable._create_partitions()
+                     + gendurable._create_partitions('gendurable.history',
+                                                     now() + interval '2 minutes');
         return query select 'create_partitions', v_created::bigint;
         -- Not both in one transaction: each holds locks of the archive until it ends.
         if v_created = 0 then
             select c.forgotten, c.more into v_collected from gendurable._collect(v_until) as c;
             v_more := v_more or v_collected.more;
             return query select 'gc', v_collected.forgotten::bigint;
+            select c.finished into v_cutoff from gendurable._cutoffs() as c;
+            v_more := gendurable._collect_history(v_cutoff) or v_more;
             return query
             select 'drop_partitions',
-                   gendurable._drop_partitions(c.finished)::bigint from gendurable._cutoffs() as c;
+                   (gendurable._drop_partitions(v_cutoff)
+                    + gendurable._drop_partitions(v_cutoff, 'gendurable.history'))::bigint;
         end if;
     end if;
     return query select 'sweep_buckets', gendurable._sweep_buckets()::bigint;

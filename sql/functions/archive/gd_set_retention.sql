@@ -32,7 +32,7 @@ begin
     values (gd_set_retention.retention, v_failed)
     on conflict (one) do update set finished = excluded.finished, failed = excluded.failed;
     -- What was judged by the retention before is judged again.
-    delete from gendurable.progress as p where p.task <> 'sweep';
+    delete from gendurable.progress as p where p.task like 'gendurable.%';
 end
 $$;
 comment on function public.gd_set_retention(interval, interval)

@@ -17,8 +17,9 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since  timestamptz := gendurable._enter_ready();
-    v_queues text[];
+    v_since   timestamptz := gendurable._enter_ready();
+    v_queues  text[];
+    v_watched bigint[];
 begin
     if exists (select from unnest(p_outcomes) as o
                where o.kind = 'await' and o.consumed <> '{}') then
@@ -30,26 +31,35 @@ begin
             step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
             attempt = 0, parks = i.parks + 1, awaits = o.names, last_error = null, joined = false,
             rate_limit = null, weight = null,
-            phase = case when p.answered then gendurable._runnable(i.concurrency_key, null, false)
-                         else 'awaiting_signal' end,
-            eligible_at = case when p.answered then v_since
-                               else coalesce(now() + o.timeout_ms * interval '1 millisecond',
-                                             'infinity') end,
+            (phase, eligible_at) = (
+                select case when p.answered
+                            then gendurable._runnable(i.concurrency_key, null, false)
+                            else 'awaiting_signal' end,
+                       case when p.answered then v_since
+                            else coalesce(now() + o.timeout_ms * interval '1 millisecond',
+                                          'infinity') end
+                from (select i.signalled and exists (
+                          select from gendurable.signals as s
+                          where s.inbox = gendurable._inbox_key(i.id, i.inbox)
+                            and s.name = any (o.names) and s.presented is null
+                      ) as answered offset 0) as p),
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
-        cross join lateral (
-            select exists (
-                select from gendurable.signals as s
-                where s.instance_id = o.id and s.name = any (o.names) and s.presented is null
-            ) as answered
-        ) as p
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence
-        returning i.queue, i.eligible_at < 'infinity' as due
+        returning i.queue, i.eligible_at < 'infinity' as due,
+                  case when i.watched and not p.answered then i.id end as watched
     )
     -- A sleeping worker may have to get up earlier than it planned, for the deadline too. gd_commit
     -- rings for the slots that are given up, and sees to the correlation keys.
-    select array_agg(distinct p.queue) into v_queues from parked as p where p.due;
+    select array_agg(distinct p.queue) filter (where p.due),
+           array_agg(p.watched) filter (where p.watched is not null)
+    into v_queues, v_watched
+    from parked as p;
     perform gendurable._announce(v_queues);
+    if v_watched is not null then
+        perform gendurable._tell_watchers(v_watched, array_fill('awaiting_signal'::text,
+                                                                array[cardinality(v_watched)]));
+    end if;
 end
 $$;
 comment on function gendurable._apply_await(gendurable.outcome[])

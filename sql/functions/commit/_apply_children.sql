@@ -5,7 +5,7 @@
 -- A bad child makes its parent's outcome invalid. A child's correlation key that an open
 -- transaction is taking makes it busy after 50 ms.
 -- Locks:  the caller holds the parents; correlation_keys in key order, waiting 50 ms at most.
--- Writes: signals, instances, correlation_keys, doorbells.
+-- Writes: signals, instances, countdowns, correlation_keys, doorbells, history.
 -- Plan:   instances_pkey, instances_parent.
 -- Errors: none that leaves it; a bad child is an answer.
 create function gendurable._apply_children(p_outcomes gendurable.outcome[])
@@ -29,11 +29,14 @@ declare
     v_pending  int;
     v_duplicates jsonb;
     v_since    timestamptz := gendurable._enter_ready();
+    v_noted    boolean := exists (select from gendurable.history_levels as l
+                                  where l.level = 'steps');
 begin
     -- One parent after the other, each with its own block: what one batch of children runs into
     -- must not undo another one's.
     for v_parent in
-        select o.*, o as outcome, i.queue, i.round + 1 as next_round, i.signalled
+        select o.*, o as outcome, i.queue, i.round + 1 as next_round, i.signalled, i.worker_id,
+               i.watched
         from unnest(p_outcomes) as o
         join gendurable.instances as i on i.id = o.id
         where o.kind = 'schedule_children'
@@ -72,19 +75,28 @@ begin
         if v_parent.signalled then
             perform gendurable._consume(array[v_parent.outcome], 'schedule_children');
         end if;
+        if v_noted then
+            perform gendurable._note_outcomes(array[v_parent.outcome], v_parent.worker_id,
+                                              'schedule_children');
+        end if;
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(),
             step = coalesce(v_parent.step, i.step), state = coalesce(v_parent.state, i.state),
             attempt = 0, awaits = null, last_error = null, rate_limit = null, weight = null,
-            round = v_parent.next_round, duplicates = v_duplicates, children_pending = v_pending,
-            joined = v_pending = 0,
+            round = v_parent.next_round, duplicates = v_duplicates, joined = v_pending = 0,
             phase = case when v_pending > 0 then 'awaiting_children'
                          else gendurable._runnable(i.concurrency_key, null, false) end,
             eligible_at = v_since, worker_id = null, claimed_at = null
         where i.id = v_parent.id;
-        if v_pending = 0 then
+        if v_pending > 0 then
+            insert into gendurable.countdowns (parent_id, round, pending)
+            values (v_parent.id, v_parent.next_round, v_pending);
+        else
             -- gd_commit rings for its slot, and sees to its correlation key.
             perform gendurable._announce(array[v_parent.queue]);
+        end if;
+        if v_pending > 0 and v_parent.watched then
+            perform gendurable._tell_watchers(array[v_parent.id], '{awaiting_children}');
         end if;
     end loop;
     return v_answers;

@@ -86,11 +86,12 @@ begin
             from unnest(p_outcomes) as o
             where o.kind = 'next' and (v_back is null or o.ord = any (v_ahead))
               and i.id = o.id and i.fence = o.fence
-            returning o.ord, i.fence, i.id, i.signalled
+            returning o.ord, i.fence, i.id, i.signalled,
+                      gendurable._inbox_key(i.id, i.inbox) as inbox
         )
         select array_agg(row(
             m.ord, m.id, m.fence, 'continued', null,
-            case when m.signalled then gendurable._inbox(m.id) else '[]' end)::gendurable.answer)
+            case when m.signalled then gendurable._inbox(m.inbox) else '[]' end)::gendurable.answer)
         into v_answers
         from moved as m;
     end if;

@@ -3,8 +3,8 @@
 --
 -- Locks:  the caller holds the instances, and with them their inboxes and keys, and those parents'
 --         rows that count them.
--- Writes: instances, finished, signals, dedup_keys, correlation_keys; the parents, one
---         update each; doorbells.
+-- Writes: instances, finished, signals, dedup_keys, correlation_keys; the parents' countdowns, and
+--         those parents that it wakes; doorbells.
 -- Plan:   instances_pkey, signals_pkey, dedup_keys_pkey, correlation_keys_pkey.
 create function gendurable._finish(p_outcomes gendurable.outcome[]) returns void
 language plpgsql volatile
@@ -19,12 +19,17 @@ as $$
 declare
     v_now       timestamptz := clock_timestamp();
     v_signalled bigint[];
+    v_inboxes   bigint[];
     v_keyed     bigint[];
     v_keys      text[];
     v_reserved  bigint[];
     v_kept      text[];
     v_parents   bigint[];
+    v_watched   bigint[];
+    v_statuses  text[];
     v_rounds    int[];
+    v_waiting   bigint[];
+    v_waited    int[];
 begin
     with ended as (
         delete from gendurable.instances as i
@@ -48,13 +53,20 @@ begin
         from ended as e
     )
     select array_agg(e.id) filter (where e.signalled),
+           array_agg(gendurable._inbox_key(e.id, e.inbox)) filter (where e.signalled),
            array_agg(e.id) filter (where k.leaves),
            array_agg(e.correlation_key) filter (where k.leaves),
            array_agg(e.id) filter (where k.stays),
            array_agg(e.correlation_key) filter (where k.stays),
            array_agg(e.parent_id) filter (where e.parent_id is not null and not e.counted),
-           array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted)
-    into v_signalled, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds
+           array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted),
+           array_agg(e.id) filter (where e.phase = 'awaiting_children'),
+           array_agg(e.round) filter (where e.phase = 'awaiting_children'),
+           array_agg(e.id) filter (where e.watched),
+           array_agg(case e.kind when 'done' then 'done' else 'failed' end)
+               filter (where e.watched)
+    into v_signalled, v_inboxes, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds,
+         v_waiting, v_waited, v_watched, v_statuses
     from ended as e
     cross join lateral (
         select x.stays, e.correlation_key is not null and not x.stays as leaves
@@ -64,7 +76,7 @@ begin
     ) as k;
 
     if v_signalled is not null then
-        delete from gendurable.signals as s where s.instance_id = any (v_signalled);
+        delete from gendurable.signals as s where s.inbox = any (v_inboxes);
         delete from gendurable.dedup_keys as d where d.instance_id = any (v_signalled);
     end if;
     if v_keyed is not null then
@@ -76,6 +88,12 @@ begin
     end if;
     if v_parents is not null then
         perform gendurable._count_down(v_parents, v_rounds);
+    end if;
+    if v_waiting is not null then
+        perform gendurable._drop_barriers(v_waiting, v_waited);
+    end if;
+    if v_watched is not null then
+        perform gendurable._tell_watchers(v_watched, v_statuses);
     end if;
 end
 $$;

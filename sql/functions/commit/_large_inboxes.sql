@@ -1,7 +1,8 @@
 -- Which outcomes, by ord, may not run ahead because the inboxes of those before them and their own
 -- are more than an answer may hold: a pick is to hand them out.
 --
--- Locks:  the caller holds the instances, and with them their inboxes. Plan: signals_pkey.
+-- Locks:  the caller holds the instances, and with them their inboxes.
+-- Plan:   instances_pkey, signals_pkey.
 create function gendurable._large_inboxes(p_outcomes gendurable.outcome[],
                                           p_moves gendurable.move[])
 returns int[]
@@ -22,8 +23,9 @@ begin
               join unnest(p_outcomes) as o on o.ord = m.ord
               cross join lateral (
                   select coalesce(sum(gendurable._listed_size(x.name, x.payload)), 0) as bytes
-                  from gendurable.signals as x
-                  where x.instance_id = o.id
+                  from gendurable.instances as i
+                  join gendurable.signals as x on x.inbox = gendurable._inbox_key(i.id, i.inbox)
+                  where i.id = o.id
               ) as s
               where m.may and m.signalled) as b
         where b.bytes > gendurable._most_bytes());

@@ -8,7 +8,8 @@
 -- Locks:  instances by id, then parents by id, all with SKIP LOCKED: what another transaction
 --         holds is answered `busy`, for the worker to offer again; so a commit waits for none.
 --         Then the keys and the inbox of what it finishes, which the instance's lock protects.
--- Writes: instances, finished, signals, dedup_keys, correlation_keys, doorbells, buckets.
+-- Writes: instances, finished, signals, dedup_keys, countdowns, correlation_keys, doorbells,
+--         buckets, history.
 -- Plan:   instances_pkey for the locks and for every update. The worker is compared in a way that
 --         no index serves: a plan that looks for the batch among everything that the worker holds
 --         costs ten times as much.
@@ -92,6 +93,10 @@ begin
                    else array(select o from unnest(v_all) as o where o.ord = any (v_ords)) end;
     if v_children then
         v_mine := gendurable._lock_parents(v_mine);
+    end if;
+    if v_kinds && '{retry,stop}'
+       or exists (select from gendurable.history_levels as l where l.level = 'steps') then
+        perform gendurable._note_outcomes(v_mine, v_worker);
     end if;
 
     if v_kinds && '{done,stop}' then

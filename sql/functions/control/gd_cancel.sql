@@ -4,7 +4,7 @@
 --
 -- Locks:  the instances and the parent that counts the root, waiting for them
 --         (gendurable._lock_descendants).
--- Writes: as gendurable._finish; doorbells.
+-- Writes: as gendurable._finish; doorbells, history.
 -- Plan:   instances_pkey.
 -- Errors: GD001 target missing.
 create function public.gd_cancel(target bigint, reason text default null,
@@ -49,6 +49,7 @@ begin
     if v_outcomes is null then
         return 0;
     end if;
+    perform gendurable._note_outcomes(v_outcomes, null);
     perform gendurable._finish(v_outcomes);
     if v_keys is not null or v_rates is not null then
         perform gendurable._announce(null, v_keys, v_rates);

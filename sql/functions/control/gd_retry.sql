@@ -4,7 +4,8 @@
 -- retry x gc: the archived row's lock decides; gc skips it, or this finds it gone, or moved.
 -- A child that its parent has counted is not counted again.
 -- Locks:  the archived row, waiting for another retry of it; its correlation key.
--- Writes: finished, kept, instances, correlation_keys, doorbells.
+-- Writes: finished, kept, instances, correlation_keys, doorbells, history,
+--         reports.
 -- Plan:   as gendurable._archived.
 -- Errors: GD001 id missing; GD002 a step that is empty or too long.
 --         Warnings: GD101, GD102 (see gendurable._warn_of_rates).
@@ -82,6 +83,8 @@ begin
          v_old.ord, v_old.priority, v_old.fsm_version, v_old.fsm,
          v_old.queue, v_old.correlation_key, v_old.correlation_scope, v_old.duplicates)
     returning phase into v_phase;
+    perform gendurable._note_revived(v_old, gd_retry.step);
+    perform gendurable._forget_reports(v_old.id);
     perform gendurable._announce(
         array[v_old.queue],
         case when v_phase = 'held' then array[v_old.concurrency_key] end,

@@ -3,8 +3,8 @@
 --
 -- Locks:  as gendurable._take_entry_keys.
 -- Writes: correlation_keys, instances, doorbells.
--- Plan:   correlation_keys_pkey; as gendurable._birth_phases; gendurable.workers, a few rows, read
---         whole.
+-- Plan:   correlation_keys_pkey; as gendurable._birth_phases and _newest_versions;
+--         gendurable.workers, a few rows, read whole.
 create function gendurable._enqueue(p_entries gendurable.entry[])
 returns table (ord int, id bigint, duplicate boolean)
 language plpgsql volatile
@@ -17,19 +17,25 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_now        timestamptz := gendurable._enter_ready();
-    v_entries    gendurable.entry[] := p_entries;
-    v_correlated boolean;
-    v_limited    boolean;
-    v_phases     gendurable.phase[];
+    v_now         timestamptz := gendurable._enter_ready();
+    v_entries     gendurable.entry[] := p_entries;
+    v_correlated  boolean;
+    v_limited     boolean;
+    v_versionless boolean;
+    v_versions    jsonb;
+    v_phases      gendurable.phase[];
 begin
     -- One look at the batch spares most of them all others.
     select bool_or(e.correlation_key is not null),
-           bool_or(e.concurrency_key is not null or e.rate_limit is not null)
-    into v_correlated, v_limited
+           bool_or(e.concurrency_key is not null or e.rate_limit is not null),
+           bool_or(e.fsm_version is null)
+    into v_correlated, v_limited, v_versionless
     from unnest(p_entries) as e;
     if v_correlated then
         v_entries := gendurable._take_entry_keys(p_entries);
+    end if;
+    if v_versionless then
+        v_versions := gendurable._newest_versions(p_entries);
     end if;
     if v_limited then
         v_phases := gendurable._birth_phases(v_entries, v_now);
@@ -44,7 +50,8 @@ begin
            coalesce(v_phases[e.ord], gendurable._runnable(null, null, e.eligible_at > v_now)),
            e.step, e.state, e.rate_limit, nullif(e.weight, 1), e.concurrency_key, e.parent_id,
            e.parent_round, case when e.parent_id is not null then e.ord end,
-           e.fsm_version, e.fsm, e.queue, e.correlation_key, e.correlation_scope
+           coalesce(e.fsm_version, (v_versions ->> e.fsm)::int, 1), e.fsm,
+           e.queue, e.correlation_key, e.correlation_scope
     from unnest(v_entries) as e
     where e.occupant is null or e.occupant = e.id;
 

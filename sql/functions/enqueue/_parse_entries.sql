@@ -1,5 +1,5 @@
 -- Turns JSON objects with the argument names of gd_enqueue into entries that may be created,
--- defaults applied and ids drawn.
+-- defaults applied and ids drawn. A version that is left out is null: gendurable._enqueue knows.
 --
 -- Locks: none. Writes: nothing but the sequence.
 -- Errors: GD003 for the first entry that is no object, has an unknown field or a bad value.
@@ -36,7 +36,7 @@ begin
             -- a look at what it was.
             select array_agg(row(
                        e.ord + p_first_ord - 1, nextval('gendurable.instances_id_seq'), e.fsm,
-                       coalesce(e.fsm_version, 1), coalesce(e.state, '{}'),
+                       e.fsm_version, coalesce(e.state, '{}'),
                        coalesce(e.step, 'start'), coalesce(e.queue, p_default_queue),
                        coalesce(e.priority, 0),
                        case when e.delay is null then coalesce(e.eligible_at, v_now)

@@ -20,7 +20,7 @@ create function public.gd_enqueue(
     concurrency_key   text        default null,
     rate_limit        text        default null,
     weight            float8      default 1,
-    fsm_version       int         default 1
+    fsm_version       int         default null
 ) returns table (id bigint, duplicate boolean)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -77,13 +77,15 @@ begin
         (id, enqueued_at, eligible_at, updated_at, priority,
          phase, step, state,
          rate_limit, weight, concurrency_key,
-         fsm_version, fsm,
+         fsm_version,
+         fsm,
          queue, correlation_key, correlation_scope)
     values
         (v_id, v_now, v_eligible_at, v_now, coalesce(gd_enqueue.priority, 0),
          v_phase, v_step, coalesce(gd_enqueue.state, '{}'),
          gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key,
-         coalesce(gd_enqueue.fsm_version, 1), gd_enqueue.fsm,
+         coalesce(gd_enqueue.fsm_version, gendurable._newest_version(gd_enqueue.fsm)),
+         gd_enqueue.fsm,
          v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope);
     perform gendurable._announce(
         array[v_queue],

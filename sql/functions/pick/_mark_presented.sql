@@ -16,12 +16,17 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
+declare
+    v_inboxes bigint[] := array(
+        select gendurable._inbox_key(i.id, i.inbox)
+        from gendurable.instances as i
+        where i.id = any (p_awaited) and i.id = any (p_ids));
 begin
     update gendurable.signals as s
     set presented = i.parks
     from gendurable.instances as i
     where i.id = any (p_awaited) and i.id = any (p_ids)
-      and s.instance_id = any (p_awaited) and s.instance_id = i.id
+      and s.inbox = any (v_inboxes) and s.inbox = gendurable._inbox_key(i.id, i.inbox)
       and s.name = any (i.awaits) and s.presented is null;
 end
 $$;

@@ -37,7 +37,7 @@ begin
             select sum(gendurable._listed_size(x.name)) as listed,
                    sum(gendurable._listed_size(x.name, x.payload)) as bytes
             from gendurable.signals as x
-            where i.signalled and x.instance_id = i.id
+            where i.signalled and x.inbox = gendurable._inbox_key(i.id, i.inbox)
         ) as s
         cross join lateral (
             select sum(gendurable._listed_size(x.fsm)) as listed,

@@ -130,8 +130,12 @@ begin
             select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt,
                    c.queue, c.priority, c.correlation_key, c.concurrency_key, c.parent_id,
                    case when c.signalled and c.awaits is not null
-                        then gendurable._inbox(c.id, c.awaits, c.parks) else '[]' end,
-                   case when c.signalled then gendurable._inbox(c.id) else '[]' end,
+                        then gendurable._inbox(gendurable._inbox_key(c.id, c.inbox),
+                                               c.awaits, c.parks)
+                        else '[]' end,
+                   case when c.signalled
+                        then gendurable._inbox(gendurable._inbox_key(c.id, c.inbox))
+                        else '[]' end,
                    case when c.joined then gendurable._children(c.id, c.round, c.duplicates) end,
                    c.last_error, c.enqueued_at
             from claimed as c

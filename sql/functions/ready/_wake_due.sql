@@ -5,7 +5,7 @@
 -- no pick for long; what is left is for the next call. Each instance is moved once in its wait, so
 -- the cost of a pick does not grow with what is scheduled.
 -- Locks:  the due instances, never waiting; see gendurable._announce.
--- Writes: instances, doorbells, correlation_keys.
+-- Writes: instances, doorbells, correlation_keys, history.
 -- Plan:   instances_due; one descent when nothing is due.
 create function gendurable._wake_due(p_queue text, out moved int, out parks int)
 language plpgsql volatile
@@ -36,6 +36,7 @@ begin
     moved := cardinality(v_ids);
     parks := 0;
     if moved > 0 then
+        perform gendurable._note_expired(v_ids);
         -- A scheduled instance keeps its place, which is the time it was meant for. A park is
         -- woken now, and keeps the names it awaited: its step is handed whatever signals of those
         -- names are there.

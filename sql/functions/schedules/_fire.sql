@@ -41,8 +41,7 @@ begin
             p_now.skipped := p_now.skipped + 1;
         else
             v_entries := v_entries || row(
-                cardinality(v_entries) + 1, v_id, v_schedule.fsm,
-                coalesce(v_schedule.fsm_version, 1),
+                cardinality(v_entries) + 1, v_id, v_schedule.fsm, v_schedule.fsm_version,
                 case when v_schedule.stamp is null then v_schedule.state
                      else v_schedule.state
                           || jsonb_build_object(v_schedule.stamp, gendurable._utc(v_at)) end,

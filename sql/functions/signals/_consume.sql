@@ -5,8 +5,8 @@
 -- Kind by kind, because what is applied later may still turn out to be invalid or busy, and then
 -- its inbox has to be as it was.
 -- Locks:  the caller holds the instances, and with them their inboxes.
--- Writes: signals.
--- Plan:   signals_pkey.
+-- Writes: signals; now and then instances (gendurable._renew_inboxes).
+-- Plan:   instances_pkey; signals_pkey, each inbox by itself.
 create function gendurable._consume(p_outcomes gendurable.outcome[], p_kind text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -17,16 +17,48 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
+declare
+    v_inboxes  bigint[];
+    v_from     bigint[];    -- which inbox, and which signal of it
+    v_consumed bigint[];
+    v_gone     bigint[];    -- whose signals have left a dead row behind, one for each
+    v_again    bigint[];
 begin
-    delete from gendurable.signals as s
-    using unnest(p_outcomes) as o
-    where o.kind = p_kind and s.instance_id = o.id and s.id = any (o.consumed);
+    select array_agg(distinct b.inbox),
+           array_agg(b.inbox) filter (where c.id is not null),
+           array_agg(c.id) filter (where c.id is not null)
+    into v_inboxes, v_from, v_consumed
+    from (select gendurable._inbox_key(i.id, i.inbox) as inbox, o.consumed
+          from unnest(p_outcomes) as o
+          join gendurable.instances as i on i.id = o.id
+          where o.kind = p_kind and i.signalled
+          offset 0) as b
+    left join lateral unnest(b.consumed) as c (id) on true;
 
+    if v_from is not null then
+        with gone as (
+            delete from gendurable.signals as s
+            using unnest(v_from, v_consumed) as c (inbox, id)
+            where s.inbox = any (v_inboxes) and s.inbox = c.inbox and s.id = c.id
+            returning s.instance_id
+        )
+        select array_agg(g.instance_id) into v_gone from gone as g;
+    end if;
     if p_kind in ('next', 'schedule_children') then
-        update gendurable.signals as s
-        set presented = null
-        from unnest(p_outcomes) as o
-        where o.kind = p_kind and s.instance_id = o.id and s.presented is not null;
+        with again as (
+            update gendurable.signals as s
+            set presented = null
+            where s.inbox = any (v_inboxes) and s.presented is not null
+            returning s.instance_id
+        )
+        select v_gone || array_agg(a.instance_id) into v_gone from again as a;
+    end if;
+
+    -- Rarely for one signal, nearly always for many.
+    v_again := array(select g.id from unnest(v_gone) as g (id)
+                     group by g.id having random() * 64 < count(*));
+    if v_again <> '{}' then
+        perform gendurable._renew_inboxes(v_again);
     end if;
 end
 $$;

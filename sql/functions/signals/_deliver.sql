@@ -46,7 +46,8 @@ begin
         end if;
 
         select i.phase = 'awaiting_signal' and p_name = any (i.awaits) as wakes, i.signalled,
-               i.queue, i.concurrency_key, i.correlation_scope is not null as scoped
+               gendurable._inbox_key(i.id, i.inbox) as inbox, i.queue, i.concurrency_key,
+               i.correlation_scope is not null as scoped
         into v_target
         from gendurable.instances as i
         where i.id = v_id
@@ -65,8 +66,8 @@ begin
             return 'duplicate';
         end if;
     end if;
-    insert into gendurable.signals (instance_id, sent_at, name, payload)
-    values (v_id, clock_timestamp(), p_name, coalesce(p_payload, '{}'));
+    insert into gendurable.signals (inbox, instance_id, sent_at, name, payload)
+    values (v_target.inbox, v_id, clock_timestamp(), p_name, coalesce(p_payload, '{}'));
 
     if v_target.wakes then
         perform gendurable._wake(array[v_id], array[v_target.queue],

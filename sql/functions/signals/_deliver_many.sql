@@ -49,10 +49,12 @@ begin
            or (g.id, g.dedup_key) not in (select s.instance_id, s.dedup_key from stored as s);
     end if;
 
-    insert into gendurable.signals (instance_id, sent_at, name, payload)
-    select g.id, clock_timestamp(), g.name, coalesce(g.payload, '{}')
+    insert into gendurable.signals (inbox, instance_id, sent_at, name, payload)
+    select gendurable._inbox_key(i.id, i.inbox), i.id, clock_timestamp(), g.name,
+           coalesce(g.payload, '{}')
     from unnest(p_ids, p_names, p_payloads) with ordinality as g (id, name, payload, ord)
-    where g.id is not null and g.ord not in (select d from unnest(v_duplicates) as d)
+    join gendurable.instances as i on i.id = g.id
+    where g.ord not in (select d from unnest(v_duplicates) as d)
     order by g.ord;
 
     select array_agg(t.id) filter (where t.wakes),

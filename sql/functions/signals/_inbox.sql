@@ -1,11 +1,11 @@
--- The inbox of an instance by arrival, or what is in it of some names:
+-- The inbox with the key p_inbox by arrival, or what is in it of some names:
 -- [{id, name, payload, sent_at}].
 --
 -- p_park: the number of the latest park. What was awaited and handed out after an earlier one has
 --         `seen: true` as well.
 -- Payloads beyond the first 64 MB are left out: [{id, name, sent_at, omitted: true}].
 -- Plan: signals_pkey.
-create function gendurable._inbox(p_id bigint, p_names text[] default null,
+create function gendurable._inbox(p_inbox bigint, p_names text[] default null,
                                   p_park int default null)
 returns jsonb
 language plpgsql stable
@@ -29,9 +29,9 @@ begin
                          order by s.id)
         from (select x.id, x.name, x.payload, x.sent_at, x.presented,
                      sum(gendurable._listed_size(x.name, x.payload))
-                         over (order by x.instance_id, x.id rows unbounded preceding) as bytes
+                         over (order by x.inbox, x.id rows unbounded preceding) as bytes
               from gendurable.signals as x
-              where x.instance_id = p_id
+              where x.inbox = p_inbox
                 and (p_names is null or x.name = any (p_names))) as s), '[]');
 end
 $$;

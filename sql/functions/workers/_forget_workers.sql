@@ -5,7 +5,7 @@
 -- stale. One that is in flight holds the instance's lock: that claim is skipped here, and is either
 -- finished by its commit or found by the next reaper as a claim without a worker.
 -- Locks:  instances by id (see gendurable._release).
--- Writes: instances, workers.
+-- Writes: instances, workers, machines.
 create function gendurable._forget_workers(p_workers bigint[]) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -17,7 +17,7 @@ begin
         return 0;
     end if;
     v_released := gendurable._release(p_workers, p_lost => 'the worker died');
-    delete from gendurable.workers as w where w.id = any (p_workers);
+    perform gendurable._delete_workers(p_workers);
     return v_released;
 end
 $$;

@@ -11,7 +11,7 @@
 --
 -- Locks:  instances by id, skipping locked ones: the transaction that holds one is about to commit,
 --         cancel or release it.
--- Writes: instances, doorbells, correlation_keys.
+-- Writes: instances, doorbells, correlation_keys, history.
 -- Plan:   instances_claims to find everything of a worker, and to count it; instances_pkey for the
 --         locks and the update (`coalesce`: no index serves it).
 create function gendurable._release(p_workers bigint[], p_ids bigint[] default null,
@@ -57,6 +57,9 @@ begin
         order by i.id
         for no key update skip locked);
 
+    if p_lost is not null then
+        perform gendurable._note_lost(v_locked, p_lost);
+    end if;
     with held as materialized (
         select i.worker_id, count(*) as claims
         from gendurable.instances as i

@@ -9,7 +9,7 @@
 -- The server was down or cut off: no worker could renew its lease, so all are given one more lease
 -- from the moment at which it was up again (gendurable._up_since).
 -- Locks:  workers by id, never waiting; then claims by id, never waiting.
--- Writes: instances, workers, incarnation.
+-- Writes: instances, workers, machines, incarnation.
 -- Plan:   workers_pkey; instances_claims, one descent for each worker that holds something.
 create function public.gd_reap(worker bigint default null) returns int
 language plpgsql volatile security definer

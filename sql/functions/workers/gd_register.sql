@@ -5,9 +5,9 @@
 -- of the server every twin is given one more lease (see gd_reap).
 -- Locks:  the dead namesakes in workers, skipping those that another transaction reaps; then their
 --         claims (see gendurable._forget_workers).
--- Writes: workers, instances, incarnation.
+-- Writes: workers, machines, versions, instances, incarnation.
 -- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long,
---         info that is no object.
+--         info that is no object, info.machines that is no list of machines.
 create function public.gd_register(
     name   text,
     queues text[]   default '{default}',
@@ -21,6 +21,7 @@ declare
     v_queues   text[]      := coalesce(gd_register.queues, '{default}');
     v_lease    interval    := coalesce(gd_register.lease, '60 s');
     v_info     jsonb       := coalesce(nullif(gd_register.info, 'null'), '{}');
+    v_machines jsonb       := nullif(v_info -> 'machines', 'null');
     v_up_since timestamptz;
     v_now      timestamptz;
     v_worker   bigint;
@@ -45,6 +46,7 @@ begin
             'GD002', format('info is of JSON type %s', jsonb_typeof(v_info)),
             'What a worker says of itself is a JSON object.');
     end if;
+    perform gendurable._check_machines(v_machines);
 
     perform gendurable._note_start();
     v_up_since := gendurable._up_since();
@@ -57,10 +59,14 @@ begin
         for update skip locked));
 
     insert into gendurable.workers as w
-        (name, queues, lease, registered_at, lease_until, info)
+        (name, queues, lease, registered_at, lease_until, declares, info)
     values
-        (gd_register.name, v_queues, v_lease, v_now, v_now + v_lease, v_info)
+        (gd_register.name, v_queues, v_lease, v_now, v_now + v_lease, v_machines is not null,
+         v_info)
     returning w.id into v_worker;
+    if v_machines is not null then
+        perform gendurable._declare(v_worker, v_machines);
+    end if;
     return v_worker;
 end
 $$;

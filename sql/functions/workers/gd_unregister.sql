@@ -3,7 +3,7 @@
 --
 -- Locks:  the worker's row, waiting for its own pick or heartbeat; then its claims by id
 --         (see gendurable._release).
--- Writes: instances, workers.
+-- Writes: instances, workers, machines.
 create function public.gd_unregister(worker bigint) returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -19,7 +19,7 @@ begin
         return 0;
     end if;
     v_released := gendurable._release(array[gd_unregister.worker]);
-    delete from gendurable.workers as w where w.id = gd_unregister.worker;
+    perform gendurable._delete_workers(array[gd_unregister.worker]);
     return v_released;
 end
 $$;

@@ -5,8 +5,9 @@ select plan(2);
 select gd_register('me') as me \gset
 create temp table e as select e.* from gd_enqueue_many('[{"fsm": "m"}, {"fsm": "m"}, {"fsm": "m"}, {"fsm": "m"}, {"fsm": "m"}]') as e;
 create temp table p as select p.* from gd_pick(:me, 'default', 5) as p;
-insert into gendurable.signals (instance_id, sent_at, name, payload, presented)
-select e.id, now(), 'n', '{}', case when e.ord = 5 then 1 end from e where e.ord in (4, 5);
+update gendurable.instances as i set signalled = true, inbox = e.ord from e where i.id = e.id and e.ord in (4, 5);
+insert into gendurable.signals (inbox, instance_id, sent_at, name, payload, presented)
+select gendurable._inbox_key(e.id, e.ord), e.id, now(), 'n', '{}', case when e.ord = 5 then 1 end from e where e.ord in (4, 5);
 create function pg_temp.outcomes() returns gendurable.outcome[] language sql as $$
     select gendurable._parse_outcomes(jsonb_agg(jsonb_build_object('id', e.id, 'fence', case when e.ord = 3 then 9 else 1 end, 'kind', case when e.ord = 2 then 'done' else 'await' end,
         'names', '["m", "n"]'::jsonb) order by e.ord)) from e

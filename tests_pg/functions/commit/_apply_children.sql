@@ -1,7 +1,7 @@
 -- Scheduling children: they are created and their parent is parked, or nothing happens at all.
 begin;
 \ir ../prelude.psql
-select plan(54);
+select plan(55);
 
 -- Fan-out.
 select pg_temp.put('p', '{"queue": "a", "concurrency_key": "pk", "step": "begin", "state": {"n": 1}}') \g /dev/null
@@ -11,8 +11,8 @@ select is(pg_temp.commit('p', 'schedule_children', '{"step": "join", "state": {"
     {"fsm": "c1"}, {"fsm": "c2", "queue": "b", "step": "go", "state": {"x": 1}, "priority": 4, "fsm_version": 7, "weight": 3, "concurrency_key": "ck", "correlation_key": "child:2"},
     {"fsm": "c3", "delay": 3600}]}'), 'committed', 'children are scheduled');
 insert into made select i.fsm, i.id from gendurable.instances as i where i.parent_id = pg_temp.id('p');
-select results_eq($$ select phase::text, step, state, attempt, last_error, awaits, rate_limit, weight, joined, worker_id, claimed_at, children_pending, round, fence from pg_temp.row('p') $$,
-    $$ values ('awaiting_children', 'join', '{"n": 2}'::jsonb, 0, null::jsonb, null::text[], null::text, null::float8, false, null::bigint, null::timestamptz, 3, 1, 2::bigint) $$,
+select results_eq($$ select phase::text, step, state, attempt, last_error, awaits, rate_limit, weight, joined, worker_id, claimed_at, round, fence from pg_temp.row('p') $$,
+    $$ values ('awaiting_children', 'join', '{"n": 2}'::jsonb, 0, null::jsonb, null::text[], null::text, null::float8, false, null::bigint, null::timestamptz, 1, 2::bigint) $$,
     'the parent is parked at the step of the join and leaves nothing of its old step behind');
 select results_eq($$ select fsm, ord, queue, step, state, priority, fsm_version, weight, concurrency_key, correlation_key, phase::text, parent_round
                      from gendurable.instances where parent_id = pg_temp.id('p') order by ord $$,
@@ -38,8 +38,8 @@ end
 $$;
 select pg_temp.parent('none') \g /dev/null
 select is(pg_temp.commit('none', 'schedule_children', '{"step": "join", "children": []}'), 'committed', 'no children');
-select results_eq($$ select phase::text, step, joined, children_pending, eligible_at, worker_id from pg_temp.row('none') $$,
-    $$ values ('ready', 'join', true, 0, now(), null::bigint) $$, 'the parent is runnable at once');
+select results_eq($$ select phase::text, step, joined, eligible_at, worker_id from pg_temp.row('none') $$,
+    $$ values ('ready', 'join', true, now(), null::bigint) $$, 'the parent is runnable at once');
 select pg_temp.pick(1, 'b') \g /dev/null
 select is(pg_temp.children('none'), '[]', 'and is handed an empty array');
 select is(pg_temp.commit('none', 'schedule_children'), 'committed', 'absent children are none');
@@ -60,7 +60,7 @@ select pg_temp.put('occupant', '{"queue": "z", "correlation_key": "taken"}') \g 
 select pg_temp.parent('dup') \g /dev/null
 select is(pg_temp.commit('dup', 'schedule_children', '{"children": [{"fsm": "d1", "correlation_key": "taken"}, {"fsm": "d2", "correlation_key": "new"}, {"fsm": "d3", "correlation_key": "new"}]}'), 'committed',
     'children of which some are duplicates');
-select results_eq($$ select children_pending, (select array_agg(i.fsm || ':' || i.ord) from gendurable.instances as i where i.parent_id = pg_temp.id('dup')) from pg_temp.row('dup') $$,
+select results_eq($$ select children_pending, (select array_agg(i.fsm || ':' || i.ord) from gendurable.instances as i where i.parent_id = pg_temp.id('dup')) from gd_instances where id = pg_temp.id('dup') $$,
     $$ values (1, '{d2:2}'::text[]) $$, 'a duplicate, of the table or of the batch, is neither made nor counted');
 select is((select parent_id from pg_temp.row('occupant')), null, 'the occupant does not become a child');
 select pg_temp.parent('all dup') \g /dev/null
@@ -135,6 +135,14 @@ select results_eq($$ select phase::text, fence, (select count(*) from gendurable
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.commit('waiting', 'schedule_children', '{"children": [{"fsm": "w1"}, {"fsm": "w2", "correlation_key": "being taken"}]}'), 'committed', 'offered again it is accepted');
 select is(current_setting('lock_timeout'), '61s', 'lock_timeout is as it was after that, too');
+
+-- A child without a version.
+select gd_register('declares', info => '{"machines": [{"fsm": "v1", "version": 4}]}') \g /dev/null
+select pg_temp.parent('of versions') \g /dev/null
+select pg_temp.pick(9, 'b') \g /dev/null
+select pg_temp.commit('of versions', 'schedule_children', '{"children": [{"fsm": "v1"}, {"fsm": "v1", "fsm_version": 2}, {"fsm": "v2"}]}') \g /dev/null
+select results_eq($$ select fsm_version from gendurable.instances where parent_id = pg_temp.id('of versions') order by ord $$, 'values (4), (2), (1)',
+    'a child has the version it is given, or the newest of its machine');
 
 select * from finish();
 rollback;

@@ -10,7 +10,7 @@ begin
     return pg_temp.commit(p_fsm, 'schedule_children', jsonb_build_object('step', 'join', 'children', (select jsonb_agg(jsonb_build_object('fsm', c, 'queue', 'a', 'state', '{"of": "it"}'::jsonb)) from unnest(p_children) as c)));
 end
 $$;
-create function pg_temp.pending(p_fsm text) returns text language sql as $$ select i.phase || ' ' || i.children_pending from pg_temp.row(p_fsm) as i $$;
+create function pg_temp.pending(p_fsm text) returns text language sql as $$ select i.phase || ' ' || v.children_pending from pg_temp.row(p_fsm) as i join gd_instances as v on v.id = i.id $$;
 
 -- One by one, out of order, one of them failed.
 select is(pg_temp.family('p', '{c1,c2,c3}'), 'committed', 'three children');
@@ -28,7 +28,7 @@ select is(pg_temp.pending('p'), 'awaiting_children 1', 'a failed child releases 
 select is(pg_temp.pick(1), '-', 'the parent still waits for one');
 select fence as before from pg_temp.row('p') \gset
 select is(pg_temp.commit('c2', 'done'), 'committed', 'the last one');
-select results_eq($$ select phase::text, children_pending, joined, eligible_at, fence, step from pg_temp.row('p') $$, format($$ values ('ready', 0, true, now(), %s::bigint, 'join') $$, :before),
+select results_eq($$ select phase::text, joined, eligible_at, fence, step from pg_temp.row('p') $$, format($$ values ('ready', true, now(), %s::bigint, 'join') $$, :before),
     'the parent is runnable now, at the step of the join');
 select is(pg_temp.pick(9), 'p', 'and runs once');
 select is(pg_temp.children('p') - 99, jsonb_build_array(

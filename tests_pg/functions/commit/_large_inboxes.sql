@@ -2,8 +2,11 @@
 begin;
 select plan(3);
 
-insert into gendurable.signals (instance_id, sent_at, name, payload)
-select i, now(), 's', to_jsonb(repeat('x', m * 1000000)) from (values (1, 40), (2, 20), (3, 20), (5, 90)) as v (i, m);
+insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, inbox)
+overriding system value
+select n, now(), now(), now(), 'executing', 's', '{}', 0, 1, 'm', 'q', 2 from generate_series(1, 5) as n;
+insert into gendurable.signals (inbox, instance_id, sent_at, name, payload)
+select gendurable._inbox_key(i, 2), i, now(), 's', to_jsonb(repeat('x', m * 1000000)) from (values (1, 40), (2, 20), (3, 20), (5, 90)) as v (i, m);
 create function pg_temp.large(variadic p_ids int[]) returns text language sql as $$
     select gendurable._large_inboxes(
         array(select jsonb_populate_record(null::gendurable.outcome, jsonb_build_object('ord', o.ord, 'id', o.id)) from unnest(p_ids) with ordinality as o (id, ord)),

@@ -371,7 +371,7 @@ select is(pg_temp.commit(:short, pg_temp.job('forgotten'), '{"kind": "done"}'), 
 insert into jobs select 'lost ' || k, pg_temp.claim(:me, p_key => 'lost ' || k) from unnest('{next,retry,await,done,stop}'::text[]) as k;
 select is((select count(*)::int from jobs where label like 'lost %' and gd_signal((job).id, 's') = 'delivered'), 5, 'a signal each');
 create temp view lost_rows as
-select i.*, (select count(*) from gendurable.signals as s where s.instance_id = i.id) as inbox
+select i.*, (select count(*) from gendurable.signals as s where s.instance_id = i.id) as in_box
 from gendurable.instances as i where i.id in (select (job).id from jobs where label like 'lost %');
 create temp table lost_before as select * from lost_rows;
 select is(pg_temp.commit(:other, array(

@@ -77,7 +77,7 @@ select is((select count(*)::int from gendurable.instances where fsm in ('root 3'
 -- The parent of what is cancelled is counted down.
 select pg_temp.family('p', '{h1,h2}') \g /dev/null
 select is(gd_cancel(pg_temp.id('h1')), 1, 'a child is cancelled');
-select is((select phase || ' ' || children_pending from pg_temp.row('p')), 'awaiting_children 1', 'its parent counts it');
+select is((select status || ' ' || children_pending from gd_instances where id = pg_temp.id('p')), 'awaiting_children 1', 'its parent counts it');
 select is(gd_cancel(pg_temp.id('h2'), 'late', true), 1, 'the last one');
 select is(pg_temp.pick(99, 'a'), 'p', 'the parent runs');
 select results_eq($$ select x ->> 'status', x #>> '{error,kind}' from jsonb_array_elements(pg_temp.children('p')) as x $$, $$ values ('failed', 'cancelled'), ('failed', 'cancelled') $$, 'and sees what has become of them');

@@ -1,6 +1,6 @@
 -- JSON entries, typed; what gd_enqueue_many accepts and refuses is tested there.
 begin;
-select plan(34);
+select plan(35);
 
 select is(gendurable._parse_entries('[]'), null, 'nothing parsed is nothing');
 select results_eq($$ select ord, fsm, queue, parent_id, parent_round from unnest(gendurable._parse_entries('[{"fsm": "a"}, {"fsm": "b", "queue": "own"}]')) $$,
@@ -12,6 +12,8 @@ select is((select count(distinct id)::int from unnest(gendurable._parse_entries(
 select throws_ok($$ select gendurable._parse_entries('[{"fsm": "a"}, {"fsm": "b", "priority": "x"}]') $$, 'GD003', 'gendurable: a bad entry in the batch', 'a bad value is GD003');
 select throws_ok($$ select gendurable._parse_entries('[{"fsm": "a"}, {"color": "x"}]') $$, 'GD003', null, 'an unknown field is GD003');
 select throws_ok($$ select gendurable._parse_entries('[{"fsm": "a", "correlation_scope": [[[[[[["done"]]]]]]]}]') $$, 'GD003', null, 'arrays too deep for an array are GD003');
+select results_eq($$ select fsm_version from unnest(gendurable._parse_entries('[{"fsm": "a"}, {"fsm": "a", "fsm_version": null}, {"fsm": "a", "fsm_version": 2}]')) $$,
+    'values (null::int), (null), (2)', 'a version that is left out is found when the instance is made');
 
 -- The first bad entry is named, whatever is wrong with it.
 create function pg_temp.problem(p_entries jsonb) returns text language plpgsql as $$

@@ -1,6 +1,6 @@
 -- gd_enqueue: one instance, or the occupant of its correlation key.
 begin;
-select plan(59);
+select plan(64);
 
 -- SQLSTATE and DETAIL of the error that a query raises.
 create function pg_temp.refusal(p_query text) returns text language plpgsql as $$
@@ -25,9 +25,9 @@ select results_eq(
     $$ values ('order', 1, '{}'::jsonb, 'start', 'default', 0, now(), null::text, null::text, null::text, 'runnable', 0) $$,
     'only fsm is needed: everything else has its documented default');
 select results_eq(
-    format($$ select phase::text, fence, chain, children_pending, round, worker_id, parent_id, last_error, awaits, signalled
+    format($$ select phase::text, fence, chain, round, worker_id, parent_id, last_error, awaits, signalled
               from gendurable.instances where id = %s $$, :a),
-    $$ values ('ready', 0::bigint, 0, 0, 0, null::bigint, null::bigint, null::jsonb, null::text[], false) $$,
+    $$ values ('ready', 0::bigint, 0, 0, null::bigint, null::bigint, null::jsonb, null::text[], false) $$,
     'a new instance is ready, unclaimed, with nothing behind it');
 select is((select enqueued_at from gd_status(:a)), now(), 'enqueued_at is the time of the transaction');
 
@@ -52,6 +52,24 @@ select is((select state from gd_status(:d)), 'null'::jsonb, 'a JSON null is a st
 select lives_ok($$ select gd_enqueue('m', priority => 2147483647), gd_enqueue('m', priority => -2147483648) $$, 'priority is any int');
 select isnt(:a, :b, 'each instance has an id of its own');
 select ok(:a < :b and :b < :c, 'ids grow');
+
+-- Which version.
+create function pg_temp.version(p_fsm text, p_version int default null) returns int language plpgsql as $$
+declare
+    v_id bigint := (select e.id from gd_enqueue(p_fsm, fsm_version => p_version) as e);
+begin
+    return (select s.fsm_version from gd_status(v_id) as s);
+end
+$$;
+select gd_register('old', info => '{"machines": [{"fsm": "order", "version": 2}]}') as old,
+       gd_register('new', info => '{"machines": [{"fsm": "order", "version": 3}]}') as new \gset
+select is(pg_temp.version('order'), 3, 'without a version it is the newest that a live worker declares');
+select is(pg_temp.version('order', 2), 2, 'a version that is given is kept');
+select is(pg_temp.version('refund'), 1, 'a machine that no worker declares has version 1');
+select gd_unregister(:new) \g /dev/null
+select is(pg_temp.version('order'), 2, 'the new one has left');
+select gd_unregister(:old) \g /dev/null
+select is(pg_temp.version('order'), 3, 'both have left: the newest that was declared');
 
 -- When it may start.
 create function pg_temp.start_at(p_eligible_at timestamptz, p_delay interval) returns text language plpgsql as $$

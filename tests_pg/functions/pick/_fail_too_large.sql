@@ -19,7 +19,7 @@ select is_empty(format($$ select from gendurable.instances where worker_id = %s 
 
 -- With them the line for tokens moves on: here tokens are there, and there will never be more.
 select gd_set_rate_limit('r', 0, '1 s', 5), pg_temp.put('large', '{"rate_limit": "r", "weight": 5}'), pg_temp.put('next', '{"rate_limit": "r"}'), gd_signal(pg_temp.id('large'), 's') \g /dev/null
-insert into gendurable.signals (instance_id, sent_at, name, payload) select pg_temp.id('large'), now(), repeat('n', 1000), '1' from generate_series(1, 60000);
+insert into gendurable.signals (inbox, instance_id, sent_at, name, payload) select gendurable._inbox_key(pg_temp.id('large'), 0), pg_temp.id('large'), now(), repeat('n', 1000), '1' from generate_series(1, 60000);
 select is(pg_temp.pick() || pg_temp.pick(), '-next', 'tokens that it was offered are for the next one in the line');
 select is(pg_temp.status('large'), 'failed', 'which it held up until then');
 

@@ -33,10 +33,10 @@ select pg_temp.put('i'), gd_signal(pg_temp.id('i'), 's', to_jsonb(repeat('x', 10
 select is(pg_temp.bytes('i'), pg_temp.stored('{}') + pg_temp.listed('s', to_jsonb(repeat('x', 1000))), 'an inbox takes its bytes');
 update gendurable.instances set awaits = '{s}' where id = pg_temp.id('i');
 select is(pg_temp.bytes('i'), pg_temp.stored('{}') + 2 * pg_temp.listed('s', to_jsonb(repeat('x', 1000))), 'twice where some of it was awaited');
-insert into gendurable.signals (instance_id, sent_at, name, payload) select pg_temp.id('i'), now(), 's', to_jsonb(repeat('x', 35000000)) from generate_series(1, 2);
+insert into gendurable.signals (inbox, instance_id, sent_at, name, payload) select gendurable._inbox_key(pg_temp.id('i'), 0), pg_temp.id('i'), now(), 's', to_jsonb(repeat('x', 35000000)) from generate_series(1, 2);
 select is(pg_temp.bytes('i'), pg_temp.stored('{}') + 2 * gendurable._most_bytes(), 'no more than it is handed out');
 select pg_temp.put('l'), gd_signal(pg_temp.id('l'), 's') \g /dev/null
-insert into gendurable.signals (instance_id, sent_at, name, payload) select pg_temp.id('l'), now(), repeat('n', 1000), '1' from generate_series(1, 60000);
+insert into gendurable.signals (inbox, instance_id, sent_at, name, payload) select gendurable._inbox_key(pg_temp.id('l'), 0), pg_temp.id('l'), now(), repeat('n', 1000), '1' from generate_series(1, 60000);
 select is(pg_temp.weigh(10, true, 'l', 'a', 'b'), 'a | b | l', 'a list that is too long is for no pick, and takes no room');
 
 -- Children.

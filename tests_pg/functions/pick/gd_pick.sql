@@ -203,7 +203,7 @@ select is(pg_temp.names(:me, 'keyed bytes', 10), 'other', 'for those behind it')
 -- Lists.
 select id as many from gd_enqueue('many', queue => 'lists') \gset
 select gd_signal(:many, 'x') \g /dev/null
-insert into gendurable.signals (instance_id, sent_at, name, payload) select :many, now(), repeat('n', 1000), '1' from generate_series(1, 60000);
+insert into gendurable.signals (inbox, instance_id, sent_at, name, payload) select gendurable._inbox_key(:many, 0), :many, now(), repeat('n', 1000), '1' from generate_series(1, 60000);
 select id as inbox from gd_enqueue('inbox', queue => 'lists') \gset
 select gd_signal(:inbox, 'x', to_jsonb(repeat('x', 28000000))) from generate_series(1, 10) \g /dev/null
 select id, fence, signals from gd_pick(:me, 'lists', 10) \gset l_

@@ -2,7 +2,7 @@
 begin;
 \ir ../prelude.psql
 \ir prelude.psql
-select plan(16);
+select plan(17);
 
 create function pg_temp.fire(name text, by interval) returns gendurable.occurrences language plpgsql as $$
 begin
@@ -31,6 +31,10 @@ select is((select string_agg(i.correlation_key, ' ' order by i.id) from gendurab
     format('schedule:all:%s schedule:all:%s', gendurable._utc((select min(eligible_at) from gendurable.instances where correlation_key like 'schedule:all%')),
            gendurable._utc((select max(eligible_at) from gendurable.instances where correlation_key like 'schedule:all%'))), 'each has a key of its own');
 
+select gd_register('new', '{}', info => '{"machines": [{"fsm": "versioned", "version": 3}]}') \g /dev/null
+select gd_schedule('versioned', '@every 1 hour', 'versioned', queue => 'q') \g /dev/null
+select last_id as versioned from pg_temp.fire('versioned', '1 hour') \gset
+select is((select fsm_version from gendurable.instances where id = :versioned), 3, 'the version is the newest one when it fires');
 select gd_schedule('never', '0 0 29 2 *', 'm', queue => 'q', missed => 'skip') \g /dev/null
 select is((pg_temp.fire('never', '10 years')).fired, 0::bigint, 'skip: nothing that is late');
 update gendurable.schedules set cron = '0 0 30 2 *' where name = 'never';

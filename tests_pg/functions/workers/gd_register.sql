@@ -1,6 +1,6 @@
 -- gd_register: a new worker, and what its dead namesakes left behind.
 begin;
-select plan(28);
+select plan(37);
 
 -- SQLSTATE and DETAIL of the error that a query raises.
 create function pg_temp.refusal(p_query text) returns text language plpgsql as $$
@@ -71,6 +71,28 @@ from unnest('{[],"[{\"pid\": 1}]","\"text\"",7,true}'::text[]) as i;
 select is(pg_temp.refusal($$ select gd_register('w', info => '[1]') $$), 'GD002 info is of JSON type array', 'the error says what it is');
 select gd_register('w', info => 'null') as n \gset
 select is((select w.info from gendurable.workers as w where w.id = :n), '{}', 'a JSON null means nothing is said');
+
+-- What it can run.
+create function pg_temp.declared(p_worker bigint) returns text language sql as $$
+    select concat_ws(' ', w.declares, nullif(string_agg(concat_ws(' ', m.fsm, m.version, m.steps), ', ' order by m.fsm, m.version), ''))
+    from gendurable.workers as w left join gendurable.machines as m on m.worker_id = w.id
+    where w.id = p_worker group by w.declares
+$$;
+select gd_register('w') as everything, gd_register('w', info => '{"machines": null, "pid": 7}') as too, gd_register('w', info => '{"machines": []}') as nothing,
+       gd_register('w', info => '{"machines": [{"fsm": "m", "version": 2, "steps": ["a", "b"]}, {"fsm": "n", "version": 1}], "pid": 7}') as some \gset
+select is(pg_temp.declared(:everything), 'f', 'a worker that declares nothing can run everything');
+select is(pg_temp.declared(:too), 'f', 'so can one with a JSON null');
+select is(pg_temp.declared(:nothing), 't', 'one that declares an empty list can run nothing');
+select is(pg_temp.declared(:some), 't m 2 {a,b}, n 1', 'machines, versions and steps are noted');
+select is((select w.info ->> 'pid' from gendurable.workers as w where w.id = :some), '7', 'beside what else it says of itself');
+select is((select w.info -> 'machines' -> 1 from gendurable.workers as w where w.id = :some), '{"fsm": "n", "version": 1}', 'which stands in its info as it was said');
+select is(pg_temp.refusal($$ select gd_register('w', info => '{"machines": [{"fsm": "m", "version": 1}, {"fsm": "m"}]}') $$),
+    'GD002 info.machines, ord 2: version: expected an integer of 32 bits, got nothing', 'a declaration that cannot be read is refused, and says why');
+select gd_register('w', queues => '{}') as maintainer \gset
+select is((select w.queues from gendurable.workers as w where w.id = :maintainer), '{}', 'a worker without a queue is a maintainer');
+update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id = :some;
+select gd_register('w') \g /dev/null
+select is((select count(*)::int from gendurable.machines where worker_id = :some), 0, 'what a dead namesake declared goes with it');
 
 select * from finish();
 rollback;

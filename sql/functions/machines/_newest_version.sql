@@ -1,0 +1,38 @@
+-- The version of a machine that is meant where none is given: the newest that a live worker
+-- declares, else the newest that was ever declared, else 1.
+--
+-- Locks: none. Writes: nothing.
+-- Plan:  versions_newest, one descent: the end where no worker ever declared the machine;
+--        machines_newest, from the newest version down to the first that a live worker declares.
+create function gendurable._newest_version(p_fsm text) returns int
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+    v_ever int := (select v.version from gendurable.versions as v
+                   where v.fsm = p_fsm
+                   order by v.fsm, v.version desc
+                   limit 1);
+    v_now  timestamptz;
+begin
+    if v_ever is null then
+        return 1;
+    end if;
+    v_now := clock_timestamp();    -- the caller's transaction may be old
+    return coalesce((
+        select m.version
+        from gendurable.machines as m
+        join gendurable.workers as w on w.id = m.worker_id
+        where m.fsm = p_fsm
+          and (w.lease_until >= v_now or gendurable._up_since() + w.lease >= v_now)
+        order by m.fsm desc, m.version desc, m.worker_id desc
+        limit 1
+    ), v_ever);
+end
+$$;
+comment on function gendurable._newest_version(text)
+    is 'The version of a machine that is meant where none is given.';

@@ -1,0 +1,33 @@
+-- Workers that declare the same new versions at the same time: none waits for another one, and none is lost.
+--
+-- Mutation: versions with a unique index and ON CONFLICT DO NOTHING: 1 waits until its time is up.
+\ir prelude.psql
+select plan(7);
+select test.open('a', 'b', 'c');
+
+create function test.declare(machines text) returns text
+language sql as $$ select format('select gd_register(%L, info => %L)', 'w', format('{"machines": %s}', machines)) $$;
+
+select test.exec('a', 'begin');
+select test.exec('b', 'begin');
+select test.query('a', test.declare('[{"fsm": "M", "version": 2}]'));
+select test.send('b', test.declare('[{"fsm": "N", "version": 2}, {"fsm": "M", "version": 2}]'));
+select ok(not test.is_blocked('b'), 'one that declares the same new version does not wait');
+select test.answer('b');
+select test.send('a', test.declare('[{"fsm": "N", "version": 2}]'));
+select ok(not test.is_blocked('a'), 'nor two that do it in opposite orders');
+select test.answer('a');
+select test.send('c', test.declare('[{"fsm": "M", "version": 2}, {"fsm": "N", "version": 2}]'));
+select ok(not test.is_blocked('c'), 'nor a third');
+select test.answer('c');
+
+-- Enqueued meanwhile: what is committed counts.
+select is(gendurable._newest_version('M'), 2, 'of the third, which is committed');
+select test.exec('b', 'commit');
+select test.exec('a', 'rollback');
+select is(gendurable._newest_version('N'), 2, 'one that was undone declared nothing, and took nothing with it');
+select gd_unregister(w.id) from gendurable.workers as w \g /dev/null
+select results_eq('select gendurable._newest_version(f) from unnest($${M,N,O}$$::text[]) as f', 'values (2), (2), (1)', 'the versions are known when all have left');
+select is((select count(*)::int from gendurable.machines), 0, 'their declarations have gone with them');
+
+select * from finish();
