@@ -25,6 +25,7 @@
 \ir functions/base/_size_bound.sql
 \ir functions/base/_json_size.sql
 \ir functions/base/_listed_size.sql
+\ir functions/base/_check_ids.sql
 \ir functions/base/_check_name.sql
 \ir functions/base/_check_page.sql
 \ir functions/base/_eligible_at.sql
@@ -76,6 +77,27 @@
 \ir functions/signals/gd_signal_many.sql
 \ir functions/signals/gd_signals.sql
 
+-- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
+\ir functions/workers/_lease.sql
+\ir functions/workers/_sleeping.sql
+\ir functions/workers/_check_in.sql
+\ir functions/workers/_delete_workers.sql
+\ir functions/workers/_forget_workers.sql
+\ir functions/workers/_lease_until.sql
+\ir functions/workers/_lock_lapsed.sql
+\ir functions/workers/_lost.sql
+\ir functions/workers/_mark_worker.sql
+\ir functions/workers/_note_start.sql
+\ir functions/workers/_refuse_worker.sql
+\ir functions/workers/_release.sql
+\ir functions/workers/_renew.sql
+\ir functions/workers/_up_since.sql
+\ir functions/workers/gd_heartbeat.sql
+\ir functions/workers/gd_reap.sql
+\ir functions/workers/gd_register.sql
+\ir functions/workers/gd_release.sql
+\ir functions/workers/gd_unregister.sql
+
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
 \ir functions/limits/_announced.sql
@@ -112,22 +134,6 @@
 \ir functions/limits/gd_set_concurrency_limit.sql
 \ir functions/limits/gd_set_rate_limit.sql
 
--- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
-\ir functions/workers/_check_in.sql
-\ir functions/workers/_delete_workers.sql
-\ir functions/workers/_forget_workers.sql
-\ir functions/workers/_lost.sql
-\ir functions/workers/_mark_worker.sql
-\ir functions/workers/_note_start.sql
-\ir functions/workers/_refuse_worker.sql
-\ir functions/workers/_release.sql
-\ir functions/workers/_up_since.sql
-\ir functions/workers/gd_heartbeat.sql
-\ir functions/workers/gd_reap.sql
-\ir functions/workers/gd_register.sql
-\ir functions/workers/gd_release.sql
-\ir functions/workers/gd_unregister.sql
-
 -- machines: What workers declare that they can run, and the version that follows from it.
 \ir functions/machines/_machine_problem.sql
 \ir functions/machines/_check_machines.sql
@@ -139,10 +145,15 @@
 \ir functions/control/_descendants.sql
 \ir functions/control/_last_round.sql
 \ir functions/control/_lock_descendants.sql
+\ir functions/control/_cancel.sql
+\ir functions/control/_lock_free.sql
+\ir functions/control/_revive.sql
 \ir functions/control/gd_cancel.sql
+\ir functions/control/gd_cancel_many.sql
 \ir functions/control/gd_pause.sql
 \ir functions/control/gd_resume.sql
 \ir functions/control/gd_retry.sql
+\ir functions/control/gd_retry_many.sql
 
 -- schedules: Instances that are created at their time, by whichever pick comes first.
 \ir functions/schedules/_cron_number.sql
@@ -178,8 +189,8 @@
 \ir functions/schedules/gd_resume_schedule.sql
 
 -- pick: Work is handed to a worker.
-\ir functions/pick/_candidates.sql
 \ir functions/pick/_child_rows.sql
+\ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
 \ir functions/pick/_fail_too_large.sql
 \ir functions/pick/_is_paused.sql
@@ -196,6 +207,7 @@
 \ir functions/commit/_apply_next.sql
 \ir functions/commit/_apply_retry.sql
 \ir functions/commit/_count_down.sql
+\ir functions/commit/_create_children.sql
 \ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
 \ir functions/commit/_large_inboxes.sql

@@ -424,26 +424,45 @@ comment on table gendurable.countdowns is
     'How many children each parent in phase awaiting_children waits for; protected by its row''s '
     'lock.';
 
+-- Never updated: what changes while a worker lives is in gendurable.leases. The lock on the row is
+-- the lock on both.
 create table gendurable.workers (
     id            bigint generated always as identity primary key,
     name          text        not null,
     queues        text[]      not null,
-    idle_queues   text[]      not null default '{}',
     lease         interval    not null,
     registered_at timestamptz not null,
-    heartbeat_at  timestamptz,
-    lease_until   timestamptz not null,
     declares      boolean     not null default false,
     info          jsonb       not null
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+);
 comment on table gendurable.workers is
     'Registered workers, one lease each for everything they hold.';
-comment on column gendurable.workers.idle_queues is
-    'Queues of which its latest pick came back empty: work for them is worth a notification.';
-comment on column gendurable.workers.heartbeat_at is
-    'Its previous heartbeat; null before the first.';
+comment on column gendurable.workers.lease is 'How long one heartbeat lasts.';
 comment on column gendurable.workers.declares is
     'It can run what its rows of gendurable.machines say, and nothing else; false: everything.';
+
+-- What changes of a worker. Each change inserts a row with the next seq and deletes the one before,
+-- under the lock of the worker's row (gendurable._renew), so that one row of each worker is
+-- visible. It is read newest first: the rows before it lie behind it in the index, and it does not
+-- matter how many of them no VACUUM could remove.
+create table gendurable.leases (
+    worker_id    bigint      not null,
+    seq          bigint      not null,
+    lease_until  timestamptz not null,
+    heartbeat_at timestamptz,
+    idle_queues  text[]      not null default '{}',
+    primary key (worker_id, seq)
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 500,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.leases is
+    'The lease of each worker, when it was last heard of, and where it sleeps.';
+comment on column gendurable.leases.heartbeat_at is
+    'Its previous heartbeat; null before the first.';
+comment on column gendurable.leases.idle_queues is
+    'Queues of which its latest pick came back short: work for them is worth a notification.';
 
 -- What workers say that they can run. The rows are written with the worker's own and deleted with
 -- it, and never change.
@@ -662,14 +681,15 @@ create type gendurable.candidates as (
 comment on type gendurable.candidates is
     'Instances that a round of gd_pick has locked and may claim.';
 
--- One instance to be created, with every default applied but the version, which may be null.
+-- One instance to be created, with every default applied but the version, which may be null. `ord`
+-- is its place in the batch; of a child, `place` is the one among those of its parent.
 create type gendurable.entry as (
     ord int, id bigint,
     fsm text, fsm_version int, state jsonb, step text, queue text, priority int,
     eligible_at timestamptz,
     correlation_key text, correlation_scope text[],
     concurrency_key text, rate_limit text, weight float8,
-    parent_id bigint, parent_round int, occupant bigint
+    parent_id bigint, parent_round int, place int, occupant bigint
 );
 comment on type gendurable.entry is
     'One instance to be created: what gd_enqueue was given, defaults applied.';

@@ -37,6 +37,7 @@ from gendurable import (
     StateError,
     UsageError,
     cancel,
+    cancel_many,
     drop_concurrency_limit,
     drop_rate_limit,
     enqueue,
@@ -48,6 +49,7 @@ from gendurable import (
     resume,
     resume_schedule,
     retry,
+    retry_many,
     schedule,
     set_concurrency_limit,
     set_history,
@@ -116,6 +118,11 @@ def use_everything(conn: psycopg.Connection[Any]) -> None:
     assert retry(conn, second.id, "other", {"x": 1}) == "retried"
     answers = enqueue_many(conn, [Entry("M"), Entry("M", correlation_key=key)])
     assert [answer.duplicate for answer in answers] == [False, True]
+    many = enqueue_many(conn, [Entry("M"), Entry("M")])
+    ids = [answer.id for answer in many]
+    assert cancel_many(conn, [*ids, 0], "é") == ["cancelled", "cancelled", "no_target"]
+    assert retry_many(conn, iter([0, *ids])) == ["no_target", "retried", "retried"]
+    assert cancel_many(conn, []) == []
     for call in (pause, resume, drop_rate_limit, drop_concurrency_limit):
         call(conn, Color.RED)
     set_rate_limit(conn, "m", 1.5, 2)
@@ -318,6 +325,12 @@ def test_an_id_that_is_none_is_only_not_found(conn: Connection) -> None:
         lambda conn: ANY.set_history(conn, None, 5),
         lambda conn: ANY.history(conn, None),
         lambda conn: ANY.watch(conn, None),
+        lambda conn: ANY.cancel_many(conn, 5),
+        lambda conn: ANY.cancel_many(conn, "15"),
+        lambda conn: ANY.cancel_many(conn, [1, None]),
+        lambda conn: ANY.cancel_many(conn, [1], 5),
+        lambda conn: ANY.retry_many(conn, [True]),
+        lambda conn: ANY.retry_many(conn, {1: 2}),
         lambda conn: ANY.set_retention(conn, 1, failed=float("nan")),
         lambda conn: ANY.enqueue(conn, Entry("M"), {"x": 1}),
         lambda conn: ANY.enqueue(conn, Entry("M"), delay=5),

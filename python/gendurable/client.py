@@ -41,6 +41,7 @@ __all__ = [
     "SignalEntry",
     "Status",
     "cancel",
+    "cancel_many",
     "children",
     "drop_concurrency_limit",
     "drop_rate_limit",
@@ -53,6 +54,7 @@ __all__ = [
     "resume",
     "resume_schedule",
     "retry",
+    "retry_many",
     "schedule",
     "set_concurrency_limit",
     "set_history",
@@ -66,7 +68,7 @@ __all__ = [
     "watch",
 ]
 
-_IDS = range(-(2**63), 2**63)
+_ID_RANGE = range(-(2**63), 2**63)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -214,6 +216,14 @@ _CANCEL = """
     select public.gd_cancel(target => %(target)s::{type}, reason => %(reason)s,
                             cascade => %(cascade)s::boolean)::text"""
 _RETRY = "select public.gd_retry(id => %(id)s::bigint, step => %(step)s, state => %(state)s::jsonb)"
+_CANCEL_MANY = """
+    select c.result
+    from public.gd_cancel_many(ids => %(ids)s::bigint[], reason => %(reason)s)
+        with ordinality as c
+    order by c.ordinality"""
+_RETRY_MANY = """
+    select r.result from public.gd_retry_many(ids => %(ids)s::bigint[]) with ordinality as r
+    order by r.ordinality"""
 _PAUSE = "select public.gd_pause(queue => %(queue)s)::text"
 _RESUME = "select public.gd_resume(queue => %(queue)s)::text"
 _SET_RATE_LIMIT = """
@@ -563,6 +573,46 @@ def retry(
 
 
 @_sync_or_async
+def cancel_many(
+    conn: AnyConnection, /, instances: Iterable[int], reason: str | None = None
+) -> MaybeAwaitable[list[str]]:
+    """Make instances failed at once, each as ``cancel`` does without ``cascade``; none waits.
+
+    Args:
+        conn: the caller's connection.
+        instances: their ids.
+        reason: for people, any text.
+
+    Returns:
+        For each id, in order: ``cancelled``; ``no_target``, where nothing of it is live; or
+        ``busy``: another transaction has had it locked for 50 ms. Call again for those.
+
+    Raises:
+        UsageError: an argument has a wrong type.
+    """
+    parameters = {"ids": _ids(instances), "reason": _optional(text, "reason", reason)}
+    return call(conn, _CANCEL_MANY, parameters, list)
+
+
+@_sync_or_async
+def retry_many(conn: AnyConnection, /, instances: Iterable[int]) -> MaybeAwaitable[list[str]]:
+    """Bring failed instances back, each as ``retry`` does, to the step that failed; none waits.
+
+    Args:
+        conn: the caller's connection.
+        instances: their ids.
+
+    Returns:
+        For each id, in order, what ``retry`` returns; or ``busy``: another transaction has it
+        locked, or has had its correlation key for 50 ms. Call again for those.
+
+    Raises:
+        UsageError: an argument has a wrong type.
+    """
+    return call(conn, _RETRY_MANY, {"ids": _ids(instances)}, list)
+
+
+@_sync_or_async
 def pause(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
     """Hand out nothing more of a queue until ``resume``; what runs finishes.
 
@@ -829,9 +879,15 @@ def _id(field: str, value: Any, expected: str = "an int") -> str:
         found = None
     if found is None:
         raise _wrong(field, value, expected)
-    if found not in _IDS:
+    if found not in _ID_RANGE:
         raise _wrong(field, value, "an id, which has at most 64 bits")
     return str(found)
+
+
+def _ids(instances: Any) -> list[str]:
+    if isinstance(instances, (str, bytes, Mapping)) or not isinstance(instances, Iterable):
+        raise _wrong("instances", instances, "several ids")
+    return [_id(f"instances[{place}]", one) for place, one in enumerate(instances)]
 
 
 def _optional(convert: Callable[[str, Any], Any], field: str, value: Any) -> str | None:

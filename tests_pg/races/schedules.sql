@@ -168,7 +168,7 @@ select is((select count(*) from gendurable.occurrences where schedule = 't'), 1:
 -- A worker that sleeps hears of a schedule.
 select test.query('b', test.pick(:w, 'q', 5));
 select test.query('b', test.pick(:w, 'q', 5));
-select ok((select 'q' = any (w.idle_queues) from gendurable.workers as w where w.id = :w), 'a worker sleeps');
+select ok((select 'q' = any (s.queues) from gendurable._sleeping() as s where s.worker_id = :w), 'a worker sleeps');
 select test.exec('c', 'listen gendurable');
 create function test.heard() returns text language sql as $$
     select test.exec('c', 'notify gendurable, ''marker''');

@@ -47,7 +47,7 @@ begin
         from unnest(p_outcomes) as o
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence
         returning i.queue, i.eligible_at < 'infinity' as due,
-                  case when i.watched and not p.answered then i.id end as watched
+                  case when i.watched and i.phase = 'awaiting_signal' then i.id end as watched
     )
     -- A sleeping worker may have to get up earlier than it planned, for the deadline too. gd_commit
     -- rings for the slots that are given up, and sees to the correlation keys.

@@ -18,6 +18,7 @@ declare
     v_id        bigint;
     v_key       text;
     v_key_state text;
+    v_entry     gendurable.entry;
     v_entries   gendurable.entry[] := array[]::gendurable.entry[];
 begin
     select s.* into v_schedule from gendurable.schedules as s where s.name = p_now.schedule;
@@ -40,14 +41,25 @@ begin
         elsif v_key_state = 'occupied' then
             p_now.skipped := p_now.skipped + 1;
         else
-            v_entries := v_entries || row(
-                cardinality(v_entries) + 1, v_id, v_schedule.fsm, v_schedule.fsm_version,
-                case when v_schedule.stamp is null then v_schedule.state
-                     else v_schedule.state
-                          || jsonb_build_object(v_schedule.stamp, gendurable._utc(v_at)) end,
-                v_schedule.step, v_schedule.queue, v_schedule.priority, v_at, v_key, null,
-                v_schedule.concurrency_key, v_schedule.rate_limit, v_schedule.weight,
-                null, null, v_id)::gendurable.entry;
+            v_entry.ord := cardinality(v_entries) + 1;
+            v_entry.id := v_id;
+            v_entry.occupant := v_id;    -- of the key, which is taken
+            v_entry.fsm := v_schedule.fsm;
+            v_entry.fsm_version := v_schedule.fsm_version;
+            v_entry.step := v_schedule.step;
+            v_entry.state := v_schedule.state;
+            if v_schedule.stamp is not null then
+                v_entry.state := v_entry.state
+                    || jsonb_build_object(v_schedule.stamp, gendurable._utc(v_at));
+            end if;
+            v_entry.queue := v_schedule.queue;
+            v_entry.priority := v_schedule.priority;
+            v_entry.eligible_at := v_at;
+            v_entry.correlation_key := v_key;
+            v_entry.concurrency_key := v_schedule.concurrency_key;
+            v_entry.rate_limit := v_schedule.rate_limit;
+            v_entry.weight := v_schedule.weight;
+            v_entries := v_entries || v_entry;
             p_now.fired := p_now.fired + 1;
             p_now.last_at := v_at;
             p_now.last_id := v_id;

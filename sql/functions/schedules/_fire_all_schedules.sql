@@ -4,10 +4,14 @@
 -- Nothing in a transaction that does not see what others have just committed.
 -- Locks:  the queues, shared (advisory), never waiting; as gendurable._fire_schedules.
 -- Writes: as gendurable._fire_schedules.
--- Plan:   gendurable.workers, a few rows, read whole.
+-- Plan:   workers_pkey, all of it, and of each worker its lease.
 create function gendurable._fire_all_schedules() returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
     v_up_since timestamptz := gendurable._up_since();
@@ -20,8 +24,10 @@ begin
     -- A loop, because each queue is a look of its own.
     for v_queue in
         select distinct q.queue
-        from gendurable.workers as w cross join lateral unnest(w.queues) as q (queue)
-        where greatest(w.lease_until, v_up_since + w.lease) >= now()
+        from gendurable.workers as w
+        cross join lateral gendurable._lease(w.id) as l
+        cross join lateral unnest(w.queues) as q (queue)
+        where greatest(l.lease_until, v_up_since + w.lease) >= now()
         order by q.queue
     loop
         if not gendurable._is_paused(v_queue) then
