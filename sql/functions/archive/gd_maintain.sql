@@ -6,10 +6,11 @@
 -- are reaped first.
 -- Retention is what gd_set_retention says. Here whole partitions go, so that forgetting costs next
 -- to nothing: an instance is forgotten up to one window of the archive after its retention.
--- Locks:  never waiting: dead workers and their claims (gd_reap), due instances (gd_expire_awaits),
---         names of rate keys (_sweep_buckets), the maintenance of the archive and its partitions
---         (_lock_maintenance, _create_partitions, _collect, _collect_history, _drop_partitions),
---         what workers have reported (_sift_reports, _compact_throughput).
+-- Locks:  never waiting: dead workers and their claims (gd_reap), due instances
+--         (gd_expire_awaits), due schedules (_fire_all_schedules), names of rate keys
+--         (_sweep_buckets), the maintenance of the archive and its partitions (_lock_maintenance,
+--         _create_partitions, _collect, _collect_history, _drop_partitions), what workers have
+--         reported (_sift_reports, _compact_throughput).
 -- Writes: as the functions it calls.
 create function public.gd_maintain() returns table (task text, affected bigint)
 language plpgsql volatile security definer
@@ -30,6 +31,7 @@ begin
     select e.woken, e.more into v_due from gendurable._expire_awaits(v_until) as e;
     v_more := v_due.more;
     return query select 'expire_awaits', v_due.woken::bigint;
+    return query select 'fire_schedules', gendurable._fire_all_schedules()::bigint;
     return query select 'sweep', gendurable._sweep_slots()::bigint;
 
     -- A transaction that was left open with this lock must not keep a worker from being reaped,
