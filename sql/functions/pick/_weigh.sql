@@ -6,7 +6,7 @@
 -- too_large: those that no pick can hand out, because the mere list of their signals or children,
 --            or what their row holds, is too long for an answer. They count for nothing.
 -- Locks:  the caller holds the instances, and with them their inboxes. Writes: nothing.
--- Plan:   instances_pkey; signals_pkey and gendurable._child_rows for those that have some.
+-- Plan:   instances_pkey; signals_pkey and gendurable._weigh_children for those that have some.
 create function gendurable._weigh(p_ids bigint[], p_room bigint, p_first boolean,
                                   out fit bigint[], out bytes bigint, out rest bigint[],
                                   out too_large bigint[])
@@ -39,13 +39,11 @@ begin
             from gendurable.signals as x
             where i.signalled and x.inbox = gendurable._inbox_key(i.id, i.inbox)
         ) as s
-        cross join lateral (
-            select sum(gendurable._listed_size(x.fsm)) as listed,
-                   sum(gendurable._listed_size(x.fsm, x.result) + gendurable._json_size(x.error)
-                       + gendurable._json_size(x.state)) as bytes
-            from gendurable._child_rows(i.id, i.round, i.duplicates) as x
+        left join lateral (
+            select x.listed, x.bytes
+            from gendurable._weigh_children(i.id, i.round, i.duplicates) as x
             where i.joined
-        ) as c
+        ) as c on true
         where i.id = any (p_ids)
     ), placed as (
         select w.id, w.bytes, w.never,
