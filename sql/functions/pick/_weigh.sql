@@ -24,10 +24,10 @@ declare
 begin
     with weighed as materialized (
         select i.id, i.priority, i.eligible_at,
-               r.bytes > 8 * c_most or greatest(s.listed, c.listed) > c_most is true as never,
+               r.bytes > 8 * c_most or greatest(s.listed, (c.children).listed) > c_most is true as never,
                r.bytes + least(coalesce(s.bytes, 0), c_most)
                          * case when i.awaits is null then 1 else 2 end
-                       + least(coalesce(c.bytes, 0), c_most) as bytes
+                       + least(coalesce((c.children).bytes, 0), c_most) as bytes
         from gendurable.instances as i
         cross join lateral (
             select gendurable._json_size(i.state) + gendurable._json_size(i.last_error) as bytes
@@ -39,11 +39,11 @@ begin
             from gendurable.signals as x
             where i.signalled and x.inbox = gendurable._inbox_key(i.id, i.inbox)
         ) as s
-        left join lateral (
-            select x.listed, x.bytes
-            from gendurable._weigh_children(i.id, i.round, i.duplicates) as x
-            where i.joined
-        ) as c on true
+        cross join lateral (
+            select case when i.joined
+                        then gendurable._weigh_children(i.id, i.round, i.duplicates) end as children
+            offset 0
+        ) as c
         where i.id = any (p_ids)
     ), placed as (
         select w.id, w.bytes, w.never,
