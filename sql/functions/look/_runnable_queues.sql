@@ -1,7 +1,9 @@
 -- The queues in which instances are runnable, in each phase of that status, and why the queue hands
 -- none of them out: queue_paused or no_worker; null: it does.
 --
--- Locks: none. Plan: instances_ready, walked kind by kind, and instances_waiting, queue by queue.
+-- Locks: none.
+-- Plan:  instances_ready, walked kind by kind, and instances_waiting, queue by queue. `offset 0`
+--        keeps the look into a kind a look-up.
 create function gendurable._runnable_queues()
 returns table (phase gendurable.phase, queue text, reason text)
 language plpgsql stable
@@ -23,7 +25,8 @@ begin
             where k.queue > w.queue
               and exists (select from gendurable.instances as i
                           where i.phase = 'ready'
-                            and i.lane >= k.id::bigint << 40 and i.lane < (k.id + 1)::bigint << 40)
+                            and i.lane >= k.id::bigint << 40 and i.lane < (k.id + 1)::bigint << 40
+                          offset 0)
             order by k.queue limit 1
         ) as q
     ), waiting (phase, queue) as (
