@@ -226,6 +226,7 @@
 \ir functions/pick/_merged.sql
 \ir functions/pick/_nearest.sql
 \ir functions/pick/_weigh.sql
+\ir functions/pick/_weigh_children.sql
 \ir functions/pick/gd_children.sql
 \ir functions/pick/gd_next_due.sql
 \ir functions/pick/gd_pick.sql

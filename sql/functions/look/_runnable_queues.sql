@@ -1,9 +1,7 @@
 -- The queues in which instances are runnable, in each phase of that status, and why the queue hands
 -- none of them out: queue_paused or no_worker; null: it does.
 --
--- Locks: none.
--- Plan:  instances_ready, walked kind by kind, and instances_waiting, queue by queue. `offset 0`
---        keeps the look into a kind a look-up.
+-- Locks: none. Plan: instances_ready, walked kind by kind, and instances_waiting, queue by queue.
 create function gendurable._runnable_queues()
 returns table (phase gendurable.phase, queue text, reason text)
 language plpgsql stable
@@ -23,10 +21,11 @@ begin
         cross join lateral (
             select k.queue from gendurable.kinds as k
             where k.queue > w.queue
-              and exists (select from gendurable.instances as i
-                          where i.phase = 'ready'
-                            and i.lane >= k.id::bigint << 40 and i.lane < (k.id + 1)::bigint << 40
-                          offset 0)
+              -- (A look-up that is spelt so stays one.)
+              and (select true from gendurable.instances as i
+                   where i.phase = 'ready'
+                     and i.lane >= k.id::bigint << 40 and i.lane < (k.id + 1)::bigint << 40
+                   order by i.lane limit 1)
             order by k.queue limit 1
         ) as q
     ), waiting (phase, queue) as (
