@@ -23,6 +23,8 @@ set enable_sort = on
 set jit = off
 as $$
 declare
+    -- not spelled out: a literal would let instances_ready serve where rows are fetched by place
+    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;
     v_candidates gendurable.candidates;
     v_far    gendurable.place[] := gendurable._heads(gendurable._places(p_kinds));
     v_first  gendurable.place;
@@ -61,7 +63,7 @@ begin
             v_locked := v_locked || array(
                 select gendurable._candidate(i, i.ctid)
                 from gendurable.instances as i
-                where i.ctid = any (v_rows) and i.phase = 'ready' and i.id <> all (p_seen)
+                where i.ctid = any (v_rows) and i.phase = c_ready and i.id <> all (p_seen)
                   and (i.concurrency_key is null
                        or gendurable._policy(i.concurrency_key) <> all (p_not_keys))
                   and (i.rate_limit is null
