@@ -136,6 +136,7 @@
 \ir functions/machines/_newest_versions.sql
 
 -- control: What an operator does: cancel, retry, pause, resume.
+\ir functions/control/_cancel.sql
 \ir functions/control/_descendants.sql
 \ir functions/control/_last_round.sql
 \ir functions/control/_lock_descendants.sql
@@ -173,6 +174,10 @@
 \ir functions/commit/_text_problem.sql
 \ir functions/commit/_unapplied.sql
 \ir functions/commit/gd_commit.sql
+
+-- joins: Rounds of children that are over before their last child.
+\ir functions/joins/_dismiss.sql
+\ir functions/joins/_dismiss_rest.sql
 
 -- archive: The archive and its partitions; what is forgotten, and the maintenance that does it.
 \ir functions/archive/_lock_maintenance.sql

@@ -54,7 +54,7 @@ from gendurable.errors import (
 from gendurable.hosting import run_worker
 from gendurable.job import Job, job
 from gendurable.machine import Machine, step
-from gendurable.outcomes import Await, Done, Next, Outcome, Retry, ScheduleChildren, Stop
+from gendurable.outcomes import Await, Done, Join, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
 from gendurable.worker import Worker
 
@@ -75,6 +75,7 @@ __all__ = [
     "InvalidOutcomeError",
     "IsolationError",
     "Job",
+    "Join",
     "Machine",
     "Next",
     "NotInstalledError",

@@ -7,6 +7,7 @@
 -- Retention is what gd_set_retention says. Here whole partitions go, so that forgetting costs next
 -- to nothing: an instance is forgotten up to one window of the archive after its retention.
 -- Locks:  never waiting: dead workers and their claims (gd_reap), due instances (gd_expire_awaits),
+--         what is left of rounds that are over (_dismiss_rest),
 --         names of rate keys (_sweep_buckets), the maintenance of the archive and its partitions
 --         (_lock_maintenance, _create_partitions, _collect, _collect_history, _drop_partitions),
 --         what workers have reported (_sift_reports, _compact_throughput).
@@ -18,6 +19,7 @@ as $$
 declare
     v_until     timestamptz := clock_timestamp() + interval '100 ms';
     v_due       record;
+    v_dismissed int;
     v_created   int;
     v_collected record;
     v_cutoff    timestamptz;
@@ -31,6 +33,9 @@ begin
     v_more := v_due.more;
     return query select 'expire_awaits', v_due.woken::bigint;
     return query select 'sweep', gendurable._sweep_slots()::bigint;
+    v_dismissed := gendurable._dismiss_rest();
+    v_more := v_more or v_dismissed > 0;
+    return query select 'dismiss', v_dismissed::bigint;
 
     -- A transaction that was left open with this lock must not keep a worker from being reaped,
     -- so it comes after.
