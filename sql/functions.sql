@@ -25,6 +25,7 @@
 \ir functions/base/_size_bound.sql
 \ir functions/base/_json_size.sql
 \ir functions/base/_listed_size.sql
+\ir functions/base/_check_ids.sql
 \ir functions/base/_check_name.sql
 \ir functions/base/_check_page.sql
 \ir functions/base/_eligible_at.sql
@@ -76,6 +77,27 @@
 \ir functions/signals/gd_signal_many.sql
 \ir functions/signals/gd_signals.sql
 
+-- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
+\ir functions/workers/_lease.sql
+\ir functions/workers/_sleeping.sql
+\ir functions/workers/_check_in.sql
+\ir functions/workers/_delete_workers.sql
+\ir functions/workers/_forget_workers.sql
+\ir functions/workers/_lease_until.sql
+\ir functions/workers/_lock_lapsed.sql
+\ir functions/workers/_lost.sql
+\ir functions/workers/_mark_worker.sql
+\ir functions/workers/_note_start.sql
+\ir functions/workers/_refuse_worker.sql
+\ir functions/workers/_release.sql
+\ir functions/workers/_renew.sql
+\ir functions/workers/_up_since.sql
+\ir functions/workers/gd_heartbeat.sql
+\ir functions/workers/gd_reap.sql
+\ir functions/workers/gd_register.sql
+\ir functions/workers/gd_release.sql
+\ir functions/workers/gd_unregister.sql
+
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
 \ir functions/limits/_announced.sql
@@ -112,22 +134,6 @@
 \ir functions/limits/gd_set_concurrency_limit.sql
 \ir functions/limits/gd_set_rate_limit.sql
 
--- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
-\ir functions/workers/_check_in.sql
-\ir functions/workers/_delete_workers.sql
-\ir functions/workers/_forget_workers.sql
-\ir functions/workers/_lost.sql
-\ir functions/workers/_mark_worker.sql
-\ir functions/workers/_note_start.sql
-\ir functions/workers/_refuse_worker.sql
-\ir functions/workers/_release.sql
-\ir functions/workers/_up_since.sql
-\ir functions/workers/gd_heartbeat.sql
-\ir functions/workers/gd_reap.sql
-\ir functions/workers/gd_register.sql
-\ir functions/workers/gd_release.sql
-\ir functions/workers/gd_unregister.sql
-
 -- machines: What workers declare that they can run, and the version that follows from it.
 \ir functions/machines/_machine_problem.sql
 \ir functions/machines/_check_machines.sql
@@ -136,14 +142,18 @@
 \ir functions/machines/_newest_versions.sql
 
 -- control: What an operator does: cancel, retry, pause, resume.
-\ir functions/control/_cancel.sql
 \ir functions/control/_descendants.sql
 \ir functions/control/_last_round.sql
 \ir functions/control/_lock_descendants.sql
+\ir functions/control/_cancel.sql
+\ir functions/control/_lock_free.sql
+\ir functions/control/_revive.sql
 \ir functions/control/gd_cancel.sql
+\ir functions/control/gd_cancel_many.sql
 \ir functions/control/gd_pause.sql
 \ir functions/control/gd_resume.sql
 \ir functions/control/gd_retry.sql
+\ir functions/control/gd_retry_many.sql
 
 -- pick: Work is handed to a worker.
 \ir functions/pick/_child_rows.sql
@@ -234,3 +244,6 @@
 \ir functions/look/_suspects.sql
 \ir functions/look/_usage.sql
 \ir functions/look/gd_status.sql
+
+-- testing: For tests of applications: time goes by.
+\ir functions/testing/_advance.sql

@@ -69,7 +69,7 @@ begin
             ('gd_admin',
              '{gd_cancel,gd_retry,gd_pause,gd_resume,gd_set_rate_limit,gd_set_concurrency_limit,'
              'gd_drop_rate_limit,gd_drop_concurrency_limit,gd_set_retention,gd_gc,'
-             'gd_set_history}')
+             'gd_set_history,gd_cancel_many,gd_retry_many}')
         ) as r (role, names)
         cross join lateral unnest(r.names) as f (name)
         where exists (select from pg_catalog.pg_roles as x where x.rolname = r.role)
@@ -90,7 +90,8 @@ begin
         -- What the views call, they call with the rights of the role that looks.
         grant execute on function
             gendurable._status(gendurable.phase), gendurable._depths(int), gendurable._usage(int),
-            gendurable._stuck(), gendurable._up_since(), public.gd_next_due(text),
+            gendurable._stuck(), gendurable._up_since(), gendurable._lease_until(bigint),
+            public.gd_next_due(text),
             gendurable._policy(text), gendurable._max_executing(int),
             gendurable._tokens(float8, timestamptz, float8, interval, float8, timestamptz)
         to gd_client;

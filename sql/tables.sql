@@ -220,6 +220,12 @@ create index finished_parent on gendurable.finished (parent_id, parent_round, or
     where parent_id is not null;
 create index finished_key on gendurable.finished (correlation_key, id)
     where correlation_key is not null;
+-- Failures, the newest first, of all or of one fsm: only they enter. The predicate is what the view
+-- gd_instances makes of a question for the status.
+create index finished_failed on gendurable.finished (finished_at)
+    where (case when failed then 'failed' else 'done' end) = 'failed';
+create index finished_failed_fsm on gendurable.finished (fsm, finished_at)
+    where (case when failed then 'failed' else 'done' end) = 'failed';
 
 -- Takes what finishes outside every partition, so that finishing never depends on maintenance
 -- having run.
@@ -240,6 +246,10 @@ comment on table gendurable.kept is 'Finished instances that outlive their parti
 create index kept_parent on gendurable.kept (parent_id, parent_round, ord)
     where parent_id is not null;
 create index kept_key on gendurable.kept (correlation_key, id) where correlation_key is not null;
+create index kept_failed on gendurable.kept (finished_at)
+    where (case when failed then 'failed' else 'done' end) = 'failed';
+create index kept_failed_fsm on gendurable.kept (fsm, finished_at)
+    where (case when failed then 'failed' else 'done' end) = 'failed';
 
 create view gendurable.archive as
 select f.* from gendurable.finished as f
@@ -440,26 +450,45 @@ comment on table gendurable.dismissals is
     'Rounds that are over, some of whose children are still to be cancelled.';
 comment on column gendurable.dismissals.after is 'Up to this place among its siblings none lives.';
 
+-- Never updated: what changes while a worker lives is in gendurable.leases. The lock on the row is
+-- the lock on both.
 create table gendurable.workers (
     id            bigint generated always as identity primary key,
     name          text        not null,
     queues        text[]      not null,
-    idle_queues   text[]      not null default '{}',
     lease         interval    not null,
     registered_at timestamptz not null,
-    heartbeat_at  timestamptz,
-    lease_until   timestamptz not null,
     declares      boolean     not null default false,
     info          jsonb       not null
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+);
 comment on table gendurable.workers is
     'Registered workers, one lease each for everything they hold.';
-comment on column gendurable.workers.idle_queues is
-    'Queues of which its latest pick came back empty: work for them is worth a notification.';
-comment on column gendurable.workers.heartbeat_at is
-    'Its previous heartbeat; null before the first.';
+comment on column gendurable.workers.lease is 'How long one heartbeat lasts.';
 comment on column gendurable.workers.declares is
     'It can run what its rows of gendurable.machines say, and nothing else; false: everything.';
+
+-- What changes of a worker. Each change inserts a row with the next seq and deletes the one before,
+-- under the lock of the worker's row (gendurable._renew), so that one row of each worker is
+-- visible. It is read newest first: the rows before it lie behind it in the index, and it does not
+-- matter how many of them no VACUUM could remove.
+create table gendurable.leases (
+    worker_id    bigint      not null,
+    seq          bigint      not null,
+    lease_until  timestamptz not null,
+    heartbeat_at timestamptz,
+    idle_queues  text[]      not null default '{}',
+    primary key (worker_id, seq)
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 500,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.leases is
+    'The lease of each worker, when it was last heard of, and where it sleeps.';
+comment on column gendurable.leases.heartbeat_at is
+    'Its previous heartbeat; null before the first.';
+comment on column gendurable.leases.idle_queues is
+    'Queues of which its latest pick came back short: work for them is worth a notification.';
 
 -- What workers say that they can run. The rows are written with the worker's own and deleted with
 -- it, and never change.

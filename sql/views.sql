@@ -46,7 +46,8 @@ select w.id, w.name, w.queues,
        w.registered_at, l.lease_until, l.lease_until >= now() as alive, w.info
 from gendurable.workers as w
 cross join lateral (
-    select greatest(w.lease_until, (select gendurable._up_since()) + w.lease) as lease_until
+    select greatest(gendurable._lease_until(w.id),
+                    (select gendurable._up_since()) + w.lease) as lease_until
 ) as l;
 comment on view public.gd_workers is
     'Registered workers; alive as long as their lease runs, and for one lease after the server '

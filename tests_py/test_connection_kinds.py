@@ -36,6 +36,7 @@ from gendurable import (
     StateError,
     UsageError,
     cancel,
+    cancel_many,
     drop_concurrency_limit,
     drop_rate_limit,
     enqueue,
@@ -44,6 +45,7 @@ from gendurable import (
     pause,
     resume,
     retry,
+    retry_many,
     set_concurrency_limit,
     set_history,
     set_rate_limit,
@@ -110,6 +112,11 @@ def use_everything(conn: psycopg.Connection[Any]) -> None:
     assert retry(conn, second.id, "other", {"x": 1}) == "retried"
     answers = enqueue_many(conn, [Entry("M"), Entry("M", correlation_key=key)])
     assert [answer.duplicate for answer in answers] == [False, True]
+    many = enqueue_many(conn, [Entry("M"), Entry("M")])
+    ids = [answer.id for answer in many]
+    assert cancel_many(conn, [*ids, 0], "é") == ["cancelled", "cancelled", "no_target"]
+    assert retry_many(conn, iter([0, *ids])) == ["no_target", "retried", "retried"]
+    assert cancel_many(conn, []) == []
     for call in (pause, resume, drop_rate_limit, drop_concurrency_limit):
         call(conn, Color.RED)
     set_rate_limit(conn, "m", 1.5, 2)
@@ -183,7 +190,7 @@ def test_an_async_connection_of_any_kind_will_do(dsn: str) -> None:
 def test_a_call_that_is_not_awaited_is_named_by_pythons_warning(dsn: str) -> None:
     async def use() -> None:
         async with await psycopg.AsyncConnection.connect(dsn) as app:
-            enqueue(app, "M")
+            enqueue(app, "M")  # type: ignore[unused-coroutine]
             gc.collect()
 
     with warnings.catch_warnings(record=True) as caught:
@@ -210,12 +217,12 @@ def of_module(module: str, name: str) -> object:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (of_module("sqlalchemy.engine.base", "Connection"), "connection.driver_connection"),
-        (of_module("sqlalchemy.orm.session", "Session"), "connection.driver_connection"),
+        (of_module("sqlalchemy.engine.base", "Engine"), "with engine.begin() as conn"),
+        (of_module("sqlalchemy.orm.session", "sessionmaker"), "a Connection or a Session"),
         (of_module("psycopg_pool.pool", "ConnectionPool"), "with pool.connection() as conn"),
         (of_module("psycopg2.extensions", "connection"), "psycopg2 is another driver"),
-        (of_module("asyncpg.connection", "Connection"), "asyncpg is another driver"),
-        (of_module("django.utils.connection", "ConnectionProxy"), "connection.connection"),
+        (of_module("asyncpg.pool", "Pool"), "async with pool.acquire() as conn"),
+        (of_module("django.db.utils", "ConnectionHandler"), "django.db.connection"),
         ("postgresql:///shop", "psycopg.connect"),
         (None, "psycopg.connect"),
         (psycopg.Connection, "psycopg.connect"),
@@ -230,7 +237,9 @@ def test_what_is_no_connection_is_named_with_what_is(given: Any, said: str) -> N
         lambda: pause(given, "q"),
     ]
     for call in calls:
-        with pytest.raises(UsageError, match="expected a psycopg connection") as caught:
+        with pytest.raises(
+            UsageError, match="expected a connection of psycopg, SQLAlchemy, Django or asyncpg"
+        ) as caught:
             call()
         assert said in str(caught.value)
 
@@ -300,6 +309,12 @@ def test_an_id_that_is_none_is_only_not_found(conn: Connection) -> None:
         lambda conn: ANY.set_history(conn, None, 5),
         lambda conn: ANY.history(conn, None),
         lambda conn: ANY.watch(conn, None),
+        lambda conn: ANY.cancel_many(conn, 5),
+        lambda conn: ANY.cancel_many(conn, "15"),
+        lambda conn: ANY.cancel_many(conn, [1, None]),
+        lambda conn: ANY.cancel_many(conn, [1], 5),
+        lambda conn: ANY.retry_many(conn, [True]),
+        lambda conn: ANY.retry_many(conn, {1: 2}),
         lambda conn: ANY.set_retention(conn, 1, failed=float("nan")),
         lambda conn: ANY.enqueue(conn, Entry("M"), {"x": 1}),
         lambda conn: ANY.enqueue(conn, Entry("M"), delay=5),

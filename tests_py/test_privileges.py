@@ -35,7 +35,7 @@ WORKER = {
 ADMIN = {
     "gd_cancel", "gd_retry", "gd_pause", "gd_resume", "gd_set_rate_limit", "gd_drop_rate_limit",
     "gd_set_concurrency_limit", "gd_drop_concurrency_limit", "gd_set_retention", "gd_gc",
-    "gd_set_history",
+    "gd_set_history", "gd_cancel_many", "gd_retry_many",
 }  # fmt: skip
 
 

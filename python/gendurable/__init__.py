@@ -11,18 +11,23 @@ from gendurable.backoff import RetryPolicy
 from gendurable.client import (
     Enqueued,
     Event,
+    Instance,
     SignalEntry,
     Status,
     cancel,
+    cancel_many,
     children,
     drop_concurrency_limit,
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    find,
+    get,
     history,
     pause,
     resume,
     retry,
+    retry_many,
     set_concurrency_limit,
     set_history,
     set_rate_limit,
@@ -34,9 +39,11 @@ from gendurable.client import (
     watch,
 )
 from gendurable.context import ChildResult, Context, Signal
-from gendurable.entry import Entry
+from gendurable.enqueuer import Enqueuer
+from gendurable.entry import EnqueueOptions, Entry
 from gendurable.errors import (
     AccessError,
+    BufferFullError,
     DefinitionError,
     EngineError,
     GendurableError,
@@ -48,6 +55,7 @@ from gendurable.errors import (
     OutcomeError,
     PrivilegesError,
     StateError,
+    StepTimeoutError,
     UsageError,
     WorkerGoneError,
 )
@@ -56,21 +64,26 @@ from gendurable.job import Job, job
 from gendurable.machine import Machine, step
 from gendurable.outcomes import Await, Done, Join, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
+from gendurable.settings import WorkerSettings
 from gendurable.worker import Worker
 
 __all__ = [
     "AccessError",
     "Await",
+    "BufferFullError",
     "ChildResult",
     "Context",
     "DefinitionError",
     "Done",
     "EngineError",
+    "EnqueueOptions",
     "Enqueued",
+    "Enqueuer",
     "Entry",
     "Event",
     "GendurableError",
     "InstallError",
+    "Instance",
     "InvalidArgumentError",
     "InvalidOutcomeError",
     "IsolationError",
@@ -89,21 +102,27 @@ __all__ = [
     "SignalEntry",
     "StateError",
     "Status",
+    "StepTimeoutError",
     "Stop",
     "UsageError",
     "Worker",
     "WorkerGoneError",
+    "WorkerSettings",
     "cancel",
+    "cancel_many",
     "children",
     "drop_concurrency_limit",
     "drop_rate_limit",
     "enqueue",
     "enqueue_many",
+    "find",
+    "get",
     "history",
     "job",
     "pause",
     "resume",
     "retry",
+    "retry_many",
     "run_worker",
     "set_concurrency_limit",
     "set_history",

@@ -22,6 +22,7 @@ from gendurable.database import (
 )
 from gendurable.process import describe_process
 from gendurable.schema import check_usable
+from gendurable.transactions import Transactions
 
 __all__ = ["Session"]
 
@@ -73,6 +74,10 @@ class Session:
     def ready(self) -> bool:
         """Whether ``open`` has nothing to do."""
         return self._conn is not None and self.worker is not None
+
+    def transactions(self) -> Transactions:
+        """Where transactional steps get their connections."""
+        return Transactions(self._conninfo, pooler=self._pooler, worker=lambda: self.worker)
 
     async def connect(self, *, listens: bool = False) -> protocol.Connection:
         """A further connection, of the caller's own; to hear notifications on, if it listens."""

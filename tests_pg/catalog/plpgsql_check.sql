@@ -12,7 +12,7 @@ insert into accepted values
     ('gendurable._lock_partition', 'routine is marked as VOLATILE, should be STABLE', 'it locks, in a statement that it builds'),
     ('gendurable._truncate', 'routine is marked as VOLATILE, should be STABLE', 'it truncates, in a statement that it builds'),
     ('gendurable._archived', 'cannot determinate a result of dynamic SQL', 'each table of the archive has the columns of finished'),
-    ('gd_retry', 'cannot determinate a result of dynamic SQL', 'each table of the archive has the columns of finished'),
+    ('gendurable._revive', 'cannot determinate a result of dynamic SQL', 'each table of the archive has the columns of finished'),
     ('gendurable._archived', 'composite OUT variable "instance" is not single argument', 'it answers the table as well'),
     ('gendurable._holders_leaving', 'routine is marked as VOLATILE, should be STABLE', 'it locks rows; and each of its statements needs a snapshot of its own'),
     ('gendurable._lock_descendants', 'routine is marked as VOLATILE, should be STABLE', 'it locks rows; and each of its statements needs a snapshot of its own'),

@@ -8,7 +8,7 @@ select gd_enqueue_many((select jsonb_agg('{"fsm": "M"}'::jsonb) from generate_se
 select gd_commit(:w, jsonb_agg(test.outcome(p.id, p.fence, 'await', '{"names": ["never"], "timeout_ms": -1}'))) from gd_pick(:w, 'default', 2) as p \g /dev/null
 select gd_pick(:w, 'other', 1) \g /dev/null
 update gendurable.instances set phase = 'executing', worker_id = :w, fence = fence + 1, claimed_at = now() where phase = 'ready';
-update gendurable.workers set lease_until = '-infinity', lease = '0';
+update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
 
 -- Two at once.
 select test.exec('a', 'begin');
@@ -35,7 +35,7 @@ select is(test.query('b', 'select task, affected from gd_maintain()'),
 -- One that is undone leaves its work to the next one.
 select gd_register('w') as w \gset
 select gd_pick(:w, 'default', 4) \g /dev/null
-update gendurable.workers set lease_until = '-infinity', lease = '0';
+update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
 select test.exec('a', 'begin');
 select test.query('a', 'select * from gd_maintain()');
 select test.exec('a', 'rollback');
@@ -44,7 +44,7 @@ select is((select m.affected from gd_maintain() as m where m.task = 'reap'), 4::
 -- Rows that somebody's transaction holds are left for the next one.
 select gd_register('w') as w \gset
 select gd_pick(:w, 'default', 1) \g /dev/null
-update gendurable.workers set lease_until = '-infinity', lease = '0';
+update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
 select id as i from gendurable.instances where worker_id = :w \gset
 select test.exec('a', 'begin');
 select test.query('a', format($$ select gd_signal(%s, 'hello') $$, :i));
@@ -56,7 +56,7 @@ select is((select m.affected from gd_maintain() as m where m.task = 'reap'), 1::
 
 -- A worker row that somebody holds.
 select gd_register('w') as w \gset
-update gendurable.workers set lease_until = '-infinity', lease = '0';
+update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
 select test.exec('a', 'begin');
 select test.query('a', format('select * from gd_heartbeat(%s)', :w));
 select test.send('b', 'select affected from gd_maintain()');

@@ -1,7 +1,7 @@
--- Cancels instances: they are failed with {"kind": "cancelled", "reason": ...}. Answers how many of
--- them there are.
+-- Cancels instances that the caller has locked, together with the parents that count them; answers
+-- how many.
 --
--- Locks:  the caller holds the instances, and the parents that wait for them.
+-- Locks:  the caller holds the instances and the parents; then as gendurable._finish.
 -- Writes: as gendurable._finish; doorbells, history.
 -- Plan:   instances_pkey.
 create function gendurable._cancel(p_ids bigint[], p_reason text) returns int
@@ -42,4 +42,5 @@ begin
     return cardinality(v_outcomes);
 end
 $$;
-comment on function gendurable._cancel(bigint[], text) is 'Cancels instances; answers how many.';
+comment on function gendurable._cancel(bigint[], text)
+    is 'Cancels instances that the caller has locked; answers how many.';

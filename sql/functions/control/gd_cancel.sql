@@ -4,19 +4,13 @@
 --
 -- Locks:  the instances and the parent that counts the root, waiting for them
 --         (gendurable._lock_descendants).
--- Writes: as gendurable._cancel. Plan: as both.
+-- Writes: as gendurable._cancel.
 -- Errors: GD001 target missing.
 create function public.gd_cancel(target bigint, reason text default null,
                                  cascade boolean default false)
 returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
 as $$
 begin
     if gendurable._is_open('public.gd_cancel(bigint,text,boolean)') then

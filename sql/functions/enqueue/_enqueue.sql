@@ -3,8 +3,8 @@
 --
 -- Locks:  as gendurable._take_entry_keys.
 -- Writes: correlation_keys, instances, doorbells.
--- Plan:   correlation_keys_pkey; as gendurable._birth_phases and _newest_versions;
---         gendurable.workers, a few rows, read whole.
+-- Plan:   correlation_keys_pkey; as gendurable._birth_phases, _newest_versions and
+--         _sleeping.
 create function gendurable._enqueue(p_entries gendurable.entry[])
 returns table (ord int, id bigint, duplicate boolean)
 language plpgsql volatile
@@ -55,7 +55,7 @@ begin
     from unnest(v_entries) as e
     where e.occupant is null or e.occupant = e.id;
 
-    if v_limited or exists (select from gendurable.workers as w where w.idle_queues <> '{}') then
+    if v_limited or exists (select from gendurable._sleeping()) then
         perform gendurable._announce(
             array_agg(distinct e.queue),
             array_agg(e.concurrency_key) filter (where v_phases[e.ord] = 'held'),

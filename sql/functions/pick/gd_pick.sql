@@ -11,7 +11,7 @@
 -- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
 --         names of the keys that they need. Never waits: what another transaction holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
---         buckets; correlation_keys (scopes); workers (lease, idle queues).
+--         buckets; correlation_keys (scopes); leases.
 -- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due,
 --         doorbells_key and buckets_due, a few descents when nothing is due and there is no
 --         doorbell; as gendurable._weigh where there are signals, children or large states.

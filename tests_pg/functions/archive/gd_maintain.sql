@@ -31,7 +31,7 @@ select is_empty($$ select n from generate_series(2, 3) as n
 select gd_register('dead') as dead \gset
 select id as e from gd_enqueue('m', queue => 'maintain') \gset
 select id from gd_pick(:dead, 'maintain', 1) \gset c_
-update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id = :dead;
+update gendurable.workers set lease = '0' where id = :dead; update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = :dead;
 select is(pg_temp.did('reap'), 1::bigint, 'claims of dead workers are released, and counted');
 select is((select status from gd_status(:e)), 'runnable', 'the claim is runnable');
 update gendurable.instances set phase = 'awaiting_signal', awaits = '{x}', eligible_at = now() - interval '1 s' where id = :e;
