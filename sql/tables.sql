@@ -37,8 +37,9 @@
 -- (SKIP LOCKED); gd_commit never waits for an instance (an outcome whose row is locked is answered
 -- `busy`); the only waits are gd_signal for one instance, gd_signal_many and gd_cancel for theirs
 -- in id order, and the insertion of a correlation key for the transaction that is inserting or
--- freeing the same key, in key order (a commit gives that up after 50 ms). docs/concurrency.md has
--- the whole argument.
+-- freeing the same key, in key order (a commit gives that up after 50 ms). Calls that set a
+-- schedule wait for that and for a pick that fires it, before anything else. docs/concurrency.md
+-- has the whole argument.
 
 create schema gendurable;
 comment on schema gendurable is
@@ -178,7 +179,7 @@ create index instances_weighted on gendurable.instances (rate_limit, weight)
     where rate_limit is not null and weight is not null and phase in ('ready', 'throttled');
 -- The children of a parent, round by round, and what carries a correlation key without necessarily
 -- occupying it: both rare.
-create index instances_parent on gendurable.instances (parent_id, parent_round)
+create index instances_parent on gendurable.instances (parent_id, parent_round, ord)
     where parent_id is not null;
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
     where correlation_scope is not null and correlation_key is not null;
@@ -196,9 +197,9 @@ comment on table gendurable.kinds is
     'Every machine, version and step that ever waited in a queue.';
 create index kinds_key on gendurable.kinds (queue, fsm, fsm_version, step, id);
 
--- TRAILS. What is claimed leaves dead entries in instances_ready, at the end from which it is eaten.
--- No VACUUM removes them while an old snapshot is held. So a pick does not begin at the beginning,
--- but where a trail says that the first instance may be.
+-- TRAILS. What is claimed leaves dead entries in instances_ready, at the end from which it is
+-- eaten. No VACUUM removes them while an old snapshot is held. So a pick does not begin at the
+-- beginning, but where a trail says that the first instance may be.
 --
 -- A ready instance stands in the line of its kind and priority, or in a run: the run of the
 -- transaction that made it ready, which is the transaction's id without its last four bits. It
@@ -212,8 +213,8 @@ create type gendurable.line as (
     sealed_at timestamptz, sealed_id bigint, cap_at timestamptz, cap_id bigint
 );
 comment on type gendurable.line is
-    'The ready instances of a kind and a priority, in (eligible_at, id) order. Nothing stands below '
-    'the floor; nothing new comes below the cap. sealed: the cap of the trail before.';
+    'The ready instances of a kind and a priority, in (eligible_at, id) order. Nothing stands '
+    'below the floor; nothing new comes below the cap. sealed: the cap of the trail before.';
 
 create type gendurable.gap as (
     priority int, from_at timestamptz, from_id bigint, until_at timestamptz, until_id bigint,
@@ -222,6 +223,10 @@ create type gendurable.gap as (
 comment on type gendurable.gap is
     'A part of a line below its floor in which instances of the pending transactions may appear. '
     'occupied: there are some.';
+
+create type gendurable.moment as (at timestamptz, xid xid8);
+comment on type gendurable.moment is
+    'All transactions with an earlier id than this have begun before this moment.';
 
 create type gendurable.place as (
     lane bigint, priority int, at timestamptz, id bigint,
@@ -238,6 +243,8 @@ create unlogged table gendurable.trails (
     kind    int     not null,
     seq     bigint  not null,
     xid     xid8    not null,
+    at      timestamptz not null,
+    moments gendurable.moment[] not null,
     lines   gendurable.line[] not null,
     gaps    gendurable.gap[]  not null,
     bound   bigint  not null,
@@ -254,22 +261,17 @@ comment on table gendurable.trails is
 comment on column gendurable.trails.xid is
     'The subtransaction that wrote it. What has a later id began after it, and sees the trail '
     'before. A copy of the row in another database has another xmin, and is void.';
+comment on column gendurable.trails.at is
+    'All transactions with an earlier id than xid have begun before this moment.';
+comment on column gendurable.trails.moments is
+    'Of trails before it, those of long ago thinned out; the oldest first.';
 comment on column gendurable.trails.runs is
     'Runs below the bound in which there are instances, each from the first one on.';
 comment on column gendurable.trails.pending is
     'Transactions below the bound that were open for long: their runs may be filled yet.';
 
-create unlogged table gendurable.moments (
-    at  timestamptz not null,
-    xid xid8
-);
-comment on table gendurable.moments is
-    'No instance that a transaction below xid makes ready has a later place than `at`.';
-comment on column gendurable.moments.xid is 'The subtransaction that wrote it; as in trails.';
-create index moments_at on gendurable.moments (at);
-
--- The latest cap of all lines, in microseconds since 1970. A sequence, because a transaction with an
--- old snapshot has to see it as well.
+-- The latest cap of all lines, in microseconds since 1970. A sequence, because a transaction with
+-- an old snapshot has to see it as well.
 create sequence gendurable.fence minvalue 0 start 0;
 comment on sequence gendurable.fence is
     'What becomes ready with a later place than this stands in its line.';
@@ -279,8 +281,8 @@ create type gendurable.entrance as (
     since timestamptz, run bigint, fence timestamptz, current boolean
 );
 comment on type gendurable.entrance is
-    'Since when instances are ready that a transaction makes ready now, and how to find their lanes. '
-    'current: it sees the newest trails.';
+    'Since when instances are ready that a transaction makes ready now, and how to find their '
+    'lanes. current: it sees the newest trails.';
 
 -- The archive. Its only writers are the transactions that finish instances; whole partitions are
 -- dropped when they are old.
@@ -319,7 +321,7 @@ comment on column gendurable.finished.joined_round is
 comment on column gendurable.finished.duplicates is 'As in gendurable.instances.';
 comment on column gendurable.finished.failed is 'True: the public status is failed; false: done.';
 
-create index finished_parent on gendurable.finished (parent_id, parent_round)
+create index finished_parent on gendurable.finished (parent_id, parent_round, ord)
     where parent_id is not null;
 create index finished_key on gendurable.finished (correlation_key, id)
     where correlation_key is not null;
@@ -346,7 +348,7 @@ create table gendurable.kept (
 );
 comment on table gendurable.kept is 'Finished instances that outlive their partition.';
 
-create index kept_parent on gendurable.kept (parent_id, parent_round)
+create index kept_parent on gendurable.kept (parent_id, parent_round, ord)
     where parent_id is not null;
 create index kept_key on gendurable.kept (correlation_key, id) where correlation_key is not null;
 create index kept_failed on gendurable.kept (finished_at)
@@ -518,6 +520,10 @@ create table gendurable.correlation_keys (
 comment on table gendurable.correlation_keys is
     'The occupant of each correlation key, live or reserved.';
 
+create type gendurable.join_kind as enum ('all', 'first_failure', 'any');
+comment on type gendurable.join_kind is
+    'What a parent waits for: all of its children, the first that fails, the first that is done.';
+
 -- The barriers of parents that wait for children. Counting down inserts a row and deletes the one
 -- before it, so the parent's own row is only locked meanwhile. The newest has the smallest number
 -- and stands first in the key: what was deleted before it lies behind it and is never read, whether
@@ -526,6 +532,7 @@ create table gendurable.countdowns (
     parent_id bigint not null,
     round     int    not null,
     pending   int    not null,
+    kind      gendurable.join_kind not null default 'all',
     primary key (parent_id, round, pending)
 ) with (
     autovacuum_vacuum_scale_factor = 0.02,
@@ -535,6 +542,18 @@ create table gendurable.countdowns (
 comment on table gendurable.countdowns is
     'How many children each parent in phase awaiting_children waits for; protected by its row''s '
     'lock.';
+
+-- A round that ends before its last child is over for the others: they are cancelled. What could
+-- not be cancelled by the transaction that ended the round is left to maintenance.
+create table gendurable.dismissals (
+    parent_id bigint not null,
+    round     int    not null,
+    after     int    not null,
+    primary key (parent_id, round)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+comment on table gendurable.dismissals is
+    'Rounds that are over, some of whose children are still to be cancelled.';
+comment on column gendurable.dismissals.after is 'Up to this place among its siblings none lives.';
 
 -- Never updated: what changes while a worker lives is in gendurable.leases. The lock on the row is
 -- the lock on both.
@@ -688,6 +707,91 @@ comment on table gendurable.concurrency_limits is
     'How many instances of a concurrency key may execute at once, by name; 1 where there is no '
     'row.';
 
+-- Schedules. What one is stands in `schedules`, and changes with gd_schedule alone. Where it stands
+-- is its newest row of `occurrences`: each firing inserts one and deletes the one before it.
+--
+-- So what a look costs does not grow with the rows that no VACUUM could remove, though a schedule
+-- of every second leaves 86,400 of them a day. A row says what its writer has found out for the
+-- whole queue: `none_before`, that no schedule is due before that moment, as far as the writer
+-- could see. A look begins there (occurrences_due), past the rows of earlier firings. A firing
+-- moves a due time only forward, so this stays true; gd_schedule may move one backward, and its
+-- transaction may end late. That is a row which the writer could not see: one by a transaction of
+-- its `unseen`, or by one from `unseen_from` on (occurrences_written). The newest row of a queue
+-- counts (occurrences_bound). docs/concurrency.md, Schedules, has the argument.
+create table gendurable.schedules (
+    name             text        primary key,
+    cron             text        not null,
+    timezone         text        not null,
+    fsm              text        not null,
+    fsm_version      int,
+    step             text        not null,
+    state            jsonb       not null,
+    queue            text        not null,
+    priority         int         not null,
+    overlap          text        not null,
+    missed           text        not null,
+    stamp            text,
+    concurrency_key  text,
+    rate_limit       text,
+    weight           float8      not null,
+    paused           boolean     not null default false,
+    declared_version int
+);
+comment on table gendurable.schedules is 'What is to be created when, by name.';
+comment on column gendurable.schedules.declared_version is
+    'The version of the machine whose worker declared it; null: set by hand.';
+
+create table gendurable.occurrences (
+    id          bigint      generated by default as identity primary key,
+    schedule    text,
+    queue       text        not null,
+    due_at      timestamptz not null,
+    next_at     timestamptz,
+    last_at     timestamptz,
+    last_id     bigint,
+    fired       bigint      not null default 0,
+    skipped     bigint      not null default 0,
+    written_by  xid8        not null default pg_current_xact_id(),
+    none_before timestamptz not null,
+    unseen_from xid8        not null,
+    unseen      xid8[]      not null
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.occurrences is
+    'The next occurrence of each schedule, and what came of those before it.';
+comment on column gendurable.occurrences.schedule is
+    'Null: none any more; the row stays for what it says of its queue.';
+comment on column gendurable.occurrences.due_at is
+    'When a pick has to look at it: next_at, a little later where it could not be fired, never '
+    '(infinity) while it is paused.';
+comment on column gendurable.occurrences.next_at is
+    'The first occurrence that is not decided; null: none within ten years.';
+
+create index occurrences_due on gendurable.occurrences (queue, due_at);
+create index occurrences_schedule on gendurable.occurrences (schedule, id);
+create index occurrences_bound on gendurable.occurrences (queue, id);
+create index occurrences_written on gendurable.occurrences (queue, written_by);
+
+-- A cron expression as it is computed with: the numbers that each field allows as bits, or the
+-- interval of @every. `both_days`: a day has to match day-of-month and day-of-week; otherwise
+-- either is enough. `at_times`: it names times of the day, so changes of the clocks are made up
+-- for.
+create type gendurable.cron as (
+    every interval, minutes bigint, hours bigint, days bigint, months bigint, weekdays bigint,
+    both_days boolean, at_times boolean
+);
+comment on type gendurable.cron is 'A cron expression, parsed.';
+
+-- What is known of when a queue's schedules are due without a look at them (_due_bound).
+create type gendurable.bound as (
+    id bigint, none_before timestamptz, unseen_from xid8, unseen xid8[]
+);
+comment on type gendurable.bound is
+    'No schedule of a queue is due before, but for those of unseen transactions.';
+
 -- The rows that gd_pick hands to a worker (API: names and types are fixed).
 create type gendurable.job as (
     id bigint, fence bigint,
@@ -736,7 +840,7 @@ create type gendurable.outcome as (
     step text, state jsonb, continue boolean, delay_ms float8, timeout_ms float8,
     names text[], consumed bigint[], priority int,
     rate_limit text, weight float8, concurrency_key text, release_key boolean,
-    children jsonb, result jsonb, error jsonb, problem text
+    children jsonb, join_kind text, result jsonb, error jsonb, problem text
 );
 comment on type gendurable.outcome is
     'One outcome of a step, parsed from the JSON that gd_commit is given.';

@@ -14,7 +14,7 @@ set jit = off
 as $$
 begin
     if (select w.declares from gendurable.workers as w where w.id = p_worker) is not true then
-        return '{}';
+        return array[]::int[];
     end if;
     return array(
         with foreign_step as materialized (

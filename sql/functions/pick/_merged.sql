@@ -1,8 +1,8 @@
 -- The next p_most instances of up to sixteen places that are no gaps, merged, and what is left of
 -- the places beyond them.
 --
--- A branch for each place, because only what stands in a statement is merged as far as it is needed;
--- those without a place are empty.
+-- A branch for each place, because only what stands in a statement is merged as far as it is
+-- needed; those without a place are empty.
 -- Locks: none. Writes: nothing.
 -- Plan:  instances_ready, as many entries as p_most and one for each place.
 create function gendurable._merged(p_places gendurable.place[], p_most int,
@@ -21,7 +21,8 @@ declare
     v_last record;
 begin
     select array_agg(n.place) as rows, count(*) as found,
-           (array_agg(n.priority))[count(*)] as priority, (array_agg(n.eligible_at))[count(*)] as at,
+           (array_agg(n.priority))[count(*)] as priority,
+           (array_agg(n.eligible_at))[count(*)] as at,
            (array_agg(n.id))[count(*)] + 1 as id
     into v_last
     from (select m.*

@@ -84,7 +84,8 @@ begin
                 (select h.claims from held as h where h.worker_id = i.worker_id), p_excused) end,
             updated_at = clock_timestamp()
         where i.id = any (v_locked)
-        returning i.id, i.queue, i.lane, i.phase, i.concurrency_key, i.rate_limit, i.correlation_scope
+        returning i.id, i.queue, i.lane, i.phase, i.concurrency_key, i.rate_limit,
+                  i.correlation_scope
     )
     -- Each gives a slot of its key up, also one that rests.
     select count(*)::int, array_agg(distinct r.queue), array_agg(distinct (r.lane >> 40)::int),
