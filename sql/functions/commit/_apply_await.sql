@@ -30,6 +30,7 @@ begin
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(),
             step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
+            fsm_version = coalesce(o.fsm_version, i.fsm_version),
             attempt = 0, parks = i.parks + 1, awaits = o.names, last_error = null, joined = false,
             rate_limit = null, weight = null,
             (phase, eligible_at) = (
@@ -45,8 +46,8 @@ begin
                             and s.name = any (o.names) and s.presented is null
                       ) as answered offset 0) as p),
             lane = gendurable._step_lane(
-                i.queue, i.fsm, i.fsm_version, coalesce(o.step, i.step),
-                i.priority, v_in.since, i.id, v_in),
+                i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version),
+                coalesce(o.step, i.step), i.priority, v_in.since, i.id, v_in),
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence

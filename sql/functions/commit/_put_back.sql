@@ -28,6 +28,7 @@ begin
         set fence = i.fence + 1, updated_at = clock_timestamp(),
             step = o.step, state = coalesce(o.state, i.state), attempt = 0,
             priority = coalesce(o.priority, i.priority),
+            fsm_version = coalesce(o.fsm_version, i.fsm_version),
             awaits = null, last_error = null, joined = false,
             rate_limit = o.rate_limit, weight = nullif(o.weight, 1),
             concurrency_key = case when not o.release_key
@@ -37,7 +38,7 @@ begin
                      then coalesce(o.concurrency_key, i.concurrency_key) end,
                 o.rate_limit, coalesce(o.delay_ms > 0, false)),
             lane = gendurable._step_lane(
-                i.queue, i.fsm, i.fsm_version, o.step,
+                i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version), o.step,
                 coalesce(o.priority, i.priority), v_in.since, i.id, v_in),
             eligible_at = v_in.since
                           + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
