@@ -16,9 +16,9 @@ set jit = off
 as $$
 begin
     return (
-        select array[sum(gendurable._listed_size(c.fsm)),
+        select array[sum(gendurable._listed_size(c.fsm))::bigint,
                      sum(gendurable._listed_size(c.fsm, c.result) + gendurable._json_size(c.error)
-                         + gendurable._json_size(c.state))]
+                         + gendurable._json_size(c.state))::bigint]
         from gendurable._child_rows(p_parent_id, p_round, p_duplicates) as c);
 end
 $$;
