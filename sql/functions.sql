@@ -155,6 +155,39 @@
 \ir functions/control/gd_retry.sql
 \ir functions/control/gd_retry_many.sql
 
+-- schedules: Instances that are created at their time, by whichever pick comes first.
+\ir functions/schedules/_cron_number.sql
+\ir functions/schedules/_cron_field.sql
+\ir functions/schedules/_parse_cron.sql
+\ir functions/schedules/_checked_cron.sql
+\ir functions/schedules/_checked_zone.sql
+\ir functions/schedules/_instant.sql
+\ir functions/schedules/_later.sql
+\ir functions/schedules/_next_occurrence.sql
+\ir functions/schedules/_latest_occurrence.sql
+\ir functions/schedules/gd_next_occurrence.sql
+\ir functions/schedules/_due_bound.sql
+\ir functions/schedules/_unseen_occurrences.sql
+\ir functions/schedules/_schedule_due.sql
+\ir functions/schedules/_next_firing.sql
+\ir functions/schedules/_missed.sql
+\ir functions/schedules/_utc.sql
+\ir functions/schedules/_take_free_key.sql
+\ir functions/schedules/_fire.sql
+\ir functions/schedules/_turn_over.sql
+\ir functions/schedules/_fire_schedules.sql
+\ir functions/schedules/_fire_all_schedules.sql
+\ir functions/schedules/_lock_schedule.sql
+\ir functions/schedules/_leave_queue.sql
+\ir functions/schedules/_check_schedule.sql
+\ir functions/schedules/_set_schedule.sql
+\ir functions/schedules/_set_paused.sql
+\ir functions/schedules/gd_schedule.sql
+\ir functions/schedules/gd_declare_schedules.sql
+\ir functions/schedules/gd_unschedule.sql
+\ir functions/schedules/gd_pause_schedule.sql
+\ir functions/schedules/gd_resume_schedule.sql
+
 -- pick: Work is handed to a worker.
 \ir functions/pick/_child_rows.sql
 \ir functions/pick/_candidates.sql

@@ -150,6 +150,5 @@ def test_the_newest_are_found_without_looking_at_all_others(conn: Connection) ->
         plan = cursor.execute(f"explain (analyze, costs off) {client._FIND}", parameters).fetchall()
     text = "\n".join(line for (line,) in plan)
     assert "Merge Append" in text
-    assert "->  Sort" not in text
-    assert "Seq Scan" not in text
+    assert not re.search(r"Seq Scan on (instances|finished|kept)", text)
     assert max(int(rows) for rows in re.findall(r"rows=(\d+) loops", text)) <= 10

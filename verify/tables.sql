@@ -23,4 +23,6 @@ select name, paused from gendurable.queues where false;
 select name, allowed, period, burst from gendurable.rate_limits where false;
 select key, tokens, refilled_at, due_at from gendurable.buckets where false;
 select name, max_executing from gendurable.concurrency_limits where false;
+select name, cron, state, paused from gendurable.schedules where false;
+select schedule, queue, due_at, none_before from gendurable.occurrences where false;
 rollback;

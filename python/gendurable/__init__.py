@@ -24,10 +24,14 @@ from gendurable.client import (
     find,
     get,
     history,
+    next_occurrence,
     pause,
+    pause_schedule,
     resume,
+    resume_schedule,
     retry,
     retry_many,
+    schedule,
     set_concurrency_limit,
     set_history,
     set_rate_limit,
@@ -36,6 +40,7 @@ from gendurable.client import (
     signal_many,
     signals,
     status,
+    unschedule,
     watch,
 )
 from gendurable.context import ChildResult, Context, Signal
@@ -64,6 +69,7 @@ from gendurable.job import Job, job
 from gendurable.machine import Machine, step
 from gendurable.outcomes import Await, Done, Join, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
+from gendurable.schedules import Schedule
 from gendurable.settings import WorkerSettings
 from gendurable.worker import Worker
 
@@ -97,6 +103,7 @@ __all__ = [
     "PrivilegesError",
     "Retry",
     "RetryPolicy",
+    "Schedule",
     "ScheduleChildren",
     "Signal",
     "SignalEntry",
@@ -119,11 +126,15 @@ __all__ = [
     "get",
     "history",
     "job",
+    "next_occurrence",
     "pause",
+    "pause_schedule",
     "resume",
+    "resume_schedule",
     "retry",
     "retry_many",
     "run_worker",
+    "schedule",
     "set_concurrency_limit",
     "set_history",
     "set_rate_limit",
@@ -133,6 +144,7 @@ __all__ = [
     "signals",
     "status",
     "step",
+    "unschedule",
     "watch",
 ]
 

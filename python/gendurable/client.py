@@ -9,9 +9,9 @@ does not matter: its row and cursor factories, its adapters, its encoding.
 What the engine refuses is an ``InvalidArgumentError``, and nothing of that call was done; an
 argument of a wrong type is a ``UsageError`` before anything is sent. Its warnings of rate limits
 (GD101, GD102) go to psycopg's ``add_notice_handler``. Where the roles are used, ``gd_client`` may
-enqueue, signal and look; cancel, retry, pause, resume, the limits, the history's level and the
-retention are for ``gd_admin``; a role that may not is told so by an ``AccessError``. Other errors
-of the database are psycopg's.
+enqueue, signal and look, and ``gd_worker`` set schedules; cancel, retry, pause, resume, drop, the
+limits, the history's level and the retention are for ``gd_admin``; a role that may not is told so
+by an ``AccessError``. Other errors of the database are psycopg's.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from uuid import UUID
 
 import msgspec
 
-from gendurable.arguments import Duration, integer, interval, key, number, text, texts
+from gendurable.arguments import Duration, integer, interval, key, moment, number, text, texts
 from gendurable.calls import AnyConnection, MaybeCoroutine, Texts, call
 from gendurable.codec import encode_json
 from gendurable.context import ChildResult, Signal
 from gendurable.drivers import AsyncHandle, SyncHandle
 from gendurable.entry import ARGUMENTS, Entry, Target, fsm_name, step_name
 from gendurable.errors import UsageError
+from gendurable.schedules import SCHEDULE_ARGUMENTS, Schedule
 from gendurable.steps import StepRef
 from gendurable.text import safe_repr
 
 __all__ = [
-    "ENQUEUE_MANY",
     "Enqueued",
     "Event",
     "Instance",
@@ -52,10 +52,14 @@ __all__ = [
     "find",
     "get",
     "history",
+    "next_occurrence",
     "pause",
+    "pause_schedule",
     "resume",
+    "resume_schedule",
     "retry",
     "retry_many",
+    "schedule",
     "set_concurrency_limit",
     "set_history",
     "set_rate_limit",
@@ -64,6 +68,7 @@ __all__ = [
     "signal_many",
     "signals",
     "status",
+    "unschedule",
     "watch",
 ]
 
@@ -305,6 +310,16 @@ _SET_CONCURRENCY_LIMIT = """
 _SET_RETENTION = """
     select public.gd_set_retention(retention => %(retention)s::interval,
                                    failed => %(failed)s::interval)::text"""
+_SCHEDULE = "select to_json(public.gd_schedule({}))::text".format(
+    ", ".join(f"{name} => %({name})s::{kind}" for name, kind in SCHEDULE_ARGUMENTS.items())
+)
+_UNSCHEDULE = "select public.gd_unschedule(name => %(name)s)::text"
+_PAUSE_SCHEDULE = "select public.gd_pause_schedule(name => %(name)s)::text"
+_RESUME_SCHEDULE = "select public.gd_resume_schedule(name => %(name)s)::text"
+_NEXT_OCCURRENCE = """
+    select coalesce(to_json(public.gd_next_occurrence(
+        cron => %(cron)s, timezone => %(timezone)s, after => %(after)s::timestamptz))::text,
+        'null')"""
 _SET_HISTORY = "select public.gd_set_history(fsm => %(fsm)s, level => %(level)s)::text"
 _DROP_CONCURRENCY_LIMIT = "select public.gd_drop_concurrency_limit(name => %(name)s)::text"
 
@@ -865,6 +880,89 @@ def set_retention(
 
 
 @_sync_or_async
+def schedule(conn: AnyConnection, /, target: Target, when: Schedule) -> MaybeCoroutine[datetime]:
+    """Create a schedule, or replace the one of its name.
+
+    Args:
+        conn: the caller's connection.
+        target: a machine, a job, or the name of one.
+        when: when instances of it are created, and what they are.
+
+    Returns:
+        The next occurrence.
+
+    Raises:
+        InvalidArgumentError: the engine refuses an argument; the detail has the field.
+        StateError: the state does not fit the machine.
+        UsageError: an argument has a wrong type.
+    """
+    if not isinstance(when, Schedule):
+        raise _wrong("when", when, "a Schedule")
+    arguments = when.arguments(target)
+    parameters = {name: _sent(arguments.get(name)) for name in SCHEDULE_ARGUMENTS}
+    return call(conn, _SCHEDULE, parameters, lambda texts: _decoded(texts[0], datetime))
+
+
+@_sync_or_async
+def unschedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
+    """Drop a schedule; what it has created lives on. False if there was none.
+
+    A worker whose code still has it creates it again when it starts.
+
+    Raises:
+        InvalidArgumentError: the name is empty or longer than 1,000 bytes.
+    """
+    return call(conn, _UNSCHEDULE, {"name": text("name", name)}, _truth)
+
+
+@_sync_or_async
+def pause_schedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
+    """Fire nothing of a schedule until ``resume_schedule``. False if there is none.
+
+    Raises:
+        InvalidArgumentError: the name is empty or longer than 1,000 bytes.
+    """
+    return call(conn, _PAUSE_SCHEDULE, {"name": text("name", name)}, _truth)
+
+
+@_sync_or_async
+def resume_schedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
+    """End the pause of a schedule; no error if it was not paused. False if there is none.
+
+    Raises:
+        InvalidArgumentError: the name is empty or longer than 1,000 bytes.
+    """
+    return call(conn, _RESUME_SCHEDULE, {"name": text("name", name)}, _truth)
+
+
+@_sync_or_async
+def next_occurrence(
+    conn: AnyConnection, /, cron: str, timezone: str = "UTC", after: datetime | None = None
+) -> MaybeCoroutine[datetime | None]:
+    """When a schedule would next be due.
+
+    Args:
+        conn: the caller's connection.
+        cron: as in ``Schedule``.
+        timezone: by whose clocks.
+        after: a moment; now by default.
+
+    Returns:
+        None if there is none within ten years.
+
+    Raises:
+        InvalidArgumentError: the expression or the time zone is none; the detail has the field.
+        UsageError: an argument has a wrong type.
+    """
+    parameters = {
+        "cron": text("cron", cron),
+        "timezone": text("timezone", timezone),
+        "after": _optional(moment, "after", after),
+    }
+    return call(conn, _NEXT_OCCURRENCE, parameters, _moment)
+
+
+@_sync_or_async
 def set_history(
     conn: AnyConnection, /, machine: Target | None, level: str | None
 ) -> MaybeCoroutine[None]:
@@ -885,6 +983,14 @@ def set_history(
         "level": _optional(text, "level", level),
     }
     return call(conn, _SET_HISTORY, parameters, _nothing)
+
+
+def _moment(texts: Texts) -> datetime | None:
+    return msgspec.json.decode(texts[0], type=datetime | None)
+
+
+def _truth(texts: Texts) -> bool:
+    return texts[0] == "true"
 
 
 def _decoded(answer: str, kind: type[T]) -> T:

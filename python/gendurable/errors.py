@@ -133,10 +133,12 @@ _BY_SQLSTATE: dict[str, type[EngineError]] = {
 # What gd_client and gd_worker may call, as in sql/grants.sql; gd_admin may call everything.
 _CLIENT = (
     "enqueue|enqueue_many|signal|signal_many|signals|children|status|history|watch|version"
-    "|instances|queues|workers|limits|stuck|throughput"
+    "|next_occurrence"
+    "|instances|queues|workers|limits|stuck|throughput|schedules"
 )
 _WORKER = (
     "register|heartbeat|pick|commit|release|unregister|next_due|reap|expire_awaits|maintain|report"
+    "|schedule|declare_schedules"
 )
 
 # A function, a table, a schema.

@@ -7,7 +7,7 @@ import functools
 import inspect
 import logging
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import (
     Annotated,
     Any,
@@ -43,6 +43,7 @@ from gendurable.machine import (
     step_options,
 )
 from gendurable.outcomes import Done, Outcome, Retry, StepOutcome, Stop
+from gendurable.schedules import Schedule, declarations_of
 from gendurable.startable import steps_of
 from gendurable.steps import StepOptions
 
@@ -77,6 +78,7 @@ class Job(Machine[Any], Generic[P, R]):
         queue: str | None,
         retry: RetryPolicy,
         options: StepOptions,
+        schedules: Sequence[Schedule] = (),
     ) -> None:
         # Its name, its documentation and its signature are those of the function.
         functools.update_wrapper(self, function, ("__module__", "__name__", "__doc__"), ())
@@ -86,6 +88,7 @@ class Job(Machine[Any], Generic[P, R]):
         self.queue = queue
         self.retry = retry
         self._options = options
+        self.schedules = schedules
         self._parameters = _Parameters(function, self.name)
         self.codec = StateCodec(
             self._parameters.struct, self.name, strict_type=self._parameters.strict_struct
@@ -164,6 +167,7 @@ class Job(Machine[Any], Generic[P, R]):
             codec=self.codec,
             on_error=None,
             migrations={},
+            schedules=declarations_of(self, self.schedules),
         )
 
     def _entry(
@@ -238,6 +242,7 @@ def job(
     retry: RetryPolicy | None = None,
     timeout: Duration | None = None,
     transactional: bool = False,
+    cron: str | Schedule | Sequence[Schedule] | None = None,
 ) -> Callable[[Callable[P, R]], Job[P, R]]:
     """Make a function, sync or async, a job.
 
@@ -251,6 +256,8 @@ def job(
         timeout: seconds or a timedelta that one execution may take (see ``step``).
         transactional: what the function writes on ``ctx.conn`` is committed together with its
             result, or not at all; it has a parameter that is annotated with ``Context``.
+        cron: when it runs by itself, in UTC and with the arguments' defaults; a ``Schedule``, or
+            several, to say more.
 
     Raises:
         DefinitionError: the function's parameters cannot be stored as named, typed arguments, or an
@@ -259,10 +266,23 @@ def job(
     """
     attempts = None if retries is None else integer("retries", retries) + 1
     policy = retry or RetryPolicy(max_attempts=attempts, initial=backoff)
+    schedules: Any = () if cron is None else cron
+    if isinstance(schedules, str):
+        schedules = Schedule(schedules)
+    if isinstance(schedules, Schedule):
+        schedules = (schedules,)
     options = step_options("@job", timeout=timeout, retry=policy, transactional=transactional)
 
     def decorate(function: Callable[P, R]) -> Job[P, R]:
-        return Job(function, name=name, version=version, queue=queue, retry=policy, options=options)
+        return Job(
+            function,
+            name=name,
+            version=version,
+            queue=queue,
+            retry=policy,
+            options=options,
+            schedules=schedules,
+        )
 
     return decorate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, overload
@@ -17,6 +17,7 @@ from gendurable.codec import MigratingCodec, StateCodec
 from gendurable.context import Context
 from gendurable.errors import DefinitionError, OutcomeError, UsageError
 from gendurable.outcomes import Outcome
+from gendurable.schedules import Declarations, Schedule, declarations_of
 from gendurable.startable import Startable, identity_of, steps_of
 from gendurable.steps import StepOptions, StepRef, Steps, mark_step
 from gendurable.text import safe_repr
@@ -123,10 +124,12 @@ class Machine(Startable[S]):
         takes_over: other versions whose live instances go on as instances of this one. Workers run
             them like their own: the first outcome that is stored moves the instance to this
             version, with the state that ``migrate`` has made of its own.
+        schedules: when instances are created by themselves; a worker declares them when it starts.
     """
 
     retry: RetryPolicy = RetryPolicy()
     takes_over: Collection[int] = ()
+    schedules: Sequence[Schedule] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -200,6 +203,7 @@ class Machine(Startable[S]):
                 other: MigratingCodec(self.codec, partial(self.migrate, from_version=other))
                 for other in _taken_over(self, name, version)
             },
+            schedules=declarations_of(self, self.schedules),
         )
 
 
@@ -258,6 +262,7 @@ class Definition:
         codec: encodes and decodes the state.
         on_error: the machine's own error handler, None where ``retry`` decides alone.
         migrations: what reads the states of the other versions that it takes over.
+        schedules: what is declared of them when a worker starts.
     """
 
     name: str
@@ -269,6 +274,7 @@ class Definition:
     codec: StateCodec[Any]
     on_error: UserFunction | None
     migrations: Mapping[int, StateCodec[Any]]
+    schedules: Declarations
 
     @property
     def keys(self) -> list[tuple[str, int]]:

@@ -156,6 +156,7 @@ class Worker:
             UsageError: the database cannot be reached. Once it was reached, a lost connection is
                 only a reason to connect again.
             NotInstalledError: the schema is missing or older than this package.
+            DefinitionError: the engine refuses a schedule of a machine.
         """
         self._loop = asyncio.get_running_loop()
         if getattr(self._loop, "_default_executor", None) is None:
@@ -163,6 +164,9 @@ class Worker:
         self._runner.open()
         try:
             await self._session.start()
+            await self._session.declare(
+                [each for found in self._definitions.values() for each in found.schedules]
+            )
             await self._work()
         finally:
             for claim in list(self._claims):
@@ -683,11 +687,18 @@ def _by_name(
     machines: Iterable[Machine[Any] | type[Machine[Any]]],
 ) -> dict[tuple[str, int], Definition]:
     definitions: dict[tuple[str, int], Definition] = {}
+    owners: dict[str, str] = {}
     for definition in definitions_of(machines):
         for key in definition.keys:
             if (other := definitions.get(key)) is not None:
                 raise DefinitionError(_twice(key, definition, other))
             definitions[key] = definition
+        for declared in definition.schedules:
+            if owners.setdefault(declared["name"], definition.name) != definition.name:
+                raise DefinitionError(
+                    f"two machines have a schedule named {declared['name']!r}: "
+                    f"{owners[declared['name']]} and {definition.name}"
+                )
     if not definitions:
         raise UsageError("there is no machine and no job to run")
     return definitions
