@@ -36,6 +36,28 @@
 \ir functions/base/_unknown_field.sql
 \ir functions/base/gd_version.sql
 
+-- trails: Where the ready instances of a kind begin, whatever has left since the last VACUUM.
+\ir functions/trails/_ahead.sql
+\ir functions/trails/_ahead_in_gap.sql
+\ir functions/trails/_run.sql
+\ir functions/trails/_most_lines.sql
+\ir functions/trails/_first_in_line.sql
+\ir functions/trails/_heads.sql
+\ir functions/trails/_is_below_cap.sql
+\ir functions/trails/_kind.sql
+\ir functions/trails/_lane.sql
+\ir functions/trails/_late_comers.sql
+\ir functions/trails/_move_gaps.sql
+\ir functions/trails/_move_lines.sql
+\ir functions/trails/_move_runs.sql
+\ir functions/trails/_move_trail.sql
+\ir functions/trails/_occupied_runs.sql
+\ir functions/trails/_odd_places.sql
+\ir functions/trails/_places.sql
+\ir functions/trails/_raise_fence.sql
+\ir functions/trails/_step_lane.sql
+\ir functions/trails/_write_trail.sql
+
 -- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
 -- _announce after it; the wake-up of parks and of what is due.
 \ir functions/ready/_enter_ready.sql
@@ -57,6 +79,7 @@
 \ir functions/enqueue/_entry_problem.sql
 \ir functions/enqueue/_birth_phases.sql
 \ir functions/enqueue/_enqueue.sql
+\ir functions/enqueue/_entry_kinds.sql
 \ir functions/enqueue/_json_problem.sql
 \ir functions/enqueue/_parse_entries.sql
 \ir functions/enqueue/_take_entry_keys.sql
@@ -189,14 +212,21 @@
 \ir functions/schedules/gd_resume_schedule.sql
 
 -- pick: Work is handed to a worker.
+\ir functions/pick/_candidate.sql
+\ir functions/pick/_place_rows.sql
+\ir functions/pick/_beyond.sql
 \ir functions/pick/_child_rows.sql
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
 \ir functions/pick/_fail_too_large.sql
 \ir functions/pick/_is_paused.sql
 \ir functions/pick/_keep_offers.sql
+\ir functions/pick/_kinds.sql
 \ir functions/pick/_mark_presented.sql
+\ir functions/pick/_merged.sql
+\ir functions/pick/_nearest.sql
 \ir functions/pick/_weigh.sql
+\ir functions/pick/_weigh_children.sql
 \ir functions/pick/gd_children.sql
 \ir functions/pick/gd_next_due.sql
 \ir functions/pick/gd_pick.sql
@@ -210,6 +240,7 @@
 \ir functions/commit/_create_children.sql
 \ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
+\ir functions/commit/_foreign_steps.sql
 \ir functions/commit/_large_inboxes.sql
 \ir functions/commit/_lock_parents.sql
 \ir functions/commit/_parse_outcomes.sql

@@ -9,6 +9,17 @@ select count(*) > 0 as has_check from pg_available_extensions where name = 'plpg
 
 create schema test;
 
+-- Tests put rows into gendurable.instances by hand. Those that say nothing of a lane stand in the line of their kind.
+create function test.stand_in_line() returns trigger
+language plpgsql as $$
+begin
+    new.lane := gendurable._kind(new.queue, new.fsm, new.fsm_version, new.step)::bigint << 40;
+    return new;
+end
+$$;
+create trigger stand_in_line before insert on gendurable.instances for each row when (new.lane = 0) execute function test.stand_in_line();
+create trigger change_lane before update of queue, fsm, fsm_version on gendurable.instances for each row execute function test.stand_in_line();
+
 create function test.connect(session text) returns void
 language plpgsql as $$
 begin

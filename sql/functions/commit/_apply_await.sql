@@ -17,7 +17,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since   timestamptz := gendurable._enter_ready();
+    v_in      gendurable.entrance := gendurable._enter_ready();
     v_queues  text[];
     v_watched bigint[];
 begin
@@ -35,7 +35,7 @@ begin
                 select case when p.answered
                             then gendurable._runnable(i.concurrency_key, null, false)
                             else 'awaiting_signal' end,
-                       case when p.answered then v_since
+                       case when p.answered then v_in.since
                             else coalesce(now() + o.timeout_ms * interval '1 millisecond',
                                           'infinity') end
                 from (select i.signalled and exists (
@@ -43,6 +43,9 @@ begin
                           where s.inbox = gendurable._inbox_key(i.id, i.inbox)
                             and s.name = any (o.names) and s.presented is null
                       ) as answered offset 0) as p),
+            lane = gendurable._step_lane(
+                i.queue, i.fsm, i.fsm_version, coalesce(o.step, i.step),
+                i.priority, v_in.since, i.id, v_in),
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence

@@ -31,7 +31,7 @@ declare
     v_result   text;
     v_problem  text;
     v_answers  gendurable.answer[];
-    v_since    timestamptz;
+    v_in       gendurable.entrance;
     v_queues   text[];
     v_watched  bigint[];
 begin
@@ -72,7 +72,7 @@ begin
             (select i.worker_id from gendurable.instances as i where i.id = v_outcomes[1].id),
             'schedule_children');
     end if;
-    v_since := gendurable._enter_ready();
+    v_in := gendurable._enter_ready();
     with scheduled as (
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(),
@@ -81,7 +81,10 @@ begin
             round = i.round + 1, duplicates = o.duplicates, joined = o.pending = 0,
             phase = case when o.pending > 0 then 'awaiting_children'
                          else gendurable._runnable(i.concurrency_key, null, false) end,
-            eligible_at = v_since, worker_id = null, claimed_at = null
+            lane = gendurable._step_lane(
+                i.queue, i.fsm, i.fsm_version, coalesce(o.step, i.step),
+                i.priority, v_in.since, i.id, v_in),
+            eligible_at = v_in.since, worker_id = null, claimed_at = null
         from (select x.id, x.step, x.state, x.join_kind, v_made.pending[x.at] as pending,
                      v_made.duplicates[x.at] as duplicates
               from (select u.id, u.step, u.state, u.join_kind,

@@ -14,7 +14,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since  timestamptz := gendurable._enter_ready();
+    v_in     gendurable.entrance := gendurable._enter_ready();
     v_queues text[];
     v_rates  text[];
 begin
@@ -28,7 +28,10 @@ begin
             attempt = i.attempt + 1, last_error = o.error,
             phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
                                          coalesce(o.delay_ms > 0, false)),
-            eligible_at = v_since
+            lane = gendurable._step_lane(
+                i.queue, i.fsm, i.fsm_version, i.step,
+                i.priority, v_in.since, i.id, v_in),
+            eligible_at = v_in.since
                           + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o

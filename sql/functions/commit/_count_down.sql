@@ -23,7 +23,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since    timestamptz;
+    v_in       gendurable.entrance;
     v_barriers bigint[];    -- parents that wait, with the round and how many it waited for
     v_at       int[];
     v_pending  int[];
@@ -74,11 +74,12 @@ begin
         return;
     end if;
 
-    v_since := gendurable._enter_ready();
+    v_in := gendurable._enter_ready();
     with woken as (
         update gendurable.instances as p
         set joined = true, phase = gendurable._runnable(p.concurrency_key, null, false),
-            eligible_at = v_since, updated_at = clock_timestamp()
+            lane = gendurable._lane((p.lane >> 40)::int, p.priority, v_in.since, p.id, v_in),
+            eligible_at = v_in.since, updated_at = clock_timestamp()
         where p.id = any (v_woken)
         returning p.id, p.queue, p.concurrency_key, p.correlation_scope
     )

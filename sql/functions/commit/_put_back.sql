@@ -15,7 +15,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since   timestamptz := gendurable._enter_ready();
+    v_in      gendurable.entrance := gendurable._enter_ready();
     v_queues  text[];
     v_keys    text[];
     v_waiting text[];
@@ -35,7 +35,10 @@ begin
                 case when not o.release_key
                      then coalesce(o.concurrency_key, i.concurrency_key) end,
                 o.rate_limit, coalesce(o.delay_ms > 0, false)),
-            eligible_at = v_since
+            lane = gendurable._step_lane(
+                i.queue, i.fsm, i.fsm_version, o.step,
+                coalesce(o.priority, i.priority), v_in.since, i.id, v_in),
+            eligible_at = v_in.since
                           + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o

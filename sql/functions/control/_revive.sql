@@ -20,7 +20,8 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_now      timestamptz := gendurable._enter_ready();
+    v_in       gendurable.entrance := gendurable._enter_ready();
+    v_now      timestamptz := v_in.since;
     v_place    regclass;
     v_old      gendurable.finished;
     v_busy     boolean;
@@ -73,6 +74,7 @@ begin
     execute format('delete from %s as f where f.id = $1', v_place) using v_old.id;
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, fence, updated_at,
+         lane,
          phase,
          counted,
          joined,
@@ -83,6 +85,9 @@ begin
          queue, correlation_key, correlation_scope, duplicates)
     values
         (v_old.id, v_old.enqueued_at, v_now, v_old.fence, v_now,
+         gendurable._step_lane(
+             v_old.queue, v_old.fsm, v_old.fsm_version, coalesce(p_step, v_old.step),
+             v_old.priority, v_now, v_old.id, v_in),
          gendurable._runnable(v_old.concurrency_key, v_old.rate_limit, false),
          v_old.parent_id is not null,
          v_old.joined_round is not null and coalesce(p_step = v_old.step, true),

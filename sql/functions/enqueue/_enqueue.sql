@@ -17,7 +17,9 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_now         timestamptz := gendurable._enter_ready();
+    v_in          gendurable.entrance := gendurable._enter_ready();
+    v_now         timestamptz := v_in.since;
+    v_kinds       int[];
     v_entries     gendurable.entry[] := p_entries;
     v_correlated  boolean;
     v_limited     boolean;
@@ -41,18 +43,21 @@ begin
         v_phases := gendurable._birth_phases(v_entries, v_now);
     end if;
 
+    v_kinds := gendurable._entry_kinds(v_entries, v_versions);
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, updated_at, priority,
+         lane,
          phase,
          step, state, rate_limit, weight, concurrency_key, parent_id, parent_round,
          ord, fsm_version, fsm, queue, correlation_key, correlation_scope)
     select e.id, v_now, e.eligible_at, v_now, e.priority,
+           gendurable._lane(v_kinds[e.ordinality], e.priority, e.eligible_at, e.id, v_in),
            coalesce(v_phases[e.ord], gendurable._runnable(null, null, e.eligible_at > v_now)),
            e.step, e.state, e.rate_limit, nullif(e.weight, 1), e.concurrency_key, e.parent_id,
            e.parent_round, e.place,
            coalesce(e.fsm_version, (v_versions ->> e.fsm)::int, 1), e.fsm,
            e.queue, e.correlation_key, e.correlation_scope
-    from unnest(v_entries) as e
+    from unnest(v_entries) with ordinality as e
     where e.occupant is null or e.occupant = e.id;
 
     if v_limited or exists (select from gendurable._sleeping()) then

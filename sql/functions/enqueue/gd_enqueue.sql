@@ -30,7 +30,8 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_now         timestamptz := gendurable._enter_ready();
+    v_in          gendurable.entrance := gendurable._enter_ready();
+    v_now         timestamptz := v_in.since;
     v_step        text        := coalesce(gd_enqueue.step, 'start');
     v_queue       text        := coalesce(gd_enqueue.queue, 'default');
     v_weight      float8      := coalesce(gd_enqueue.weight, 1);
@@ -38,6 +39,7 @@ declare
     v_id          bigint;
     v_problem     text;
     v_phase       gendurable.phase;
+    v_version     int;
 begin
     if gendurable._is_open(
            'public.gd_enqueue(text,jsonb,text,text,int,timestamptz,'
@@ -73,8 +75,10 @@ begin
             from gendurable._estimate_free_slots(array[gd_enqueue.concurrency_key]) as v) then
         v_phase := 'ready';
     end if;
+    v_version := coalesce(gd_enqueue.fsm_version, gendurable._newest_version(gd_enqueue.fsm));
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, updated_at, priority,
+         lane,
          phase, step, state,
          rate_limit, weight, concurrency_key,
          fsm_version,
@@ -82,9 +86,12 @@ begin
          queue, correlation_key, correlation_scope)
     values
         (v_id, v_now, v_eligible_at, v_now, coalesce(gd_enqueue.priority, 0),
+         gendurable._step_lane(
+             v_queue, gd_enqueue.fsm, v_version, v_step,
+             coalesce(gd_enqueue.priority, 0), v_eligible_at, v_id, v_in),
          v_phase, v_step, coalesce(gd_enqueue.state, '{}'),
          gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key,
-         coalesce(gd_enqueue.fsm_version, gendurable._newest_version(gd_enqueue.fsm)),
+         v_version,
          gd_enqueue.fsm,
          v_queue, gd_enqueue.correlation_key, gd_enqueue.correlation_scope);
     perform gendurable._announce(

@@ -15,6 +15,7 @@ declare
     v_queues text[];
     v_keys   text[];
     v_freed  text[];
+    v_in     gendurable.entrance;
 begin
     if p_back is not null then
         with back as (
@@ -28,10 +29,11 @@ begin
         where b.concurrency_key is not null;
     end if;
     if p_ids is not null then
-        perform gendurable._enter_ready();
+        v_in := gendurable._enter_ready();
         with offered as (
             update gendurable.instances as i
-            set phase = gendurable._runnable(i.concurrency_key, null, false)
+            set phase = gendurable._runnable(i.concurrency_key, null, false),
+                lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
             where i.id = any (p_ids)
             returning i.queue, i.concurrency_key
         )

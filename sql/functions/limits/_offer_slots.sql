@@ -38,6 +38,7 @@ declare
     v_queues text[];
     v_holders bigint[];
     v_slots  text[];
+    v_in     gendurable.entrance;
 begin
     select r.keys, r.rings into v_keys, v_rings
     from gendurable._answerable_doorbells('slot', p_most) as r;
@@ -104,8 +105,11 @@ begin
         select array_agg(b.rate_limit) into v_rates from back as b where b.rate_limit is not null;
     end if;
     if v_ids is not null then
-        perform gendurable._enter_ready();
-        update gendurable.instances as i set phase = 'ready' where i.id = any (v_ids);
+        v_in := gendurable._enter_ready();
+        update gendurable.instances as i
+        set phase = 'ready',
+            lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
+        where i.id = any (v_ids);
         perform gendurable._announce(v_queues);
     end if;
     if v_holders is not null then

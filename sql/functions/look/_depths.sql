@@ -7,8 +7,9 @@
 -- that of p_most index entries for each phase and of a few descents for each queue, however many
 -- instances there are. What is scheduled and due counts as ready.
 -- Locks: none.
--- Plan:  instances_ready and instances_waiting, walked queue by queue and without a look at the
---        rows; instances_due for what is due; instances_claims for what is executing.
+-- Plan:  instances_ready, walked kind by kind, and instances_waiting, walked queue by queue,
+--        without a look at the rows; instances_due for what is due; instances_claims for what is
+--        executing.
 create function gendurable._depths(p_most int default 100000)
 returns table (queue text, phase gendurable.phase, n bigint, oldest timestamptz)
 language plpgsql stable security definer
@@ -28,14 +29,21 @@ begin
         from ready as w
         cross join lateral (select greatest(w.most - w.n, p_most / 100) as most) as m
         cross join lateral (
-            select i.queue from gendurable.instances as i
-            where i.phase = 'ready' and i.queue > w.queue
-            order by i.queue limit 1
+            select k.queue from gendurable.kinds as k
+            where k.queue > w.queue
+            order by k.queue limit 1
         ) as q
         cross join lateral (
             select count(*) as n, min(x.eligible_at) as oldest
-            from (select i.eligible_at from gendurable.instances as i
-                  where i.phase = 'ready' and i.queue = q.queue
+            from (select i.eligible_at
+                  from gendurable.kinds as k
+                  cross join lateral (
+                      select r.eligible_at from gendurable.instances as r
+                      where r.phase = 'ready'
+                        and r.lane >= k.id::bigint << 40 and r.lane < (k.id + 1)::bigint << 40
+                      offset 0
+                  ) as i
+                  where k.queue = q.queue
                   limit m.most + 1) as x
         ) as c
     ), waiting (phase, queue, n, most) as (

@@ -1,7 +1,7 @@
 -- Since when the oldest ready instance of a queue has been eligible, among its 1,000 most urgent
 -- priorities.
 --
--- Locks: none. Plan: instances_ready, walked priority by priority.
+-- Locks: none. Plan: as gendurable._places; then instances_ready, walked priority by priority.
 create function gendurable._oldest_ready(p_queue text) returns timestamptz
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -12,19 +12,19 @@ set jit = off
 as $$
 begin
     return (
-        with recursive head (priority, eligible_at, place) as (
-            (select i.priority, i.eligible_at, 1 from gendurable.instances as i
-             where i.phase = 'ready' and i.queue = p_queue
-             order by i.queue, i.priority, i.eligible_at limit 1)
+        with recursive head (lane, priority, eligible_at, nth) as (
+            select h.lane, h.priority, h.at, 1
+            from unnest(gendurable._heads(gendurable._places(array(
+                select k.id from gendurable.kinds as k where k.queue = p_queue)))) as h
             union all
-            select x.priority, x.eligible_at, h.place + 1
+            select h.lane, x.priority, x.eligible_at, h.nth + 1
             from head as h
             cross join lateral (
                 select i.priority, i.eligible_at from gendurable.instances as i
-                where i.phase = 'ready' and i.queue = p_queue and i.priority > h.priority
-                order by i.queue, i.priority, i.eligible_at limit 1
+                where i.phase = 'ready' and i.lane = h.lane and i.priority > h.priority
+                order by i.lane, i.priority, i.eligible_at limit 1
             ) as x
-            where h.place < 1000
+            where h.nth < 1000
         )
         select min(h.eligible_at) from head as h);
 end

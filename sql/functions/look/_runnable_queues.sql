@@ -1,7 +1,7 @@
 -- The queues in which instances are runnable, in each phase of that status, and why the queue hands
 -- none of them out: queue_paused or no_worker; null: it does.
 --
--- Locks: none. Plan: instances_ready and instances_waiting, walked queue by queue.
+-- Locks: none. Plan: instances_ready, walked kind by kind, and instances_waiting, queue by queue.
 create function gendurable._runnable_queues()
 returns table (phase gendurable.phase, queue text, reason text)
 language plpgsql stable
@@ -19,9 +19,14 @@ begin
         select q.queue
         from ready as w
         cross join lateral (
-            select i.queue from gendurable.instances as i
-            where i.phase = 'ready' and i.queue > w.queue
-            order by i.queue limit 1
+            select k.queue from gendurable.kinds as k
+            where k.queue > w.queue
+              -- (A look-up that is spelt so stays one.)
+              and (select true from gendurable.instances as i
+                   where i.phase = 'ready'
+                     and i.lane >= k.id::bigint << 40 and i.lane < (k.id + 1)::bigint << 40
+                   order by i.lane limit 1)
+            order by k.queue limit 1
         ) as q
     ), waiting (phase, queue) as (
         select 'ready'::gendurable.phase, ''

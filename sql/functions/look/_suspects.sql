@@ -47,8 +47,15 @@ begin
         select x.*, q.reason
         from queues as q
         cross join lateral (
-            select i.* from gendurable.instances as i
-            where i.phase = 'ready' and i.queue = q.queue
+            select i.*
+            from gendurable.kinds as k
+            cross join lateral (
+                select r.* from gendurable.instances as r
+                where r.phase = 'ready'
+                  and r.lane >= k.id::bigint << 40 and r.lane < (k.id + 1)::bigint << 40
+                offset 0
+            ) as i
+            where k.queue = q.queue
             offset 0
         ) as x
         where q.phase = 'ready' and q.reason is not null

@@ -1,4 +1,4 @@
--- The most urgent of a queue for a pick: ready ones, which it locks, and those that tokens are
+-- The most urgent of some kinds for a pick: ready ones, which it locks, and those that tokens are
 -- there for (p_offered, locked by gendurable._offer_tokens). Takes the locks of the names of their
 -- keys.
 --
@@ -7,9 +7,9 @@
 -- Locks:  the instances, and the names of their keys; never waits, what another transaction
 --         holds is skipped.
 -- Writes: nothing.
--- Plan:   instances_ready, in its order, so that the cost is that of p_most;
---         instances_pkey for p_offered.
-create function gendurable._candidates(p_queue text, p_most int,
+-- Plan:   as gendurable._places; instances_ready from there on, in its order, so that the cost is
+--         that of p_most; instances_pkey for p_offered.
+create function gendurable._candidates(p_kinds int[], p_most int,
                                        p_offered bigint[], p_seen bigint[],
                                        p_not_keys text[], p_not_rates text[])
 returns gendurable.candidates
@@ -18,15 +18,63 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set enable_sort = off
+set enable_hashjoin = on
+set enable_sort = on
 set jit = off
 as $$
 declare
+    -- not spelled out: a literal would let instances_ready serve where rows are fetched by place
+    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;
     v_candidates gendurable.candidates;
+    v_far    gendurable.place[] := gendurable._heads(gendurable._places(p_kinds));
+    v_first  gendurable.place;
+    v_rows   tid[];
+    v_locked gendurable.candidate[] := array[]::gendurable.candidate[];
 begin
-    select array_agg(c.id), array_agg(c.id) filter (where not c.busy_key and not c.busy_rate),
+    loop
+        v_first := v_far[1];
+        if cardinality(v_far) = 1 and v_first.until_at is null and v_first.until_id is null then
+            v_far := '{}';
+            v_locked := v_locked || array(
+                select gendurable._candidate(i, i.ctid)
+                from gendurable.instances as i
+                where i.phase = 'ready' and i.lane = v_first.lane
+                  and (i.priority, i.eligible_at, i.id)
+                      >= (v_first.priority, v_first.at, v_first.id)
+                  and i.priority < coalesce(v_first.until_priority::bigint, 2147483648)
+                  and i.id <> all (p_seen)
+                  and (i.concurrency_key is null
+                       or gendurable._policy(i.concurrency_key) <> all (p_not_keys))
+                  and (i.rate_limit is null
+                       or gendurable._policy(i.rate_limit) <> all (p_not_rates))
+                order by i.lane, i.priority, i.eligible_at, i.id
+                limit p_most - cardinality(v_locked)
+                for no key update skip locked);
+        elsif v_far <> '{}' then
+            if cardinality(v_far) <= 16
+               and not exists (select from unnest(v_far) as p
+                               where p.until_at is not null or p.until_id is not null) then
+                select n.rows, n.far into v_rows, v_far
+                from gendurable._merged(v_far, p_most - cardinality(v_locked)) as n;
+            else
+                select n.rows, n.far into v_rows, v_far
+                from gendurable._nearest(v_far, p_most - cardinality(v_locked)) as n;
+            end if;
+            v_locked := v_locked || array(
+                select gendurable._candidate(i, i.ctid)
+                from gendurable.instances as i
+                where i.ctid = any (v_rows) and i.phase = c_ready and i.id <> all (p_seen)
+                  and (i.concurrency_key is null
+                       or gendurable._policy(i.concurrency_key) <> all (p_not_keys))
+                  and (i.rate_limit is null
+                       or gendurable._policy(i.rate_limit) <> all (p_not_rates))
+                for no key update skip locked);
+        end if;
+        exit when v_far = '{}' or cardinality(v_locked) >= p_most;
+    end loop;
+
+    select array_agg(c.id), array_agg(c.place),
+           array_agg(c.id) filter (where not c.busy_key and not c.busy_rate),
            bool_or(c.keyed), bool_or(c.rated),
            bool_or(c.listed) or sum(c.bytes) > gendurable._most_bytes(),
            array_agg(c.id) filter (where c.scoped), array_agg(c.id) filter (where c.awaited),
@@ -35,32 +83,13 @@ begin
     into v_candidates
     from (select r.*, r.keyed and not gendurable._lock_name('slot', r.name) as busy_key,
                  r.rated and not gendurable._lock_name('tokens', r.rate) as busy_rate
-          from (select x.id, x.concurrency_key is not null as keyed,
+          from (select x.*, x.concurrency_key is not null as keyed,
                        x.rate_limit is not null as rated,
-                       x.correlation_scope is not null as scoped,
-                       x.signalled and x.awaits is not null as awaited,
-                       x.signalled or x.joined as listed, x.bytes,
                        gendurable._policy(x.concurrency_key) as name,
                        gendurable._policy(x.rate_limit) as rate
-                from (select ready.*
-                      from (select i.id, i.priority, i.eligible_at, i.concurrency_key, i.rate_limit,
-                                   i.correlation_scope, i.signalled, i.awaits, i.joined,
-                                   gendurable._size_bound(i.state)
-                                   + gendurable._size_bound(i.last_error) as bytes
-                            from gendurable.instances as i
-                            where i.queue = p_queue and i.phase = 'ready' and i.id <> all (p_seen)
-                              and (i.concurrency_key is null
-                                   or gendurable._policy(i.concurrency_key) <> all (p_not_keys))
-                              and (i.rate_limit is null
-                                   or gendurable._policy(i.rate_limit) <> all (p_not_rates))
-                            order by i.queue, i.priority, i.eligible_at, i.id
-                            limit p_most
-                            for no key update skip locked) as ready
+                from (select * from unnest(v_locked)
                       union all
-                      select i.id, i.priority, i.eligible_at, i.concurrency_key, i.rate_limit,
-                             i.correlation_scope, i.signalled, i.awaits, i.joined,
-                             gendurable._size_bound(i.state)
-                             + gendurable._size_bound(i.last_error)
+                      select (gendurable._candidate(i, i.ctid)).*
                       from gendurable.instances as i
                       where i.id = any (p_offered)) as x
                 order by x.priority, x.eligible_at, x.id
@@ -68,5 +97,5 @@ begin
     return v_candidates;
 end
 $$;
-comment on function gendurable._candidates(text, int, bigint[], bigint[], text[], text[])
-    is 'The most urgent instances of a queue, locked, for a pick.';
+comment on function gendurable._candidates(int[], int, bigint[], bigint[], text[], text[])
+    is 'The most urgent instances of some kinds, locked, for a pick.';

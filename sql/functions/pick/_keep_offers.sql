@@ -11,10 +11,12 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 as $$
+declare
+    v_in gendurable.entrance := gendurable._enter_ready();
 begin
-    perform gendurable._enter_ready();
     update gendurable.instances as i
-    set phase = 'ready'
+    set phase = 'ready',
+        lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
     where i.id = any (p_ids);
 end
 $$;

@@ -11,8 +11,8 @@
 -- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
 --         names of the keys that they need. Never waits: what another transaction holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
---         buckets; correlation_keys (scopes, schedules); leases; occurrences.
--- Plan:   instances_ready, in its order, so that the cost is that of the slots; instances_due,
+--         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails.
+-- Plan:   as gendurable._candidates, so that the cost is that of the slots; instances_due,
 --         doorbells_key and buckets_due, a few descents when nothing is due and there is no
 --         doorbell; occurrences_bound, one descent where the queue has no schedule; as
 --         gendurable._weigh where there are signals, children or large states.
@@ -30,6 +30,7 @@ as $$
 declare
     v_now     timestamptz := clock_timestamp();
     v_idle    boolean;
+    v_kinds   int[];
     v_due     int := 0;
     v_tokens  boolean;
     v_slots   boolean;
@@ -37,6 +38,7 @@ declare
     v_kept    bigint[];
     v_c       gendurable.candidates;
     v_ids     bigint[];
+    v_places  tid[];
     v_load    record;
     v_room    bigint := gendurable._most_bytes();
     v_left    bigint[] := array[]::bigint[];    -- what does not fit into this pick
@@ -68,11 +70,12 @@ begin
         if v_tokens or v_slots then
             v_offered := gendurable._answer_doorbells(v_tokens, gd_pick.queue, gd_pick.slots);
         end if;
+        v_kinds := gendurable._kinds(gd_pick.worker, gd_pick.queue);
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.
         while v_rounds < 5 or cardinality(v_seen) < 100 loop
-            v_c := gendurable._candidates(gd_pick.queue, gd_pick.slots - v_picked, v_offered,
+            v_c := gendurable._candidates(v_kinds, gd_pick.slots - v_picked, v_offered,
                                           v_seen, v_not_keys, v_not_rates);
             exit when v_c.found is null;
             v_ids := v_c.free;
@@ -118,12 +121,18 @@ begin
             if v_c.awaited is not null then
                 perform gendurable._mark_presented(v_ids, v_c.awaited);
             end if;
+            -- Their rows are locked, so they are where they were.
+            v_places := v_c.places;
+            if cardinality(v_ids) < cardinality(v_c.found) then
+                v_places := array(select f.place from unnest(v_c.found, v_c.places) as f (id, place)
+                                  where f.id in (select unnest(v_ids)));
+            end if;
             return query
             with claimed as (
                 update gendurable.instances as i
                 set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1,
                     claimed_at = v_now, updated_at = v_now, chain = 0
-                where i.id = any (v_ids)
+                where i.ctid = any (v_places)
                 returning i.*
             )
             select c.id, c.fence, c.fsm, c.fsm_version, c.step, c.state, c.attempt,
@@ -141,6 +150,9 @@ begin
             order by c.priority, c.eligible_at, c.id;
             get diagnostics v_claimed = row_count;
             v_picked := v_picked + v_claimed;
+            if random() < v_claimed / 500.0 then
+                perform gendurable._move_trail(v_ids);
+            end if;
             if v_c.scoped is not null then
                 perform gendurable._sync_keys(v_c.scoped);
             end if;

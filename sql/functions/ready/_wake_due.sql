@@ -19,7 +19,7 @@ set enable_sort = off
 set jit = off
 as $$
 declare
-    v_since  timestamptz := gendurable._enter_ready();
+    v_in     gendurable.entrance := gendurable._enter_ready();
     v_ids    bigint[];
     v_keys   text[];
     v_rates  text[];
@@ -47,8 +47,11 @@ begin
         ), woken as (
             update gendurable.instances as i
             set phase = gendurable._runnable(i.concurrency_key, i.rate_limit, false),
-                eligible_at = case when d.parked then v_since else i.eligible_at end,
-                updated_at = case when d.parked then v_since else i.updated_at end
+                lane = gendurable._lane(
+                    (i.lane >> 40)::int, i.priority,
+                    case when d.parked then v_in.since else i.eligible_at end, i.id, v_in),
+                eligible_at = case when d.parked then v_in.since else i.eligible_at end,
+                updated_at = case when d.parked then v_in.since else i.updated_at end
             from due as d
             where i.id = d.id
             returning i.id, i.phase, i.concurrency_key, i.rate_limit, d.parked,

@@ -30,7 +30,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_since    timestamptz := gendurable._enter_ready();
+    v_in       gendurable.entrance := gendurable._enter_ready();
     v_ids      bigint[];
     v_locked   bigint[];
     v_released int;
@@ -68,7 +68,12 @@ begin
     ), released as (
         update gendurable.instances as i
         set phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
-                                         coalesce(p_eligible_at, i.eligible_at) > v_since),
+                                         coalesce(p_eligible_at, i.eligible_at)
+                                         > v_in.since),
+            lane = gendurable._step_lane(
+                i.queue, i.fsm, i.fsm_version, i.step,
+                i.priority,
+                coalesce(p_eligible_at, i.eligible_at), i.id, v_in),
             eligible_at = coalesce(p_eligible_at, i.eligible_at),
             worker_id = null,
             claimed_at = null,

@@ -10,15 +10,15 @@ create function pg_temp.outcomes() returns gendurable.outcome[] language sql as 
         'step', 'two', 'continue', e.ord <> 2) order by e.ord)) from e
 $$;
 create function pg_temp.moves() returns gendurable.move[] language sql as $$
-    select array_agg(row(e.ord, 'default', 0, false, null, e.ord <> 2)::gendurable.move) from e where e.ord <> 3
+    select array_agg(row(e.ord, 'default', 0, false, null, e.ord <> 2, 'm', 1, 'two')::gendurable.move) from e where e.ord <> 3
 $$;
 select results_eq($$ select a.ord, a.id, a.fence, a.result, a.detail, a.signals
-                     from unnest(gendurable._apply_next(pg_temp.outcomes(), pg_temp.moves())) as a $$,
+                     from unnest(gendurable._apply_next(1, pg_temp.outcomes(), pg_temp.moves())) as a $$,
     $$ select 1, id, 2::bigint, 'continued', null::text, '[]'::jsonb from e where ord = 1 $$, 'it answers those that run ahead, under their place in the batch');
 select results_eq('select e.ord, i.step, i.phase::text, i.fence from e join gendurable.instances as i on i.id = e.id order by e.ord',
     $$ values (1, 'two', 'executing', 2::bigint), (2, 'two', 'ready', 2), (3, 'start', 'executing', 1), (4, 'start', 'executing', 1) $$,
     'it applies outcomes of kind next, under their fence, and leaves the others');
-select is(gendurable._apply_next(array[]::gendurable.outcome[], array[]::gendurable.move[]), '{}', 'nothing to apply, nothing to answer');
+select is(gendurable._apply_next(1, array[]::gendurable.outcome[], array[]::gendurable.move[]), '{}', 'nothing to apply, nothing to answer');
 
 select * from finish();
 rollback;
