@@ -6,7 +6,7 @@ select plan(14);
 select test.connect('other') \g /dev/null
 create function pg_temp.move(variadic ids bigint[]) returns text language plpgsql as $$
 begin
-    perform test.query('other', format('select gendurable._move_trail(%L)', ids));
+    perform test.query('other', format('select gendurable._move_trail(7, %L)', ids));
     return (select format('%s, fence %s', pg_temp.shown(t.lines), pg_temp.minute(date_trunc('second', (gendurable._enter_ready()).fence)))
             from gendurable.trails as t where t.kind = 7 order by t.seq desc limit 1);
 end
@@ -15,8 +15,8 @@ create function pg_temp.add_now(id bigint, minute float8, priority int default 0
     select test.query('other', format($q$insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, lane, phase, step, state, priority, fsm_version, fsm, queue)
         values (%s, now(), %L, now(), %s, 'executing', 's', '{}', %s, 1, 'm', 'q') returning id$q$, id, pg_temp.at(minute), pg_temp.lane(run), priority))
 $$;
-select is(pg_temp.move(999), null, 'an instance that is not there moves nothing');
-select is(pg_temp.move(variadic '{}'), null, 'nor do none');
+select is(pg_temp.move(999), 'none, fence 0', 'an instance that is not there moves no cap');
+select is(pg_temp.move(variadic '{}'), 'none, fence 0', 'nor do none');
 select pg_temp.add_now(1, 1), pg_temp.add_now(2, 2), pg_temp.add_now(3, 3), pg_temp.add_now(4, 4, 1), pg_temp.add_now(5, 9, 0, 5) \g /dev/null
 select is(pg_temp.move(1, 2), '0: - - 2, fence 2', 'the cap is at the last one, and the fence at the cap');
 select is(pg_temp.move(3, 4), '0: - 2 3, 1: - - 4, fence 4', 'each priority has its own');
