@@ -250,6 +250,10 @@
 \ir functions/commit/_unapplied.sql
 \ir functions/commit/gd_commit.sql
 
+-- joins: Rounds of children that are over before their last child.
+\ir functions/joins/_dismiss.sql
+\ir functions/joins/_dismiss_rest.sql
+
 -- archive: The archive and its partitions; what is forgotten, and the maintenance that does it.
 \ir functions/archive/_lock_maintenance.sql
 \ir functions/archive/_await_maintenance.sql

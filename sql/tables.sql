@@ -179,7 +179,7 @@ create index instances_weighted on gendurable.instances (rate_limit, weight)
     where rate_limit is not null and weight is not null and phase in ('ready', 'throttled');
 -- The children of a parent, round by round, and what carries a correlation key without necessarily
 -- occupying it: both rare.
-create index instances_parent on gendurable.instances (parent_id, parent_round)
+create index instances_parent on gendurable.instances (parent_id, parent_round, ord)
     where parent_id is not null;
 create index instances_scoped_key on gendurable.instances (correlation_key, id)
     where correlation_scope is not null and correlation_key is not null;
@@ -321,7 +321,7 @@ comment on column gendurable.finished.joined_round is
 comment on column gendurable.finished.duplicates is 'As in gendurable.instances.';
 comment on column gendurable.finished.failed is 'True: the public status is failed; false: done.';
 
-create index finished_parent on gendurable.finished (parent_id, parent_round)
+create index finished_parent on gendurable.finished (parent_id, parent_round, ord)
     where parent_id is not null;
 create index finished_key on gendurable.finished (correlation_key, id)
     where correlation_key is not null;
@@ -348,7 +348,7 @@ create table gendurable.kept (
 );
 comment on table gendurable.kept is 'Finished instances that outlive their partition.';
 
-create index kept_parent on gendurable.kept (parent_id, parent_round)
+create index kept_parent on gendurable.kept (parent_id, parent_round, ord)
     where parent_id is not null;
 create index kept_key on gendurable.kept (correlation_key, id) where correlation_key is not null;
 create index kept_failed on gendurable.kept (finished_at)
@@ -520,6 +520,10 @@ create table gendurable.correlation_keys (
 comment on table gendurable.correlation_keys is
     'The occupant of each correlation key, live or reserved.';
 
+create type gendurable.join_kind as enum ('all', 'first_failure', 'any');
+comment on type gendurable.join_kind is
+    'What a parent waits for: all of its children, the first that fails, the first that is done.';
+
 -- The barriers of parents that wait for children. Counting down inserts a row and deletes the one
 -- before it, so the parent's own row is only locked meanwhile. The newest has the smallest number
 -- and stands first in the key: what was deleted before it lies behind it and is never read, whether
@@ -528,6 +532,7 @@ create table gendurable.countdowns (
     parent_id bigint not null,
     round     int    not null,
     pending   int    not null,
+    kind      gendurable.join_kind not null default 'all',
     primary key (parent_id, round, pending)
 ) with (
     autovacuum_vacuum_scale_factor = 0.02,
@@ -537,6 +542,18 @@ create table gendurable.countdowns (
 comment on table gendurable.countdowns is
     'How many children each parent in phase awaiting_children waits for; protected by its row''s '
     'lock.';
+
+-- A round that ends before its last child is over for the others: they are cancelled. What could
+-- not be cancelled by the transaction that ended the round is left to maintenance.
+create table gendurable.dismissals (
+    parent_id bigint not null,
+    round     int    not null,
+    after     int    not null,
+    primary key (parent_id, round)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+comment on table gendurable.dismissals is
+    'Rounds that are over, some of whose children are still to be cancelled.';
+comment on column gendurable.dismissals.after is 'Up to this place among its siblings none lives.';
 
 -- Never updated: what changes while a worker lives is in gendurable.leases. The lock on the row is
 -- the lock on both.
@@ -823,7 +840,7 @@ create type gendurable.outcome as (
     step text, state jsonb, continue boolean, delay_ms float8, timeout_ms float8,
     names text[], consumed bigint[], priority int,
     rate_limit text, weight float8, concurrency_key text, release_key boolean,
-    children jsonb, result jsonb, error jsonb, problem text
+    children jsonb, join_kind text, result jsonb, error jsonb, problem text
 );
 comment on type gendurable.outcome is
     'One outcome of a step, parsed from the JSON that gd_commit is given.';

@@ -67,7 +67,7 @@ from gendurable.errors import (
 from gendurable.hosting import run_worker
 from gendurable.job import Job, job
 from gendurable.machine import Machine, step
-from gendurable.outcomes import Await, Done, Next, Outcome, Retry, ScheduleChildren, Stop
+from gendurable.outcomes import Await, Done, Join, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
 from gendurable.schedules import Schedule
 from gendurable.settings import WorkerSettings
@@ -94,6 +94,7 @@ __all__ = [
     "InvalidOutcomeError",
     "IsolationError",
     "Job",
+    "Join",
     "Machine",
     "Next",
     "NotInstalledError",

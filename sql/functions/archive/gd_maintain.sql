@@ -7,10 +7,10 @@
 -- Retention is what gd_set_retention says. Here whole partitions go, so that forgetting costs next
 -- to nothing: an instance is forgotten up to one window of the archive after its retention.
 -- Locks:  never waiting: dead workers and their claims (gd_reap), due instances
---         (gd_expire_awaits), due schedules (_fire_all_schedules), names of rate keys
---         (_sweep_buckets), the maintenance of the archive and its partitions (_lock_maintenance,
---         _create_partitions, _collect, _collect_history, _drop_partitions), what workers have
---         reported (_sift_reports, _compact_throughput).
+--         (gd_expire_awaits), due schedules (_fire_all_schedules), what is left of rounds that are
+--         over (_dismiss_rest), names of rate keys (_sweep_buckets), the maintenance of the archive
+--         and its partitions (_lock_maintenance, _create_partitions, _collect, _collect_history,
+--         _drop_partitions), what workers have reported (_sift_reports, _compact_throughput).
 -- Writes: as the functions it calls.
 create function public.gd_maintain() returns table (task text, affected bigint)
 language plpgsql volatile security definer
@@ -19,6 +19,7 @@ as $$
 declare
     v_until     timestamptz := clock_timestamp() + interval '100 ms';
     v_due       record;
+    v_dismissed int;
     v_created   int;
     v_collected record;
     v_cutoff    timestamptz;
@@ -33,6 +34,9 @@ begin
     return query select 'expire_awaits', v_due.woken::bigint;
     return query select 'fire_schedules', gendurable._fire_all_schedules()::bigint;
     return query select 'sweep', gendurable._sweep_slots()::bigint;
+    v_dismissed := gendurable._dismiss_rest();
+    v_more := v_more or v_dismissed > 0;
+    return query select 'dismiss', v_dismissed::bigint;
 
     -- A transaction that was left open with this lock must not keep a worker from being reaped,
     -- so it comes after.

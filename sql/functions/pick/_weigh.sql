@@ -24,10 +24,10 @@ declare
 begin
     with weighed as materialized (
         select i.id, i.priority, i.eligible_at,
-               r.bytes > 8 * c_most or greatest(s.listed, (c.children).listed) > c_most is true as never,
+               r.bytes > 8 * c_most or greatest(s.listed, c.bytes[1]) > c_most is true as never,
                r.bytes + least(coalesce(s.bytes, 0), c_most)
                          * case when i.awaits is null then 1 else 2 end
-                       + least(coalesce((c.children).bytes, 0), c_most) as bytes
+                       + least(coalesce(c.bytes[2], 0), c_most) as bytes
         from gendurable.instances as i
         cross join lateral (
             select gendurable._json_size(i.state) + gendurable._json_size(i.last_error) as bytes
@@ -41,7 +41,7 @@ begin
         ) as s
         cross join lateral (
             select case when i.joined
-                        then gendurable._weigh_children(i.id, i.round, i.duplicates) end as children
+                        then gendurable._weigh_children(i.id, i.round, i.duplicates) end as bytes
             offset 0
         ) as c
         where i.id = any (p_ids)
