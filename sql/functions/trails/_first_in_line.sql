@@ -1,7 +1,7 @@
 -- The first instance of a line from a place on and before another one; nulls if there is none.
 --
--- Two look-ups, because an index scan ends where it should only if one column is compared. `any`: as
--- in gendurable._ahead_in_gap.
+-- Two look-ups, because an index scan ends where it should only if one column is compared.
+-- `any`: as in gendurable._ahead_in_gap.
 -- Locks: none. Writes: nothing. Plan: instances_ready, two descents at most.
 create function gendurable._first_in_line(p_lane bigint, p_priority int,
                                           p_at timestamptz, p_id bigint,
