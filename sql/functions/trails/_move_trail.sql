@@ -58,7 +58,7 @@ begin
                row(i.priority, timestamptz '-infinity', c_least, timestamptz '-infinity', c_least,
                    i.eligible_at, i.id)::gendurable.line
         from gendurable.instances as i
-        where i.id = any (p_ids) and i.lane = p_kind::bigint << 40
+        where i.id = any (p_ids) and i.phase = 'executing' and i.lane = p_kind::bigint << 40
         order by i.priority, i.eligible_at desc, i.id desc);
     -- Where more priorities come than can have a line, the fence alone says no more where one
     -- belongs.

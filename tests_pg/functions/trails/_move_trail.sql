@@ -1,7 +1,7 @@
 -- A trail moves behind what was claimed; tests_pg/races/trails.sql has the interleavings.
 begin;
 \ir prelude.psql
-select plan(14);
+select plan(15);
 -- Moves as another transaction: each trail counts for the next one.
 select test.connect('other') \g /dev/null
 create function pg_temp.move(variadic ids bigint[]) returns text language plpgsql as $$
@@ -22,8 +22,10 @@ select is(pg_temp.move(1, 2), '0: - - 2, fence 2', 'the cap is at the last one, 
 select is(pg_temp.move(3, 4), '0: - 2 3, 1: - - 4, fence 4', 'each priority has its own');
 select is(pg_temp.move(1), '0: 2 3 3, 1: - 4 4, fence 4', 'no cap falls, and floors follow');
 select is(pg_temp.move(5), '0: 3 3 3, 1: 4 4 4, fence 4', 'what stood in a run moves no cap');
+select test.query('other', $$ update gendurable.instances set phase = 'awaiting_signal', eligible_at = 'infinity' where id = 1 returning id $$) \g /dev/null
+select is(pg_temp.move(1), '0: 3 3 3, 1: 4 4 4, fence 4', 'nor does what is no claim any more');
 select is((select count(*) from gendurable.trails as t where t.kind = 7), 1::bigint, 'one row');
-select is((select cardinality(t.moments) from gendurable.trails as t), 5, 'that knows when the ones before it were written');
+select is((select cardinality(t.moments) from gendurable.trails as t), 6, 'that knows when the ones before it were written');
 select ok((select bool_and(m.at <= n.at and m.xid < n.xid)
            from gendurable.trails as t, unnest(t.moments) with ordinality as m (at, xid, nth), unnest(t.moments || row(t.at, t.xid)::gendurable.moment) with ordinality as n (at, xid, nth)
            where n.nth = m.nth + 1), 'in order');
