@@ -51,6 +51,7 @@
 \ir functions/trails/_move_lines.sql
 \ir functions/trails/_move_runs.sql
 \ir functions/trails/_move_trail.sql
+\ir functions/trails/_move_trails.sql
 \ir functions/trails/_occupied_runs.sql
 \ir functions/trails/_odd_places.sql
 \ir functions/trails/_places.sql

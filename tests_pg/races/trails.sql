@@ -6,8 +6,8 @@ select test.open('a', 'b');
 select gd_register('w', '{q}', '1 day') as w \gset
 
 -- Trails move here only when the test says so.
-alter function gendurable._move_trail(bigint[]) rename to _move_trail_now;
-create function gendurable._move_trail(p_ids bigint[]) returns void language sql return null::void;
+alter function gendurable._move_trails(bigint[]) rename to _move_trails_now;
+create function gendurable._move_trails(p_ids bigint[]) returns void language sql return null::void;
 
 create function test.at(minute int) returns timestamptz
 language sql immutable return timestamptz '2026-01-01 00:00Z' + minute * interval '1 minute';
@@ -17,7 +17,7 @@ comment on function test.put is 'An enqueue as SQL text; the instance is known b
 create function test.take(worker bigint, slots int default 1) returns text
 language sql as $$ select format('select state ->> ''at'' as fsm from gd_pick(%s, ''q'', %s)', worker, slots) $$;
 create function test.move(minute int) returns text
-language sql as $$ select format('select gendurable._move_trail_now(array(select id from gendurable.instances where (state ->> ''at'')::int = %s))', minute) $$;
+language sql as $$ select format('select gendurable._move_trails_now(array(select id from gendurable.instances where (state ->> ''at'')::int = %s))', minute) $$;
 comment on function test.move is 'SQL text that moves the trail behind an instance.';
 -- One is enqueued, claimed, and the trail moved behind it.
 create procedure test.advance(worker bigint, variadic minutes int[])
@@ -80,12 +80,13 @@ select test.exec('b', 'begin');
 select test.query('b', test.put(20));
 select test.exec('b', 'commit');
 select test.exec('b', 'begin');
+select test.query('b', test.take(:w));
 select test.query('b', test.move(20));
 select test.exec('a', 'begin');
 select test.query('a', test.put(15));
 select test.exec('b', 'commit');
 select is(test.line(), 'floor - sealed 10 cap 20', 'the cap has passed the writer''s place');
-select is(test.names(test.query('b', test.take(:w))), '20', 'which is not seen yet');
+select is(test.names(test.query('b', test.take(:w))), 'nothing', 'which is not seen yet');
 call test.advance(:w, 30);
 select is(test.line(), 'floor 10 sealed 20 cap 30', 'the floor has not');
 select test.exec('a', 'commit');

@@ -151,7 +151,7 @@ begin
             get diagnostics v_claimed = row_count;
             v_picked := v_picked + v_claimed;
             if random() < v_claimed / 500.0 then
-                perform gendurable._move_trail(v_ids);
+                perform gendurable._move_trails(v_ids);
             end if;
             if v_c.scoped is not null then
                 perform gendurable._sync_keys(v_c.scoped);
