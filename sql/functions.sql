@@ -54,6 +54,7 @@
 \ir functions/trails/_move_trails.sql
 \ir functions/trails/_occupied_runs.sql
 \ir functions/trails/_odd_places.sql
+\ir functions/trails/_open_transactions.sql
 \ir functions/trails/_places.sql
 \ir functions/trails/_raise_fence.sql
 \ir functions/trails/_step_lane.sql
