@@ -39,6 +39,7 @@
 -- trails: Where the ready instances of a kind begin, whatever has left since the last VACUUM.
 \ir functions/trails/_ahead.sql
 \ir functions/trails/_ahead_in_gap.sql
+\ir functions/trails/_full_id.sql
 \ir functions/trails/_run.sql
 \ir functions/trails/_most_lines.sql
 \ir functions/trails/_first_in_line.sql

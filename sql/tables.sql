@@ -187,7 +187,8 @@ create index instances_scoped_key on gendurable.instances (correlation_key, id)
 -- What a worker needs to have to run a step. Rows are only added. Two transactions that meet a step
 -- for the first time both add one, so that neither waits; such twins serve side by side.
 create table gendurable.kinds (
-    id          int generated always as identity primary key,
+    -- The upper part of instances.lane, which has a sign.
+    id          int generated always as identity (maxvalue 8388607) primary key,
     queue       text not null,
     fsm         text not null,
     fsm_version int  not null,

@@ -1,7 +1,7 @@
 -- Trails: whatever interleaving of writers and of those that move a trail, each ready instance is where a pick looks. Every case names the change of the
 -- engine with which it was seen to fail.
 \ir prelude.psql
-select plan(51);
+select plan(53);
 select test.open('a', 'b');
 select gd_register('w', '{q}', '1 day') as w \gset
 
@@ -277,6 +277,17 @@ select is(test.line(), 'floor - sealed - cap 50', 'the next trail begins anew');
 call test.advance(:w, 60, 70, 80);
 select is(test.line(), 'floor 60 sealed 70 cap 80', 'and goes on');
 select is((select count(*) from gendurable.trails), 1::bigint, 'one row in all');
+
+-- A crash leaves the trails empty, and the lanes as they were.
+-- (Fails if gendurable._places needs a trail.)
+call test.clear();
+call test.advance(:w, 10, 20, 30, 40);
+select test.query('a', test.put(35));
+select test.query('a', test.put(45));
+truncate gendurable.trails;
+select is(test.names(test.query('b', test.take(:w, 2))), '35 45', 'without a trail everything is found');
+call test.advance(:w, 50);
+select is(test.line(), 'floor - sealed - cap 50', 'and a new one begins');
 
 -- An old transaction that hands out a slot: the instance was enqueued after it had begun.
 -- (Fails if gendurable._lane lets it stand in the line, where later than the beginning of its transaction nothing is expected.)
