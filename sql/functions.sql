@@ -42,6 +42,7 @@
 \ir functions/trails/_full_id.sql
 \ir functions/trails/_run.sql
 \ir functions/trails/_most_lines.sql
+\ir functions/trails/_drawn.sql
 \ir functions/trails/_first_in_line.sql
 \ir functions/trails/_heads.sql
 \ir functions/trails/_is_below_cap.sql

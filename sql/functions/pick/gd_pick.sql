@@ -150,8 +150,8 @@ begin
             order by c.priority, c.eligible_at, c.id;
             get diagnostics v_claimed = row_count;
             v_picked := v_picked + v_claimed;
-            if random() < v_claimed / 500.0 then
-                perform gendurable._move_trails(v_ids);
+            if random() < v_claimed / 300.0 then
+                perform gendurable._move_trails(gendurable._drawn(v_ids));
             end if;
             if v_c.scoped is not null then
                 perform gendurable._sync_keys(v_c.scoped);
