@@ -73,7 +73,7 @@ begin
                 limit p_most - cardinality(v_locked)
                 for no key update skip locked);
             -- Others may hold hundreds of them.
-            v_look := greatest(p_most - cardinality(v_locked), least(2 * v_look::bigint, 10000));
+            v_look := greatest(p_most - cardinality(v_locked), 2 * least(v_look, 5000));
         end if;
         exit when v_far = '{}' or cardinality(v_locked) >= p_most;
     end loop;
