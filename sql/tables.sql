@@ -839,16 +839,16 @@ comment on type gendurable.entry is
 create type gendurable.outcome as (
     ord int, id bigint, fence bigint, kind text,
     step text, state jsonb, continue boolean, delay_ms float8, timeout_ms float8,
-    names text[], consumed bigint[], priority int,
+    names text[], consumed bigint[], priority int, fsm_version int,
     rate_limit text, weight float8, concurrency_key text, release_key boolean,
     children jsonb, join_kind text, result jsonb, error jsonb, problem text
 );
 comment on type gendurable.outcome is
     'One outcome of a step, parsed from the JSON that gd_commit is given.';
 
--- What gd_commit saw, when it locked it, of an instance that is to go on: its priority to be, and
--- the key that it keeps. `may` says whether nothing about the outcome or the chain of steps forbids
--- to run ahead.
+-- What gd_commit saw, when it locked it, of an instance that is to go on: its priority and version
+-- to be, and the key that it keeps. `may` says whether nothing about the outcome or the chain of
+-- steps forbids to run ahead.
 create type gendurable.move as (
     ord int, queue text, priority int, signalled boolean, kept_key text, may boolean,
     fsm text, fsm_version int, step text

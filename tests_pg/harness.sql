@@ -18,7 +18,9 @@ begin
 end
 $$;
 create trigger stand_in_line before insert on gendurable.instances for each row when (new.lane = 0) execute function test.stand_in_line();
-create trigger change_lane before update of queue, fsm, fsm_version on gendurable.instances for each row execute function test.stand_in_line();
+create trigger change_lane before update of queue, fsm, fsm_version on gendurable.instances for each row
+    when ((old.queue, old.fsm, old.fsm_version) is distinct from (new.queue, new.fsm, new.fsm_version) and new.lane = old.lane and old.phase <> 'executing')
+    execute function test.stand_in_line();
 
 create function test.connect(session text) returns void
 language plpgsql as $$

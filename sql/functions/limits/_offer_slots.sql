@@ -36,6 +36,7 @@ declare
     v_again  text[];
     v_rates  text[];
     v_queues text[];
+    v_kinds  int[];
     v_holders bigint[];
     v_slots  text[];
     v_in     gendurable.entrance;
@@ -106,11 +107,15 @@ begin
     end if;
     if v_ids is not null then
         v_in := gendurable._enter_ready();
-        update gendurable.instances as i
-        set phase = 'ready',
-            lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
-        where i.id = any (v_ids);
-        perform gendurable._announce(v_queues);
+        with offered as (
+            update gendurable.instances as i
+            set phase = 'ready',
+                lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
+            where i.id = any (v_ids)
+            returning i.lane
+        )
+        select array_agg(distinct (o.lane >> 40)::int) into v_kinds from offered as o;
+        perform gendurable._announce(v_queues, p_kinds => v_kinds);
     end if;
     if v_holders is not null then
         v_again := v_again || gendurable._holders_leaving(v_holders, v_slots);

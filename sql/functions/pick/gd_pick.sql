@@ -31,7 +31,8 @@ declare
     v_now     timestamptz := clock_timestamp();
     v_idle    boolean;
     v_kinds   int[];
-    v_due     int := 0;
+    v_due     int[];         -- kinds
+    v_fired   int := 0;
     v_tokens  boolean;
     v_slots   boolean;
     v_offered bigint[];
@@ -60,11 +61,11 @@ begin
     end if;
 
     if not gendurable._is_paused(gd_pick.queue) then
-        v_due := (gendurable._wake_due(gd_pick.queue)).moved;
+        v_due := (gendurable._wake_due(gd_pick.queue)).kinds;
         -- The newest row, or dead ones would be read where there is none.
         if (select o.id from gendurable.occurrences as o where o.queue = gd_pick.queue
             order by o.queue desc, o.id desc limit 1) is not null then
-            v_due := v_due + gendurable._fire_schedules(gd_pick.queue);
+            v_fired := gendurable._fire_schedules(gd_pick.queue);
         end if;
         select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
         if v_tokens or v_slots then
@@ -173,10 +174,13 @@ begin
         -- A worker that leaves with free slots is worth a notification when work arrives.
         perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, not v_idle, false);
     end if;
-    if v_picked = gd_pick.slots and (v_due > 0 or v_limited) or v_picked > 0 and v_left <> '{}' then
+    if v_picked = gd_pick.slots and (v_due is not null or v_fired > 0 or v_limited)
+       or v_picked > 0 and v_left <> '{}' then
         -- Other workers may have come for what fell due, was offered or is left, while it was
         -- locked here, and gone to sleep again. What is left also calls this worker back.
-        perform gendurable._announce(array[gd_pick.queue]);
+        perform gendurable._announce(
+            array[gd_pick.queue],
+            p_kinds => case when v_fired = 0 and not v_limited then v_kinds || v_due end);
     end if;
 end
 $$;
