@@ -630,13 +630,19 @@ create table gendurable.rate_limits (
 comment on table gendurable.rate_limits is
     'Token bucket policy by name (the part of a rate key before the first colon).';
 
+-- A bucket that changes is inserted anew, under a greater number, and the version before is
+-- deleted. Only the holder of the name's lock does so, so one version is visible at a time; and a
+-- look-up by key begins with the newest, so those that were deleted are never met.
 create table gendurable.buckets (
-    key         text primary key,
+    key         text        not null,
+    seq         bigint      not null
+                default (extract(epoch from clock_timestamp()) * 1000000)::bigint,
     tokens      float8      not null,
     refilled_at timestamptz not null,
-    due_at      timestamptz
+    due_at      timestamptz,
+    full_at     timestamptz not null default now(),
+    primary key (key, seq)
 ) with (
-    fillfactor = 50,
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_threshold = 2000,
     autovacuum_vacuum_cost_delay = 0
@@ -647,9 +653,41 @@ comment on column gendurable.buckets.tokens is 'How many there were at refilled_
 comment on column gendurable.buckets.due_at is
     'When the most urgent instance that waits will fit; null: none waits; infinity: never by '
     'itself.';
+comment on column gendurable.buckets.full_at is
+    'None waits: when it is worth a look whether it is full again, and can be forgotten.';
 
 create index buckets_due on gendurable.buckets (due_at) where due_at is not null;
-create index buckets_refilled on gendurable.buckets (refilled_at) where due_at is null;
+create index buckets_full on gendurable.buckets (full_at) where due_at is null;
+
+-- What is due is eaten from one end of these indexes. So a look does not begin at the beginning,
+-- but at a floor, below which there is nothing: docs/concurrency.md, Moments of buckets.
+create type gendurable.straggler as (xid xid8, due_from timestamptz, full_from timestamptz);
+comment on type gendurable.straggler is
+    'A transaction that was open for long when the floors rose over where its buckets may be due, '
+    'or full.';
+
+-- Read newest first, so the versions that were deleted are never met. Unlogged: what is forgotten
+-- costs a longer look, once.
+create unlogged table gendurable.limit_trails (
+    seq        bigint      not null primary key,
+    xid        xid8        not null,
+    cap        timestamptz not null,
+    sealed     timestamptz not null,
+    due_floor  timestamptz not null,
+    full_floor timestamptz not null,
+    pending    gendurable.straggler[] not null
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.limit_trails is
+    'From which moments on buckets may be due, or full; the newest row counts.';
+comment on column gendurable.limit_trails.xid is
+    'The subtransaction that wrote it; as in trails.';
+comment on column gendurable.limit_trails.cap is
+    'A transaction that sees this writes no earlier moment into a bucket.';
+comment on column gendurable.limit_trails.sealed is 'The cap of the row before.';
 
 create table gendurable.concurrency_limits (
     name          text primary key,
