@@ -159,11 +159,13 @@ create index instances_due on gendurable.instances (queue, eligible_at)
     where phase in ('scheduled', 'awaiting_signal') and eligible_at < 'infinity';
 -- What a worker holds.
 create index instances_claims on gendurable.instances (worker_id) where worker_id is not null;
--- What holds a slot of a concurrency key, what was offered one, and what waits for one in the order
--- of picking.
+-- What was offered a slot of a concurrency key, and what waits for one in the order of picking.
 create index instances_keyed on gendurable.instances
     (concurrency_key, phase, queue, priority, eligible_at, id)
-    where concurrency_key is not null and phase in ('ready', 'held', 'executing');
+    where concurrency_key is not null and phase in ('ready', 'held');
+-- What holds a slot of a concurrency key, from the floor of the key on (gendurable.busy_floors).
+create index instances_busy on gendurable.instances (concurrency_key, claimed_at)
+    where concurrency_key is not null and phase = 'executing';
 -- What waits for tokens of a rate limit, in the order of granting, and what was offered some.
 create index instances_rated on gendurable.instances (rate_limit, phase, priority, eligible_at, id)
     where rate_limit is not null and phase in ('ready', 'throttled');
@@ -696,6 +698,22 @@ create table gendurable.concurrency_limits (
 comment on table gendurable.concurrency_limits is
     'How many instances of a concurrency key may execute at once, by name; 1 where there is no '
     'row.';
+
+-- What has executed of a key leaves dead entries in instances_busy. So a count begins at the key's
+-- floor: whatever executes was claimed then or later. Only the holder of the name's lock moves it.
+-- Read newest first, so the versions that were deleted are never met. Unlogged: what is forgotten
+-- costs a longer count, once.
+create unlogged table gendurable.busy_floors (
+    key   text        not null,
+    since timestamptz not null
+) with (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.busy_floors is
+    'Since when what executes of a busy concurrency key was claimed; the latest row counts.';
+create index busy_floors_latest on gendurable.busy_floors (key, since desc);
 
 -- The rows that gd_pick hands to a worker (API: names and types are fixed).
 create type gendurable.job as (

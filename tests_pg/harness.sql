@@ -20,6 +20,17 @@ $$;
 create trigger stand_in_line before insert on gendurable.instances for each row when (new.lane = 0) execute function test.stand_in_line();
 create trigger change_lane before update of queue, fsm, fsm_version on gendurable.instances for each row execute function test.stand_in_line();
 
+-- And those that say nothing of a claim are claimed now.
+create function test.claim_now() returns trigger
+language plpgsql as $$
+begin
+    new.claimed_at := clock_timestamp();
+    return new;
+end
+$$;
+create trigger claim_now before insert or update of phase on gendurable.instances for each row when (new.phase = 'executing' and new.claimed_at is null)
+    execute function test.claim_now();
+
 create function test.connect(session text) returns void
 language plpgsql as $$
 begin

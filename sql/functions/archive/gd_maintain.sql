@@ -37,6 +37,7 @@ begin
     if gendurable._lock_maintenance() then
         v_more := gendurable._sift_reports() or v_more;
         v_more := gendurable._compact_throughput() or v_more;
+        perform gendurable._sweep_busy_floors();
         -- The history's first window begins soon: its default partition takes whatever happens.
         v_created := gendurable._create_partitions()
                      + gendurable._create_partitions('gendurable.history',

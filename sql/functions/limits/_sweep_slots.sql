@@ -52,7 +52,7 @@ begin
     where c.free > (select count(*)
                     from (select from gendurable.instances as r
                           where r.concurrency_key = n.key
-                            and r.phase in ('ready', 'held', 'executing')
+                            and r.phase in ('ready', 'held')
                             and r.phase = c_ready and r.queue = n.queue
                           limit c.free) as x)
       and not exists (select from gendurable.doorbells as d

@@ -28,6 +28,7 @@ set jit = off
 as $$
 declare
     v_now     timestamptz := clock_timestamp();
+    v_since   timestamptz;
     v_idle    boolean;
     v_kinds   int[];
     v_due     int := 0;
@@ -107,7 +108,8 @@ begin
                 v_not_rates := v_not_rates || v_c.busy_rates;
             end if;
             if v_c.keyed then
-                v_ids := gendurable._admit_slots(v_ids);
+                select a.ids, a.since into v_ids, v_since
+                from gendurable._admit_slots(v_ids) as a;
             end if;
             if v_c.rated then
                 v_ids := gendurable._admit_tokens(v_ids);
@@ -125,7 +127,7 @@ begin
             with claimed as (
                 update gendurable.instances as i
                 set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1,
-                    claimed_at = v_now, updated_at = v_now, chain = 0
+                    claimed_at = greatest(v_now, v_since), updated_at = v_now, chain = 0
                 where i.ctid = any (v_places)
                 returning i.*
             )
