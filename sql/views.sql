@@ -46,7 +46,8 @@ select w.id, w.name, w.queues,
        w.registered_at, l.lease_until, l.lease_until >= now() as alive, w.info
 from gendurable.workers as w
 cross join lateral (
-    select greatest(w.lease_until, (select gendurable._up_since()) + w.lease) as lease_until
+    select greatest(gendurable._lease_until(w.id),
+                    (select gendurable._up_since()) + w.lease) as lease_until
 ) as l;
 comment on view public.gd_workers is
     'Registered workers; alive as long as their lease runs, and for one lease after the server '
@@ -126,6 +127,21 @@ create view public.gd_stuck as
 select s.id, s.fsm, s.queue, s.step, s.reason, s.detail, s.since from gendurable._stuck() as s;
 comment on view public.gd_stuck is
     'Every runnable instance that cannot start now, and why; oldest first.';
+
+create view public.gd_schedules as
+select s.name, s.cron, s.timezone, s.fsm, s.fsm_version, s.step, s.state, s.queue, s.priority,
+       s.overlap, s.missed, s.stamp, s.paused, o.next_at, o.last_at, o.last_id,
+       coalesce(o.fired, 0) as fired, coalesce(o.skipped, 0) as skipped
+from gendurable.schedules as s
+left join lateral (
+    select x.next_at, x.last_at, x.last_id, x.fired, x.skipped
+    from gendurable.occurrences as x
+    where x.schedule = s.name
+    order by x.schedule desc, x.id desc
+    limit 1
+) as o on true;
+comment on view public.gd_schedules is
+    'Every schedule: what it creates when, its next occurrence, and what came of those before.';
 
 create view public.gd_throughput as
 select t.minute, t.queue, t.fsm, t.step, t.kind, sum(t.count)::bigint as count,

@@ -97,7 +97,8 @@ def test_no_flood_of_old_rows_keeps_a_dead_worker_from_being_reaped(conn: Connec
     enqueue(conn, "M")
     worker = one(conn, "select gd_register('w')")
     conn.execute("select from gd_pick(%s, 'default', 1)", (worker,))
-    conn.execute("update gendurable.workers set lease_until = '-infinity', lease = '0'")
+    conn.execute("update gendurable.workers set lease = '0'")
+    conn.execute("update gendurable.leases set lease_until = '-infinity'")
     conn.execute("set statement_timeout = '1s'")
     assert maintain(conn)["reap"] == 1
     calls = 1

@@ -185,8 +185,10 @@ def test_whatever_other_workers_say_of_themselves_the_worker_goes_on(
     texts.append('{"a": [' * 2000 + "]}" * 2000)
     for text in texts:
         conn.execute(
-            "insert into gendurable.workers (name, queues, lease, registered_at, lease_until, info)"
-            " values ('odd', '{}', '1 hour', now(), now() + interval '1 hour', %s)",
+            "with w as (insert into gendurable.workers (name, queues, lease, registered_at, info)"
+            " values ('odd', '{}', '1 hour', now(), %s) returning id)"
+            " insert into gendurable.leases (worker_id, seq, lease_until)"
+            " select id, 1, now() + interval '1 hour' from w",
             (text,),
         )
     calls = 0
@@ -288,7 +290,7 @@ def lose_contact(dsn: str, lease: str) -> tuple[int, int]:
 def await_end_of_lease(dsn: str) -> None:
     """Nothing but the clock may go on until then: to look at it takes no call of the engine."""
     with psycopg.connect(dsn, autocommit=True) as conn:
-        query = "select clock_timestamp() > max(lease_until) from gendurable.workers"
+        query = "select clock_timestamp() > max(lease_until) from gendurable.leases"
         until(lambda: conn.execute(query).fetchone() == (True,))
 
 
@@ -435,7 +437,7 @@ def test_no_step_runs_twice_because_the_server_was_down_for_longer_than_a_lease(
             cluster.start()
             with psycopg.connect(crashing_dsn, autocommit=True) as conn:
                 back = one(conn, "select clock_timestamp()")
-                query = "select count(*) from gendurable.workers where heartbeat_at > %s"
+                query = "select count(*) from gendurable.leases where heartbeat_at > %s"
                 until(lambda: one(conn, query, back) == 2, "both are back")
                 assert statuses(conn) == {"executing": 2}
                 opened.set()
@@ -521,10 +523,13 @@ def test_a_worker_that_was_cut_off_leaves_reaping_to_others_for_one_lease(
             until(lambda: len(runs) == 2)
             for line in lines:
                 line.cut()
-            query = "select clock_timestamp() > max(lease_until) from gendurable.workers"
+            query = "select clock_timestamp() > max(lease_until) from gendurable.leases"
             until(lambda: one(conn, query), "every lease is over")
             lines[0].connect()
-            query = "select heartbeat_at from gendurable.workers where name = %s"
+            query = (
+                "select heartbeat_at from gendurable.workers join gendurable.leases"
+                " on worker_id = id where name = %s"
+            )
             cut = one(conn, query, "a")
             until(lambda: one(conn, query, "a") != cut, "the first one is back")
             back = one(conn, query, "a")
@@ -557,7 +562,7 @@ def test_a_suspended_machine_was_cut_off(
     monkeypatch.setattr(protocol, "maintain", counted)
     monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.02)
     monkeypatch.setattr("gendurable.keeper.uptime", lambda: uptime() + suspended)
-    query = "select heartbeat_at from gendurable.workers"
+    query = "select heartbeat_at from gendurable.leases"
     with running(dsn, [work], lease=lease):
         until(lambda: calls >= 3, "it maintains")
         suspended += 2 * lease

@@ -88,7 +88,7 @@ def test_an_outcome_of_a_claim_that_was_taken_over_is_dropped(
 
 def has_beaten(conn: Connection) -> bool:
     """Whether the worker has sent its first heartbeat; the next one is a third of a lease away."""
-    query = "select from gendurable.workers where heartbeat_at is not null"
+    query = "select from gendurable.leases where heartbeat_at is not null"
     return conn.execute(query).rowcount > 0
 
 

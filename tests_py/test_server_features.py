@@ -12,9 +12,11 @@ import pytest
 from database import create_database, own_cluster
 from gendurable import (
     cancel,
+    cancel_many,
     enqueue,
     job,
     retry,
+    retry_many,
     set_concurrency_limit,
     set_history,
     signal,
@@ -57,7 +59,9 @@ def one(conn: Connection, query: str, *parameters: object) -> Any:
 
 def do_everything(conn: Connection) -> None:
     """A little of all that updates or deletes rows."""
-    worker = one(conn, "select gd_register('w')")
+    machines = '{"machines": [{"fsm": "M", "version": 1}]}'
+    worker = one(conn, "select gd_register('w', info => %s)", machines)
+    other = one(conn, "select gd_register('stays', info => %s)", machines)
 
     def step(kind: str, **more: Any) -> list[int]:
         picked = conn.execute("select id, fence from gd_pick(%s, 'default', 9)", (worker,))
@@ -77,7 +81,8 @@ def do_everything(conn: Connection) -> None:
     conn.execute("select gd_signal('c', 'go', dedup_key => 'd')")
     step("next", step="s")
     failed = step("stop")
-    conn.execute("select * from gd_heartbeat(%s, '{}')", (worker,))
+    for each in (worker, other, other):
+        conn.execute("select * from gd_heartbeat(%s, '{}')", (each,))
     for _ in range(2):
         conn.execute("select * from gd_maintain()")
     for target in failed:
@@ -107,6 +112,9 @@ EVERYTHING = """
         'doorbells', (select jsonb_agg(to_jsonb(d) order by d.key) from gendurable.doorbells as d),
         'keys', (select jsonb_agg(to_jsonb(k)) from gendurable.correlation_keys as k),
         'workers', (select jsonb_agg(to_jsonb(w) order by w.id) from gendurable.workers as w),
+        'leases', (select jsonb_agg(to_jsonb(l) order by l.worker_id) from gendurable.leases as l),
+        'machines', (select jsonb_agg(to_jsonb(m) order by m.fsm) from gendurable.machines as m),
+        'versions', (select jsonb_agg(to_jsonb(v) order by v.fsm) from gendurable.versions as v),
         'retention', (select to_jsonb(r) from gendurable.retention as r))"""
 
 OLD = """
@@ -169,7 +177,7 @@ def test_what_a_prepared_transaction_makes_runnable_is_found_by_polling(there: s
         return "ok"
 
     with connected(there) as conn, running(there, [work], poll=0.2):
-        until(lambda: one(conn, "select bool_or(idle_queues <> '{}') from gendurable.workers"))
+        until(lambda: one(conn, "select bool_or(idle_queues <> '{}') from gendurable.leases"))
         conn.execute("begin")
         created = work.enqueue(conn)
         with pytest.raises(psycopg.errors.FeatureNotSupported):
@@ -193,7 +201,7 @@ def test_every_call_of_an_application_can_be_prepared(there: str) -> None:
         cancel(conn, failed.id)
         enqueue(conn, "M", correlation_key="c", concurrency_key="k", delay=3600)
         assert one(conn, "select count(*) from gd_pick(%s, 'default', 1)", worker) == 0
-        assert one(conn, "select idle_queues from gendurable.workers") == ["default"]
+        assert one(conn, "select idle_queues from gendurable.leases") == ["default"]
         conn.execute("begin")
         conn.execute("set local gendurable.notify = off")
         enqueue(conn, "M", concurrency_key="k")
@@ -202,6 +210,8 @@ def test_every_call_of_an_application_can_be_prepared(there: str) -> None:
         conn.execute("select gd_pause('q'), gd_resume('q'), gd_set_rate_limit('r', 1, '1 s')")
         assert retry(conn, failed.id) == "retried"
         watch(conn, "c")
+        assert cancel_many(conn, [failed.id]) == ["cancelled"]
+        assert retry_many(conn, [failed.id]) == ["retried"]
         cancel(conn, "c")
         set_history(conn, "M", "steps")
         conn.execute("prepare transaction 'all'")

@@ -479,7 +479,7 @@ def test_a_notification_wakes_an_idle_worker(
 
 def sleeps(conn: Connection) -> bool:
     """Whether the worker is known to be idle, and listens: it does so before its heartbeats."""
-    query = "select from gendurable.workers where idle_queues <> '{}' and heartbeat_at is not null"
+    query = "select from gendurable.leases where idle_queues <> '{}' and heartbeat_at is not null"
     return conn.execute(query).fetchone() is not None
 
 

@@ -4,7 +4,7 @@
 -- Mutations: floors rise to the newest cap, not to the sealed one → 2, 3; what is open is not noted as pending → 6, 7; what is pending is not looked
 -- at once it has ended → 6 (by a look), 7 (by a move); a writer has no id when it looks → 1, 5.
 \ir prelude.psql
-select plan(9);
+select plan(11);
 select test.open('a', 'b');
 
 create function test.announced() returns boolean language sql as $$ select a.tokens from gendurable._announced(clock_timestamp()) as a $$;
@@ -18,6 +18,7 @@ end
 $$;
 create function test.look() returns timestamptz language plpgsql as $$
 begin
+    perform gendurable._lock_name('tokens', 'k');
     perform gendurable._due_cap();
     return (select t.cap from gendurable.limit_trails as t order by t.seq desc limit 1);
 end
@@ -54,4 +55,13 @@ select test.result(test.query('a', 'select pg_current_xact_id() from test.look()
 select test.moves(3), test.exec('a', 'rollback'), test.moves(3) \g /dev/null
 select is((select count(*)::int from gendurable.limit_trails as t cross join unnest(t.pending) as p where p.xid = :'xid'::xid8), 0, 'one that was undone is forgotten');
 select cmp_ok(test.floor(), '>', :'seen', 'and the floors are where they were');
+
+-- Others that are open.
+select test.exec('a', 'begin') \g /dev/null
+select test.result(test.query('a', 'select pg_current_xact_id()')) as xid \gset
+select test.moves(3) \g /dev/null
+select is((select count(*)::int from gendurable.limit_trails as t cross join unnest(t.pending) as p where p.xid = :'xid'::xid8), 0, 'a transaction that holds no name has seen no cap');
+select test.query('a', 'select test.look()') \g /dev/null
+select test.moves(2), test.exec('a', 'commit') \g /dev/null
+select is((select f.moves from gendurable._due_floors() as f), true, 'one that looks later is noted');
 select * from finish();

@@ -1,6 +1,6 @@
 -- Children: every child is counted once, whatever happens at the same time, and the parent wakes once.
 \ir prelude.psql
-select plan(54);
+select plan(57);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w \gset
 create procedure test.parent(worker bigint, children int default 2)
@@ -199,4 +199,20 @@ select is(test.phases(), 'P executing', 'and no child is left behind');
 select test.exec('a', 'rollback');
 select is(test.results(test.query('b', test.end(:w, 'P', 'schedule_children', '{"children": [{"fsm": "C2", "queue": "q", "correlation_key": "k"}]}'))), 'committed', 'then it commits');
 select is(test.phases(), 'P awaiting_children, C2 ready', 'with its child');
+
+-- Five parents in one batch, two of them with such a child.
+delete from gendurable.instances;
+select gd_enqueue('P' || n, queue => 'p') from generate_series(1, 5) as n \g /dev/null
+select gd_pick(:w, 'p', 5) \g /dev/null
+select test.exec('a', 'begin');
+select test.query('a', $$ select * from gd_enqueue_many('[{"fsm": "X", "queue": "r", "correlation_key": "m"}, {"fsm": "Y", "queue": "r", "correlation_key": "n"}]') $$);
+select test.results(test.query('b', test.commit(:w, variadic array(
+    select test.outcome(i.id, i.fence, 'schedule_children', jsonb_build_object('children', jsonb_build_array(jsonb_build_object('fsm', 'of ' || i.fsm, 'queue', 'q', 'correlation_key',
+                                                                                                                               case i.fsm when 'P2' then 'm' when 'P4' then 'n' else 'k of ' || i.fsm end))))
+    from gendurable.instances as i order by i.id)))) as results \gset
+select is(:'results'::text, 'committed busy committed busy committed', 'of five parents in a batch those whose child''s key a client is taking are busy');
+select is((select string_agg(i.fsm || ' ' || i.phase, ', ' order by i.fsm) from gendurable.instances as i), 'P1 awaiting_children, P2 executing, P3 awaiting_children, P4 executing, P5 awaiting_children, of P1 ready, of P3 ready, of P5 ready',
+    'the others have their children, each its own');
+select is((select string_agg(k.key, ', ' order by k.key) from gendurable.correlation_keys as k where k.key like 'k of%' or k.key in ('m', 'n')), 'k of P1, k of P3, k of P5', 'and these their keys');
+select test.exec('a', 'rollback');
 select * from finish();

@@ -53,7 +53,7 @@ select is((select row(i.phase, i.attempt)::text from gendurable.instances as i w
 -- Two reapers: a claim is released once.
 select gd_register('w') as w \gset
 select fence as f from gd_pick(:w, 'default', 1) \gset
-update gendurable.workers set lease_until = '-infinity', lease = '0';
+update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
 select test.exec('a', 'begin');
 select is(test.result(test.query('a', 'select gd_reap()')), '1', 'one reaper is at work');
 select test.send('b', 'select gd_reap()');

@@ -8,16 +8,16 @@ select gd_enqueue_many((select jsonb_agg('{"fsm": "M"}'::jsonb) from generate_se
 select gd_commit(:w, jsonb_agg(test.outcome(p.id, p.fence, 'await', '{"names": ["never"], "timeout_ms": -1}'))) from gd_pick(:w, 'default', 2) as p \g /dev/null
 select gd_pick(:w, 'other', 1) \g /dev/null
 update gendurable.instances set phase = 'executing', worker_id = :w, fence = fence + 1, claimed_at = now() where phase = 'ready';
-update gendurable.workers set lease_until = '-infinity', lease = '0';
+update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
 
 -- Two at once.
 select test.exec('a', 'begin');
 select is(test.query('a', 'select * from gd_maintain()'),
-    '[{"task": "reap", "affected": 2}, {"task": "expire_awaits", "affected": 2}, {"task": "sweep", "affected": 0}, {"task": "create_partitions", "affected": 3}, {"task": "sweep_buckets", "affected": 0}]',
+    '[{"task": "reap", "affected": 2}, {"task": "expire_awaits", "affected": 2}, {"task": "fire_schedules", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "create_partitions", "affected": 7}, {"task": "sweep_buckets", "affected": 0}]',
     'maintenance is in flight');
 select test.send('b', 'select * from gd_maintain()');
 select ok(not test.is_blocked('b'), 'another one does not wait for it');
-select is(test.answer('b'), '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
+select is(test.answer('b'), '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "fire_schedules", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
     'leaves the claims and the deadlines that it holds to it, and the archive altogether');
 select test.send('b', 'select gd_reap()');
 select ok(not test.is_blocked('b'), 'nor does a reaper beside it');
@@ -29,13 +29,13 @@ select test.exec('a', 'commit');
 select is((select string_agg(format('%s %s', i.phase, i.attempt), ', ' order by i.id) from gendurable.instances as i), 'ready 0, ready 0, ready 1, ready 1',
     'each claim was reaped once, each deadline woken once');
 select is(test.query('b', 'select task, affected from gd_maintain()'),
-    '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "create_partitions", "affected": 0}, {"task": "gc", "affected": 0}, {"task": "drop_partitions", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
+    '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "fire_schedules", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "create_partitions", "affected": 0}, {"task": "gc", "affected": 0}, {"task": "drop_partitions", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
     'the next maintenance finds nothing to do');
 
 -- One that is undone leaves its work to the next one.
 select gd_register('w') as w \gset
 select gd_pick(:w, 'default', 4) \g /dev/null
-update gendurable.workers set lease_until = '-infinity', lease = '0';
+update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
 select test.exec('a', 'begin');
 select test.query('a', 'select * from gd_maintain()');
 select test.exec('a', 'rollback');
@@ -44,7 +44,7 @@ select is((select m.affected from gd_maintain() as m where m.task = 'reap'), 4::
 -- Rows that somebody's transaction holds are left for the next one.
 select gd_register('w') as w \gset
 select gd_pick(:w, 'default', 1) \g /dev/null
-update gendurable.workers set lease_until = '-infinity', lease = '0';
+update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
 select id as i from gendurable.instances where worker_id = :w \gset
 select test.exec('a', 'begin');
 select test.query('a', format($$ select gd_signal(%s, 'hello') $$, :i));
@@ -56,7 +56,7 @@ select is((select m.affected from gd_maintain() as m where m.task = 'reap'), 1::
 
 -- A worker row that somebody holds.
 select gd_register('w') as w \gset
-update gendurable.workers set lease_until = '-infinity', lease = '0';
+update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
 select test.exec('a', 'begin');
 select test.query('a', format('select * from gd_heartbeat(%s)', :w));
 select test.send('b', 'select affected from gd_maintain()');

@@ -38,7 +38,7 @@ select is(test.heard(), 'nothing', 'nor after a pick that got all it asked for')
 
 -- A pick that comes back short falls asleep.
 select test.sleep(:w);
-select is((select w.idle_queues from gendurable.workers as w where w.id = :w), '{default}', 'a pick that comes back short is remembered');
+select is((select l.idle_queues from gendurable.leases as l where l.worker_id = :w), '{default}', 'a pick that comes back short is remembered');
 select test.exec('a', 'begin');
 select test.query('a', $$ select * from gd_enqueue('M') $$);
 select is(test.heard(), 'nothing', 'an enqueue in flight is not yet told');
@@ -107,7 +107,7 @@ select is(test.heard(), 'default', 'it is told of the others');
 select test.sleep(:w);
 select gd_enqueue('M') \g /dev/null
 select gd_pick(:w, 'default', 1) \g /dev/null
-select is((select w.idle_queues from gendurable.workers as w where w.id = :w), '{}', 'a pick that gets all it asked for is awake');
+select is((select l.idle_queues from gendurable.leases as l where l.worker_id = :w), '{}', 'a pick that gets all it asked for is awake');
 select test.heard() \g /dev/null
 select test.query('a', $$ select * from gd_enqueue('M') $$);
 select is(test.heard(), 'nothing', 'and nobody is notified');

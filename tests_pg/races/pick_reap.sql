@@ -5,7 +5,7 @@ select test.open('a', 'b');
 select test.up_for_ever();
 select gd_register('w') as w \gset
 select gd_enqueue('M') as i \gset
-update gendurable.workers set lease_until = '-infinity';
+update gendurable.leases set lease_until = '-infinity';
 
 -- The reaper first.
 select test.exec('a', 'begin');
@@ -19,7 +19,7 @@ select throws_ok(format($$ select * from gd_pick(%s, 'default', 1) $$, :w), 'GD0
 
 -- The pick first, and it renews the lease that was over.
 select gd_register('w') as w \gset
-update gendurable.workers set lease_until = '-infinity';
+update gendurable.leases set lease_until = '-infinity';
 select test.exec('a', 'begin');
 select is(jsonb_array_length(test.query('a', format($$ select id from gd_pick(%s, 'default', 1) $$, :w))), 1, 'a worker past its lease is picking');
 select test.send('b', 'select gd_reap()');

@@ -16,7 +16,7 @@ select is(test.query('b', format($$ select fsm from gd_pick(%s, 'default', 1) $$
 select gd_release(:w, array(select id from gendurable.instances)) \g /dev/null
 
 -- The worker's heartbeat is in flight. The pick comes back short, so it has something to write about its worker.
-update gendurable.workers set idle_queues = '{}', lease_until = now() + lease where id = :w;
+update gendurable.leases set idle_queues = '{}', lease_until = now() + interval '60 s' where worker_id = :w;
 select test.exec('a', 'begin');
 select test.query('a', format('select * from gd_heartbeat(%s)', :w));
 select test.send('b', format($$ select fsm from gd_pick(%s, 'default', 5) $$, :w));
@@ -26,7 +26,7 @@ select is(test.answer('b'), '[{"fsm": "A"}, {"fsm": "B"}]', 'and takes what is t
 select gd_release(:w, array(select id from gendurable.instances)) \g /dev/null
 
 -- The same where the lease is more than a third used.
-update gendurable.workers set lease_until = now() + lease / 2 where id = :w;
+update gendurable.leases set lease_until = now() + interval '30 s' where worker_id = :w;
 select test.exec('a', 'begin');
 select test.query('a', format('select * from gd_heartbeat(%s)', :w));
 select test.send('b', format($$ select fsm from gd_pick(%s, 'default', 2) $$, :w));
@@ -36,7 +36,7 @@ select is(test.answer('b'), '[{"fsm": "A"}, {"fsm": "B"}]', 'and takes what is t
 select gd_release(:w, array(select id from gendurable.instances)) \g /dev/null
 
 -- The worker's pick of another queue is in flight, and came back short.
-update gendurable.workers set idle_queues = '{}', lease_until = now() + lease where id = :w;
+update gendurable.leases set idle_queues = '{}', lease_until = now() + interval '60 s' where worker_id = :w;
 select test.exec('a', 'begin');
 select test.query('a', format($$ select fsm from gd_pick(%s, 'other', 1) $$, :w));
 select test.send('b', format($$ select fsm from gd_pick(%s, 'default', 5) $$, :w));

@@ -13,7 +13,7 @@ select is(test.phase(:i), 'executing', 'a live namesake keeps its claim');
 select is(test.query('b', format('select * from gd_heartbeat(%s, array[%s])', :w, :i)), '[]', 'and its lease');
 
 -- A namesake past its lease whose heartbeat is in flight is alive.
-update gendurable.workers set lease_until = '-infinity', lease = '0' where id = :w;
+update gendurable.workers set lease = '0' where id = :w; update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
 select test.exec('a', 'begin');
 select test.query('a', format('select * from gd_heartbeat(%s, array[%s])', :w, :i));
 select test.send('b', $$ select gd_register('w') $$);
@@ -23,7 +23,7 @@ select test.exec('a', 'commit');
 select is(test.phase(:i), 'executing', 'which keeps its claim');
 
 -- A dead namesake whose last commit is in flight.
-update gendurable.workers set lease_until = '-infinity', lease = '0' where id = :w;
+update gendurable.workers set lease = '0' where id = :w; update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
 select test.exec('a', 'begin');
 select is(test.results(test.query('a', test.commit(:w, test.outcome(:i, :f, 'next', '{"step": "two"}')))), 'committed', 'a late commit is in flight');
 select test.send('b', $$ select gd_register('w') $$);
@@ -36,7 +36,7 @@ select throws_ok(format('select * from gd_heartbeat(%s)', :w), 'GD010', null, 'i
 -- A dead namesake whose last commit comes beside the registration, and after it.
 select gd_register('w') as w \gset
 select fence as f from gd_pick(:w, 'default', 1) \gset
-update gendurable.workers set lease_until = '-infinity', lease = '0' where id = :w;
+update gendurable.workers set lease = '0' where id = :w; update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
 select test.exec('a', 'begin');
 select test.result(test.query('a', $$ select gd_register('w') $$)) as v \gset
 select test.send('b', test.commit(:w, test.outcome(:i, :f, 'done')));
@@ -54,7 +54,7 @@ select is((select p.fence from gd_pick(:v, 'default', 1) as p), (:f + 1)::bigint
 select gd_register('dead') as w \gset
 select gd_release(:v, array[:i]) \g /dev/null
 select fence as f from gd_pick(:w, 'default', 1) \gset
-update gendurable.workers set lease_until = '-infinity', lease = '0' where id = :w;
+update gendurable.workers set lease = '0' where id = :w; update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
 select test.exec('a', 'begin');
 select test.query('a', test.commit(:w, test.outcome(:i, :f, 'next', '{"step": "three", "continue": true}'))) -> 0 ->> 'fence' as g \gset
 select test.query('b', $$ select gd_register('dead') $$);
@@ -67,7 +67,7 @@ select is((select row(i.phase, i.step, i.attempt)::text from gendurable.instance
 -- Two heirs register at once.
 select gd_register('two') as w \gset
 select gd_pick(:w, 'default', 1) \g /dev/null
-update gendurable.workers set lease_until = '-infinity', lease = '0' where id = :w;
+update gendurable.workers set lease = '0' where id = :w; update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_register('two') $$);
 select test.send('b', $$ select gd_register('two') $$);

@@ -1,14 +1,16 @@
--- Commits `schedule_children`: creates the children and parks the parent until all of them are
+-- Commits `schedule_children`: creates the children and parks the parents until all of theirs are
 -- terminal, in one transaction. A parent without children (none given, or all of them duplicates)
 -- goes on at once. Duplicates are no children: they are noted, for the join to list them.
 --
--- A bad child makes its parent's outcome invalid. A child's correlation key that an open
--- transaction is taking makes it busy after 50 ms.
+-- A bad child makes its parent's outcome invalid, and a child's correlation key that an open
+-- transaction is taking makes it busy, after p_patience. To find out whose it is, the two halves of
+-- the batch are tried one after the other, each of them whole if nothing is wrong with it.
 -- Locks:  the caller holds the parents; correlation_keys in key order, waiting 50 ms at most.
 -- Writes: signals, instances, countdowns, correlation_keys, doorbells, history.
--- Plan:   instances_pkey, instances_parent.
+-- Plan:   instances_pkey; as gendurable._create_children.
 -- Errors: none that leaves it; a bad child is an answer.
-create function gendurable._apply_children(p_outcomes gendurable.outcome[])
+create function gendurable._apply_children(p_outcomes gendurable.outcome[],
+                                           p_patience text default '50ms')
 returns gendurable.answer[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -21,89 +23,92 @@ set jit = off
 as $$
 declare
     v_timeout  text := current_setting('lock_timeout');
-    v_patience text := '50ms';
-    v_answers  gendurable.answer[] := array[]::gendurable.answer[];
-    v_parent   record;
-    v_entries  gendurable.entry[];
+    v_outcomes gendurable.outcome[] := array(
+        select o from unnest(p_outcomes) as o where o.kind = 'schedule_children' order by o.id);
+    v_half     int := cardinality(v_outcomes) / 2;
+    v_made     record;
+    v_result   text;
     v_problem  text;
-    v_pending  int;
-    v_duplicates jsonb;
-    v_in       gendurable.entrance := gendurable._enter_ready();
-    v_noted    boolean := exists (select from gendurable.history_levels as l
-                                  where l.level = 'steps');
+    v_answers  gendurable.answer[];
+    v_in       gendurable.entrance;
+    v_queues   text[];
+    v_watched  bigint[];
 begin
-    -- One parent after the other, each with its own block: what one batch of children runs into
-    -- must not undo another one's.
-    for v_parent in
-        select o.*, o as outcome, i.queue, i.round + 1 as next_round, i.signalled, i.worker_id,
-               i.watched
-        from unnest(p_outcomes) as o
-        join gendurable.instances as i on i.id = o.id
-        where o.kind = 'schedule_children'
-        order by o.id
-    loop
-        begin
-            v_entries := gendurable._parse_entries(coalesce(v_parent.children, '[]'),
-                                                   v_parent.queue, v_parent.id,
-                                                   v_parent.next_round);
-            v_pending := 0;
-            v_duplicates := null;
-            if v_entries is not null then
-                perform set_config('lock_timeout', v_patience, true);
-                select (count(*) filter (where not e.duplicate))::int,
-                       jsonb_agg(jsonb_build_object(
-                           'round', v_parent.next_round, 'ord', e.ord, 'id', e.id,
-                           'fsm', v_parent.children -> (e.ord - 1) ->> 'fsm') order by e.ord)
-                           filter (where e.duplicate)
-                into v_pending, v_duplicates
-                from gendurable._enqueue(v_entries) as e;
-                perform set_config('lock_timeout', v_timeout, true);
-            end if;
-        exception
-            when sqlstate 'GD003' then
-                get stacked diagnostics v_problem = pg_exception_detail;
-                v_answers := v_answers || row(v_parent.ord, v_parent.id, v_parent.fence, 'invalid',
-                                              'children, ' || v_problem, null)::gendurable.answer;
-                continue;
-            when lock_not_available then
-                v_patience := '1ms';    -- one wait a call is enough
-                v_answers := v_answers || row(v_parent.ord, v_parent.id, v_parent.fence, 'busy',
-                                              null, null)::gendurable.answer;
-                continue;
-        end;
+    begin
+        perform set_config('lock_timeout', p_patience, true);
+        select c.pending, c.duplicates into v_made
+        from gendurable._create_children(v_outcomes) as c;
+        perform set_config('lock_timeout', v_timeout, true);
+    exception
+        when sqlstate 'GD003' then
+            v_result := 'invalid';
+            get stacked diagnostics v_problem = pg_exception_detail;
+        when lock_not_available then
+            v_result := 'busy';
+    end;
+    if v_result is not null and v_half = 0 then
+        return array[row(v_outcomes[1].ord, v_outcomes[1].id, v_outcomes[1].fence, v_result,
+                         'children, ' || v_problem, null)::gendurable.answer];
+    elsif v_result is not null then
+        -- One wait a call is enough.
+        if v_result = 'busy' then
+            p_patience := '1ms';
+        end if;
+        v_answers := gendurable._apply_children(v_outcomes[:v_half], p_patience);
+        if exists (select from unnest(v_answers) as a where a.result = 'busy') then
+            p_patience := '1ms';
+        end if;
+        return v_answers || gendurable._apply_children(v_outcomes[v_half + 1:], p_patience);
+    end if;
 
-        if v_parent.signalled then
-            perform gendurable._consume(array[v_parent.outcome], 'schedule_children');
-        end if;
-        if v_noted then
-            perform gendurable._note_outcomes(array[v_parent.outcome], v_parent.worker_id,
-                                              'schedule_children');
-        end if;
+    if exists (select from unnest(v_outcomes) as o join gendurable.instances as i on i.id = o.id
+               where i.signalled) then
+        perform gendurable._consume(v_outcomes, 'schedule_children');
+    end if;
+    if exists (select from gendurable.history_levels as l where l.level = 'steps') then
+        perform gendurable._note_outcomes(
+            v_outcomes,
+            (select i.worker_id from gendurable.instances as i where i.id = v_outcomes[1].id),
+            'schedule_children');
+    end if;
+    v_in := gendurable._enter_ready();
+    with scheduled as (
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(),
-            step = coalesce(v_parent.step, i.step), state = coalesce(v_parent.state, i.state),
+            step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
             attempt = 0, awaits = null, last_error = null, rate_limit = null, weight = null,
-            round = v_parent.next_round, duplicates = v_duplicates, joined = v_pending = 0,
-            phase = case when v_pending > 0 then 'awaiting_children'
+            round = i.round + 1, duplicates = o.duplicates, joined = o.pending = 0,
+            phase = case when o.pending > 0 then 'awaiting_children'
                          else gendurable._runnable(i.concurrency_key, null, false) end,
             lane = gendurable._step_lane(
-                i.queue, i.fsm, i.fsm_version, coalesce(v_parent.step, i.step),
+                i.queue, i.fsm, i.fsm_version, coalesce(o.step, i.step),
                 i.priority, v_in.since, i.id, v_in),
             eligible_at = v_in.since, worker_id = null, claimed_at = null
-        where i.id = v_parent.id;
-        if v_pending > 0 then
-            insert into gendurable.countdowns (parent_id, round, pending)
-            values (v_parent.id, v_parent.next_round, v_pending);
-        else
-            -- gd_commit rings for its slot, and sees to its correlation key.
-            perform gendurable._announce(array[v_parent.queue]);
-        end if;
-        if v_pending > 0 and v_parent.watched then
-            perform gendurable._tell_watchers(array[v_parent.id], '{awaiting_children}');
-        end if;
-    end loop;
-    return v_answers;
+        from (select x.id, x.step, x.state, v_made.pending[x.at] as pending,
+                     v_made.duplicates[x.at] as duplicates
+              from (select u.id, u.step, u.state,
+                           row_number() over (order by u.id)::int as at
+                    from unnest(v_outcomes) as u) as x) as o
+        where i.id = o.id
+        returning i.id, i.round, i.queue, i.watched, o.pending
+    ), barriers as (
+        insert into gendurable.countdowns (parent_id, round, pending)
+        select s.id, s.round, s.pending from scheduled as s where s.pending > 0
+    )
+    select array_agg(distinct s.queue) filter (where s.pending = 0),
+           array_agg(s.id) filter (where s.watched and s.pending > 0)
+    into v_queues, v_watched
+    from scheduled as s;
+    if v_queues is not null then
+        -- gd_commit rings for their slots, and sees to their correlation keys.
+        perform gendurable._announce(v_queues);
+    end if;
+    if v_watched is not null then
+        perform gendurable._tell_watchers(v_watched, array_fill('awaiting_children'::text,
+                                                                array[cardinality(v_watched)]));
+    end if;
+    return array[]::gendurable.answer[];
 end
 $$;
-comment on function gendurable._apply_children(gendurable.outcome[])
+comment on function gendurable._apply_children(gendurable.outcome[], text)
     is 'Commits outcomes of kind schedule_children; answers those that could not be applied.';

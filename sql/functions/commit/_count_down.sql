@@ -19,40 +19,54 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_in     gendurable.entrance := gendurable._enter_ready();
-    v_queues text[];
-    v_keys   text[];
-    v_scoped bigint[];
+    v_in       gendurable.entrance;
+    v_barriers bigint[];    -- of parents that wait, with how many they wait for and that have ended
+    v_at       int[];
+    v_pending  int[];
+    v_ended    int[];
+    v_woken    bigint[];
+    v_queues   text[];
+    v_keys     text[];
+    v_scoped   bigint[];
 begin
-    with finished as materialized (
-        select c.parent_id, c.round, count(*)::int as children
-        from unnest(p_parents, p_rounds) as c (parent_id, round)
-        group by c.parent_id, c.round
-    ), barriers as materialized (
-        select f.parent_id, f.round, f.children, n.pending
-        from finished as f
-        join gendurable.instances as p on p.id = f.parent_id
-        cross join lateral (
-            select d.pending from gendurable.countdowns as d
-            where d.parent_id = f.parent_id and d.round = f.round
-            order by d.parent_id, d.round, d.pending limit 1
-        ) as n
-        where p.round = f.round and p.phase = 'awaiting_children'
-    ), counted as (
+    select array_agg(b.parent_id), array_agg(b.round), array_agg(b.pending), array_agg(b.ended)
+    into v_barriers, v_at, v_pending, v_ended
+    from (select c.parent_id, c.round, n.pending, c.ended
+          from (select x.parent_id, x.round, count(*)::int as ended
+                from unnest(p_parents, p_rounds) as x (parent_id, round)
+                group by x.parent_id, x.round) as c
+          join gendurable.instances as p on p.id = c.parent_id
+          cross join lateral (
+              select d.pending from gendurable.countdowns as d
+              where d.parent_id = c.parent_id and d.round = c.round
+              order by d.parent_id, d.round, d.pending limit 1
+          ) as n
+          where p.round = c.round and coalesce(p.phase = 'awaiting_children', false)) as b;
+    if v_barriers is null then
+        return;
+    end if;
+
+    with counted as (
         delete from gendurable.countdowns as d
-        using barriers as b
+        using unnest(v_barriers, v_at, v_pending, v_ended) as b (parent_id, round, pending, ended)
         where d.parent_id = b.parent_id and d.round = b.round and d.pending = b.pending
-        returning b.parent_id, b.round, b.pending - b.children as pending
+        returning b.parent_id, b.round, b.pending - b.ended as pending
     ), lowered as (
         insert into gendurable.countdowns (parent_id, round, pending)
         select c.parent_id, c.round, c.pending from counted as c where c.pending > 0
-    ), woken as (
+    )
+    select array_agg(c.parent_id) into v_woken from counted as c where c.pending = 0;
+    if v_woken is null then
+        return;
+    end if;
+
+    v_in := gendurable._enter_ready();
+    with woken as (
         update gendurable.instances as p
         set joined = true, phase = gendurable._runnable(p.concurrency_key, null, false),
             lane = gendurable._lane((p.lane >> 40)::int, p.priority, v_in.since, p.id, v_in),
             eligible_at = v_in.since, updated_at = clock_timestamp()
-        from counted as c
-        where c.pending = 0 and p.id = c.parent_id
+        where p.id = any (v_woken)
         returning p.id, p.queue, p.concurrency_key, p.correlation_scope
     )
     select array_agg(distinct w.queue),
@@ -60,9 +74,7 @@ begin
            array_agg(w.id) filter (where w.correlation_scope is not null)
     into v_queues, v_keys, v_scoped
     from woken as w;
-    if v_queues is not null then
-        perform gendurable._announce(v_queues, v_keys, null, v_scoped);
-    end if;
+    perform gendurable._announce(v_queues, v_keys, null, v_scoped);
 end
 $$;
 comment on function gendurable._count_down(bigint[], int[])

@@ -2,9 +2,12 @@
 -- go. A child that finishes while another transaction holds its parent's row is to be offered
 -- again.
 --
+-- p_children: the instances that finish and that their parents count; p_parents: the parent of
+-- each.
 -- Locks:  the parents of finishing children by id, skipping locked ones.
 -- Writes: nothing. Plan: instances_pkey.
-create function gendurable._lock_parents(p_outcomes gendurable.outcome[])
+create function gendurable._lock_parents(p_outcomes gendurable.outcome[], p_children bigint[],
+                                         p_parents bigint[])
 returns gendurable.outcome[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -16,35 +19,26 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_parents bigint[];
-    v_locked  bigint[];
+    v_locked bigint[];
+    v_busy   bigint[];
 begin
-    v_parents := array(
-        select distinct i.parent_id
-        from unnest(p_outcomes) as o join gendurable.instances as i on i.id = o.id
-        where o.kind in ('done', 'stop') and i.parent_id is not null and not i.counted
-        order by i.parent_id);
     v_locked := array(
         select p.id from gendurable.instances as p
-        where p.id = any (v_parents)
+        where p.id = any (p_parents)
         order by p.id
         for no key update skip locked);
-    -- Those that live and are not locked. One that is gone counts no child any more.
-    v_parents := array(
-        select p.id from gendurable.instances as p
-        where p.id = any (v_parents) and p.id <> all (v_locked));
-    if cardinality(v_parents) = 0 then
+    v_busy := array(select unnest(p_parents) except select unnest(v_locked));
+    if cardinality(v_busy) = 0 then
         return p_outcomes;
     end if;
 
+    -- Those that live. One that is gone counts no child any more.
+    v_busy := array(select p.id from gendurable.instances as p where p.id = any (v_busy));
     return array(
         select o from unnest(p_outcomes) as o
-        where o.kind not in ('done', 'stop')
-           or o.id <> all (array(select i.id from gendurable.instances as i
-                                 where i.id = any (array(select c.id from unnest(p_outcomes) as c))
-                                   and not i.counted
-                                   and coalesce(i.parent_id = any (v_parents), false))));
+        where o.id not in (select c.id from unnest(p_children, p_parents) as c (id, parent)
+                           where c.parent in (select unnest(v_busy))));
 end
 $$;
-comment on function gendurable._lock_parents(gendurable.outcome[])
+comment on function gendurable._lock_parents(gendurable.outcome[], bigint[], bigint[])
     is 'Locks parents; answers the outcomes that can be applied.';

@@ -33,7 +33,8 @@ declare
     v_ords    int[];
     v_kinds   text[];
     v_moves   gendurable.move[];
-    v_children boolean;
+    v_children bigint[];    -- that end and are to be counted, and the parent of each
+    v_parents  bigint[];
     v_inboxes  boolean;
     v_keyed   bigint[];
     v_keys    text[];
@@ -61,15 +62,17 @@ begin
     -- Of two outcomes for one claim the first applies; the other one finds the fence grown.
     with claims as materialized (
         select distinct on (o.id, o.fence)
-               o.ord, o.id, o.fence, o.kind, o.priority, o.concurrency_key, o.release_key,
+               o.ord, o.id, o.fence, o.kind, o.step, o.priority, o.concurrency_key, o.release_key,
                o.continue and coalesce(o.delay_ms, 0) <= 0 and o.rate_limit is null as at_once
         from unnest(v_all) as o
         where o.problem is null
         order by o.id, o.fence, o.ord
     ), locked as (
         select c.ord, c.kind, c.id, i.concurrency_key, i.correlation_scope is not null as scoped,
-               c.kind in ('done', 'stop') and i.parent_id is not null as child,
-               i.queue, coalesce(c.priority, i.priority) as priority, i.signalled,
+               case when c.kind in ('done', 'stop') and not i.counted
+                    then i.parent_id end as parent,
+               i.queue, i.fsm, i.fsm_version, c.step,
+               coalesce(c.priority, i.priority) as priority, i.signalled,
                case when not c.release_key then i.concurrency_key end as kept_key,
                coalesce(c.at_once and i.chain < c_chain
                         and (c.concurrency_key is null or c.concurrency_key = i.concurrency_key),
@@ -80,19 +83,22 @@ begin
         order by c.id
         for no key update of i skip locked
     )
-    select array_agg(l.ord), array_agg(l.kind), bool_or(l.child), bool_or(l.may and l.signalled),
+    select array_agg(l.ord), array_agg(l.kind), bool_or(l.may and l.signalled),
+           array_agg(l.id) filter (where l.parent is not null),
+           array_agg(l.parent) filter (where l.parent is not null),
            array_agg(l.id) filter (where l.concurrency_key is not null),
            array_agg(l.concurrency_key) filter (where l.concurrency_key is not null),
            array_agg(l.id) filter (where l.scoped),
            array_agg(row(l.ord, l.queue, l.priority,
-                         l.signalled, l.kept_key, l.may)::gendurable.move)
+                         l.signalled, l.kept_key, l.may,
+                         l.fsm, l.fsm_version, l.step)::gendurable.move)
                filter (where l.kind = 'next')
-    into v_ords, v_kinds, v_children, v_inboxes, v_keyed, v_keys, v_scoped, v_moves
+    into v_ords, v_kinds, v_inboxes, v_children, v_parents, v_keyed, v_keys, v_scoped, v_moves
     from locked as l;
     v_mine := case when cardinality(v_ords) = cardinality(v_all) then v_all
                    else array(select o from unnest(v_all) as o where o.ord = any (v_ords)) end;
-    if v_children then
-        v_mine := gendurable._lock_parents(v_mine);
+    if v_children is not null then
+        v_mine := gendurable._lock_parents(v_mine, v_children, v_parents);
     end if;
     if v_kinds && '{retry,stop}'
        or exists (select from gendurable.history_levels as l where l.level = 'steps') then

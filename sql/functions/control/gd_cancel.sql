@@ -4,26 +4,14 @@
 --
 -- Locks:  the instances and the parent that counts the root, waiting for them
 --         (gendurable._lock_descendants).
--- Writes: as gendurable._finish; doorbells, history.
--- Plan:   instances_pkey.
+-- Writes: as gendurable._cancel.
 -- Errors: GD001 target missing.
 create function public.gd_cancel(target bigint, reason text default null,
                                  cascade boolean default false)
 returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
 as $$
-declare
-    v_ids      bigint[];
-    v_outcomes gendurable.outcome[];
-    v_keys     text[];
-    v_rates    text[];
 begin
     if gendurable._is_open('public.gd_cancel(bigint,text,boolean)') then
         perform gendurable._refuse_open();
@@ -33,28 +21,8 @@ begin
                                    'Name the instance by its id or its correlation key.');
     end if;
 
-    v_ids := gendurable._lock_descendants(gd_cancel.target, gd_cancel.cascade);
-    select array_agg(jsonb_populate_record(null::gendurable.outcome, jsonb_build_object(
-               'id', i.id, 'fence', i.fence, 'kind', 'stop',
-               'error', jsonb_build_object('kind', 'cancelled', 'reason', gd_cancel.reason)))),
-           -- A slot or an offer of one, tokens or a place in front of others: another instance may
-           -- go on in its stead.
-           array_agg(i.concurrency_key)
-               filter (where i.phase in ('executing', 'ready') and i.concurrency_key is not null),
-           array_agg(i.rate_limit)
-               filter (where i.phase in ('ready', 'throttled') and i.rate_limit is not null)
-    into v_outcomes, v_keys, v_rates
-    from gendurable.instances as i
-    where i.id = any (v_ids);
-    if v_outcomes is null then
-        return 0;
-    end if;
-    perform gendurable._note_outcomes(v_outcomes, null);
-    perform gendurable._finish(v_outcomes);
-    if v_keys is not null or v_rates is not null then
-        perform gendurable._announce(null, v_keys, v_rates);
-    end if;
-    return cardinality(v_outcomes);
+    return gendurable._cancel(
+        gendurable._lock_descendants(gd_cancel.target, gd_cancel.cascade), gd_cancel.reason);
 end
 $$;
 comment on function public.gd_cancel(bigint, text, boolean) is

@@ -3,8 +3,8 @@
 --
 -- Locks:  as gendurable._take_entry_keys.
 -- Writes: correlation_keys, instances, doorbells.
--- Plan:   correlation_keys_pkey; as gendurable._birth_phases and _newest_versions;
---         gendurable.workers, a few rows, read whole.
+-- Plan:   correlation_keys_pkey; as gendurable._birth_phases, _newest_versions and
+--         _sleeping.
 create function gendurable._enqueue(p_entries gendurable.entry[])
 returns table (ord int, id bigint, duplicate boolean)
 language plpgsql volatile
@@ -51,19 +51,16 @@ begin
          step, state, rate_limit, weight, concurrency_key, parent_id, parent_round,
          ord, fsm_version, fsm, queue, correlation_key, correlation_scope)
     select e.id, v_now, e.eligible_at, v_now, e.priority,
-           gendurable._lane(v_kinds[e.nth], e.priority, e.eligible_at, e.id, v_in),
+           gendurable._lane(v_kinds[e.ordinality], e.priority, e.eligible_at, e.id, v_in),
            coalesce(v_phases[e.ord], gendurable._runnable(null, null, e.eligible_at > v_now)),
            e.step, e.state, e.rate_limit, nullif(e.weight, 1), e.concurrency_key, e.parent_id,
-           e.parent_round, case when e.parent_id is not null then e.ord end,
+           e.parent_round, e.place,
            coalesce(e.fsm_version, (v_versions ->> e.fsm)::int, 1), e.fsm,
            e.queue, e.correlation_key, e.correlation_scope
-    from rows from (unnest(v_entries)) with ordinality
-        as e (ord, id, fsm, fsm_version, state, step, queue, priority, eligible_at,
-              correlation_key, correlation_scope, concurrency_key, rate_limit, weight,
-              parent_id, parent_round, occupant, nth)
+    from unnest(v_entries) with ordinality as e
     where e.occupant is null or e.occupant = e.id;
 
-    if v_limited or exists (select from gendurable.workers as w where w.idle_queues <> '{}') then
+    if v_limited or exists (select from gendurable._sleeping()) then
         perform gendurable._announce(
             array_agg(distinct e.queue),
             array_agg(e.concurrency_key) filter (where v_phases[e.ord] = 'held'),

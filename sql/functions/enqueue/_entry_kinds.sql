@@ -16,12 +16,9 @@ as $$
 begin
     return array(
         with entry as materialized (
-            select e.nth, e.queue, e.fsm, e.step,
+            select e.ordinality as nth, e.queue, e.fsm, e.step,
                    coalesce(e.fsm_version, (p_versions ->> e.fsm)::int, 1) as version
-            from rows from (unnest(p_entries)) with ordinality
-                as e (ord, id, fsm, fsm_version, state, step, queue, priority, eligible_at,
-                      correlation_key, correlation_scope, concurrency_key, rate_limit, weight,
-                      parent_id, parent_round, occupant, nth)
+            from unnest(p_entries) with ordinality as e
         ), kind as materialized (
             select d.*, gendurable._kind(d.queue, d.fsm, d.version, d.step) as id
             from (select distinct e.queue, e.fsm, e.version, e.step from entry as e) as d

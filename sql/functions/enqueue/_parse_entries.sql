@@ -1,13 +1,17 @@
 -- Turns JSON objects with the argument names of gd_enqueue into entries that may be created,
 -- defaults applied and ids drawn. A version that is left out is null: gendurable._enqueue knows.
 --
+-- Of children, the last four arguments say for each its parent, the parent's round, its place among
+-- the parent's children, and the queue where it names none.
 -- Locks: none. Writes: nothing but the sequence.
 -- Errors: GD003 for the first entry that is no object, has an unknown field or a bad value.
 create function gendurable._parse_entries(p_entries jsonb,
                                           p_default_queue text default 'default',
-                                          p_parent_id bigint default null,
-                                          p_parent_round int default null,
-                                          p_first_ord int default 1)
+                                          p_first_ord int default 1,
+                                          p_parents bigint[] default null,
+                                          p_rounds int[] default null,
+                                          p_places int[] default null,
+                                          p_queues text[] default null)
 returns gendurable.entry[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -37,12 +41,14 @@ begin
             select array_agg(row(
                        e.ord + p_first_ord - 1, nextval('gendurable.instances_id_seq'), e.fsm,
                        e.fsm_version, coalesce(e.state, '{}'),
-                       coalesce(e.step, 'start'), coalesce(e.queue, p_default_queue),
+                       coalesce(e.step, 'start'),
+                       coalesce(e.queue, e.parents_queue, p_default_queue),
                        coalesce(e.priority, 0),
                        case when e.delay is null then coalesce(e.eligible_at, v_now)
                             else gendurable._eligible_at(e.eligible_at, e.delay) end,
                        e.correlation_key, e.correlation_scope, e.concurrency_key, e.rate_limit,
-                       coalesce(e.weight, 1), p_parent_id, p_parent_round, null)::gendurable.entry),
+                       coalesce(e.weight, 1), e.parent_id, e.round, e.place,
+                       null)::gendurable.entry),
                    bool_or(
                        gendurable._entry_problem(e.fsm, e.step, e.queue, e.correlation_key,
                                                  e.correlation_scope, e.concurrency_key,
@@ -60,10 +66,12 @@ begin
                      fsm text, state jsonb, step text, queue text, priority int,
                      eligible_at timestamptz, delay interval, correlation_key text,
                      correlation_scope text[], concurrency_key text, rate_limit text,
-                     weight float8, fsm_version int)
+                     weight float8, fsm_version int),
+                     unnest(p_parents, p_rounds, p_places, p_queues)
                  ) with ordinality as e (fsm, state, step, queue, priority, eligible_at, delay,
                                          correlation_key, correlation_scope, concurrency_key,
-                                         rate_limit, weight, fsm_version, ord);
+                                         rate_limit, weight, fsm_version, parent_id, round, place,
+                                         parents_queue, ord);
         end if;
         if v_bad is not true then
             return v_entries;
@@ -77,7 +85,7 @@ begin
     if jsonb_array_length(p_entries) > 1 then
         for v_i in 0 .. jsonb_array_length(p_entries) - 1 loop
             perform gendurable._parse_entries(jsonb_build_array(p_entries -> v_i), p_default_queue,
-                                              p_parent_id, p_parent_round, v_i + 1);
+                                              v_i + 1);
         end loop;
     end if;
     v_reason := coalesce(
@@ -95,5 +103,5 @@ begin
     return null;
 end
 $$;
-comment on function gendurable._parse_entries(jsonb, text, bigint, int, int)
+comment on function gendurable._parse_entries(jsonb, text, int, bigint[], int[], int[], text[])
     is 'Parses JSON entries into typed ones; refuses bad ones.';

@@ -47,7 +47,7 @@ begin
             select array_agg(row(e.ord, e.id, e.fsm, e.fsm_version, e.state, e.step, e.queue,
                                  e.priority, e.eligible_at, e.correlation_key, e.correlation_scope,
                                  e.concurrency_key, e.rate_limit, e.weight, e.parent_id,
-                                 e.parent_round, k.instance_id)::gendurable.entry)
+                                 e.parent_round, e.place, k.instance_id)::gendurable.entry)
             into v_entries
             from unnest(p_entries) as e
             left join lateral (

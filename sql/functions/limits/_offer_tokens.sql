@@ -30,6 +30,7 @@ declare
     v_now    timestamptz := clock_timestamp();
     v_cap    timestamptz := gendurable._due_cap();
     v_floor  timestamptz;
+    v_moves  boolean;
     v_noted  int;
     v_glance int;
     v_keys   text[];
@@ -40,7 +41,7 @@ declare
 begin
     select r.keys, r.rings into v_keys, v_rings
     from gendurable._answerable_doorbells('tokens', 500) as r;
-    select f.due into v_floor from gendurable._due_floors() as f;
+    select f.due, f.moves into v_floor, v_moves from gendurable._due_floors() as f;
     v_keys := array(
         select unnest(v_keys)
         union
@@ -167,7 +168,7 @@ begin
 
     perform gendurable._move_offers(v_ids, v_back);
     perform gendurable._clear_doorbells('tokens', v_rings, v_again);
-    if random() < v_noted / 500.0 then
+    if v_moves or random() < v_noted / 500.0 then
         perform gendurable._move_limit_trail();
     end if;
 end

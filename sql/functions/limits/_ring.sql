@@ -4,7 +4,8 @@
 -- The doorbell belongs to the very transaction that makes an instance wait or frees a slot, so that
 -- it becomes visible together with what it tells of. (A commit that frees a slot rings only if it
 -- sees an instance wait.) Why that is enough: docs/concurrency.md, Doorbells.
--- Locks: none. Writes: doorbells. Plan: as gendurable._waiting_queues; instances_rated.
+-- Locks: none. Writes: doorbells.
+-- Plan:  as gendurable._sleeping and _waiting_queues; instances_rated.
 create function gendurable._ring(p_keys text[], p_rates text[] default null) returns text[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -29,7 +30,7 @@ begin
         where r is not null;
     end if;
 
-    if not exists (select from gendurable.workers as w where w.idle_queues <> '{}') then
+    if not exists (select from gendurable._sleeping()) then
         return null;
     end if;
     return array(

@@ -16,11 +16,12 @@ declare
     v_now   timestamptz := clock_timestamp();
     v_cap   timestamptz := gendurable._due_cap();
     v_floor timestamptz;
+    v_moves boolean;
     v_keys  text[];
     v_seen  int;
     v_swept int;
 begin
-    select f."full" into v_floor from gendurable._due_floors() as f;
+    select f."full", f.moves into v_floor, v_moves from gendurable._due_floors() as f;
     v_keys := array(
         select b.key
         from (select x.key from gendurable.buckets as x
@@ -47,7 +48,7 @@ begin
     )
     select count(*)::int, (count(*) filter (where s.swept))::int into v_seen, v_swept
     from seen as s;
-    if random() < v_seen / 500.0 then
+    if v_moves or random() < v_seen / 500.0 then
         perform gendurable._move_limit_trail();
     end if;
     return v_swept;

@@ -3,7 +3,7 @@
 --
 -- Weights are cut where no sum of them overflows: an error here would stop every pick.
 -- p_ready is 'ready', not spelled out, as in gendurable._offer_slots.
--- Locks: none. Writes: nothing. Plan: instances_rated; it is inlined.
+-- Locks: none. Writes: nothing. Plan: instances_rated; leases_pkey; it is inlined.
 create function gendurable._token_line(p_key text, p_ready gendurable.phase,
                                        p_offers int, p_waiting int, p_now timestamptz)
 returns table (id bigint, priority int, eligible_at timestamptz, queue text, concurrency_key text,
@@ -18,7 +18,8 @@ begin atomic
        and not exists (select from gendurable.queues as q
                        where q.name = r.queue and q.paused)
        and exists (select from gendurable.workers as w
-                   where r.queue = any (w.queues) and w.lease_until >= p_now)
+                   cross join lateral gendurable._lease(w.id) as l
+                   where r.queue = any (w.queues) and l.lease_until >= p_now)
      order by r.priority, r.eligible_at, r.id
      limit p_offers)
     union all

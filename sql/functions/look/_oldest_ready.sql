@@ -13,11 +13,9 @@ as $$
 begin
     return (
         with recursive head (lane, priority, eligible_at, nth) as (
-            select p.lane, a.priority, a.eligible_at, 1
-            from unnest(gendurable._places(array(
-                select k.id from gendurable.kinds as k where k.queue = p_queue))) as p
-            cross join lateral gendurable._ahead(p.lane, p.priority, p.at, p.id, p.until_priority,
-                                                 p.until_at, p.until_id, 1) as a
+            select h.lane, h.priority, h.at, 1
+            from unnest(gendurable._heads(gendurable._places(array(
+                select k.id from gendurable.kinds as k where k.queue = p_queue)))) as h
             union all
             select h.lane, x.priority, x.eligible_at, h.nth + 1
             from head as h

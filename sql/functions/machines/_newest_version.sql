@@ -3,7 +3,8 @@
 --
 -- Locks: none. Writes: nothing.
 -- Plan:  versions_newest, one descent: the end where no worker ever declared the machine;
---        machines_newest, from the newest version down to the first that a live worker declares.
+--        machines_newest, from the newest version down to the first that a live worker declares;
+--        leases_pkey.
 create function gendurable._newest_version(p_fsm text) returns int
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -27,8 +28,9 @@ begin
         select m.version
         from gendurable.machines as m
         join gendurable.workers as w on w.id = m.worker_id
+        cross join lateral gendurable._lease(w.id) as l
         where m.fsm = p_fsm
-          and (w.lease_until >= v_now or gendurable._up_since() + w.lease >= v_now)
+          and (l.lease_until >= v_now or gendurable._up_since() + w.lease >= v_now)
         order by m.fsm desc, m.version desc, m.worker_id desc
         limit 1
     ), v_ever);

@@ -9,6 +9,10 @@ create function gendurable._children(p_parent_id bigint, p_round int,
 returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 begin
     return coalesce((

@@ -12,12 +12,16 @@
 -- A transaction that is to be prepared (two-phase commit) must not notify: with
 -- SET LOCAL gendurable.notify = off it does not.
 -- Locks:  see gendurable._sync_keys. Writes: doorbells, correlation_keys.
--- Plan:   gendurable.workers, a few rows, read whole.
+-- Plan:   as gendurable._sleeping.
 create function gendurable._announce(p_queues text[], p_keys text[] default null,
                                      p_rates text[] default null, p_scoped bigint[] default null)
 returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 begin
     -- One question spares most calls all others.
@@ -36,7 +40,7 @@ begin
     from unnest(p_queues) as q (queue)
     where coalesce(current_setting('gendurable.notify', true), '')
               not in ('off', 'false', 'no', '0')
-      and exists (select from gendurable.workers as w where q.queue = any (w.idle_queues));
+      and exists (select from gendurable._sleeping() as s where q.queue = any (s.queues));
 end
 $$;
 comment on function gendurable._announce(text[], text[], text[], bigint[])

@@ -4,8 +4,8 @@
 -- A lease of which more than a third is used is renewed.
 -- Locks:  the worker's row FOR KEY SHARE, so that no reaper can forget a worker that is claiming (a
 --         claim of a forgotten worker would be stranded until a sweep). Never waits.
--- Writes: workers (lease).
--- Plan:   workers_pkey.
+-- Writes: leases.
+-- Plan:   workers_pkey, leases_pkey.
 -- Errors: GD010 the worker is gone; GD002 no queue, or a negative number of slots;
 --         GD004 not READ COMMITTED.
 create function gendurable._check_in(p_worker bigint, p_queue text, p_slots int) returns boolean
@@ -23,12 +23,13 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         perform gendurable._refuse_isolation();
     end if;
-    select p_queue = any (w.idle_queues) as idle,
-           clock_timestamp() > w.lease_until - w.lease * (2.0 / 3) as renew
+    select p_queue = any (l.idle_queues) as idle,
+           clock_timestamp() > l.lease_until - w.lease * (2.0 / 3) as renew
     into v_worker
     from gendurable.workers as w
+    cross join lateral gendurable._lease(w.id) as l
     where w.id = p_worker
-    for key share skip locked;
+    for key share of w skip locked;
     if not found then
         perform gendurable._refuse_worker(p_worker);
     end if;

@@ -1,17 +1,25 @@
 -- Deletes workers and all that belongs to them but their claims. The caller holds their rows FOR
--- UPDATE.
+-- UPDATE, so that nothing is added meanwhile.
 --
--- Locks: none but the rows that it deletes. Writes: workers, machines.
--- Plan:  workers_pkey, machines_pkey.
+-- heartbeat x reap with a snapshot from before the heartbeat (REPEATABLE READ): the lease that it
+-- shows was replaced, and cannot be deleted: 40001.
+--
+-- Locks: none but the rows that it deletes. Writes: workers, leases, machines.
+-- Plan:  workers_pkey, leases_pkey (the newest entry of each), machines_pkey.
 create function gendurable._delete_workers(p_workers bigint[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 begin
+    delete from gendurable.leases as l
+    using unnest(p_workers) as w (id)
+    where l.worker_id = w.id and l.seq = (select n.seq from gendurable._lease(w.id) as n);
     delete from gendurable.machines as m where m.worker_id = any (p_workers);
     delete from gendurable.workers as w where w.id = any (p_workers);
 end

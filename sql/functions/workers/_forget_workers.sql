@@ -5,7 +5,7 @@
 -- stale. One that is in flight holds the instance's lock: that claim is skipped here, and is either
 -- finished by its commit or found by the next reaper as a claim without a worker.
 -- Locks:  instances by id (see gendurable._release).
--- Writes: instances, workers, machines.
+-- Writes: instances, workers, leases, machines.
 create function gendurable._forget_workers(p_workers bigint[]) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

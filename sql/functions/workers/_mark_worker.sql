@@ -1,9 +1,9 @@
 -- Notes whether a worker's latest pick of a queue came back short, and renews its lease if asked
 -- to.
 --
--- A row that the worker's own heartbeat is writing is left alone: a heartbeat renews as well, and
+-- A lease that the worker's own heartbeat is writing is left alone: a heartbeat renews as well, and
 -- the next pick marks.
--- Locks:  the worker's row, never waiting. Writes: workers. Plan: workers_pkey.
+-- Locks:  the worker's row, never waiting. Writes: leases. Plan: workers_pkey, leases_pkey.
 create function gendurable._mark_worker(p_worker bigint, p_queue text, p_idle boolean,
                                         p_renew boolean)
 returns void
@@ -14,15 +14,22 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 as $$
+declare
+    v_lease interval;
 begin
-    update gendurable.workers as w
-    set lease_until = case when p_renew then clock_timestamp() + w.lease else w.lease_until end,
-        idle_queues = array_remove(w.idle_queues, p_queue)
-                      || case when p_idle then array[p_queue] else '{}' end
-    from (select l.id from gendurable.workers as l
-          where l.id = p_worker
-          for no key update skip locked) as free
-    where w.id = free.id;
+    select w.lease into v_lease
+    from gendurable.workers as w
+    where w.id = p_worker
+    for no key update skip locked;
+    if found then
+        perform gendurable._renew(
+            p_worker,
+            p_until => case when p_renew then clock_timestamp() + v_lease end,
+            p_idle_queues => (
+                select array_remove(l.idle_queues, p_queue)
+                       || case when p_idle then array[p_queue] else '{}' end
+                from gendurable._lease(p_worker) as l));
+    end if;
 end
 $$;
 comment on function gendurable._mark_worker(bigint, text, boolean, boolean)

@@ -8,8 +8,8 @@
 --
 -- Locks:  the worker's row, waiting only for its own pick or another heartbeat; then claims by id
 --         (see gendurable._release).
--- Writes: workers; instances when something is given back.
--- Plan:   workers_pkey, instances_claims.
+-- Writes: leases; instances when something is given back.
+-- Plan:   workers_pkey, leases_pkey, instances_claims.
 -- Errors: GD010 the worker is gone.
 create function public.gd_heartbeat(worker bigint, claims bigint[] default null)
 returns table (lost bigint)
@@ -24,22 +24,24 @@ set jit = off
 as $$
 declare
     v_now      timestamptz := clock_timestamp();
+    v_lease    interval;
     v_previous timestamptz;
     v_missing  bigint[];
 begin
     if gendurable._is_open('public.gd_heartbeat(bigint,bigint[])') then
         perform gendurable._refuse_open();
     end if;
-    select w.heartbeat_at into v_previous
+    select w.lease into v_lease
     from gendurable.workers as w
     where w.id = gd_heartbeat.worker
     for no key update;
     if not found then
         perform gendurable._refuse_worker(gd_heartbeat.worker);
     end if;
-    update gendurable.workers as w
-    set heartbeat_at = v_now, lease_until = v_now + w.lease
-    where w.id = gd_heartbeat.worker;
+    -- In a statement of its own: the lock may have been waited for.
+    v_previous := (select l.heartbeat_at from gendurable._lease(gd_heartbeat.worker) as l);
+    perform gendurable._renew(gd_heartbeat.worker, p_until => v_now + v_lease,
+                              p_heartbeat_at => v_now);
 
     if gd_heartbeat.claims is null then
         return;

@@ -5,12 +5,11 @@
 -- Either the commit applies and there is no claim left to release, or the claim is released and the
 -- commit is stale.
 -- heartbeat x reap: the worker's row decides; a worker whose heartbeat is in flight is skipped, one
--- that was reaped is told GD010.
--- The server was down or cut off: no worker could renew its lease, so all are given one more lease
--- from the moment at which it was up again (gendurable._up_since).
+-- that was reaped is told GD010 (gendurable._lock_lapsed).
 -- Locks:  workers by id, never waiting; then claims by id, never waiting.
--- Writes: instances, workers, machines, incarnation.
--- Plan:   workers_pkey; instances_claims, one descent for each worker that holds something.
+-- Writes: instances, workers, leases, machines, incarnation.
+-- Plan:   workers_pkey; as gendurable._lock_lapsed; instances_claims, one descent for each worker
+--         that holds something.
 create function public.gd_reap(worker bigint default null) returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -24,7 +23,6 @@ as $$
 declare
     v_holder   bigint;
     v_orphaned bigint[] := array[]::bigint[];
-    v_up_since timestamptz;
 begin
     if gendurable._is_open('public.gd_reap(bigint)') then
         perform gendurable._refuse_open();
@@ -51,15 +49,9 @@ begin
         end if;
     end loop;
 
-    perform gendurable._note_start();
-    v_up_since := gendurable._up_since();
     -- What such a worker held beside it is not known any more, so the instance is excused.
     return gendurable._release(v_orphaned, p_lost => 'the worker died', p_excused => true)
-           + gendurable._forget_workers(array(
-                 select w.id from gendurable.workers as w
-                 where greatest(w.lease_until, v_up_since + w.lease) < clock_timestamp()
-                 order by w.id
-                 for update skip locked));
+           + gendurable._forget_workers(gendurable._lock_lapsed());
 end
 $$;
 comment on function public.gd_reap(bigint)

@@ -1,11 +1,10 @@
 -- Registers a worker and frees what earlier workers of the same name left behind when their lease
 -- is over.
 --
--- A live twin (two containers may share a name) keeps its lease and so its claims. After a downtime
--- of the server every twin is given one more lease (see gd_reap).
--- Locks:  the dead namesakes in workers, skipping those that another transaction reaps; then their
---         claims (see gendurable._forget_workers).
--- Writes: workers, machines, versions, instances, incarnation.
+-- A live twin (two containers may share a name) keeps its lease and so its claims.
+-- Locks:  the dead namesakes in workers, skipping those that another transaction reaps (see
+--         gendurable._lock_lapsed); then their claims (see gendurable._forget_workers).
+-- Writes: workers, leases, machines, versions, instances, incarnation.
 -- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long,
 --         info that is no object, info.machines that is no list of machines.
 create function public.gd_register(
@@ -22,7 +21,6 @@ declare
     v_lease    interval    := coalesce(gd_register.lease, '60 s');
     v_info     jsonb       := coalesce(nullif(gd_register.info, 'null'), '{}');
     v_machines jsonb       := nullif(v_info -> 'machines', 'null');
-    v_up_since timestamptz;
     v_now      timestamptz;
     v_worker   bigint;
 begin
@@ -48,22 +46,16 @@ begin
     end if;
     perform gendurable._check_machines(v_machines);
 
-    perform gendurable._note_start();
-    v_up_since := gendurable._up_since();
-    v_now := clock_timestamp();
-    perform gendurable._forget_workers(array(
-        select w.id from gendurable.workers as w
-        where w.name = gd_register.name
-          and greatest(w.lease_until, v_up_since + w.lease) < v_now
-        order by w.id
-        for update skip locked));
+    perform gendurable._forget_workers(gendurable._lock_lapsed(gd_register.name));
 
+    v_now := clock_timestamp();
     insert into gendurable.workers as w
-        (name, queues, lease, registered_at, lease_until, declares, info)
+        (name, queues, lease, registered_at, declares, info)
     values
-        (gd_register.name, v_queues, v_lease, v_now, v_now + v_lease, v_machines is not null,
-         v_info)
+        (gd_register.name, v_queues, v_lease, v_now, v_machines is not null, v_info)
     returning w.id into v_worker;
+    insert into gendurable.leases as l (worker_id, seq, lease_until)
+    values (v_worker, 1, v_now + v_lease);
     if v_machines is not null then
         perform gendurable._declare(v_worker, v_machines);
     end if;

@@ -13,10 +13,10 @@ create function pg_temp.finish(p_finished_at timestamptz, p_parent bigint defaul
     returning id
 $$;
 
-select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('sweep'), ('create_partitions'), ('sweep_buckets') $$, 'one row for each task; the archive is not collected in the transaction that makes it partitions');
-select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('sweep'), ('create_partitions'), ('gc'), ('drop_partitions'), ('sweep_buckets') $$, 'it is in the next one');
+select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('fire_schedules'), ('sweep'), ('create_partitions'), ('sweep_buckets') $$, 'one row for each task; the archive is not collected in the transaction that makes it partitions');
+select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('fire_schedules'), ('sweep'), ('create_partitions'), ('gc'), ('drop_partitions'), ('sweep_buckets') $$, 'it is in the next one');
 select pg_temp.partitions() as first \gset
-select results_eq($$ select affected from gd_maintain() $$, $$ select 0::bigint from generate_series(1, 7) $$, 'doing it again changes nothing');
+select results_eq($$ select affected from gd_maintain() $$, $$ select 0::bigint from generate_series(1, 8) $$, 'doing it again changes nothing');
 select is(pg_temp.partitions(), :'first'::text, 'doing it again makes no partition twice');
 
 -- Partitions ahead.
@@ -31,7 +31,7 @@ select is_empty($$ select n from generate_series(2, 3) as n
 select gd_register('dead') as dead \gset
 select id as e from gd_enqueue('m', queue => 'maintain') \gset
 select id from gd_pick(:dead, 'maintain', 1) \gset c_
-update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id = :dead;
+update gendurable.workers set lease = '0' where id = :dead; update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = :dead;
 select is(pg_temp.did('reap'), 1::bigint, 'claims of dead workers are released, and counted');
 select is((select status from gd_status(:e)), 'runnable', 'the claim is runnable');
 update gendurable.instances set phase = 'awaiting_signal', awaits = '{x}', eligible_at = now() - interval '1 s' where id = :e;

@@ -1,7 +1,7 @@
 -- Scheduling children: they are created and their parent is parked, or nothing happens at all.
 begin;
 \ir ../prelude.psql
-select plan(55);
+select plan(57);
 
 -- Fan-out.
 select pg_temp.put('p', '{"queue": "a", "concurrency_key": "pk", "step": "begin", "state": {"n": 1}}') \g /dev/null
@@ -100,6 +100,19 @@ select is((select string_agg(a.result, ' ' order by a.n) from (
     'invalid committed', 'one parent''s bad child does not undo another one''s children');
 select is((select count(*)::int from gendurable.instances where fsm = 'fine'), 1, 'the good one has its child');
 select is(pg_temp.bad('[{"fsm": "fixed"}]'), 'committed', 'corrected it is accepted');
+select pg_temp.put('many ' || n, '{"queue": "b"}') from generate_series(1, 7) as n \g /dev/null
+select pg_temp.pick(9, 'b') \g /dev/null
+select is((select string_agg(concat_ws(': ', a.result, a.detail), ' | ' order by a.n) from (
+    select x.result, x.detail, row_number() over () as n from gd_commit(:me, (select jsonb_agg(jsonb_build_object('id', c.id, 'fence', c.fence, 'kind', 'schedule_children', 'step', 'j' || c.fsm,
+        'children', case when c.fsm in ('many 2', 'many 3', 'many 7') then jsonb_build_array('{"fsm": "of it"}'::jsonb, jsonb_build_object('fsm', 'z', 'bad', c.fsm))
+                         when c.fsm = 'many 5' then '[]' else jsonb_build_array(jsonb_build_object('fsm', 'of ' || c.fsm)) end) order by c.fsm desc) from claim as c where c.fsm like 'many%')) as x) as a),
+    'invalid: children, ord 2: unknown field bad | committed | committed | committed | invalid: children, ord 2: unknown field bad | invalid: children, ord 2: unknown field bad | committed',
+    'of seven parents those with a bad child are invalid, each with its own reason');
+select results_eq($$ select p.fsm, p.phase::text, p.step, p.round, p.fence, (select string_agg(c.fsm || ' ' || c.queue, ' ') from gendurable.instances as c where c.parent_id = p.id), (select d.pending from gendurable.countdowns as d where d.parent_id = p.id)
+                     from gendurable.instances as p where p.fsm like 'many%' order by p.fsm $$,
+    $$ values ('many 1', 'awaiting_children', 'jmany 1', 1, 2::bigint, 'of many 1 b', 1), ('many 2', 'executing', 'start', 0, 1, null, null), ('many 3', 'executing', 'start', 0, 1, null, null),
+              ('many 4', 'awaiting_children', 'jmany 4', 1, 2, 'of many 4 b', 1), ('many 5', 'ready', 'jmany 5', 1, 2, null, null), ('many 6', 'awaiting_children', 'jmany 6', 1, 2, 'of many 6 b', 1),
+              ('many 7', 'executing', 'start', 0, 1, null, null) $$, 'and the others wait for their own, or for none');
 
 -- The inbox.
 select pg_temp.parent('inbox') \g /dev/null

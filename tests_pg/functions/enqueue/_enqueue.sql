@@ -4,10 +4,10 @@ select plan(7);
 
 create temp table made as
 select e.* from gendurable._enqueue(gendurable._parse_entries('[{"fsm": "a"}, {"fsm": "b", "delay": "1 hour"}, {"fsm": "c", "correlation_key": "k"}, {"fsm": "d", "correlation_key": "k"}]',
-                                                             'q', 42, 3, 11)) as e;
+                                                             'q', 11, '{42,42,42,42}', '{3,3,3,3}', '{1,2,3,4}')) as e;
 select results_eq('select ord, duplicate from made', $$ values (11, false), (12, false), (13, false), (14, true) $$, 'an answer for each entry, in order, under its own number');
 select results_eq('select fsm, phase::text, queue, parent_id, parent_round, ord from gendurable.instances order by id',
-    $$ values ('a', 'ready', 'q', 42::bigint, 3, 11), ('b', 'scheduled', 'q', 42, 3, 12), ('c', 'ready', 'q', 42, 3, 13) $$,
+    $$ values ('a', 'ready', 'q', 42::bigint, 3, 1), ('b', 'scheduled', 'q', 42, 3, 2), ('c', 'ready', 'q', 42, 3, 3) $$,
     'an instance for each entry but the duplicates, with its parent and its place among the siblings');
 select is((select id from made where ord = 14), (select instance_id from gendurable.correlation_keys where key = 'k'), 'a duplicate answers the occupant');
 select is_empty('select * from gendurable._enqueue(null)', 'no entries, nothing made');

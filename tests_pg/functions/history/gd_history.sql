@@ -52,7 +52,7 @@ select is(pg_temp.told('back'), null, 'nor is what was given back without having
 -- A heartbeat that does not know of a claim.
 select gd_register('third', '{q}') as me \gset
 select pg_temp.pick(1, worker => :me) \g /dev/null
-update gendurable.workers set heartbeat_at = now() + interval '1 hour';
+update gendurable.leases set heartbeat_at = now() + interval '1 hour';
 select gd_heartbeat(:me, '{}') \g /dev/null
 select is(pg_temp.told('back') || ' ' || (select h.detail ->> 'reason' from gd_history(pg_temp.id('back')) as h), 'reaped start 0 the worker does not know of this claim', 'a claim that a worker does not know of is lost, too');
 

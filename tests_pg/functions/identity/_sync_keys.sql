@@ -115,7 +115,7 @@ select is(pg_temp.pick(9, 'a') || ' ' || pg_temp.commit('taker', 'done') || ' ' 
 select is(pg_temp.pick(9) || ' ' || pg_temp.commit('leaver', 'retry') || ' ' || pg_temp.holder('left'), 'leaver committed leaver', 'it has it when it enters its scope the next time');
 -- Every other way back into a scope.
 select pg_temp.pick(9) \g /dev/null
-update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id = :me;
+update gendurable.workers set lease = '0' where id = :me; update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = :me;
 select gd_reap() \g /dev/null
 select is(pg_temp.holder('left'), 'leaver', 'reaped it is runnable, with its key');
 select gd_register('me 2', '{q}') as me2 \gset

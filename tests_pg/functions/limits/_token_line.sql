@@ -16,7 +16,7 @@ $$;
 select is(pg_temp.line(9, 9), '2:2.5 1:1 -6:1 -5:1e+100', 'offers where somebody picks, and all who wait; a weight is cut where sums would overflow');
 select is(pg_temp.line(1, 1), '2:2.5 -6:1', 'the most urgent of each');
 select is(pg_temp.line(9, 0), '2:2.5 1:1', 'nobody who waits, if none is asked for');
-update gendurable.workers set lease_until = now() - interval '1 s';
+update gendurable.leases set lease_until = now() - interval '1 s';
 select is(pg_temp.line(9, 1), '-6:1', 'where the worker is dead nobody picks');
 
 select * from finish();

@@ -32,7 +32,7 @@ left join gendurable.rate_limits as l on l.name = split_part(i.rate_limit, ':', 
 cross join lateral (
     select case
                when exists (select from gendurable.queues as q where q.name = i.queue and q.paused) then 'queue_paused'
-               when not exists (select from gendurable.workers as w where i.queue = any (w.queues) and w.lease_until >= now()) then 'no_worker'
+               when not exists (select from gendurable.workers as w join gendurable.leases as l on l.worker_id = w.id where i.queue = any (w.queues) and l.lease_until >= now()) then 'no_worker'
                when i.rate_limit is not null and l.name is null then 'unknown_rate_limit'
                when i.rate_limit is not null and coalesce(i.weight, 1) > l.burst then 'weight_above_burst'
                when i.phase = 'held' and (select count(*) from gendurable.instances as e where e.concurrency_key = i.concurrency_key and e.phase = 'executing')

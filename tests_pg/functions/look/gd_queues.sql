@@ -14,7 +14,7 @@ from (values (1, 'ready', '-5 s', 'full'), (2, 'ready', '-7 s', 'full'), (3, 'sc
              (15, 'awaiting_children', '0', 'quiet')) as v (n, phase, at, queue);
 insert into gendurable.queues (name, paused) values ('paused', true), ('resumed', false);
 select gd_register('w1', '{full,served}') as w1, gd_register('w2', '{full,full}') as w2, gd_register('dead', '{full,deserted}') as dead \gset
-update gendurable.workers set lease_until = now() - interval '1 s' where id = :dead;
+update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = :dead;
 select results_eq($$ select queue, paused, ready, scheduled, held, executing, awaiting, depth, oldest_ready_age, next_due - now(), workers from gd_queues order by queue $$,
     $$ values ('due', false, 2::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 2::bigint, interval '9 s', null::interval, 0::bigint),
               ('full', false, 2, 3, 4, 1, 2, 9, '7 s', '30 minutes', 2),

@@ -20,7 +20,7 @@ select results_eq('select id, fsm, queue, step, reason, detail, since from gd_st
                     ('held and heavy', 'q', 'weight_above_burst', 'r:3: weight 9, burst 2', 13), ('held and unknown', 'q', 'unknown_rate_limit', 'nobody', 12), ('deserted', 'd', 'no_worker', 'd', 11),
                     ('paused', 'p', 'queue_paused', 'p', 10), ('just due', 'd', 'no_worker', 'd', 0)) as v (fsm, queue, reason, detail, age) $$,
     'the first reason that applies, oldest first; what is refused by its bucket, runs or is not due yet is not stuck');
-update gendurable.workers set lease_until = now() - interval '1 s' where id = :me;
+update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = :me;
 select is((select count(*)::int from gd_stuck where reason = 'no_worker'), 8, 'a worker past its lease is none');
 select gd_pause('q') \g /dev/null
 select is((select string_agg(distinct reason, ' ') from gd_stuck where queue = 'q'), 'queue_paused', 'a pause goes before everything');

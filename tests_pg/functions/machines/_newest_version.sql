@@ -3,7 +3,10 @@ begin;
 select plan(14);
 
 create function pg_temp.worker(p_name text, p_machines text) returns bigint language sql as $$ select gd_register(p_name, '{q}', info => format('{"machines": %s}', p_machines)::jsonb) $$;
-create function pg_temp.over(p_worker bigint) returns void language sql as $$ update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id = p_worker $$;
+create function pg_temp.over(p_worker bigint) returns void language sql as $$
+    update gendurable.workers set lease = '0' where id = p_worker;
+    update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = p_worker;
+$$;
 select is(gendurable._newest_version('m'), 1, 'none ever declared it: 1');
 select gd_register('all') \g /dev/null
 select is(gendurable._newest_version('m'), 1, 'a worker that declares nothing says nothing of versions');
@@ -26,7 +29,7 @@ select is(gendurable._newest_version('n'), 0, 'of each machine');
 
 -- After a downtime every lease runs for one lease more.
 select pg_temp.worker('a', '[{"fsm": "m", "version": 2}]') as a \gset
-update gendurable.workers set lease_until = now() - interval '1 hour', lease = '1 us' where id = :a;
+update gendurable.workers set lease = '1 us' where id = :a; update gendurable.leases set lease_until = now() - interval '1 hour' where worker_id = :a;
 select is(gendurable._newest_version('m'), 5, 'a lease that ended while the server was up');
 update gendurable.incarnation set since = now() + interval '1 hour';
 select is(gendurable._newest_version('m'), 2, 'one that ended while it was down is not over yet');

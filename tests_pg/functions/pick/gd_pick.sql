@@ -119,9 +119,9 @@ select results_eq(format('select attempt, last_error, fence from gd_pick(%s, %L,
 -- The lease.
 create function pg_temp.left_after_pick(p_worker bigint, p_used numeric, p_slots int) returns numeric language plpgsql as $$
 begin
-    update gendurable.workers set lease_until = clock_timestamp() + lease * (1 - p_used) where id = p_worker;
+    update gendurable.leases as l set lease_until = clock_timestamp() + w.lease * (1 - p_used) from gendurable.workers as w where w.id = l.worker_id and w.id = p_worker;
     perform gd_pick(p_worker, 'nothing', p_slots);
-    return (select round(extract(epoch from lease_until - clock_timestamp()) / extract(epoch from lease), 1) from gendurable.workers where id = p_worker);
+    return (select round(extract(epoch from lease_until - clock_timestamp()) / extract(epoch from lease), 1) from gendurable.workers join gendurable.leases on worker_id = id where id = p_worker);
 end
 $$;
 select is(pg_temp.left_after_pick(:me, 0.3, 1), 0.7, 'a pick leaves a lease alone of which less than a third is used');
@@ -133,7 +133,7 @@ select is(pg_temp.left_after_pick(:me, 0.4, 1), 1.0, 'a pick of a paused queue r
 
 -- Which queues are worth a notification.
 create function pg_temp.idle(p_worker bigint) returns text language sql as $$
-    select idle_queues::text from gendurable.workers where id = p_worker
+    select idle_queues::text from gendurable.leases where worker_id = p_worker
 $$;
 select gd_register('idler') as idler \gset
 select is(pg_temp.idle(:idler), '{}', 'a new worker asks for no notification');
@@ -179,7 +179,7 @@ $$;
 select e.id from generate_series(1, 5) as n, lateral gd_enqueue('b' || n, to_jsonb(repeat('x', 25000000)), queue => 'bytes') as e \g /dev/null
 select gd_enqueue('small', queue => 'bytes') \g /dev/null
 select is(pg_temp.names(:me, 'bytes', 10), 'b1 b2', 'a pick hands out 64 MB, the most urgent first');
-select is((select idle_queues @> '{bytes}' from gendurable.workers where id = :me), true, 'there are slots left, so it is told when');
+select is((select idle_queues @> '{bytes}' from gendurable.leases where worker_id = :me), true, 'there are slots left, so it is told when');
 select is(pg_temp.names(:me, 'bytes', 10), 'b3 b4', 'what did not fit is next, in its place');
 select is(pg_temp.names(:me, 'bytes', 10), 'b5 small', 'nothing is lost, and nothing overtakes');
 select gd_enqueue('whole', to_jsonb(repeat('x', 90000000)), queue => 'bytes', priority => -1) \g /dev/null

@@ -3,14 +3,14 @@ begin;
 select plan(8);
 
 select gd_register('w', '{q}', lease => '60 s') as w \gset
-create function pg_temp.lease() returns interval language sql as $$ select date_trunc('second', w.lease_until - now()) from gendurable.workers as w $$;
+create function pg_temp.lease() returns interval language sql as $$ select date_trunc('second', l.lease_until - now()) from gendurable.leases as l $$;
 select is(gendurable._check_in(:w, 'q', 1), false, 'a worker that has not picked');
-update gendurable.workers set idle_queues = '{p,q}', lease_until = now() + interval '41 s';
+update gendurable.leases set idle_queues = '{p,q}', lease_until = now() + interval '41 s';
 select is(gendurable._check_in(:w, 'q', 0), true, 'one whose latest pick was short');
 select is(pg_temp.lease(), '41 s', 'a lease of which less than a third is used stays as it is');
-update gendurable.workers set lease_until = now() + interval '39 s';
+update gendurable.leases set lease_until = now() + interval '39 s';
 select is(gendurable._check_in(:w, 'other', 1), false, 'idle is idle in a queue');
-select results_eq('select pg_temp.lease() >= $$60 s$$, idle_queues from gendurable.workers', $$ values (true, '{p,q}'::text[]) $$, 'more than a third: it is renewed');
+select results_eq('select pg_temp.lease() >= $$60 s$$, idle_queues from gendurable.leases', $$ values (true, '{p,q}'::text[]) $$, 'more than a third: it is renewed');
 select throws_ok('select gendurable._check_in(-1, $$q$$, 1)', 'GD010', null, 'nobody');
 select throws_ok(format('select gendurable._check_in(%s, $$q$$, -1)', :w), 'GD002', null, 'fewer slots than none');
 

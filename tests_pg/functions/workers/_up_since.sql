@@ -21,7 +21,7 @@ select pg_temp.recovered('0');
 select gd_register('twin', '{q}', '1 minute') as w \gset
 select gd_enqueue('m', queue => 'q') as e \gset
 select count(*) as r from gd_pick(:w, 'q', 1) \gset
-update gendurable.workers set lease_until = now() - interval '1 hour';
+update gendurable.leases set lease_until = now() - interval '1 hour';
 select is(gd_reap(), 0, 'no lease ends before one lease after it');
 select is((select sum(m.affected)::int from gd_maintain() as m where m.task = 'reap'), 0, 'not by maintenance');
 select gd_register('twin') as heir \gset
@@ -36,7 +36,7 @@ select pg_temp.recovered('1 s');
 select is((select alive from gd_workers where id = :w), pg_postmaster_start_time() + interval '1 ms' > now(), 'one lease later it is over');
 select is(gd_reap(), 1, 'and its worker is reaped');
 delete from gendurable.incarnation;
-update gendurable.workers set lease_until = now() - interval '1 hour', lease = '1 hour';
+update gendurable.workers set lease = '1 hour'; update gendurable.leases set lease_until = now() - interval '1 hour';
 select is((select count(*)::int from gd_workers where alive), (select count(*)::int from gendurable.workers), 'with nothing noted, the start of the server counts');
 
 select * from finish();

@@ -19,12 +19,12 @@ create function pg_temp.lost(p_worker bigint, p_claims bigint[]) returns text la
 $$;
 
 -- The lease.
-update gendurable.workers set lease_until = now() - interval '1 hour' where id = :me;
+update gendurable.leases set lease_until = now() - interval '1 hour' where worker_id = :me;
 select is_empty(format('select gd_heartbeat(%s)', :me), 'a heartbeat without claims answers nothing');
-select is((select lease_until - heartbeat_at from gendurable.workers where id = :me), '60 s'::interval, 'a heartbeat renews the lease for its whole length');
-select ok((select heartbeat_at > now() from gendurable.workers where id = :me), 'the lease counts from the real time');
+select is((select lease_until - heartbeat_at from gendurable.leases where worker_id = :me), '60 s'::interval, 'a heartbeat renews the lease for its whole length');
+select ok((select heartbeat_at > now() from gendurable.leases where worker_id = :me), 'the lease counts from the real time');
 select ok((select alive from gd_workers where id = :me), 'a worker past its lease that nobody has reaped is still itself');
-select is((select heartbeat_at from gendurable.workers where id = :other), null, 'nobody else''s lease is renewed');
+select is((select heartbeat_at from gendurable.leases where worker_id = :other), null, 'nobody else''s lease is renewed');
 
 -- What is lost.
 select pg_temp.claim(:me) as a, pg_temp.claim(:me) as b, pg_temp.claim(:other) as c \gset

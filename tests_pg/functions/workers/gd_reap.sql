@@ -23,7 +23,7 @@ select gd_signal(:o1, 'kept') as r \gset
 select is(gd_reap(), 0, 'of live workers nothing is reaped');
 select is((select count(*)::int from gendurable.instances where phase = 'executing'), 4, 'a reaper leaves the claims of live workers');
 
-update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id in (:over1, :over2, :idle);
+update gendurable.workers set lease = '0' where id in (:over1, :over2, :idle); update gendurable.leases set lease_until = now() - interval '1 s' where worker_id in (:over1, :over2, :idle);
 delete from gendurable.workers where id = :gone;
 select is(gd_reap(), 3, 'it answers how many claims it released');
 select is(pg_temp.row(:o1), 'ready attempt=1 fence=1 worker= claimed= eligible=-01:00:00 error=lost', 'a claim of a dead worker is runnable again, one attempt later, in its place');
@@ -42,9 +42,9 @@ select results_eq(format('select attempt, last_error ->> %L, fence from gd_pick(
 
 -- One worker, known to be dead.
 select gd_register('killed') as killed, gd_register('bystander') as bystander \gset
-update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id = :bystander;
+update gendurable.workers set lease = '0' where id = :bystander; update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = :bystander;
 select pg_temp.claim(:killed) as k, pg_temp.claim(:bystander) as b \gset
-update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id = :bystander;
+update gendurable.workers set lease = '0' where id = :bystander; update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = :bystander;
 select is(gd_reap(:killed), 1, 'a worker that is known to be dead is reaped before its lease is over');
 select is((select attempt from gd_status('c' || :killed)), 1, 'its claim is one attempt later');
 select is((select count(*)::int from gendurable.workers where id = :killed), 0, 'it is forgotten');
@@ -57,7 +57,7 @@ select throws_ok(format('select gd_heartbeat(%s)', :killed), 'GD010', null, 'a w
 create temp table crowd as select gd_register('crowd' || n) as worker from generate_series(1, 30) as n;
 create temp table held as select c.worker, pg_temp.claim(c.worker) as id from crowd as c;
 delete from gendurable.workers where id in (select worker from crowd where worker % 3 = 0);
-update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id in (select worker from crowd where worker % 3 = 1);
+update gendurable.workers set lease = '0' where id in (select worker from crowd where worker % 3 = 1); update gendurable.leases set lease_until = now() - interval '1 s' where worker_id in (select worker from crowd where worker % 3 = 1);
 select is(gd_reap(), 21, 'all dead workers are reaped at once, the forgotten among the living ones too');
 select is_empty($$ select h.id from held as h, lateral gd_status(h.id) as s where s.status <> case when h.worker % 3 = 2 then 'executing' else 'runnable' end $$,
     'exactly the claims of dead workers are released');

@@ -17,13 +17,13 @@ end
 $$;
 
 select gd_register('w') as w \gset
-select results_eq(format('select name, queues, lease, lease_until - registered_at, registered_at > now(), heartbeat_at, idle_queues, info from gendurable.workers where id = %s', :w),
+select results_eq(format('select name, queues, lease, lease_until - registered_at, registered_at > now(), heartbeat_at, idle_queues, info from gendurable.workers join gendurable.leases on worker_id = id where id = %s', :w),
     $$ values ('w', '{default}'::text[], interval '60 s', interval '60 s', true, null::timestamptz, '{}'::text[], '{}'::jsonb) $$, 'only a name is needed: everything else has its default');
 select gd_register('n', null, null, null) as n \gset
 select results_eq(format('select queues, lease, info from gendurable.workers where id = %s', :n), format('select queues, lease, info from gendurable.workers where id = %s', :w),
     'an explicit null means the default');
 select gd_register('x', '{a,b}', '5 minutes', '{"host": "h"}') as x \gset
-select results_eq(format('select queues, lease, lease_until - registered_at, info from gendurable.workers where id = %s', :x),
+select results_eq(format('select queues, lease, lease_until - registered_at, info from gendurable.workers join gendurable.leases on worker_id = id where id = %s', :x),
     $$ values ('{a,b}'::text[], interval '5 minutes', interval '5 minutes', '{"host": "h"}'::jsonb) $$, 'every argument is stored');
 select ok(:w < :n and :n < :x, 'each worker has an id of its own');
 select gd_unregister(:x) as r \gset
@@ -40,7 +40,7 @@ end
 $$;
 select gd_register('twin') as alive, gd_register('twin') as dead, gd_register('stranger') as stranger \gset
 select pg_temp.claim(:alive) as a, pg_temp.claim(:dead) as d, pg_temp.claim(:stranger) as s \gset
-update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id in (:dead, :stranger);
+update gendurable.workers set lease = '0' where id in (:dead, :stranger); update gendurable.leases set lease_until = now() - interval '1 s' where worker_id in (:dead, :stranger);
 select gd_register('twin') as heir \gset
 select results_eq(format('select phase::text, attempt, last_error ->> %L, worker_id, eligible_at, fence from gendurable.instances where id = %s', 'kind', :d),
     $$ values ('ready', 1, 'lost', null::bigint, now(), 1::bigint) $$, 'the claims of a namesake whose lease is over are runnable again, one attempt later, in their place');
@@ -90,7 +90,7 @@ select is(pg_temp.refusal($$ select gd_register('w', info => '{"machines": [{"fs
     'GD002 info.machines, ord 2: version: expected an integer of 32 bits, got nothing', 'a declaration that cannot be read is refused, and says why');
 select gd_register('w', queues => '{}') as maintainer \gset
 select is((select w.queues from gendurable.workers as w where w.id = :maintainer), '{}', 'a worker without a queue is a maintainer');
-update gendurable.workers set lease_until = now() - interval '1 s', lease = '0' where id = :some;
+update gendurable.workers set lease = '0' where id = :some; update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = :some;
 select gd_register('w') \g /dev/null
 select is((select count(*)::int from gendurable.machines where worker_id = :some), 0, 'what a dead namesake declared goes with it');
 
