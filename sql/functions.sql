@@ -123,11 +123,14 @@
 
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
-\ir functions/limits/_due_floors.sql
+\ir functions/limits/_limit_floors.sql
+\ir functions/limits/_rung.sql
 \ir functions/limits/_announced.sql
 \ir functions/limits/_due_at.sql
 \ir functions/limits/_due_cap.sql
 \ir functions/limits/_full_at.sql
+\ir functions/limits/_runs_rung.sql
+\ir functions/limits/_move_bells.sql
 \ir functions/limits/_move_limit_trail.sql
 \ir functions/limits/_next_seq.sql
 \ir functions/limits/_max_executing.sql

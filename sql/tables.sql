@@ -631,7 +631,9 @@ comment on type gendurable.doorbell_kind is 'What a doorbell tells of.';
 create table gendurable.doorbells (
     kind    gendurable.doorbell_kind not null,
     key     text collate "C"         not null,    -- so that the keys of a name are neighbours
-    rung_by xid8                     not null default pg_current_xact_id()
+    rung_by xid8                     not null default pg_current_xact_id(),
+    run     bigint                   not null
+            default pg_current_xact_id()::text::bigint >> 4
 ) with (
     autovacuum_vacuum_scale_factor = 0,
     autovacuum_vacuum_threshold = 1000,
@@ -642,8 +644,12 @@ comment on table gendurable.doorbells is
 comment on column gendurable.doorbells.rung_by is
     'The transaction that rang. It may look at the key, but leaves this: no other transaction '
     'sees yet what it tells of.';
+comment on column gendurable.doorbells.run is
+    'The run of the transaction that rang, or that has put the doorbell off (gendurable._run).';
 
-create index doorbells_key on gendurable.doorbells (kind, key);
+-- From the bound of the trail on (gendurable.limit_trails), so that those that were answered are
+-- not met again.
+create index doorbells_run on gendurable.doorbells (kind, run);
 -- One transaction may ring twice for a key. Costs nothing unless wal_level is logical.
 alter table gendurable.doorbells replica identity full;
 
@@ -708,19 +714,26 @@ create unlogged table gendurable.limit_trails (
     sealed     timestamptz not null,
     due_floor  timestamptz not null,
     full_floor timestamptz not null,
-    pending    gendurable.straggler[] not null
+    pending    gendurable.straggler[] not null,
+    bound      bigint      not null default 0,
+    runs       bigint[]    not null default '{}',
+    ringing    xid8[]      not null default '{}'
 ) with (
     autovacuum_vacuum_scale_factor = 0,
     autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_cost_delay = 0
 );
 comment on table gendurable.limit_trails is
-    'From which moments on buckets may be due, or full; the newest row counts.';
+    'From which moments on buckets may be due, or full, and from which run on there may be '
+    'doorbells; the newest row counts.';
 comment on column gendurable.limit_trails.xid is
     'The subtransaction that wrote it; as in trails.';
 comment on column gendurable.limit_trails.cap is
     'A transaction that sees this writes no earlier moment into a bucket.';
 comment on column gendurable.limit_trails.sealed is 'The cap of the row before.';
+comment on column gendurable.limit_trails.runs is 'Runs below the bound with doorbells.';
+comment on column gendurable.limit_trails.ringing is
+    'Transactions below the bound that were open for long: their runs may be filled yet.';
 
 create table gendurable.concurrency_limits (
     name          text primary key,

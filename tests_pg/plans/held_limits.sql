@@ -1,6 +1,6 @@
 -- What limits change all the time stays as cheap as it was, while a snapshot is held that keeps every dead row. Buffers of whole calls, around the
 -- 5,000th turn and around the 20,000th. (Floors are moved by chance, once in some 500 turns, so what lies between them and the present varies.)
-select plan(7);
+select plan(9);
 set lock_timeout = '60s';
 select test.connect('holder') \g /dev/null
 select gd_register('w', '{p,q}', '1 day') as w \gset
@@ -65,6 +65,31 @@ select cmp_ok(test.ratio('draw'), '<', 2.0, 'a draw reads what the first ones re
 select cmp_ok(test.most('look'), '<', 150, 'a pick that looks whether a bucket is due does not read all that were');
 select cmp_ok(test.most('sweep'), '<', 150, 'nor does the sweep');
 select cmp_ok(test.ratio('due'), '<', 1.5, 'and gd_next_due');
+
+-- 20,000 doorbells, each answered.
+create procedure test.turn_doorbells()
+language plpgsql as $$
+declare
+    v_late boolean;
+begin
+    for v_n in 1 .. 20000 loop
+        perform gendurable._ring('{bell}');
+        commit;
+        v_late := case when v_n between 400 and 600 then false when v_n > 19800 then true end;
+        if v_late is null then
+            perform gendurable._offer_slots();
+        else
+            insert into test.cost values ('bell', v_late, test.buffers('select * from gendurable._announced(clock_timestamp())')), ('answer', v_late, test.buffers('select gendurable._offer_slots()'));
+        end if;
+        commit;
+    end loop;
+end
+$$;
+call test.turn_doorbells();
+select diag(format('%s: %s', c.what, string_agg(c.line, ' → ' order by c.late)))
+from (select what, late, percentile_cont(0.5) within group (order by buffers)::text || ' (most ' || max(buffers) || ')' as line from test.cost where what in ('bell', 'answer') group by 1, 2) as c group by c.what;
+select cmp_ok(test.most('bell'), '<', 200, 'a pick that looks for doorbells does not read all that were answered');
+select cmp_ok(test.most('answer'), '<', 400, 'nor does one that answers some');
 
 -- A concurrency key of which 20,000 execute, one after the other.
 create procedure test.turn_slots(worker bigint)

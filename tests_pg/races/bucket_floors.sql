@@ -8,7 +8,7 @@ select plan(11);
 select test.open('a', 'b');
 
 create function test.announced() returns boolean language sql as $$ select a.tokens from gendurable._announced(clock_timestamp()) as a $$;
-create function test.floor() returns timestamptz language sql as $$ select f.due from gendurable._due_floors() as f $$;
+create function test.floor() returns timestamptz language sql as $$ select f.due from gendurable._limit_floors() as f $$;
 create function test.moves(times int) returns void language plpgsql as $$
 begin
     for v_n in 1 .. times loop
@@ -63,5 +63,5 @@ select test.moves(3) \g /dev/null
 select is((select count(*)::int from gendurable.limit_trails as t cross join unnest(t.pending) as p where p.xid = :'xid'::xid8), 0, 'a transaction that holds no name has seen no cap');
 select test.query('a', 'select test.look()') \g /dev/null
 select test.moves(2), test.exec('a', 'commit') \g /dev/null
-select is((select f.moves from gendurable._due_floors() as f), true, 'one that looks later is noted');
+select is((select f.moves from gendurable._limit_floors() as f), true, 'one that looks later is noted');
 select * from finish();

@@ -14,7 +14,7 @@
 -- Locks:  names, as gendurable._answerable_doorbells (others keep their doorbells); instances that
 --         move, skipping locked ones (their key keeps one too); some holders, for a moment.
 -- Writes: doorbells, instances.
--- Plan:   doorbells_key; instances_keyed for every head; instances_busy for the holders, and as
+-- Plan:   doorbells_run; instances_keyed for every head; instances_busy for the holders, and as
 --         gendurable._capacity for every count.
 create function gendurable._offer_slots(p_most int default 500) returns void
 language plpgsql volatile

@@ -10,7 +10,7 @@
 -- Locks:  keys by name, those that are free at once; instances that move, skipping locked ones
 --         (their line is looked at again).
 -- Writes: doorbells, buckets, instances, limit_trails.
--- Plan:   doorbells_key, buckets_due from its floor on; instances_rated for what was offered and
+-- Plan:   doorbells_run, buckets_due from its floor on; instances_rated for what was offered and
 --         for the line; instances_pkey, buckets_pkey.
 create function gendurable._offer_tokens(p_queue text default null, p_slots int default 0,
                                          out mine bigint[])
@@ -41,13 +41,13 @@ declare
 begin
     select r.keys, r.rings into v_keys, v_rings
     from gendurable._answerable_doorbells('tokens', 500) as r;
-    select f.due, f.moves into v_floor, v_moves from gendurable._due_floors() as f;
+    select f.due, f.moves into v_floor, v_moves from gendurable._limit_floors() as f;
     v_keys := array(
         select unnest(v_keys)
         union
         select b.key
         from (select x.key from gendurable.buckets as x
-              where x.due_at >= coalesce(v_floor, '-infinity') and x.due_at <= v_now
+              where x.due_at >= v_floor and x.due_at <= v_now
               order by x.due_at
               limit 500) as b
         where gendurable._lock_name('tokens', b.key));

@@ -21,12 +21,12 @@ declare
     v_seen  int;
     v_swept int;
 begin
-    select f."full", f.moves into v_floor, v_moves from gendurable._due_floors() as f;
+    select f."full", f.moves into v_floor, v_moves from gendurable._limit_floors() as f;
     v_keys := array(
         select b.key
         from (select x.key from gendurable.buckets as x
               where x.due_at is null
-                and x.full_at >= coalesce(v_floor, '-infinity') and x.full_at <= v_now
+                and x.full_at >= v_floor and x.full_at <= v_now
               order by x.full_at limit 1000) as b
         where gendurable._lock_name('tokens', b.key));
     -- A new statement, younger than the locks.

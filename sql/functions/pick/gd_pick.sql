@@ -13,7 +13,7 @@
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
 --         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails.
 -- Plan:   as gendurable._candidates, so that the cost is that of the slots; instances_due,
---         doorbells_key and buckets_due, a few descents when nothing is due and there is no
+--         doorbells_run and buckets_due, a few descents when nothing is due and there is no
 --         doorbell; occurrences_bound, one descent where the queue has no schedule; as
 --         gendurable._weigh where there are signals, children or large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
@@ -165,7 +165,7 @@ begin
                       or v_picked > 0 and v_left <> '{}';
         end loop;
         if v_limited and v_picked < gd_pick.slots
-           and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
+           and exists (select from gendurable._rung('tokens')) then
             -- The caller may want to know when those that were just refused are due.
             perform gendurable._offer_tokens();
         end if;
