@@ -13,7 +13,7 @@
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
 --         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails.
 -- Plan:   as gendurable._candidates, so that the cost is that of the slots; instances_due,
---         doorbells_key and buckets_due, a few descents when nothing is due and there is no
+--         doorbells_run and buckets_due, a few descents when nothing is due and there is no
 --         doorbell; occurrences_bound, one descent where the queue has no schedule; as
 --         gendurable._weigh where there are signals, children or large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
@@ -29,6 +29,7 @@ set jit = off
 as $$
 declare
     v_now     timestamptz := clock_timestamp();
+    v_since   timestamptz;
     v_idle    boolean;
     v_kinds   int[];
     v_due     int[];         -- kinds
@@ -114,7 +115,8 @@ begin
                 v_not_rates := v_not_rates || v_c.busy_rates;
             end if;
             if v_c.keyed then
-                v_ids := gendurable._admit_slots(v_ids);
+                select a.ids, a.since into v_ids, v_since
+                from gendurable._admit_slots(v_ids) as a;
             end if;
             if v_c.rated then
                 v_ids := gendurable._admit_tokens(v_ids);
@@ -132,7 +134,7 @@ begin
             with claimed as (
                 update gendurable.instances as i
                 set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1,
-                    claimed_at = v_now, updated_at = v_now, chain = 0
+                    claimed_at = greatest(v_now, v_since), updated_at = v_now, chain = 0
                 where i.ctid = any (v_places)
                 returning i.*
             )
@@ -164,7 +166,7 @@ begin
                       or v_picked > 0 and v_left <> '{}';
         end loop;
         if v_limited and v_picked < gd_pick.slots
-           and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
+           and exists (select from gendurable._rung('tokens')) then
             -- The caller may want to know when those that were just refused are due.
             perform gendurable._offer_tokens();
         end if;
