@@ -318,6 +318,7 @@
 -- look: What only looks: the status of an instance, and what the views count.
 \ir functions/look/_depths.sql
 \ir functions/look/_estimates.sql
+\ir functions/look/_foreign_kinds.sql
 \ir functions/look/_oldest_ready.sql
 \ir functions/look/_runnable_queues.sql
 \ir functions/look/_stuck.sql

@@ -39,6 +39,9 @@ begin
     )
     select j.id, j.fsm, j.queue, j.step, j.reason,
            case j.reason
+               when 'no_machine'
+                   then (select format('%s version %s, step %s', i.fsm, i.fsm_version, i.step)
+                         from gendurable.instances as i where i.id = j.id)
                when 'concurrency_key' then j.concurrency_key
                when 'unknown_rate_limit' then j.rate_limit
                when 'weight_above_burst'
