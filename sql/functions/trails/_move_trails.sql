@@ -1,7 +1,8 @@
 -- Moves the trails of kinds of which the caller has claimed instances: of four, drawn by lot.
 --
 -- gd_pick calls this once in some five hundred claims, so a quiet engine pays nothing. Several
--- kinds at once, because a pick reads all: what lies between a floor and the first instance adds up.
+-- kinds at once, because a pick reads all: what lies between a floor and the first instance adds
+-- up.
 -- Locks, Writes: as gendurable._move_trail. Plan: instances_pkey.
 create function gendurable._move_trails(p_ids bigint[]) returns void
 language plpgsql volatile
