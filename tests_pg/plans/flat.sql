@@ -58,8 +58,8 @@ select cmp_ok(test.ratio('hundred', 'pick', 'median'), '<', 1.8, 'of a hundred p
 select cmp_ok(test.ratio('hundred', 'pick'), '<', 1.8, '… those that move a trail as well');
 select cmp_ok(test.ratio('hundred', 'commit'), '<', 1.4, '… and so does a commit');
 call test.churn('kinds', :w, 'jsonb_build_object(''fsm'', ''F'' || g % 10)');
-select cmp_ok(test.ratio('kinds', 'pick', 'median'), '<', 1.3, 'of ten kinds');
-select cmp_ok(test.ratio('kinds', 'pick'), '<', 1.4, '… those that move a trail as well');
+select cmp_ok(test.ratio('kinds', 'pick', 'median'), '<', 1.9, 'of ten kinds, whose trails move the more seldom');
+select cmp_ok(test.ratio('kinds', 'pick'), '<', 1.9, '… those that move a trail as well');
 select cmp_ok(test.ratio('kinds', 'commit'), '<', 1.4, '… and so does a commit');
 
 -- Beside a transaction that has enqueued and idles.

@@ -9,6 +9,14 @@ select gd_register('w', '{q}', '1 day') as w \gset
 alter function gendurable._move_trails(bigint[]) rename to _move_trails_now;
 create function gendurable._move_trails(p_ids bigint[]) returns void language sql return null::void;
 
+-- Nor do transactions of other databases, which other tests may have open, leave gaps here.
+alter function gendurable._open_transactions() rename to _all_open_transactions;
+create function gendurable._open_transactions(out xids xid8[], out next xid8) language sql stable as $$
+    select array(select x from unnest(o.xids) as x
+                 where x::xid not in (select b.backend_xid from pg_stat_activity as b where b.backend_xid is not null and b.datname <> current_database())), o.next
+    from gendurable._all_open_transactions() as o
+$$;
+
 create function test.at(minute int) returns timestamptz
 language sql immutable return timestamptz '2026-01-01 00:00Z' + minute * interval '1 minute';
 create function test.put(minute int, priority int default 0) returns text

@@ -19,6 +19,7 @@ as $$
 declare
     v_in      gendurable.entrance := gendurable._enter_ready();
     v_queues  text[];
+    v_kinds   int[];
     v_watched bigint[];
 begin
     if exists (select from unnest(p_outcomes) as o
@@ -29,6 +30,7 @@ begin
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(),
             step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
+            fsm_version = coalesce(o.fsm_version, i.fsm_version),
             attempt = 0, parks = i.parks + 1, awaits = o.names, last_error = null, joined = false,
             rate_limit = null, weight = null,
             (phase, eligible_at) = (
@@ -44,21 +46,22 @@ begin
                             and s.name = any (o.names) and s.presented is null
                       ) as answered offset 0) as p),
             lane = gendurable._step_lane(
-                i.queue, i.fsm, i.fsm_version, coalesce(o.step, i.step),
-                i.priority, v_in.since, i.id, v_in),
+                i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version),
+                coalesce(o.step, i.step), i.priority, v_in.since, i.id, v_in),
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence
-        returning i.queue, i.eligible_at < 'infinity' as due,
+        returning i.queue, i.lane, i.eligible_at < 'infinity' as due,
                   case when i.watched and i.phase = 'awaiting_signal' then i.id end as watched
     )
     -- A sleeping worker may have to get up earlier than it planned, for the deadline too. gd_commit
     -- rings for the slots that are given up, and sees to the correlation keys.
     select array_agg(distinct p.queue) filter (where p.due),
+           array_agg(distinct (p.lane >> 40)::int) filter (where p.due),
            array_agg(p.watched) filter (where p.watched is not null)
-    into v_queues, v_watched
+    into v_queues, v_kinds, v_watched
     from parked as p;
-    perform gendurable._announce(v_queues);
+    perform gendurable._announce(v_queues, p_kinds => v_kinds);
     if v_watched is not null then
         perform gendurable._tell_watchers(v_watched, array_fill('awaiting_signal'::text,
                                                                 array[cardinality(v_watched)]));

@@ -33,6 +33,7 @@ declare
     v_answers  gendurable.answer[];
     v_in       gendurable.entrance;
     v_queues   text[];
+    v_kinds    int[];
     v_watched  bigint[];
 begin
     begin
@@ -77,33 +78,36 @@ begin
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(),
             step = coalesce(o.step, i.step), state = coalesce(o.state, i.state),
+            fsm_version = coalesce(o.fsm_version, i.fsm_version),
             attempt = 0, awaits = null, last_error = null, rate_limit = null, weight = null,
             round = i.round + 1, duplicates = o.duplicates, joined = o.pending = 0,
             phase = case when o.pending > 0 then 'awaiting_children'
                          else gendurable._runnable(i.concurrency_key, null, false) end,
             lane = gendurable._step_lane(
-                i.queue, i.fsm, i.fsm_version, coalesce(o.step, i.step),
-                i.priority, v_in.since, i.id, v_in),
+                i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version),
+                coalesce(o.step, i.step), i.priority, v_in.since, i.id, v_in),
             eligible_at = v_in.since, worker_id = null, claimed_at = null
-        from (select x.id, x.step, x.state, x.join_kind, v_made.pending[x.at] as pending,
+        from (select x.id, x.step, x.state, x.fsm_version, x.join_kind,
+                     v_made.pending[x.at] as pending,
                      v_made.duplicates[x.at] as duplicates
-              from (select u.id, u.step, u.state, u.join_kind,
+              from (select u.id, u.step, u.state, u.fsm_version, u.join_kind,
                            row_number() over (order by u.id)::int as at
                     from unnest(v_outcomes) as u) as x) as o
         where i.id = o.id
-        returning i.id, i.round, i.queue, i.watched, o.pending, o.join_kind
+        returning i.id, i.round, i.queue, i.lane, i.watched, o.pending, o.join_kind
     ), barriers as (
         insert into gendurable.countdowns (parent_id, round, pending, kind)
         select s.id, s.round, s.pending, coalesce(s.join_kind, 'all')::gendurable.join_kind
         from scheduled as s where s.pending > 0
     )
     select array_agg(distinct s.queue) filter (where s.pending = 0),
+           array_agg(distinct (s.lane >> 40)::int) filter (where s.pending = 0),
            array_agg(s.id) filter (where s.watched and s.pending > 0)
-    into v_queues, v_watched
+    into v_queues, v_kinds, v_watched
     from scheduled as s;
     if v_queues is not null then
         -- gd_commit rings for their slots, and sees to their correlation keys.
-        perform gendurable._announce(v_queues);
+        perform gendurable._announce(v_queues, p_kinds => v_kinds);
     end if;
     if v_watched is not null then
         perform gendurable._tell_watchers(v_watched, array_fill('awaiting_children'::text,

@@ -88,6 +88,7 @@ begin
             set fence = i.fence + 1, updated_at = v_now,
                 step = o.step, state = coalesce(o.state, i.state), attempt = 0,
                 chain = i.chain + 1, priority = coalesce(o.priority, i.priority),
+                fsm_version = coalesce(o.fsm_version, i.fsm_version),
                 awaits = null, last_error = null, joined = false,
                 rate_limit = null, weight = null,
                 concurrency_key = case when not o.release_key then i.concurrency_key end

@@ -16,6 +16,7 @@ as $$
 declare
     v_in     gendurable.entrance := gendurable._enter_ready();
     v_queues text[];
+    v_kinds  int[];
     v_rates  text[];
 begin
     if exists (select from unnest(p_outcomes) as o
@@ -26,23 +27,25 @@ begin
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(), state = coalesce(o.state, i.state),
             attempt = i.attempt + 1, last_error = o.error,
+            fsm_version = coalesce(o.fsm_version, i.fsm_version),
             phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
                                          coalesce(o.delay_ms > 0, false)),
             lane = gendurable._step_lane(
-                i.queue, i.fsm, i.fsm_version, i.step,
+                i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version), i.step,
                 i.priority, v_in.since, i.id, v_in),
             eligible_at = v_in.since
                           + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'retry' and i.id = o.id and i.fence = o.fence
-        returning i.queue, i.phase, i.rate_limit
+        returning i.queue, i.lane, i.phase, i.rate_limit
     )
     -- gd_commit rings for the slots that are given up, and sees to the correlation keys.
-    select array_agg(distinct a.queue), array_agg(a.rate_limit) filter (where a.phase = 'throttled')
-    into v_queues, v_rates
+    select array_agg(distinct a.queue), array_agg(distinct (a.lane >> 40)::int),
+           array_agg(a.rate_limit) filter (where a.phase = 'throttled')
+    into v_queues, v_kinds, v_rates
     from again as a;
-    perform gendurable._announce(v_queues, null, v_rates);
+    perform gendurable._announce(v_queues, null, v_rates, p_kinds => v_kinds);
 end
 $$;
 comment on function gendurable._apply_retry(gendurable.outcome[])

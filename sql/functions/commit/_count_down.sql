@@ -33,6 +33,7 @@ declare
     v_rounds   int[];
     v_woken    bigint[];
     v_queues   text[];
+    v_ready    int[];       -- kinds
     v_keys     text[];
     v_scoped   bigint[];
 begin
@@ -81,14 +82,14 @@ begin
             lane = gendurable._lane((p.lane >> 40)::int, p.priority, v_in.since, p.id, v_in),
             eligible_at = v_in.since, updated_at = clock_timestamp()
         where p.id = any (v_woken)
-        returning p.id, p.queue, p.concurrency_key, p.correlation_scope
+        returning p.id, p.queue, p.lane, p.concurrency_key, p.correlation_scope
     )
-    select array_agg(distinct w.queue),
+    select array_agg(distinct w.queue), array_agg(distinct (w.lane >> 40)::int),
            array_agg(w.concurrency_key) filter (where w.concurrency_key is not null),
            array_agg(w.id) filter (where w.correlation_scope is not null)
-    into v_queues, v_keys, v_scoped
+    into v_queues, v_ready, v_keys, v_scoped
     from woken as w;
-    perform gendurable._announce(v_queues, v_keys, null, v_scoped);
+    perform gendurable._announce(v_queues, v_keys, null, v_scoped, v_ready);
     if v_early is not null then
         perform gendurable._dismiss(v_early, v_rounds);
     end if;

@@ -20,7 +20,8 @@ declare
 begin
     select array_agg(row(
         o.ord + p_first_ord - 1, o.id, o.fence, o.kind, o.step, o.state, o.continue, o.delay_ms,
-        o.timeout_ms, o.names, o.consumed, o.priority, o.rate_limit, o.weight, o.concurrency_key,
+        o.timeout_ms, o.names, o.consumed, o.priority, o.fsm_version, o.rate_limit, o.weight,
+        o.concurrency_key,
         v_releases and p_outcomes -> (o.ord - 1)::int @> '{"concurrency_key": null}',
         o.children, o.join_kind, o.result, o.error,
         case
@@ -31,6 +32,9 @@ begin
             when o.kind = 'next' and o.step is null then 'next needs a step'
             when o.step = '' or gendurable._too_long(o.step)
                 then gendurable._too_long_problem('step')
+            when o.fsm_version is not null
+                 and jsonb_typeof(p_outcomes -> (o.ord - 1)::int -> 'fsm_version') <> 'number'
+                then 'fsm_version is no integer'
             when o.kind = 'await'
                  and (array_ndims(o.names) is distinct from 1
                       or array_position(o.names, null) is not null)
@@ -66,11 +70,11 @@ begin
     from rows from (jsonb_to_recordset(p_outcomes) as (
              id bigint, fence bigint, kind text, step text, state jsonb, continue boolean,
              delay_ms float8, timeout_ms float8, names text[], consumed bigint[], priority int,
-             rate_limit text, weight float8, concurrency_key text,
+             fsm_version int, rate_limit text, weight float8, concurrency_key text,
              children jsonb, "join" text, result jsonb, error jsonb)
          ) with ordinality as o (id, fence, kind, step, state, continue, delay_ms, timeout_ms,
-                                 names, consumed, priority, rate_limit, weight, concurrency_key,
-                                 children, join_kind, result, error, ord);
+                                 names, consumed, priority, fsm_version, rate_limit, weight,
+                                 concurrency_key, children, join_kind, result, error, ord);
     return v_outcomes;
 -- Nothing was written, so the block costs no transaction id. (Arrays nested too deeply exceed a
 -- limit of the program.)

@@ -62,7 +62,8 @@ begin
     -- Of two outcomes for one claim the first applies; the other one finds the fence grown.
     with claims as materialized (
         select distinct on (o.id, o.fence)
-               o.ord, o.id, o.fence, o.kind, o.step, o.priority, o.concurrency_key, o.release_key,
+               o.ord, o.id, o.fence, o.kind, o.step, o.priority, o.fsm_version,
+               o.concurrency_key, o.release_key,
                o.continue and coalesce(o.delay_ms, 0) <= 0 and o.rate_limit is null as at_once
         from unnest(v_all) as o
         where o.problem is null
@@ -71,7 +72,7 @@ begin
         select c.ord, c.kind, c.id, i.concurrency_key, i.correlation_scope is not null as scoped,
                case when c.kind in ('done', 'stop') and not i.counted
                     then i.parent_id end as parent,
-               i.queue, i.fsm, i.fsm_version, c.step,
+               i.queue, i.fsm, coalesce(c.fsm_version, i.fsm_version) as fsm_version, c.step,
                coalesce(c.priority, i.priority) as priority, i.signalled,
                case when not c.release_key then i.concurrency_key end as kept_key,
                coalesce(c.at_once and i.chain < c_chain

@@ -27,6 +27,7 @@ declare
     v_busy     boolean;
     v_occupant bigint;
     v_phase    gendurable.phase;
+    v_kind     int;
 begin
     loop
         v_place := (select a.place from gendurable._archived(p_id) as a);
@@ -99,14 +100,15 @@ begin
          v_old.parent_round,
          v_old.ord, v_old.priority, v_old.fsm_version, v_old.fsm,
          v_old.queue, v_old.correlation_key, v_old.correlation_scope, v_old.duplicates)
-    returning phase into v_phase;
+    returning phase, (lane >> 40)::int into v_phase, v_kind;
     perform gendurable._note_revived(v_old, p_step);
     perform gendurable._forget_reports(v_old.id);
     perform gendurable._announce(
         array[v_old.queue],
         case when v_phase = 'held' then array[v_old.concurrency_key] end,
         case when v_phase = 'throttled' then array[v_old.rate_limit] end,
-        case when v_old.correlation_scope is not null then array[v_old.id] end);
+        case when v_old.correlation_scope is not null then array[v_old.id] end,
+        array[v_kind]);
     if v_old.rate_limit is not null then
         perform gendurable._warn_of_rates(array[v_old.rate_limit],
                                           array[coalesce(v_old.weight, 1)]);

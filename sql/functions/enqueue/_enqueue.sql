@@ -64,8 +64,9 @@ begin
         perform gendurable._announce(
             array_agg(distinct e.queue),
             array_agg(e.concurrency_key) filter (where v_phases[e.ord] = 'held'),
-            array_agg(e.rate_limit) filter (where v_phases[e.ord] = 'throttled'))
-        from unnest(v_entries) as e
+            array_agg(e.rate_limit) filter (where v_phases[e.ord] = 'throttled'),
+            p_kinds => array_agg(distinct v_kinds[e.ordinality]))
+        from unnest(v_entries) with ordinality as e
         where e.occupant is null or e.occupant = e.id;
     end if;
     if v_limited then

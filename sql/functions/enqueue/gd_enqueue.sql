@@ -40,6 +40,7 @@ declare
     v_problem     text;
     v_phase       gendurable.phase;
     v_version     int;
+    v_kind        int;
 begin
     if gendurable._is_open(
            'public.gd_enqueue(text,jsonb,text,text,int,timestamptz,'
@@ -76,6 +77,7 @@ begin
         v_phase := 'ready';
     end if;
     v_version := coalesce(gd_enqueue.fsm_version, gendurable._newest_version(gd_enqueue.fsm));
+    v_kind := gendurable._kind(v_queue, gd_enqueue.fsm, v_version, v_step);
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, updated_at, priority,
          lane,
@@ -86,9 +88,7 @@ begin
          queue, correlation_key, correlation_scope)
     values
         (v_id, v_now, v_eligible_at, v_now, coalesce(gd_enqueue.priority, 0),
-         gendurable._step_lane(
-             v_queue, gd_enqueue.fsm, v_version, v_step,
-             coalesce(gd_enqueue.priority, 0), v_eligible_at, v_id, v_in),
+         gendurable._lane(v_kind, coalesce(gd_enqueue.priority, 0), v_eligible_at, v_id, v_in),
          v_phase, v_step, coalesce(gd_enqueue.state, '{}'),
          gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key,
          v_version,
@@ -97,7 +97,8 @@ begin
     perform gendurable._announce(
         array[v_queue],
         case when v_phase = 'held' then array[gd_enqueue.concurrency_key] end,
-        case when v_phase = 'throttled' then array[gd_enqueue.rate_limit] end);
+        case when v_phase = 'throttled' then array[gd_enqueue.rate_limit] end,
+        p_kinds => array[v_kind]);
     if gd_enqueue.rate_limit is not null then
         perform gendurable._warn_of_rates(array[gd_enqueue.rate_limit], array[v_weight]);
     end if;

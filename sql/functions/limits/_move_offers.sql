@@ -13,6 +13,7 @@ set jit = off
 as $$
 declare
     v_queues text[];
+    v_kinds  int[];
     v_keys   text[];
     v_freed  text[];
     v_in     gendurable.entrance;
@@ -35,15 +36,15 @@ begin
             set phase = gendurable._runnable(i.concurrency_key, null, false),
                 lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
             where i.id = any (p_ids)
-            returning i.queue, i.concurrency_key
+            returning i.queue, i.lane, i.concurrency_key
         )
-        select array_agg(distinct o.queue),
+        select array_agg(distinct o.queue), array_agg(distinct (o.lane >> 40)::int),
                array_agg(o.concurrency_key) filter (where o.concurrency_key is not null)
-        into v_queues, v_keys
+        into v_queues, v_kinds, v_keys
         from offered as o;
     end if;
     if v_queues is not null or v_freed is not null then
-        perform gendurable._announce(v_queues, v_keys || v_freed);
+        perform gendurable._announce(v_queues, v_keys || v_freed, p_kinds => v_kinds);
     end if;
 end
 $$;

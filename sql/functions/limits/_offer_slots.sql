@@ -14,7 +14,8 @@
 -- Locks:  names, as gendurable._answerable_doorbells (others keep their doorbells); instances that
 --         move, skipping locked ones (their key keeps one too); some holders, for a moment.
 -- Writes: doorbells, instances.
--- Plan:   doorbells_key; instances_keyed for every count and every head.
+-- Plan:   doorbells_run; instances_keyed for every head; instances_busy for the holders, and as
+--         gendurable._capacity for every count.
 create function gendurable._offer_slots(p_most int default 500) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -36,6 +37,7 @@ declare
     v_again  text[];
     v_rates  text[];
     v_queues text[];
+    v_kinds  int[];
     v_holders bigint[];
     v_slots  text[];
     v_in     gendurable.entrance;
@@ -51,6 +53,8 @@ begin
     cross join lateral (
         select x.id from gendurable.instances as x
         where x.concurrency_key = k.key and x.phase = 'executing'
+          and x.claimed_at >= coalesce((select f.since from gendurable._busy_floor(k.key) as f),
+                                       '-infinity')
         offset 0
     ) as e;
 
@@ -67,7 +71,7 @@ begin
         from waiting as n
         cross join lateral (
             (select r.id, r.priority, r.eligible_at, false as held from gendurable.instances as r
-             where r.concurrency_key = n.key and r.phase in ('ready', 'held', 'executing')
+             where r.concurrency_key = n.key and r.phase in ('ready', 'held')
                and r.phase = c_ready and r.queue = n.queue)
             union all
             (select h.id, h.priority, h.eligible_at, true from gendurable.instances as h
@@ -106,11 +110,15 @@ begin
     end if;
     if v_ids is not null then
         v_in := gendurable._enter_ready();
-        update gendurable.instances as i
-        set phase = 'ready',
-            lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
-        where i.id = any (v_ids);
-        perform gendurable._announce(v_queues);
+        with offered as (
+            update gendurable.instances as i
+            set phase = 'ready',
+                lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
+            where i.id = any (v_ids)
+            returning i.lane
+        )
+        select array_agg(distinct (o.lane >> 40)::int) into v_kinds from offered as o;
+        perform gendurable._announce(v_queues, p_kinds => v_kinds);
     end if;
     if v_holders is not null then
         v_again := v_again || gendurable._holders_leaving(v_holders, v_slots);

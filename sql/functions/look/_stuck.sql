@@ -1,7 +1,7 @@
 -- The runnable instances that cannot start now, and the first reason that applies: each of
 -- gendurable._suspects is judged.
 --
--- Locks: none. Plan: as gendurable._suspects; instances_keyed for what executes.
+-- Locks: none. Plan: as gendurable._suspects and gendurable._capacity.
 create function gendurable._stuck()
 returns table (id bigint, fsm text, queue text, step text,
                reason text, detail text, since timestamptz)

@@ -13,7 +13,7 @@
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
 --         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails.
 -- Plan:   as gendurable._candidates, so that the cost is that of the slots; instances_due,
---         doorbells_key and buckets_due, a few descents when nothing is due and there is no
+--         doorbells_run and buckets_due, a few descents when nothing is due and there is no
 --         doorbell; occurrences_bound, one descent where the queue has no schedule; as
 --         gendurable._weigh where there are signals, children or large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
@@ -29,9 +29,11 @@ set jit = off
 as $$
 declare
     v_now     timestamptz := clock_timestamp();
+    v_since   timestamptz;
     v_idle    boolean;
     v_kinds   int[];
-    v_due     int := 0;
+    v_due     int[];         -- kinds
+    v_fired   int := 0;
     v_tokens  boolean;
     v_slots   boolean;
     v_offered bigint[];
@@ -60,11 +62,11 @@ begin
     end if;
 
     if not gendurable._is_paused(gd_pick.queue) then
-        v_due := (gendurable._wake_due(gd_pick.queue)).moved;
+        v_due := (gendurable._wake_due(gd_pick.queue)).kinds;
         -- The newest row, or dead ones would be read where there is none.
         if (select o.id from gendurable.occurrences as o where o.queue = gd_pick.queue
             order by o.queue desc, o.id desc limit 1) is not null then
-            v_due := v_due + gendurable._fire_schedules(gd_pick.queue);
+            v_fired := gendurable._fire_schedules(gd_pick.queue);
         end if;
         select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
         if v_tokens or v_slots then
@@ -113,7 +115,8 @@ begin
                 v_not_rates := v_not_rates || v_c.busy_rates;
             end if;
             if v_c.keyed then
-                v_ids := gendurable._admit_slots(v_ids);
+                select a.ids, a.since into v_ids, v_since
+                from gendurable._admit_slots(v_ids) as a;
             end if;
             if v_c.rated then
                 v_ids := gendurable._admit_tokens(v_ids);
@@ -131,7 +134,7 @@ begin
             with claimed as (
                 update gendurable.instances as i
                 set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1,
-                    claimed_at = v_now, updated_at = v_now, chain = 0
+                    claimed_at = greatest(v_now, v_since), updated_at = v_now, chain = 0
                 where i.ctid = any (v_places)
                 returning i.*
             )
@@ -150,8 +153,8 @@ begin
             order by c.priority, c.eligible_at, c.id;
             get diagnostics v_claimed = row_count;
             v_picked := v_picked + v_claimed;
-            if random() < v_claimed / 500.0 then
-                perform gendurable._move_trails(v_ids);
+            if random() < v_claimed / 300.0 then
+                perform gendurable._move_trails(gendurable._drawn(v_ids));
             end if;
             if v_c.scoped is not null then
                 perform gendurable._sync_keys(v_c.scoped);
@@ -163,7 +166,7 @@ begin
                       or v_picked > 0 and v_left <> '{}';
         end loop;
         if v_limited and v_picked < gd_pick.slots
-           and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
+           and exists (select from gendurable._rung('tokens')) then
             -- The caller may want to know when those that were just refused are due.
             perform gendurable._offer_tokens();
         end if;
@@ -173,10 +176,13 @@ begin
         -- A worker that leaves with free slots is worth a notification when work arrives.
         perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, not v_idle, false);
     end if;
-    if v_picked = gd_pick.slots and (v_due > 0 or v_limited) or v_picked > 0 and v_left <> '{}' then
+    if v_picked = gd_pick.slots and (v_due is not null or v_fired > 0 or v_limited)
+       or v_picked > 0 and v_left <> '{}' then
         -- Other workers may have come for what fell due, was offered or is left, while it was
         -- locked here, and gone to sleep again. What is left also calls this worker back.
-        perform gendurable._announce(array[gd_pick.queue]);
+        perform gendurable._announce(
+            array[gd_pick.queue],
+            p_kinds => case when v_fired = 0 and not v_limited then v_kinds || v_due end);
     end if;
 end
 $$;

@@ -5,6 +5,9 @@
 -- p_keys:   concurrency keys for which one begins to wait (`held`), or of which a slot is freed.
 -- p_rates:  rate keys for which one begins to wait (`throttled`), or has lost tokens.
 -- p_scoped: instances whose correlation keys have a scope of their own.
+-- p_kinds:  the kinds of those of p_queues; null: any. A worker that declares what it can run is
+--           not notified of others. (Of a doorbell it is: any pick may answer it, and the offers
+--           that it makes are announced with their kinds.)
 --
 -- A notification is only sent for a queue of which some worker's latest pick came back short,
 -- because NOTIFY serialises the commits of its senders. It can be missed by a transaction
@@ -12,9 +15,10 @@
 -- A transaction that is to be prepared (two-phase commit) must not notify: with
 -- SET LOCAL gendurable.notify = off it does not.
 -- Locks:  see gendurable._sync_keys. Writes: doorbells, correlation_keys.
--- Plan:   as gendurable._sleeping.
+-- Plan:   as gendurable._sleeping; as gendurable._runs_any for those that sleep.
 create function gendurable._announce(p_queues text[], p_keys text[] default null,
-                                     p_rates text[] default null, p_scoped bigint[] default null)
+                                     p_rates text[] default null, p_scoped bigint[] default null,
+                                     p_kinds int[] default null)
 returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -23,11 +27,14 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 as $$
+declare
+    v_rung text[];
 begin
     -- One question spares most calls all others.
     if p_keys is not null or p_rates is not null or p_scoped is not null then
         if p_keys is not null or p_rates is not null then
-            p_queues := p_queues || gendurable._ring(p_keys, p_rates);
+            v_rung := gendurable._ring(p_keys, p_rates);
+            p_queues := p_queues || v_rung;
         end if;
         if p_scoped is not null then
             perform gendurable._sync_keys(p_scoped);
@@ -40,8 +47,11 @@ begin
     from unnest(p_queues) as q (queue)
     where coalesce(current_setting('gendurable.notify', true), '')
               not in ('off', 'false', 'no', '0')
-      and exists (select from gendurable._sleeping() as s where q.queue = any (s.queues));
+      and exists (select from gendurable._sleeping() as s
+                  where q.queue = any (s.queues)
+                    and (p_kinds is null or q.queue = any (v_rung)
+                         or gendurable._runs_any(s.worker_id, q.queue, p_kinds)));
 end
 $$;
-comment on function gendurable._announce(text[], text[], text[], bigint[])
+comment on function gendurable._announce(text[], text[], text[], bigint[], int[])
     is 'Rings, brings correlation keys in line and notifies, for what has become runnable or free.';

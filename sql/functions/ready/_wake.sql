@@ -15,14 +15,19 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_in gendurable.entrance := gendurable._enter_ready();
+    v_in    gendurable.entrance := gendurable._enter_ready();
+    v_kinds int[];
 begin
-    update gendurable.instances as i
-    set phase = gendurable._runnable(i.concurrency_key, null, false), eligible_at = v_in.since,
-        lane = gendurable._lane((i.lane >> 40)::int, i.priority, v_in.since, i.id, v_in),
-        signalled = true, updated_at = clock_timestamp()
-    where i.id = any (p_ids);
-    perform gendurable._announce(p_queues, p_keys, null, p_scoped);
+    with woken as (
+        update gendurable.instances as i
+        set phase = gendurable._runnable(i.concurrency_key, null, false), eligible_at = v_in.since,
+            lane = gendurable._lane((i.lane >> 40)::int, i.priority, v_in.since, i.id, v_in),
+            signalled = true, updated_at = clock_timestamp()
+        where i.id = any (p_ids)
+        returning i.lane
+    )
+    select array_agg(distinct (w.lane >> 40)::int) into v_kinds from woken as w;
+    perform gendurable._announce(p_queues, p_keys, null, p_scoped, v_kinds);
 end
 $$;
 comment on function gendurable._wake(bigint[], text[], text[], bigint[]) is

@@ -7,7 +7,8 @@
 -- Locks:  the due instances, never waiting; see gendurable._announce.
 -- Writes: instances, doorbells, correlation_keys, history.
 -- Plan:   instances_due; one descent when nothing is due.
-create function gendurable._wake_due(p_queue text, out moved int, out parks int)
+create function gendurable._wake_due(p_queue text, out moved int, out parks int,
+                                     out kinds int[])
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -54,14 +55,14 @@ begin
                 updated_at = case when d.parked then v_in.since else i.updated_at end
             from due as d
             where i.id = d.id
-            returning i.id, i.phase, i.concurrency_key, i.rate_limit, d.parked,
+            returning i.id, i.lane, i.phase, i.concurrency_key, i.rate_limit, d.parked,
                       d.parked and i.correlation_scope is not null as scoped
         )
-        select (count(*) filter (where w.parked))::int,
+        select (count(*) filter (where w.parked))::int, array_agg(distinct (w.lane >> 40)::int),
                array_agg(w.concurrency_key) filter (where w.phase = 'held'),
                array_agg(w.rate_limit) filter (where w.phase = 'throttled'),
                array_agg(w.id) filter (where w.scoped)
-        into parks, v_keys, v_rates, v_scoped
+        into parks, kinds, v_keys, v_rates, v_scoped
         from woken as w;
         -- The caller notifies: a pick takes some of them itself.
         perform gendurable._announce(null, v_keys, v_rates, v_scoped);
@@ -69,5 +70,5 @@ begin
 end
 $$;
 comment on function gendurable._wake_due(text) is
-    'Moves what has become due in a queue into the ready set; answers how many, and how many '
-    'of them were parks.';
+    'Moves what has become due in a queue into the ready set; answers how many, how many of them '
+    'were parks, and their kinds.';

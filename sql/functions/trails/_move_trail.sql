@@ -41,11 +41,8 @@ begin
           or pg_xact_status(v_old.xid) <> 'committed' then
         return;
     end if;
-    select pg_snapshot_xmax(s.now),
-           array(select x from pg_snapshot_xip(s.now) as x
-                 where x <> pg_current_xact_id()) || pg_current_xact_id()
-    into v_next, v_open
-    from (select pg_current_snapshot() as now) as s;
+    select o.next, o.xids || pg_current_xact_id() into v_next, v_open
+    from gendurable._open_transactions() as o;
 
     v_new := v_old;
     v_new.gaps := gendurable._move_gaps(v_old, v_open);

@@ -1,8 +1,7 @@
--- Moves the trails of kinds of which the caller has claimed instances: of four, drawn by lot.
+-- Moves the trails of the kinds of which the caller has claimed instances; of some, drawn by lot,
+-- where they are very many.
 --
--- gd_pick calls this once in some five hundred claims, so a quiet engine pays nothing. Several
--- kinds at once, because a pick reads all: what lies between a floor and the first instance adds
--- up.
+-- gendurable._drawn says of which claims, and when, so that a quiet engine pays nothing.
 -- Locks, Writes: as gendurable._move_trail. Plan: instances_pkey.
 create function gendurable._move_trails(p_ids bigint[]) returns void
 language plpgsql volatile
@@ -20,7 +19,7 @@ begin
         from (select distinct (i.lane >> 40)::int as kind from gendurable.instances as i
               where i.id = any (p_ids)) as k
         order by random()
-        limit 4
+        limit 16
     loop
         perform gendurable._move_trail(v_kind, p_ids);
     end loop;

@@ -35,6 +35,7 @@ declare
     v_locked   bigint[];
     v_released int;
     v_queues   text[];
+    v_kinds    int[];
     v_keys     text[];
     v_rates    text[];
     v_scoped   bigint[];
@@ -83,16 +84,17 @@ begin
                 (select h.claims from held as h where h.worker_id = i.worker_id), p_excused) end,
             updated_at = clock_timestamp()
         where i.id = any (v_locked)
-        returning i.id, i.queue, i.phase, i.concurrency_key, i.rate_limit, i.correlation_scope
+        returning i.id, i.queue, i.lane, i.phase, i.concurrency_key, i.rate_limit,
+                  i.correlation_scope
     )
     -- Each gives a slot of its key up, also one that rests.
-    select count(*)::int, array_agg(distinct r.queue),
+    select count(*)::int, array_agg(distinct r.queue), array_agg(distinct (r.lane >> 40)::int),
            array_agg(r.concurrency_key) filter (where r.concurrency_key is not null),
            array_agg(r.rate_limit) filter (where r.phase = 'throttled'),
            array_agg(r.id) filter (where r.correlation_scope is not null)
-    into v_released, v_queues, v_keys, v_rates, v_scoped
+    into v_released, v_queues, v_kinds, v_keys, v_rates, v_scoped
     from released as r;
-    perform gendurable._announce(v_queues, v_keys, v_rates, v_scoped);
+    perform gendurable._announce(v_queues, v_keys, v_rates, v_scoped, v_kinds);
     return v_released;
 end
 $$;

@@ -1,14 +1,14 @@
 -- JSON outcomes, typed; what gd_commit answers for bad ones is tested there.
 begin;
-select plan(9);
+select plan(11);
 
 select is(gendurable._parse_outcomes('[]'), null, 'nothing parsed is nothing');
 create temp table parsed as select o.* from unnest(gendurable._parse_outcomes('[
-    {"id": 7, "fence": 3, "kind": "next", "step": "ship", "state": {"a": 1}, "continue": true, "delay_ms": 1.5, "priority": -2, "consumed": [1, 2]},
+    {"id": 7, "fence": 3, "kind": "next", "step": "ship", "state": {"a": 1}, "continue": true, "delay_ms": 1.5, "priority": -2, "fsm_version": 3, "consumed": [1, 2]},
     {"id": 8, "fence": 4, "kind": "await", "names": ["paid"], "timeout_ms": 9},
     {"id": 9, "fence": 5, "kind": "done", "result": {"b": 2}, "error": {"c": 3}}]')) as o;
-select results_eq($$ select ord, id, fence, kind, step, state, continue, delay_ms, priority, consumed, problem from parsed where ord = 1 $$,
-    $$ values (1, 7::bigint, 3::bigint, 'next', 'ship', '{"a": 1}'::jsonb, true, 1.5::float8, -2, '{1,2}'::bigint[], null::text) $$, 'the fields of next');
+select results_eq($$ select ord, id, fence, kind, step, state, continue, delay_ms, priority, fsm_version, consumed, problem from parsed where ord = 1 $$,
+    $$ values (1, 7::bigint, 3::bigint, 'next', 'ship', '{"a": 1}'::jsonb, true, 1.5::float8, -2, 3, '{1,2}'::bigint[], null::text) $$, 'the fields of next');
 select results_eq($$ select ord, id, kind, names, timeout_ms, step, state, problem from parsed where ord = 2 $$,
     $$ values (2, 8::bigint, 'await', '{paid}'::text[], 9::float8, null::text, null::jsonb, null::text) $$, 'the fields of await; what is absent is null');
 select results_eq($$ select ord, id, kind, result, error, problem from parsed where ord = 3 $$,
@@ -36,6 +36,14 @@ select is_empty($$ select o.problem from unnest(gendurable._parse_outcomes('[
         {"id": 1, "fence": 1, "kind": "next", "step": "{a}", "rate_limit": "[b]", "concurrency_key": "{c"},
         {"id": 1, "fence": 1, "kind": "await", "names": ["{d}", "[e"]}]')) as o where o.problem is not null $$,
     'a name that only looks like one is a name');
+
+select results_eq($$ select o.id, o.fsm_version, o.problem from unnest(gendurable._parse_outcomes('[
+        {"id": 1, "fence": 1, "kind": "retry", "fsm_version": "2"}, {"id": 2, "fence": 1, "kind": "retry", "fsm_version": -2}, {"id": 3, "fence": 1, "kind": "retry", "fsm_version": null},
+        {"id": 4, "fence": 1, "kind": "retry"}]')) as o $$,
+    $$ values (1::bigint, 2, 'fsm_version is no integer'), (2, -2, null), (3, null, null), (4, null, null) $$, 'a version is a number; null is none');
+select results_eq($$ select o.problem from unnest('{2.5,2.0,true,[],3000000000}'::text[]) as v,
+                     lateral unnest(gendurable._parse_outcomes(format('[{"id": 1, "fence": 1, "kind": "next", "step": "s", "fsm_version": %s}]', v)::jsonb)) as o $$,
+    $$ select 'fsm_version: expected an integer of 32 bits, got ' || v from unnest('{2.5,2.0,true,[],3000000000}'::text[]) as v $$, 'an integer of 32 bits');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- gd_commit: the outcomes of steps, each for itself.
 begin;
-select plan(177);
+select plan(198);
 
 select gd_register('me') as me \gset
 select gd_register('other') as other \gset
@@ -474,6 +474,53 @@ select results_eq(format($$ select array_agg(c.id)::text from gd_commit(%s, (sel
     $$ select array_agg((job).id order by (job).id desc)::text from same_kind $$, 'answers come in the order of the outcomes, not of the ids');
 select is((select string_agg(case when i.worker_id is null then 'r' else 'e' end, '' order by s.n) from same_kind as s join gendurable.instances as i on i.id = (s.job).id),
     repeat('re', 10), 'in a batch each one runs ahead or not for itself');
+
+-- The version that goes on.
+create function pg_temp.versioned(p_worker bigint, p_outcome jsonb) returns text language plpgsql as $$
+declare
+    v_job    gendurable.job := pg_temp.claim(p_worker);
+    v_result text := pg_temp.commit(p_worker, v_job, p_outcome);
+begin
+    return (select format('%s v%s %s of %s v%s %s', v_result, i.fsm_version, i.phase, k.fsm, k.fsm_version, k.step)
+            from gendurable.instances as i join gendurable.kinds as k on k.id = (i.lane >> 40)::int where i.id = v_job.id);
+end
+$$;
+select is(pg_temp.versioned(:me, '{"kind": "next", "step": "two", "fsm_version": 2}'), 'committed v2 ready of m v2 two', 'next');
+select is(pg_temp.versioned(:me, '{"kind": "next", "step": "two", "delay_ms": 5, "fsm_version": 2}'), 'committed v2 scheduled of m v2 two', 'next with a delay');
+select is(pg_temp.versioned(:me, '{"kind": "next", "step": "two", "continue": true, "fsm_version": 2}'), 'continued v2 executing of m v1 start', 'next that runs ahead: its kind is written when it stops');
+select is(pg_temp.versioned(:me, '{"kind": "retry", "fsm_version": 2}'), 'committed v2 ready of m v2 start', 'retry');
+select is(pg_temp.versioned(:me, '{"kind": "await", "names": ["x"], "fsm_version": 2}'), 'committed v2 awaiting_signal of m v2 start', 'await');
+select is(pg_temp.versioned(:me, '{"kind": "await", "names": ["x"], "step": "two", "fsm_version": 2}'), 'committed v2 awaiting_signal of m v2 two', 'await of another step');
+select is(pg_temp.versioned(:me, '{"kind": "schedule_children", "step": "two", "fsm_version": 2}'), 'committed v2 ready of m v2 two', 'schedule_children');
+select is(pg_temp.versioned(:me, '{"kind": "schedule_children", "children": [{"fsm": "c"}], "fsm_version": 2}'), 'committed v2 awaiting_children of m v2 start', 'schedule_children that wait');
+select is(pg_temp.versioned(:me, '{"kind": "next", "step": "two"}'), 'committed v1 ready of m v1 two', 'absent keeps it');
+select is(pg_temp.versioned(:me, '{"kind": "retry", "fsm_version": null}'), 'committed v1 ready of m v1 start', 'so does null');
+select is(pg_temp.versioned(:me, '{"kind": "next", "step": "two", "fsm_version": 2, "fsm": "n"}'), 'committed v2 ready of m v2 two', 'the machine never changes');
+select is(pg_temp.versioned(:me, '{"kind": "next", "step": "two", "fsm_version": "2"}'), 'invalid: fsm_version is no integer v1 executing of m v1 start', 'text is no version');
+select is(pg_temp.versioned(:me, '{"kind": "retry", "fsm_version": 1.5}'), 'invalid: fsm_version: expected an integer of 32 bits, got 1.5 v1 executing of m v1 start', 'nor is a fraction');
+insert into jobs select 'ended', pg_temp.claim(:me);
+select is(pg_temp.commit(:me, pg_temp.job('ended'), '{"kind": "done", "fsm_version": 2}'), 'committed', 'what ends');
+select is((select s.fsm_version from gd_status((pg_temp.job('ended')).id) as s), 1, 'ends as what it was');
+-- Of a chain the step, the version and then what the worker declares.
+insert into jobs select 'hot', pg_temp.claim(:me);
+select pg_stat_get_xact_tuples_hot_updated('gendurable.instances'::regclass) as hot \gset
+select is(pg_temp.commit(:me, pg_temp.job('hot'), '{"kind": "next", "step": "two", "continue": true, "fsm_version": 2}'), 'continued', 'a chain goes on in another version');
+select is(pg_stat_get_xact_tuples_hot_updated('gendurable.instances'::regclass), :hot + 1::bigint, 'by a HOT update');
+select gd_register('declares', info => '{"machines": [{"fsm": "m", "version": 1}, {"fsm": "m", "version": 2, "steps": ["two"]}]}') as declares \gset
+create function pg_temp.declared(p_worker bigint, p_outcome jsonb) returns text language plpgsql as $$
+declare
+    v_id  bigint := (select e.id from gd_enqueue('m', queue => 'declared', fsm_version => 1) as e);
+    v_job gendurable.job;
+begin
+    select p.* into v_job from gd_pick(p_worker, 'declared', 1) as p where p.id = v_id;
+    return pg_temp.commit(p_worker, v_job, '{"kind": "next", "continue": true}' || p_outcome);
+end
+$$;
+select is(pg_temp.declared(:declares, '{"step": "two", "fsm_version": 2}'), 'continued', 'it runs ahead in a version that it declares');
+select is(pg_temp.declared(:declares, '{"step": "three"}'), 'continued', 'or in the one that it had');
+select is(pg_temp.declared(:declares, '{"step": "three", "fsm_version": 2}'), 'committed', 'not where that version lacks the step');
+delete from gendurable.instances where queue = 'declared';
+select is(pg_temp.declared(:declares, '{"step": "two", "fsm_version": 3}'), 'committed', 'nor in a version that it does not declare');
 
 -- The argument itself.
 select is_empty(format($$ select gd_commit(%s, '[]') $$, :me), 'no outcomes, no answers');
