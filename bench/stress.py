@@ -62,11 +62,14 @@ class Reconnected(Exception):  # noqa: N818  an event, not an error
 class Stress:
     """One run: what the sessions share."""
 
-    def __init__(self, dsn: str, seed: int, *, workers: int = 5, clients: int = 4) -> None:
+    def __init__(
+        self, dsn: str, seed: int, *, workers: int = 5, clients: int = 4, idlers: int = 3
+    ) -> None:
         self.dsn = dsn
         self.seed = seed
         self.workers = workers
         self.clients = clients
+        self.idlers = idlers
         self.draining = threading.Event()
         self.stopped = threading.Event()
         self.lock = threading.Lock()
@@ -101,6 +104,8 @@ class Stress:
         roles: list[tuple[str, Callable[[Session], None]]] = [
             *((f"worker-{n}", work) for n in range(self.workers)),
             *((f"client-{n}", ask) for n in range(self.clients)),
+            *((f"idler-{n}", idle) for n in range(self.idlers)),
+            ("mover", move),
             ("admin", administer),
             *((f"keeper-{n}", keep) for n in range(2)),
             ("killer", kill),
@@ -630,7 +635,72 @@ def _disturb(session: Session, kind: str) -> None:
         session.call("select * from gd_status(%s::bigint)", [some])
 
 
+def idle(session: Session) -> None:
+    """Holds a snapshot, an id or what it has enqueued for seconds, and writes before it ends."""
+    stress, roll = session.stress, session.random
+    if stress.draining.is_set():
+        time.sleep(0.1)
+        return
+    conn = session.connect()
+    promised: list[int] = []
+
+    def enqueue() -> list[int]:
+        entry = {k: v for k, v in _entry(roll).items() if not k.startswith("correlation")}
+        return [
+            r[0] for r in session.call("select id from gd_enqueue_many(%s)", [Jsonb([entry] * 3)])
+        ]
+
+    def pause() -> None:
+        stress.draining.wait(roll.random() * roll.choice([0.05, 1, 4]))
+
+    try:
+        conn.execute(
+            f"begin isolation level {roll.choice(['read committed', 'repeatable read'])}".encode()
+        )
+        session.call(roll.choice(["select 1", "select pg_current_xact_id()::text"]))
+        pause()
+        if roll.random() < 0.5:
+            promised += enqueue()
+            pause()
+        if roll.random() < 0.3:
+            conn.execute("savepoint s")
+            enqueue()
+            pause()
+            conn.execute("rollback to s")
+        promised += enqueue()
+        pause()
+        if roll.random() < 0.2:
+            conn.execute("rollback")
+        else:
+            conn.execute("commit")
+            stress.promised += promised
+    except psycopg.Error as error:
+        conn.close()
+        raise Reconnected from error
+    stress.operations["enqueued"] += len(promised)
+
+
 # ------------------------------------------------------------- administration, maintenance, death
+
+
+def move(session: Session) -> None:
+    """Moves trails much more often than picks do, also in transactions that roll back."""
+    roll = session.random
+    time.sleep(roll.random() * 0.04)
+    move_now = (
+        "select gendurable._move_trails(array(select id from gendurable.instances"
+        " where phase = 'executing' order by random() limit %s))"
+    )
+    conn = session.connect()
+    try:
+        conn.execute("begin")
+        for _ in range(roll.choice([1, 1, 1, 2])):
+            session.call(move_now, [roll.choice([1, 5, 50])])
+            time.sleep(roll.random() * roll.choice([0, 0, 0.1]))
+        conn.execute(roll.choice([b"commit", b"commit", b"commit", b"rollback"]))
+    except psycopg.Error as error:
+        conn.close()
+        raise Reconnected from error
 
 
 def administer(session: Session) -> None:
@@ -737,12 +807,17 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=5)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument(
+        "--idlers", type=int, default=3, help="clients whose transactions stay open"
+    )
+    parser.add_argument(
         "--dsn", help="a server on which databases may be created; default: a throwaway one"
     )
     args = parser.parse_args()
     print(f"seed {args.seed}, {args.seconds:.0f} s", flush=True)
     with engine_database("gendurable_stress", args.dsn) as dsn:
-        stress = Stress(dsn, args.seed, workers=args.workers, clients=args.clients)
+        stress = Stress(
+            dsn, args.seed, workers=args.workers, clients=args.clients, idlers=args.idlers
+        )
         held = stress.run(args.seconds)
     for name, n in sorted(stress.operations.items()):
         print(f"{n:10d}  {name}")

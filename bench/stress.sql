@@ -179,6 +179,10 @@ create trigger watch_presented after update on gendurable.signals for each row w
 
 create function stress.watch_bucket() returns trigger language plpgsql as $$
 begin
+    -- An older version goes when a newer one comes.
+    if tg_op = 'DELETE' and exists (select from gendurable.buckets as b where b.key = old.key) then
+        return null;
+    end if;
     insert into stress.ledger (event, key, tokens, refilled_at, allowed, period, burst)
     select case tg_op when 'DELETE' then 'swept' else 'tokens' end, b.key, b.tokens, b.refilled_at, l.allowed, l.period, l.burst
     from (select case tg_op when 'DELETE' then old.key else new.key end as key,
@@ -199,8 +203,38 @@ $$;
 create trigger watch after delete on gendurable.rate_limits for each row execute function stress.watch_policy();
 
 -- What has to be true of every snapshot. One statement, so one snapshot.
+-- What a pick would find first in a queue, by one look, and what there is: whatever leads a pick to the ready instances (trails) must lose none and change no
+-- order. Both in one snapshot.
+create function stress.found(p_queue text) returns tid[] language sql stable as $$
+    select n.rows from gendurable._nearest(gendurable._heads(gendurable._places(array(select k.id from gendurable.kinds as k where k.queue = p_queue))), 20) as n
+$$;
+create function stress.ready(p_queue text, p_most int) returns tid[] language sql stable as $$
+    select array(select i.ctid from gendurable.instances as i where i.phase = 'ready' and i.queue = p_queue order by i.priority, i.eligible_at, i.id limit p_most)
+$$;
+
 create function stress.look() returns table (invariant text, id bigint, detail text) language sql stable as $$
     select 'live and finished at once', i.id, null from gendurable.instances as i join gendurable.archive as f on f.id = i.id
+    union all
+    select 'ready, where no pick looks', i.id, format('%s, trail %s', to_jsonb(i), (select to_jsonb(t) from gendurable.trails as t where t.kind = i.lane >> 40 order by t.seq desc limit 1))
+    from gendurable.instances as i
+    where i.phase = 'ready'
+      and i.id not in (
+          select x.id
+          from unnest(gendurable._places(array(select k.id from gendurable.kinds as k))) as p
+          join gendurable.instances as x on x.lane = p.lane and (x.priority, x.eligible_at, x.id) >= (p.priority, p.at, p.id)
+          where x.phase = 'ready'
+            and case when p.until_at is not null then x.priority = p.priority and x.eligible_at < p.until_at
+                     when p.until_id is not null then x.priority = p.priority and x.eligible_at = p.at and x.id < p.until_id
+                     else x.priority < coalesce(p.until_priority::bigint, 2147483648) end)
+    union all
+    select 'ready, as of another kind', i.id, to_jsonb(i)::text
+    from gendurable.instances as i left join gendurable.kinds as k on k.id = i.lane >> 40
+    where i.phase = 'ready' and (k.queue, k.fsm, k.fsm_version, k.step) is distinct from (i.queue, i.fsm, i.fsm_version, i.step)
+    union all
+    select 'a pick finds others than the most urgent', null, q.queue
+    from (select k.queue, stress.found(k.queue) as found from (select distinct x.queue from gendurable.kinds as x) as k) as q
+    where not (stress.ready(q.queue, cardinality(q.found)) <@ q.found)
+       or q.found = '{}' and stress.ready(q.queue, 1) <> '{}'
     union all
     select 'finished twice', f.id, null from gendurable.archive as f group by f.id having count(*) > 1
     union all

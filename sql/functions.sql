@@ -39,8 +39,10 @@
 -- trails: Where the ready instances of a kind begin, whatever has left since the last VACUUM.
 \ir functions/trails/_ahead.sql
 \ir functions/trails/_ahead_in_gap.sql
+\ir functions/trails/_full_id.sql
 \ir functions/trails/_run.sql
 \ir functions/trails/_most_lines.sql
+\ir functions/trails/_drawn.sql
 \ir functions/trails/_first_in_line.sql
 \ir functions/trails/_heads.sql
 \ir functions/trails/_is_below_cap.sql
@@ -51,8 +53,10 @@
 \ir functions/trails/_move_lines.sql
 \ir functions/trails/_move_runs.sql
 \ir functions/trails/_move_trail.sql
+\ir functions/trails/_move_trails.sql
 \ir functions/trails/_occupied_runs.sql
 \ir functions/trails/_odd_places.sql
+\ir functions/trails/_open_transactions.sql
 \ir functions/trails/_places.sql
 \ir functions/trails/_raise_fence.sql
 \ir functions/trails/_step_lane.sql
@@ -123,10 +127,19 @@
 
 -- limits: Slots of concurrency keys and tokens of rate keys: counted, offered, admitted; the
 -- doorbells that announce them; the calls that set a limit.
+\ir functions/limits/_limit_floors.sql
+\ir functions/limits/_rung.sql
 \ir functions/limits/_announced.sql
 \ir functions/limits/_due_at.sql
+\ir functions/limits/_due_cap.sql
+\ir functions/limits/_full_at.sql
+\ir functions/limits/_runs_rung.sql
+\ir functions/limits/_move_bells.sql
+\ir functions/limits/_move_limit_trail.sql
+\ir functions/limits/_next_seq.sql
 \ir functions/limits/_max_executing.sql
 \ir functions/limits/_policy.sql
+\ir functions/limits/_busy_floor.sql
 \ir functions/limits/_capacity.sql
 \ir functions/limits/_name_lock.sql
 \ir functions/limits/_lock_name.sql
@@ -142,6 +155,7 @@
 \ir functions/limits/_estimate_free_slots.sql
 \ir functions/limits/_expand_name_doorbells.sql
 \ir functions/limits/_holders_leaving.sql
+\ir functions/limits/_move_busy_floors.sql
 \ir functions/limits/_move_offers.sql
 \ir functions/limits/_offer_slots.sql
 \ir functions/limits/_offer_tokens.sql
@@ -149,6 +163,7 @@
 \ir functions/limits/_ring_freed_slots.sql
 \ir functions/limits/_ring_name.sql
 \ir functions/limits/_sweep_buckets.sql
+\ir functions/limits/_sweep_busy_floors.sql
 \ir functions/limits/_sweep_slots.sql
 \ir functions/limits/_waiting_queues.sql
 \ir functions/limits/_warn_of_rates.sql
@@ -309,6 +324,7 @@
 -- look: What only looks: the status of an instance, and what the views count.
 \ir functions/look/_depths.sql
 \ir functions/look/_estimates.sql
+\ir functions/look/_foreign_kinds.sql
 \ir functions/look/_oldest_ready.sql
 \ir functions/look/_runnable_queues.sql
 \ir functions/look/_stuck.sql

@@ -160,11 +160,13 @@ create index instances_due on gendurable.instances (queue, eligible_at)
     where phase in ('scheduled', 'awaiting_signal') and eligible_at < 'infinity';
 -- What a worker holds.
 create index instances_claims on gendurable.instances (worker_id) where worker_id is not null;
--- What holds a slot of a concurrency key, what was offered one, and what waits for one in the order
--- of picking.
+-- What was offered a slot of a concurrency key, and what waits for one in the order of picking.
 create index instances_keyed on gendurable.instances
     (concurrency_key, phase, queue, priority, eligible_at, id)
-    where concurrency_key is not null and phase in ('ready', 'held', 'executing');
+    where concurrency_key is not null and phase in ('ready', 'held');
+-- What holds a slot of a concurrency key, from the floor of the key on (gendurable.busy_floors).
+create index instances_busy on gendurable.instances (concurrency_key, claimed_at)
+    where concurrency_key is not null and phase = 'executing';
 -- What waits for tokens of a rate limit, in the order of granting, and what was offered some.
 create index instances_rated on gendurable.instances (rate_limit, phase, priority, eligible_at, id)
     where rate_limit is not null and phase in ('ready', 'throttled');
@@ -187,7 +189,8 @@ create index instances_scoped_key on gendurable.instances (correlation_key, id)
 -- What a worker needs to have to run a step. Rows are only added. Two transactions that meet a step
 -- for the first time both add one, so that neither waits; such twins serve side by side.
 create table gendurable.kinds (
-    id          int generated always as identity primary key,
+    -- The upper part of instances.lane, which has a sign.
+    id          int generated always as identity (maxvalue 8388607) primary key,
     queue       text not null,
     fsm         text not null,
     fsm_version int  not null,
@@ -646,7 +649,9 @@ comment on type gendurable.doorbell_kind is 'What a doorbell tells of.';
 create table gendurable.doorbells (
     kind    gendurable.doorbell_kind not null,
     key     text collate "C"         not null,    -- so that the keys of a name are neighbours
-    rung_by xid8                     not null default pg_current_xact_id()
+    rung_by xid8                     not null default pg_current_xact_id(),
+    run     bigint                   not null
+            default pg_current_xact_id()::text::bigint >> 4
 ) with (
     autovacuum_vacuum_scale_factor = 0,
     autovacuum_vacuum_threshold = 1000,
@@ -657,8 +662,12 @@ comment on table gendurable.doorbells is
 comment on column gendurable.doorbells.rung_by is
     'The transaction that rang. It may look at the key, but leaves this: no other transaction '
     'sees yet what it tells of.';
+comment on column gendurable.doorbells.run is
+    'The run of the transaction that rang, or that has put the doorbell off (gendurable._run).';
 
-create index doorbells_key on gendurable.doorbells (kind, key);
+-- From the bound of the trail on (gendurable.limit_trails), so that those that were answered are
+-- not met again.
+create index doorbells_run on gendurable.doorbells (kind, run);
 -- One transaction may ring twice for a key. Costs nothing unless wal_level is logical.
 alter table gendurable.doorbells replica identity full;
 
@@ -706,13 +715,19 @@ create table gendurable.rate_limits (
 comment on table gendurable.rate_limits is
     'Token bucket policy by name (the part of a rate key before the first colon).';
 
+-- A bucket that changes is inserted anew, under a greater number, and the version before is
+-- deleted. Only the holder of the name's lock does so, so one version is visible at a time; and a
+-- look-up by key begins with the newest, so those that were deleted are never met.
 create table gendurable.buckets (
-    key         text primary key,
+    key         text        not null,
+    seq         bigint      not null
+                default (extract(epoch from clock_timestamp()) * 1000000)::bigint,
     tokens      float8      not null,
     refilled_at timestamptz not null,
-    due_at      timestamptz
+    due_at      timestamptz,
+    full_at     timestamptz not null default now(),
+    primary key (key, seq)
 ) with (
-    fillfactor = 50,
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_threshold = 2000,
     autovacuum_vacuum_cost_delay = 0
@@ -723,9 +738,48 @@ comment on column gendurable.buckets.tokens is 'How many there were at refilled_
 comment on column gendurable.buckets.due_at is
     'When the most urgent instance that waits will fit; null: none waits; infinity: never by '
     'itself.';
+comment on column gendurable.buckets.full_at is
+    'None waits: when it is worth a look whether it is full again, and can be forgotten.';
 
 create index buckets_due on gendurable.buckets (due_at) where due_at is not null;
-create index buckets_refilled on gendurable.buckets (refilled_at) where due_at is null;
+create index buckets_full on gendurable.buckets (full_at) where due_at is null;
+
+-- What is due is eaten from one end of these indexes. So a look does not begin at the beginning,
+-- but at a floor, below which there is nothing: docs/concurrency.md, Moments of buckets.
+create type gendurable.straggler as (xid xid8, due_from timestamptz, full_from timestamptz);
+comment on type gendurable.straggler is
+    'A transaction that was open for long when the floors rose over where its buckets may be due, '
+    'or full.';
+
+-- Read newest first, so the versions that were deleted are never met. Unlogged: what is forgotten
+-- costs a longer look, once.
+create unlogged table gendurable.limit_trails (
+    seq        bigint      not null primary key,
+    xid        xid8        not null,
+    cap        timestamptz not null,
+    sealed     timestamptz not null,
+    due_floor  timestamptz not null,
+    full_floor timestamptz not null,
+    pending    gendurable.straggler[] not null,
+    bound      bigint      not null default 0,
+    runs       bigint[]    not null default '{}',
+    ringing    xid8[]      not null default '{}'
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.limit_trails is
+    'From which moments on buckets may be due, or full, and from which run on there may be '
+    'doorbells; the newest row counts.';
+comment on column gendurable.limit_trails.xid is
+    'The subtransaction that wrote it; as in trails.';
+comment on column gendurable.limit_trails.cap is
+    'A transaction that sees this writes no earlier moment into a bucket.';
+comment on column gendurable.limit_trails.sealed is 'The cap of the row before.';
+comment on column gendurable.limit_trails.runs is 'Runs below the bound with doorbells.';
+comment on column gendurable.limit_trails.ringing is
+    'Transactions below the bound that were open for long: their runs may be filled yet.';
 
 create table gendurable.concurrency_limits (
     name          text primary key,
@@ -734,6 +788,22 @@ create table gendurable.concurrency_limits (
 comment on table gendurable.concurrency_limits is
     'How many instances of a concurrency key may execute at once, by name; 1 where there is no '
     'row.';
+
+-- What has executed of a key leaves dead entries in instances_busy. So a count begins at the key's
+-- floor: whatever executes was claimed then or later. Only the holder of the name's lock moves it.
+-- Read newest first, so the versions that were deleted are never met. Unlogged: what is forgotten
+-- costs a longer count, once.
+create unlogged table gendurable.busy_floors (
+    key   text        not null,
+    since timestamptz not null
+) with (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.busy_floors is
+    'Since when what executes of a busy concurrency key was claimed; the latest row counts.';
+create index busy_floors_latest on gendurable.busy_floors (key, since desc);
 
 -- Schedules. What one is stands in `schedules`, and changes with gd_schedule alone. Where it stands
 -- is its newest row of `occurrences`: each firing inserts one and deletes the one before it.

@@ -22,6 +22,17 @@ create trigger change_lane before update of queue, fsm, fsm_version on gendurabl
     when ((old.queue, old.fsm, old.fsm_version) is distinct from (new.queue, new.fsm, new.fsm_version) and new.lane = old.lane and old.phase <> 'executing')
     execute function test.stand_in_line();
 
+-- And those that say nothing of a claim are claimed now.
+create function test.claim_now() returns trigger
+language plpgsql as $$
+begin
+    new.claimed_at := clock_timestamp();
+    return new;
+end
+$$;
+create trigger claim_now before insert or update of phase on gendurable.instances for each row when (new.phase = 'executing' and new.claimed_at is null)
+    execute function test.claim_now();
+
 create function test.connect(session text) returns void
 language plpgsql as $$
 begin

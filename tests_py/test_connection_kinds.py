@@ -489,8 +489,8 @@ def test_a_step_may_be_given_as_its_method(conn: Connection) -> None:
 def test_the_types_of_everything_public_can_be_asked_for() -> None:
     for name in gendurable.__all__:
         value = getattr(gendurable, name)
-        if not callable(value):
-            continue  # Outcome is a union.
+        if not callable(value) or typing.get_origin(value) is not None:
+            continue  # Outcome is a union, Join a Literal.
         if not typing.is_typeddict(value):  # which has the signature of a dict: none
             inspect.signature(value)
         typing.get_type_hints(value)

@@ -403,10 +403,10 @@ def test_an_unexpected_error_costs_a_turn_and_not_the_worker(
 ) -> None:
     real, failures = protocol.turn, [ValueError("a bug"), KeyError("another"), RuntimeError("x")]
 
-    async def turn(*args: Any) -> protocol.Turn:
+    async def turn(*args: Any, **more: Any) -> protocol.Turn:
         if failures:
             raise failures.pop()
-        return await real(*args)
+        return await real(*args, **more)
 
     @job()
     def work() -> None: ...
@@ -449,9 +449,11 @@ def test_an_outcome_that_the_driver_cannot_send_is_one_failed_step(
         if any(b"poison" in entry for entry in entries):
             raise UnicodeEncodeError("ascii", "poison", 0, 1, "it cannot be sent")
 
-    async def turn(conn: Any, worker: int, entries: list[bytes], *args: Any) -> protocol.Turn:
+    async def turn(
+        conn: Any, worker: int, entries: list[bytes], *args: Any, **more: Any
+    ) -> protocol.Turn:
         choke(entries)
-        return await real_turn(conn, worker, entries, *args)
+        return await real_turn(conn, worker, entries, *args, **more)
 
     async def commit_one(conn: Any, worker: int, entry: bytes) -> protocol.CommitResult:
         choke([entry])
@@ -482,10 +484,12 @@ def test_an_instance_of_which_nothing_can_be_stored_is_left_for_later(
     class Refused(psycopg.errors.InternalError_):
         sqlstate = "XX000"
 
-    async def turn(conn: Any, worker: int, entries: list[bytes], *args: Any) -> protocol.Turn:
+    async def turn(
+        conn: Any, worker: int, entries: list[bytes], *args: Any, **more: Any
+    ) -> protocol.Turn:
         if any(f'"id":{one},'.encode() in entry for one in sick for entry in entries):
             raise Refused("invalid memory alloc request size 1073741824")
-        return await real_turn(conn, worker, entries, *args)
+        return await real_turn(conn, worker, entries, *args, **more)
 
     async def commit_one(conn: Any, worker: int, entry: bytes) -> protocol.CommitResult:
         if any(f'"id":{one},'.encode() in entry for one in sick):

@@ -305,8 +305,8 @@ def test_what_has_finished_when_the_drain_ends_is_committed(
         await asyncio.to_thread(held_up.wait, 60)
         return "told"
 
-    async def turn(*args: Any) -> protocol.Turn:
-        answered = await real(*args)
+    async def turn(*args: Any, **more: Any) -> protocol.Turn:
+        answered = await real(*args, **more)
         if workers and workers[0].held() and not held_up.is_set():
             workers[0].stop()
             held_up.set()

@@ -177,13 +177,13 @@ def meddled(chance: random.Random) -> Any:
     real = protocol.turn
 
     async def turn(
-        conn: protocol.Connection, worker: int, entries: list[bytes], *args: Any
+        conn: protocol.Connection, worker: int, entries: list[bytes], *args: Any, **more: Any
     ) -> protocol.Turn:
         fates = [chance.choice(("", "", "", "", "busy", "busy", "invalid")) for _ in entries]
         if chance.random() < 0.02:
             raise psycopg.OperationalError("cut off before")
         sent = [entry for entry, fate in zip(entries, fates, strict=True) if not fate]
-        answered = await real(conn, worker, sent, *args)
+        answered = await real(conn, worker, sent, *args, **more)
         if chance.random() < 0.02:
             raise psycopg.OperationalError("cut off after")
         answers = iter(answered.answers)

@@ -50,8 +50,8 @@ def test_a_busy_outcome_is_offered_until_the_row_is_free(
 def record_answers(monkeypatch: pytest.MonkeyPatch, answers: list[str]) -> None:
     real = protocol.turn
 
-    async def recorded(*args: Any) -> protocol.Turn:
-        turn = await real(*args)
+    async def recorded(*args: Any, **more: Any) -> protocol.Turn:
+        turn = await real(*args, **more)
         answers.extend(answer.result for answer in turn.answers)
         return turn
 
@@ -204,9 +204,9 @@ def test_an_answer_that_is_lost_strands_nothing_and_applies_nothing_twice(
     real = protocol.turn
     turns = 0
 
-    async def lossy(connection: protocol.Connection, *args: Any) -> protocol.Turn:
+    async def lossy(connection: protocol.Connection, *args: Any, **more: Any) -> protocol.Turn:
         nonlocal turns
-        turn = await real(connection, *args)
+        turn = await real(connection, *args, **more)
         if turn.answers or any(turn.picked.values()):
             turns += 1
             if turns == lost:
@@ -427,12 +427,12 @@ def test_the_driver_keeps_trying_while_the_database_refuses_turns(
 ) -> None:
     real, calls = protocol.turn, 0
 
-    async def fail_thrice(*args: Any) -> protocol.Turn:
+    async def fail_thrice(*args: Any, **more: Any) -> protocol.Turn:
         nonlocal calls
         calls += 1
         if calls <= 3:
             raise psycopg.errors.ReadOnlySqlTransaction("this is a standby")
-        return await real(*args)
+        return await real(*args, **more)
 
     @job()
     def work() -> None: ...

@@ -61,7 +61,7 @@ select is(test.tokens('s'), 0.0, 'which has been drawn from');
 select gendurable._sweep_buckets() \g /dev/null
 select is(test.tokens('s'), 0.0, 'and is not swept now');
 -- The sweep first: the pick does not wait, and draws from the full bucket later.
-update gendurable.buckets set refilled_at = now() - interval '2 days' where key = 's';
+update gendurable.buckets set refilled_at = now() - interval '2 days', full_at = now() where key = 's';
 select gd_enqueue('M2', queue => 'p', rate_limit => 's', weight => 2) \g /dev/null
 select test.exec('a', 'begin');
 select is(test.result(test.query('a', 'select gendurable._sweep_buckets() as swept')), '1', 'a sweep is in flight');

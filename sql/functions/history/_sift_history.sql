@@ -33,12 +33,13 @@ declare
         )
         select count(*) from gone $q$, p_table);
 begin
-    while v_block < v_blocks and clock_timestamp() < v_until loop
+    while v_block < v_blocks loop
         execute v_query into v_gone
         using format('(%s,0)', v_block)::tid, format('(%s,0)', v_block + c_blocks)::tid,
               p_cutoff, p_move;
         v_any := v_any or v_gone > 0;
         v_block := v_block + c_blocks;
+        exit when clock_timestamp() >= v_until;
     end loop;
     v_at.position := case when v_block < v_blocks then v_block else 0 end::text;
     perform gendurable._note_progress(v_at);

@@ -5,9 +5,12 @@
 -- statement of its own, so that the count sees every claim that was committed before.
 -- slot freed x rows held back: the transaction that frees the slot cannot see that they wait now,
 -- so this one rings, and they are looked at once more when they can be seen.
--- Locks:  none; the caller holds the instances and the names. Writes: instances, doorbells.
--- Plan:   instances_pkey; instances_keyed for the counts.
-create function gendurable._admit_slots(p_ids bigint[]) returns bigint[]
+-- since: when they are claimed, if they are: not before the floor of any of their keys, however the
+-- clock is set.
+-- Locks:  none; the caller holds the instances and the names.
+-- Writes: instances, doorbells, busy_floors.
+-- Plan:   instances_pkey; as gendurable._capacity for the counts.
+create function gendurable._admit_slots(p_ids bigint[], out ids bigint[], out since timestamptz)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -18,7 +21,7 @@ set enable_sort = on
 set jit = off
 as $$
 declare
-    v_ids     bigint[];
+    v_moved   text[];
     v_refused bigint[];
     v_keys    text[];
     v_rates   text[];
@@ -30,9 +33,10 @@ begin
         from gendurable.instances as i
         where i.id = any (p_ids)
     ), slots as materialized (
-        select k.key, c.free
+        select k.key, c.free, f.since
         from (select distinct r.key from ranked as r where r.key is not null) as k
         cross join lateral gendurable._capacity(k.key) as c
+        left join lateral gendurable._busy_floor(k.key) as f on true
     ), judged as (
         select r.*, r.key is null or r.place <= s.free as admitted
         from ranked as r
@@ -41,16 +45,23 @@ begin
     select array_agg(j.id) filter (where j.admitted),
            array_agg(j.id) filter (where not j.admitted),
            array_agg(j.key) filter (where not j.admitted),
-           array_agg(j.rate_limit) filter (where not j.admitted)
-    into v_ids, v_refused, v_keys, v_rates
+           array_agg(j.rate_limit) filter (where not j.admitted),
+           greatest(clock_timestamp(), (select max(s.since) from slots as s)),
+           array_agg(j.key) filter (where j.admitted and j.key is not null
+                                     and random() < 1 / 100.0)
+    into ids, v_refused, v_keys, v_rates, since, v_moved
     from judged as j;
+    ids := coalesce(ids, '{}');
+    if v_moved is not null then
+        perform gendurable._move_busy_floors(v_moved);
+        since := greatest(since, clock_timestamp());
+    end if;
 
     if v_refused is not null then
         update gendurable.instances as i set phase = 'held' where i.id = any (v_refused);
         -- the tokens that were offered to them are for others
         perform gendurable._announce(null, v_keys, v_rates);
     end if;
-    return coalesce(v_ids, '{}');
 end
 $$;
 comment on function gendurable._admit_slots(bigint[])

@@ -6,7 +6,7 @@
 -- two picks x first grant: only the holder of the name's lock reads and writes the bucket, in
 -- statements that are younger than the lock.
 -- Locks:  none; the caller holds the instances and the names.
--- Writes: buckets, instances, doorbells.
+-- Writes: buckets, instances, doorbells, limit_trails.
 -- Plan:   instances_pkey, instances_rated for the head of the line, buckets_pkey, rate_limits_pkey.
 create function gendurable._admit_tokens(p_ids bigint[]) returns bigint[]
 language plpgsql volatile
@@ -20,6 +20,8 @@ set jit = off
 as $$
 declare
     v_now     timestamptz := clock_timestamp();
+    v_cap     timestamptz := gendurable._due_cap();
+    v_drawn   int;
     v_ids     bigint[];
     v_refused bigint[];
     v_rates   text[];
@@ -33,7 +35,7 @@ begin
         from gendurable.instances as i
         where i.id = any (p_ids)
     ), bucket as materialized (
-        select r.key, b.tokens, h.priority, h.eligible_at, h.id
+        select r.key, b.*, h.priority, h.eligible_at, h.id
         from (select distinct x.rate_limit as key from ranked as x
               where x.rate_limit is not null) as r
         cross join lateral gendurable._bucket(r.key, v_now) as b
@@ -52,22 +54,31 @@ begin
         from ranked as r
         left join bucket as b on b.key = r.rate_limit
     ), drawn as (
-        insert into gendurable.buckets as b (key, tokens, refilled_at)
-        select j.rate_limit,
-               max(j.tokens) - coalesce(max(j.weight) filter (where j.granted), 0),
-               v_now
-        from judged as j
-        where j.rate_limit is not null and j.tokens is not null
-        group by j.rate_limit
-        on conflict (key) do update
-        set tokens = excluded.tokens, refilled_at = excluded.refilled_at
+        insert into gendurable.buckets (key, seq, tokens, refilled_at, due_at, full_at)
+        select b.key, gendurable._next_seq(b.seq, v_now), b.tokens - d.weight, v_now, b.due_at,
+               gendurable._full_at(b.tokens - d.weight, b.allowed, b.period, b.burst, v_now, v_cap)
+        from bucket as b
+        cross join lateral (
+            select coalesce(max(j.weight) filter (where j.granted), 0) as weight
+            from judged as j
+            where j.rate_limit = b.key
+        ) as d
+        where b.tokens is not null
+        returning 1
+    ), replaced as (
+        delete from gendurable.buckets as b
+        where b.ctid = any (array(select x.place from bucket as x))
     )
-    select array_agg(j.id) filter (where j.granted), array_agg(j.id) filter (where not j.granted),
+    select (select count(*)::int from drawn),
+           array_agg(j.id) filter (where j.granted), array_agg(j.id) filter (where not j.granted),
            array_agg(j.rate_limit) filter (where not j.granted),
            array_agg(j.concurrency_key) filter (where not j.granted)
-    into v_ids, v_refused, v_rates, v_keys
+    into v_drawn, v_ids, v_refused, v_rates, v_keys
     from judged as j;
 
+    if random() < v_drawn / 500.0 then
+        perform gendurable._move_limit_trail();
+    end if;
     if v_refused is not null then
         update gendurable.instances as i set phase = 'throttled' where i.id = any (v_refused);
         -- The line has to be looked at once to learn when it is due; and a slot that one of them

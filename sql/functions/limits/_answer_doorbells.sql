@@ -6,7 +6,7 @@
 -- p_queue, p_slots: of the pick that calls; null: no pick. Answers the instances that it claims at
 --           once (gendurable._offer_tokens).
 -- Locks:  as gendurable._offer_tokens and _offer_slots, never waiting. Writes: as they do.
--- Plan:   doorbells_key, one descent for each kind.
+-- Plan:   as gendurable._announced and _rung.
 create function gendurable._answer_doorbells(p_tokens boolean, p_queue text default null,
                                              p_slots int default 0)
 returns bigint[]
@@ -21,14 +21,14 @@ declare
     v_mine bigint[];
 begin
     if p_tokens then
-        if exists (select from gendurable.doorbells as d where d.kind = 'rate_limit') then
+        if exists (select from gendurable._rung('rate_limit')) then
             perform gendurable._expand_name_doorbells('rate_limit');
         end if;
         v_mine := gendurable._offer_tokens(p_queue, p_slots);
     end if;
-    if not p_tokens or exists (select from gendurable.doorbells as d
-                               where d.kind in ('slot', 'concurrency_limit')) then
-        if exists (select from gendurable.doorbells as d where d.kind = 'concurrency_limit') then
+    if not p_tokens or exists (select from gendurable._rung('slot'))
+       or exists (select from gendurable._rung('concurrency_limit')) then
+        if exists (select from gendurable._rung('concurrency_limit')) then
             perform gendurable._expand_name_doorbells('concurrency_limit');
         end if;
         -- As many slots as a pick hands out are given up before the next one, and as many newcomers

@@ -5,7 +5,7 @@
 -- they are few, so of a limit above a hundred a hundred offers are enough, and what executes is
 -- not counted there.
 -- Locks: none. Writes: nothing.
--- Plan:  instances_keyed, a hundred entries of a key at most; concurrency_limits_pkey.
+-- Plan:  instances_keyed, a hundred entries of a key at most; as gendurable._capacity.
 create function gendurable._estimate_free_slots(p_keys text[]) returns table (key text, vacant int)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -18,21 +18,19 @@ set jit = off
 as $$
 declare
     c_most  constant int := 100;
-    c_few   constant gendurable.phase[] := array['ready', 'executing']::gendurable.phase[];
-    c_many  constant gendurable.phase[] := array['ready']::gendurable.phase[];
+    -- as in gendurable._offer_slots
+    c_ready constant gendurable.phase := 'ready'::gendurable.phase;
 begin
     return query
     select k.key,
            case when not exists (select from gendurable.instances as h
                                  where h.concurrency_key = k.key and h.phase = 'held')
-                then least(c.most, c_most)
+                then greatest(case when c.most > c_most then c_most else c.free::int end
                      - (select count(*)::int
                         from (select from gendurable.instances as i
                               where i.concurrency_key = k.key
-                                and i.phase in ('ready', 'held', 'executing')
-                                and i.phase = any (case when c.most > c_most then c_many
-                                                        else c_few end)
-                              limit least(c.most, c_most)) as x)
+                                and i.phase in ('ready', 'held') and i.phase = c_ready
+                              limit least(c.most, c_most)) as x), 0)
                 else 0 end
     from unnest(p_keys) as k (key)
     cross join lateral gendurable._capacity(k.key) as c;

@@ -6,7 +6,7 @@
 -- counted against the new limit.
 -- p_kind: 'concurrency_limit' or 'rate_limit'.
 -- Locks:  names, those that are free at once. Writes: doorbells.
--- Plan:   doorbells_key; instances_keyed or instances_rated, walked key by key.
+-- Plan:   as gendurable._rung; instances_keyed or instances_rated, walked key by key.
 create function gendurable._expand_name_doorbells(p_kind gendurable.doorbell_kind) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -25,7 +25,7 @@ declare
 begin
     v_names := array(
         select n.key
-        from (select distinct x.key from gendurable.doorbells as x where x.kind = p_kind) as n
+        from (select distinct x.key from gendurable._rung(p_kind) as x) as n
         where gendurable._lock_name(p_kind, n.key));
     if v_names = '{}' then
         return;
@@ -51,10 +51,12 @@ begin
             v_keys := v_keys || v_key;
         end if;
     end loop;
-    delete from gendurable.doorbells as d where d.kind = p_kind and d.key = any (v_names);
+    delete from gendurable.doorbells as d
+    where d.ctid = any (array(select x.place from gendurable._rung(p_kind) as x
+                              where x.key = any (v_names)));
     insert into gendurable.doorbells (kind, key)
     select v_kind, k from unnest(v_keys) as k
-    where not exists (select from gendurable.doorbells as d where d.kind = v_kind and d.key = k);
+    where k not in (select x.key from gendurable._rung(v_kind) as x);
 end
 $$;
 comment on function gendurable._expand_name_doorbells(gendurable.doorbell_kind) is

@@ -14,7 +14,8 @@
 -- Locks:  names, as gendurable._answerable_doorbells (others keep their doorbells); instances that
 --         move, skipping locked ones (their key keeps one too); some holders, for a moment.
 -- Writes: doorbells, instances.
--- Plan:   doorbells_key; instances_keyed for every count and every head.
+-- Plan:   doorbells_run; instances_keyed for every head; instances_busy for the holders, and as
+--         gendurable._capacity for every count.
 create function gendurable._offer_slots(p_most int default 500) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -52,6 +53,8 @@ begin
     cross join lateral (
         select x.id from gendurable.instances as x
         where x.concurrency_key = k.key and x.phase = 'executing'
+          and x.claimed_at >= coalesce((select f.since from gendurable._busy_floor(k.key) as f),
+                                       '-infinity')
         offset 0
     ) as e;
 
@@ -68,7 +71,7 @@ begin
         from waiting as n
         cross join lateral (
             (select r.id, r.priority, r.eligible_at, false as held from gendurable.instances as r
-             where r.concurrency_key = n.key and r.phase in ('ready', 'held', 'executing')
+             where r.concurrency_key = n.key and r.phase in ('ready', 'held')
                and r.phase = c_ready and r.queue = n.queue)
             union all
             (select h.id, h.priority, h.eligible_at, true from gendurable.instances as h

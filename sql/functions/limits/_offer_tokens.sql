@@ -9,9 +9,9 @@
 -- is looked at again follow from one look at the lines.
 -- Locks:  keys by name, those that are free at once; instances that move, skipping locked ones
 --         (their line is looked at again).
--- Writes: doorbells, buckets, instances.
--- Plan:   doorbells_key, buckets_due; instances_rated for what was offered and for the line;
---         instances_pkey, buckets_pkey.
+-- Writes: doorbells, buckets, instances, limit_trails.
+-- Plan:   doorbells_run, buckets_due from its floor on; instances_rated for what was offered and
+--         for the line; instances_pkey, buckets_pkey.
 create function gendurable._offer_tokens(p_queue text default null, p_slots int default 0,
                                          out mine bigint[])
 language plpgsql volatile
@@ -28,6 +28,10 @@ declare
     -- So many offers of a line count; a less urgent instance would overtake those that do not.
     c_offers constant int := 1000;
     v_now    timestamptz := clock_timestamp();
+    v_cap    timestamptz := gendurable._due_cap();
+    v_floor  timestamptz;
+    v_moves  boolean;
+    v_noted  int;
     v_glance int;
     v_keys   text[];
     v_rings  tid[];
@@ -37,12 +41,13 @@ declare
 begin
     select r.keys, r.rings into v_keys, v_rings
     from gendurable._answerable_doorbells('tokens', 500) as r;
+    select f.due, f.moves into v_floor, v_moves from gendurable._limit_floors() as f;
     v_keys := array(
         select unnest(v_keys)
         union
         select b.key
         from (select x.key from gendurable.buckets as x
-              where x.due_at <= v_now
+              where x.due_at >= v_floor and x.due_at <= v_now
               order by x.due_at
               limit 500) as b
         where gendurable._lock_name('tokens', b.key));
@@ -55,7 +60,7 @@ begin
     v_glance := least(greatest(100, least(p_slots, 10000)),
                       greatest(10, greatest(5000, 2 * p_slots) / cardinality(v_keys)));
     with bucket as materialized (
-        select k.key, b.allowed, b.period, b.burst, b.tokens
+        select k.key, b.*
         from unnest(v_keys) as k (key)
         cross join lateral gendurable._bucket(k.key, v_now) as b
     ), line as materialized (
@@ -105,20 +110,37 @@ begin
         ) as i
         where n.later and exists (select from halted)
           and n.key not in (select h.key from halted as h)
-    ), noted as (
-        insert into gendurable.buckets as b (key, tokens, refilled_at, due_at)
-        select k.key, k.tokens, v_now,
-               gendurable._due_at(u.total, u.weight, k.tokens, k.allowed, k.period, k.burst, v_now)
+    ), due as materialized (
+        -- A moment that differs only by the rounding is left as it is, until it comes.
+        select k.*, x.at
         from bucket as k
         left join (select distinct on (n.key) n.key, n.total, n.weight
                    from line as n
                    where n.total > n.tokens
                    order by n.key, n.place) as u on u.key = k.key
+        cross join lateral (
+            select greatest(v_cap,
+                            gendurable._due_at(u.total, u.weight, k.tokens, k.allowed, k.period,
+                                               k.burst, v_now)) as at
+            where u.key is not null
+            union all
+            select null where u.key is null
+        ) as x
         where k.tokens is not null
-        on conflict (key) do update
-        set tokens = excluded.tokens, refilled_at = excluded.refilled_at, due_at = excluded.due_at
+          and not coalesce(k.due_at = x.at
+                           or k.due_at > v_now and k.due_at > x.at - interval '1 ms'
+                              and k.due_at < x.at + interval '1 ms',
+                           k.due_at is null and x.at is null)
+    ), noted as (
         -- what it holds follows from what is there
-        where b.due_at is distinct from excluded.due_at
+        insert into gendurable.buckets (key, seq, tokens, refilled_at, due_at, full_at)
+        select d.key, gendurable._next_seq(d.seq, v_now), d.tokens, v_now, d.at,
+               gendurable._full_at(d.tokens, d.allowed, d.period, d.burst, v_now, v_cap)
+        from due as d
+        returning 1
+    ), replaced as (
+        delete from gendurable.buckets as b
+        where b.ctid = any (array(select d.place from due as d))
     ), stuck as materialized (
         -- The first of each line whose row another transaction holds for a moment: none overtakes
         -- it.
@@ -138,13 +160,17 @@ begin
            (select array_agg(x.key)
             from (select n.key from wanted as n where n.waits and (n.later or n.place >= v_glance)
                   union
-                  select k.key from stuck as k) as x)
-    into v_ids, mine, v_back, v_again
+                  select k.key from stuck as k) as x),
+           (select count(*)::int from noted)
+    into v_ids, mine, v_back, v_again, v_noted
     from moving as m
     left join stuck as s on s.key = m.key;
 
     perform gendurable._move_offers(v_ids, v_back);
     perform gendurable._clear_doorbells('tokens', v_rings, v_again);
+    if v_moves or random() < v_noted / 500.0 then
+        perform gendurable._move_limit_trail();
+    end if;
 end
 $$;
 comment on function gendurable._offer_tokens(text, int)

@@ -6,7 +6,7 @@
 -- no call takes long. One transaction at a time sweeps, the others leave it out.
 -- Locks:  the sweep (advisory), never waiting.
 -- Writes: doorbells, progress.
--- Plan:   instances_keyed, walked key by key; doorbells_key.
+-- Plan:   instances_keyed, walked key by key; as gendurable._rung.
 create function gendurable._sweep_slots() returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -52,13 +52,12 @@ begin
     where c.free > (select count(*)
                     from (select from gendurable.instances as r
                           where r.concurrency_key = n.key
-                            and r.phase in ('ready', 'held', 'executing')
+                            and r.phase in ('ready', 'held')
                             and r.phase = c_ready and r.queue = n.queue
                           limit c.free) as x)
-      and not exists (select from gendurable.doorbells as d
-                      where d.kind = 'slot' and d.key = n.key
-                         or d.kind = 'concurrency_limit'
-                            and d.key = gendurable._policy(n.key));
+      and n.key not in (select d.key from gendurable._rung('slot') as d)
+      and gendurable._policy(n.key) not in (select d.key
+                                            from gendurable._rung('concurrency_limit') as d);
 
     if v_stranded is not null then
         perform gendurable._announce(null, v_stranded);

@@ -40,13 +40,19 @@ begin
 
     perform pg_advisory_xact_lock(
         gendurable._name_lock('rate_limit', gd_set_rate_limit.name));
-    update gendurable.buckets as b
-    set tokens = least(v_burst,
-                       gendurable._tokens(b.tokens, b.refilled_at,
-                                          l.allowed, l.period, l.burst, v_now)),
-        refilled_at = v_now
-    from gendurable.rate_limits as l
-    where l.name = gd_set_rate_limit.name and gendurable._policy(b.key) = l.name;
+    -- Their moments stay: what is due is looked at in any case, and what is full once it comes.
+    with old as (
+        delete from gendurable.buckets as b
+        using gendurable.rate_limits as l
+        where l.name = gd_set_rate_limit.name and gendurable._policy(b.key) = l.name
+        returning b.*, l.allowed, l.period, l.burst
+    )
+    insert into gendurable.buckets (key, seq, tokens, refilled_at, due_at, full_at)
+    select o.key, gendurable._next_seq(o.seq, v_now),
+           least(v_burst, gendurable._tokens(o.tokens, o.refilled_at, o.allowed, o.period, o.burst,
+                                             v_now)),
+           v_now, o.due_at, o.full_at
+    from old as o;
     insert into gendurable.rate_limits as l (name, allowed, period, burst)
     values (gd_set_rate_limit.name, gd_set_rate_limit.allowed, gd_set_rate_limit.period, v_burst)
     on conflict on constraint rate_limits_pkey

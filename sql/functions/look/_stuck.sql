@@ -1,7 +1,7 @@
 -- The runnable instances that cannot start now, and the first reason that applies: each of
 -- gendurable._suspects is judged.
 --
--- Locks: none. Plan: as gendurable._suspects; instances_keyed for what executes.
+-- Locks: none. Plan: as gendurable._suspects and gendurable._capacity.
 create function gendurable._stuck()
 returns table (id bigint, fsm text, queue text, step text,
                reason text, detail text, since timestamptz)
@@ -39,6 +39,9 @@ begin
     )
     select j.id, j.fsm, j.queue, j.step, j.reason,
            case j.reason
+               when 'no_machine'
+                   then (select format('%s version %s, step %s', i.fsm, i.fsm_version, i.step)
+                         from gendurable.instances as i where i.id = j.id)
                when 'concurrency_key' then j.concurrency_key
                when 'unknown_rate_limit' then j.rate_limit
                when 'weight_above_burst'

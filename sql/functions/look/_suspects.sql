@@ -1,9 +1,9 @@
 -- The runnable instances that may be stuck, place by place, so that a healthy backlog is never
--- read: everything runnable in queues that are paused or without a worker, everything held, the
--- lines of rate keys without a policy, weights above the burst. No row comes from two of these
--- places.
+-- read: everything runnable in queues that are paused or without a worker, what no worker of its
+-- queue can run, everything held, the lines of rate keys without a policy, weights above the burst.
+-- No row comes from two of these places.
 --
--- reason: that of the queue (gendurable._runnable_queues).
+-- reason: that of the queue (gendurable._runnable_queues), or no_machine.
 -- Of the rate keys for which instances wait the first 10,000 are looked at. What is scheduled and
 -- due in a queue that is served has only not been moved to its line yet, so the first 1,000 of each
 -- are looked at.
@@ -26,6 +26,8 @@ begin
     return query
     with recursive queues as materialized (
         select q.phase, q.queue, q.reason from gendurable._runnable_queues() as q
+    ), foreigners as materialized (
+        select f.kind, f.queue from gendurable._foreign_kinds() as f
     ), keys (key, burst, place) as (
         select '', null::float8, 0
         union all
@@ -59,6 +61,28 @@ begin
             offset 0
         ) as x
         where q.phase = 'ready' and q.reason is not null
+        union all
+        select x.*, 'no_machine'
+        from foreigners as k
+        join queues as q on q.queue = k.queue and q.reason is null
+        cross join lateral (
+            select i.* from gendurable.instances as i
+            where i.phase = 'ready'
+              and i.lane >= k.kind::bigint << 40 and i.lane < (k.kind + 1)::bigint << 40
+            offset 0
+        ) as x
+        where q.phase = 'ready'
+        union all
+        select x.*, 'no_machine'
+        from foreigners as k
+        join queues as q on q.queue = k.queue and q.reason is null
+        cross join lateral (
+            select i.* from gendurable.instances as i
+            where (i.phase not in ('ready', 'executing')) is true
+              and i.phase = q.phase and i.queue = q.queue and (i.lane >> 40)::int = k.kind
+            offset 0
+        ) as x
+        where q.phase in ('scheduled', 'held', 'throttled')
         union all
         select x.*, q.reason
         from queues as q
@@ -107,7 +131,9 @@ begin
     )
     select f.id, f.fsm, f.queue, f.step, f.phase, f.concurrency_key, f.rate_limit, f.weight,
            f.eligible_at, f.reason
-    from found as f;
+    from found as f
+    where f.reason is not null
+       or (f.lane >> 40)::int not in (select k.kind from foreigners as k);
 end
 $$;
 comment on function gendurable._suspects() is 'The runnable instances that may be stuck.';

@@ -22,9 +22,9 @@ begin
         -- Nothing but the predicate of the index, so that the number of entries read is bounded,
         -- whatever they are.
         select 'concurrency' as kind, x.key,
-               count(*) filter (where x.phase <> 'executing') as n, count(*) as looked
-        from (select i.concurrency_key as key, i.phase from gendurable.instances as i
-              where i.concurrency_key is not null and i.phase in ('ready', 'held', 'executing')
+               count(*) as n, count(*) as looked
+        from (select i.concurrency_key as key from gendurable.instances as i
+              where i.concurrency_key is not null and i.phase in ('ready', 'held')
               limit p_most + 1) as x
         group by x.key
         union all

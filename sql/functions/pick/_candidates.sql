@@ -29,6 +29,7 @@ declare
     v_far    gendurable.place[] := gendurable._heads(gendurable._places(p_kinds));
     v_first  gendurable.place;
     v_rows   tid[];
+    v_look   int := p_most;    -- how many it looks at next
     v_locked gendurable.candidate[] := array[]::gendurable.candidate[];
 begin
     loop
@@ -55,10 +56,10 @@ begin
                and not exists (select from unnest(v_far) as p
                                where p.until_at is not null or p.until_id is not null) then
                 select n.rows, n.far into v_rows, v_far
-                from gendurable._merged(v_far, p_most - cardinality(v_locked)) as n;
+                from gendurable._merged(v_far, v_look) as n;
             else
                 select n.rows, n.far into v_rows, v_far
-                from gendurable._nearest(v_far, p_most - cardinality(v_locked)) as n;
+                from gendurable._nearest(v_far, v_look) as n;
             end if;
             v_locked := v_locked || array(
                 select gendurable._candidate(i, i.ctid)
@@ -68,7 +69,11 @@ begin
                        or gendurable._policy(i.concurrency_key) <> all (p_not_keys))
                   and (i.rate_limit is null
                        or gendurable._policy(i.rate_limit) <> all (p_not_rates))
+                order by i.priority, i.eligible_at, i.id
+                limit p_most - cardinality(v_locked)
                 for no key update skip locked);
+            -- Others may hold hundreds of them.
+            v_look := greatest(p_most - cardinality(v_locked), 2 * least(v_look, 5000));
         end if;
         exit when v_far = '{}' or cardinality(v_locked) >= p_most;
     end loop;

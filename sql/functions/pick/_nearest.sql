@@ -14,11 +14,12 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_sort = off
 set jit = off
 as $$
 declare
     -- They have about as much to give.
-    v_each constant int := least(p_most, 6 + 3 * (p_most / (2 * cardinality(p_places))));
+    v_each constant int := least(p_most, 6 + 3 * (p_most / (2 * cardinality(p_places) + 1)));
     v_last record;
 begin
     with ahead as materialized (

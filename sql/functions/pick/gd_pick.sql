@@ -15,7 +15,7 @@
 --         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails;
 --         holders.
 -- Plan:   as gendurable._candidates, so that the cost is that of the slots; instances_due,
---         doorbells_key and buckets_due, a few descents when nothing is due and there is no
+--         doorbells_run and buckets_due, a few descents when nothing is due and there is no
 --         doorbell; occurrences_bound, one descent where the queue has no schedule; queues_limited,
 --         one where it has no limit; as gendurable._weigh where there are signals, children or
 --         large states.
@@ -32,6 +32,7 @@ set jit = off
 as $$
 declare
     v_now     timestamptz := clock_timestamp();
+    v_since   timestamptz;
     v_idle    boolean;
     v_kinds   int[];
     v_counted boolean := false;        -- the queue has a limit
@@ -127,7 +128,8 @@ begin
                 v_not_rates := v_not_rates || v_c.busy_rates;
             end if;
             if v_c.keyed then
-                v_ids := gendurable._admit_slots(v_ids);
+                select a.ids, a.since into v_ids, v_since
+                from gendurable._admit_slots(v_ids) as a;
             end if;
             if v_c.rated then
                 v_ids := gendurable._admit_tokens(v_ids);
@@ -145,7 +147,7 @@ begin
             with claimed as (
                 update gendurable.instances as i
                 set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1,
-                    claimed_at = v_now, updated_at = v_now, chain = 0
+                    claimed_at = greatest(v_now, v_since), updated_at = v_now, chain = 0
                 where i.ctid = any (v_places)
                 returning i.*
             )
@@ -167,8 +169,8 @@ begin
             if v_counted then
                 v_holders := v_holders || v_ids;
             end if;
-            if random() < v_claimed / 500.0 then
-                perform gendurable._move_trail(v_ids);
+            if random() < v_claimed / 300.0 then
+                perform gendurable._move_trails(gendurable._drawn(v_ids));
             end if;
             if v_c.scoped is not null then
                 perform gendurable._sync_keys(v_c.scoped);
@@ -183,7 +185,7 @@ begin
             perform gendurable._note_holders(gd_pick.queue, v_holders);
         end if;
         if v_limited and v_picked < gd_pick.slots
-           and exists (select from gendurable.doorbells as d where d.kind = 'tokens') then
+           and exists (select from gendurable._rung('tokens')) then
             -- The caller may want to know when those that were just refused are due.
             perform gendurable._offer_tokens();
         end if;

@@ -25,7 +25,7 @@ declare
                      / current_setting('block_size')::int)::int;
     v_any    boolean := false;
 begin
-    while v_block < v_blocks and clock_timestamp() < v_until loop
+    while v_block < v_blocks loop
         delete from gendurable.reports as d
         where d.ctid = any (array(
             select r.ctid from gendurable.reports as r
@@ -39,6 +39,7 @@ begin
             for update skip locked));
         v_any := v_any or found;
         v_block := v_block + c_blocks;
+        exit when clock_timestamp() >= v_until;
     end loop;
     v_at.position := case when v_block < v_blocks then v_block else 0 end::text;
     perform gendurable._note_progress(v_at);

@@ -20,7 +20,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    c_most  constant int := 32;
+    c_most  constant int := 16;
     c_lane  constant bigint := p_trail.kind::bigint << 40;
     v_trail gendurable.trails := p_trail;
     v_found bigint[];

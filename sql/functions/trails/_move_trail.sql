@@ -1,7 +1,5 @@
--- Moves the trail of a kind behind what the caller has claimed: that of one of the claims, drawn by
--- lot, so that each kind has its turn about as often as it is claimed.
+-- Moves the trail of a kind behind what the caller has claimed of it.
 --
--- gd_pick calls this once in some five hundred claims, so a quiet engine pays nothing.
 -- two picks x one trail: the trail's lock, which the transaction keeps, puts them in an order. A
 -- trail that this transaction wrote itself is left alone, because no other one sees its caps yet.
 -- The transactions that are open are asked for before the lines and runs are looked at. So what one
@@ -9,7 +7,7 @@
 -- Locks:  the trail (advisory, until the transaction ends), never waiting.
 -- Writes: trails, the sequence fence; instances as gendurable._move_runs.
 -- Plan:   trails_pkey; instances_pkey; as gendurable._move_lines, _move_gaps and _move_runs.
-create function gendurable._move_trail(p_ids bigint[]) returns void
+create function gendurable._move_trail(p_kind int, p_ids bigint[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -19,9 +17,6 @@ set jit = off
 as $$
 declare
     c_least constant bigint := -9223372036854775808;
-    v_one   constant bigint := p_ids[1 + floor(random() * cardinality(p_ids))::int];
-    v_kind  constant int := (select (i.lane >> 40)::int from gendurable.instances as i
-                             where i.id = v_one);
     v_last  record;
     v_old   gendurable.trails;
     v_new   gendurable.trails;
@@ -30,27 +25,24 @@ declare
     v_caps  gendurable.line[];
     v_more  bigint;
 begin
-    if v_kind is null or not pg_try_advisory_xact_lock(26472, v_kind) then
+    if not pg_try_advisory_xact_lock(26472, p_kind) then
         return;
     end if;
     select t as trail, t.xmin = t.xid::xid as counts into v_last
     from gendurable.trails as t
-    where t.kind = v_kind
+    where t.kind = p_kind
     order by t.kind, t.seq desc
     limit 1;
     v_old := v_last.trail;
     if v_last.counts is not true then
-        v_old := row(v_kind, coalesce(v_old.seq, 0), '0', clock_timestamp(), '{}', '{}', '{}', 1,
+        v_old := row(p_kind, coalesce(v_old.seq, 0), '0', clock_timestamp(), '{}', '{}', '{}', 1,
                      '{}', '{}')::gendurable.trails;
     elsif v_old.xid >= pg_snapshot_xmax(pg_current_snapshot())
           or pg_xact_status(v_old.xid) <> 'committed' then
         return;
     end if;
-    select pg_snapshot_xmax(s.now),
-           array(select x from pg_snapshot_xip(s.now) as x
-                 where x <> pg_current_xact_id()) || pg_current_xact_id()
-    into v_next, v_open
-    from (select pg_current_snapshot() as now) as s;
+    select o.next, o.xids || pg_current_xact_id() into v_next, v_open
+    from gendurable._open_transactions() as o;
 
     v_new := v_old;
     v_new.gaps := gendurable._move_gaps(v_old, v_open);
@@ -63,7 +55,7 @@ begin
                row(i.priority, timestamptz '-infinity', c_least, timestamptz '-infinity', c_least,
                    i.eligible_at, i.id)::gendurable.line
         from gendurable.instances as i
-        where i.id = any (p_ids) and i.lane = v_kind::bigint << 40
+        where i.id = any (p_ids) and i.phase = 'executing' and i.lane = p_kind::bigint << 40
         order by i.priority, i.eligible_at desc, i.id desc);
     -- Where more priorities come than can have a line, the fence alone says no more where one
     -- belongs.
@@ -97,5 +89,5 @@ begin
     perform gendurable._write_trail(v_old, v_new);
 end
 $$;
-comment on function gendurable._move_trail(bigint[])
+comment on function gendurable._move_trail(int, bigint[])
     is 'Moves the trail of a kind behind what the caller has claimed.';

@@ -16,9 +16,8 @@ set jit = off
 as $$
 declare
     v_moments gendurable.moment[] := p_old.moments;
-    v_top     constant bigint := pg_current_xact_id()::text::bigint;
     v_place   tid;
-    v_low     bigint;
+    v_id      xid;
 begin
     if cardinality(v_moments) = 32 then
         -- The one goes whose neighbours are the nearest to each other for their age. So they reach
@@ -42,10 +41,10 @@ begin
             (kind, seq, xid, at, moments, lines, gaps, bound, runs, pending)
         values (p_old.kind, p_old.seq + 1, '0', p_old.at, v_moments, p_new.lines, p_new.gaps,
                 p_new.bound, p_new.runs, p_new.pending)
-        returning t.ctid, t.xmin::text::bigint into v_place, v_low;
-        -- It was given its id after the transaction it is part of, and less than 2^32 ids later.
+        returning t.ctid, t.xmin into v_place, v_id;
+        -- It was given its id after the transaction that it is part of.
         update gendurable.trails as t
-        set xid = (v_top + ((v_low - v_top) & 4294967295))::text::xid8,
+        set xid = gendurable._full_id(pg_current_xact_id(), v_id),
             at = greatest(p_old.at, clock_timestamp())
         where t.ctid = v_place;
     -- The block is there for the id. Nothing in it fails.

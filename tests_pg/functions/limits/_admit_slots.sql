@@ -99,12 +99,12 @@ select is(pg_temp.pick(2, 'q', :again), 'y1 y2', 'what cannot be admitted takes 
 select is((select count(*)::int from gendurable.instances where fsm = 'crowd' and phase = 'ready'), 0, 'and is out of the ready set again');
 
 -- _admit_slots itself.
-select is(gendurable._admit_slots('{}'), '{}', 'nothing to admit');
+select is((gendurable._admit_slots('{}')).ids, '{}', 'nothing to admit');
 delete from gendurable.instances;
 insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
 values (101, now(), now(), now(), 'ready', 's', '{}', 5, 1, 'm', 'q', 'c'), (102, now(), now(), now(), 'ready', 's', '{}', 1, 1, 'm', 'q', 'c'), (103, now(), now(), now(), 'ready', 's', '{}', 0, 1, 'm', 'q', null),
        (104, now(), now(), now(), 'executing', 's', '{}', 0, 1, 'm', 'q', 'd'), (105, now(), now(), now(), 'ready', 's', '{}', 0, 1, 'm', 'q', 'd');
-select is(array(select unnest(gendurable._admit_slots('{101,102,103,105}')) order by 1), '{102,103}', 'of one key the most urgent, what has no key always, of a saturated key none');
+select is(array(select unnest((gendurable._admit_slots('{101,102,103,105}')).ids) order by 1), '{102,103}', 'of one key the most urgent, what has no key always, of a saturated key none');
 select results_eq($$ select id, phase::text from gendurable.instances order by id $$, $$ values (101::bigint, 'held'), (102, 'ready'), (103, 'ready'), (104, 'executing'), (105, 'held') $$, 'the others are held');
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
 -- A key whose lock somebody has: neither claimed nor held, until it is free. (This transaction keeps what it has locked, so a name of its own.)

@@ -9,7 +9,7 @@ insert into gendurable.buckets (key, tokens, refilled_at, due_at) values
     ('r:frozen', 3, now() - interval '1 hour', 'infinity'), ('never:empty', 0, now() - interval '1 hour', null), ('never:full', 3, now() - interval '1 hour', null);
 select is(gendurable._sweep_buckets(), 2, 'those that are full, at once or by refill, are forgotten and counted');
 select is((select string_agg(key, ' ' order by key) from gendurable.buckets), 'never:empty never:full r:awaited r:frozen r:not yet', 'what is not full, what somebody waits for and what never refills stays');
-update gendurable.buckets set refilled_at = now() - interval '1 hour' where key = 'r:not yet';
+update gendurable.buckets set refilled_at = now() - interval '1 hour', full_at = now() where key = 'r:not yet';
 select is((select affected from gd_maintain() where task = 'sweep_buckets'), 1::bigint, 'gd_maintain sweeps and counts');
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
 select test.query('other', format('select gendurable._lock_name(''tokens'', %L)', 'busy' || n)), gd_set_rate_limit('free', 1, '1 s'), n from generate_series(1, 1000) as n

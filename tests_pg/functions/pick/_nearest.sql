@@ -1,7 +1,7 @@
 -- The next instances of several places, and what is left of them.
 begin;
 \ir ../trails/prelude.psql
-select plan(9);
+select plan(10);
 -- Goes on until all is found, p_most at a time.
 create function pg_temp.walk(places gendurable.place[], most int) returns text language plpgsql as $$
 declare
@@ -20,6 +20,7 @@ end
 $$;
 create function pg_temp.whole(run bigint) returns gendurable.place language sql immutable return row(pg_temp.lane(run), -2147483648, '-infinity', pg_temp.least(), null, null, null)::gendurable.place;
 select is(pg_temp.walk('{}', 3), '{}', 'of none, none');
+select is((gendurable._nearest('{}', 3)).rows, '{}', 'no rows');
 select is(pg_temp.walk(array[pg_temp.whole(1)], 3), '{}', 'of an empty one none');
 select pg_temp.add(n, n * 7 % 10, 1 + n * n % 5, n % 3 - 1) from generate_series(1, 60) as n \g /dev/null
 create function pg_temp.sorted() returns text language sql as $$ select array_agg(i.id order by i.priority, i.eligible_at, i.id)::text from gendurable.instances as i $$;

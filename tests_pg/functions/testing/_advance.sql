@@ -1,6 +1,6 @@
 -- Time goes by for what waits, and for nothing else.
 begin;
-select plan(14);
+select plan(16);
 \ir ../prelude.psql
 
 select pg_temp.put('later', '{"delay": "24 hours"}');
@@ -24,6 +24,11 @@ select gendurable._advance('22 hours', '0');
 select is(pg_temp.pick(10), 'later', 'a delay is over');
 select is(pg_temp.phase('never') || ' ' || pg_temp.phase('parks for ever'), 'scheduled awaiting_signal', 'what has no moment has none still');
 select is((pg_temp.row('never')).eligible_at, 'infinity', 'for ever is for ever');
+
+select pg_temp.put('ready');
+select gendurable._advance('1 hour', '0');
+select is((pg_temp.row('ready')).lane & ((1::bigint << 40) - 1), gendurable._run(pg_current_xact_id()), 'what is ready moves out of its line, which may be known to be empty there');
+select is(pg_temp.pick(10), 'ready', 'and is picked');
 
 select gd_set_rate_limit('r', 1, '1 hour', 2);
 select pg_temp.put('first', '{"rate_limit": "r", "weight": 2}'), pg_temp.put('second', '{"rate_limit": "r", "weight": 2}'), pg_temp.put('third', '{"rate_limit": "r", "weight": 2}');

@@ -22,9 +22,9 @@ select is(pg_temp.moved(pg_temp.trail(bound => 10, runs => array[row(pg_temp.lan
 -- Very many.
 delete from gendurable.instances;
 select pg_temp.add(r * 10 + n, n, r) from generate_series(1, 50) as r, generate_series(1, 2) as n \g /dev/null
-select is((select (m.bound, cardinality(m.runs))::text from gendurable._move_runs(pg_temp.trail(), '{}', '1600') as m), '(32,31)', 'a trail lists so many, and goes no further');
+select is((select (m.bound, cardinality(m.runs))::text from gendurable._move_runs(pg_temp.trail(), '{}', '1600') as m), '(16,15)', 'a trail lists so many, and goes no further');
 select is((select count(*) from gendurable.instances as i where i.lane = pg_temp.lane(gendurable._run(pg_current_xact_id()))), 0::bigint, 'it leaves them where they are');
-select gendurable._move_runs(pg_temp.trail(bound => 32, runs => array(select row(pg_temp.lane(r), 0, pg_temp.at(1), 0, null, null, null)::gendurable.place from generate_series(1, 31) as r)), '{}', '1600') \g /dev/null
-select is((select count(*) from gendurable.instances as i where i.lane = pg_temp.lane(gendurable._run(pg_current_xact_id()))), 100::bigint, 'until there are too many: they are gathered in the run of this transaction');
+select gendurable._move_runs(pg_temp.trail(bound => 16, runs => array(select row(pg_temp.lane(r), 0, pg_temp.at(1), 0, null, null, null)::gendurable.place from generate_series(1, 15) as r)), '{}', '1600') \g /dev/null
+select is((select count(*) from gendurable.instances as i where i.lane = pg_temp.lane(gendurable._run(pg_current_xact_id()))), 60::bigint, 'until there are too many: they are gathered in the run of this transaction');
 select * from finish();
 rollback;
