@@ -184,7 +184,7 @@
 \ir functions/machines/_declare.sql
 \ir functions/machines/_newest_version.sql
 \ir functions/machines/_newest_versions.sql
-\ir functions/machines/_runs_any.sql
+\ir functions/machines/_sleeps_for.sql
 
 -- control: What an operator does: cancel, retry, pause, resume.
 \ir functions/control/_descendants.sql

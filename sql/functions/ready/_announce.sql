@@ -15,7 +15,7 @@
 -- A transaction that is to be prepared (two-phase commit) must not notify: with
 -- SET LOCAL gendurable.notify = off it does not.
 -- Locks:  see gendurable._sync_keys. Writes: doorbells, correlation_keys.
--- Plan:   as gendurable._sleeping; as gendurable._runs_any for those that sleep.
+-- Plan:   as gendurable._sleeping; if any sleeps, as gendurable._sleeps_for.
 create function gendurable._announce(p_queues text[], p_keys text[] default null,
                                      p_rates text[] default null, p_scoped bigint[] default null,
                                      p_kinds int[] default null)
@@ -47,10 +47,11 @@ begin
     from unnest(p_queues) as q (queue)
     where coalesce(current_setting('gendurable.notify', true), '')
               not in ('off', 'false', 'no', '0')
-      and exists (select from gendurable._sleeping() as s
-                  where q.queue = any (s.queues)
-                    and (p_kinds is null or q.queue = any (v_rung)
-                         or gendurable._runs_any(s.worker_id, q.queue, p_kinds)));
+      -- In this order: in most calls no worker sleeps.
+      and case when exists (select from gendurable._sleeping() as s
+                            where q.queue = any (s.queues))
+               then p_kinds is null or coalesce(q.queue = any (v_rung), false)
+                    or gendurable._sleeps_for(q.queue, p_kinds) end;
 end
 $$;
 comment on function gendurable._announce(text[], text[], text[], bigint[], int[])
