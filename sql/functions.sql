@@ -172,6 +172,12 @@
 \ir functions/limits/gd_set_concurrency_limit.sql
 \ir functions/limits/gd_set_rate_limit.sql
 
+-- queues: The limits of queues: counted, noted, set; places that become free are told.
+\ir functions/queues/_places_left.sql
+\ir functions/queues/_note_holders.sql
+\ir functions/queues/_announce_places.sql
+\ir functions/queues/gd_set_queue_limit.sql
+
 -- machines: What workers declare that they can run, and the version that follows from it.
 \ir functions/machines/_machine_problem.sql
 \ir functions/machines/_check_machines.sql

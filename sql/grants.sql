@@ -69,7 +69,8 @@ begin
              'gd_schedule,gd_declare_schedules}'),
             ('gd_admin',
              '{gd_cancel,gd_retry,gd_pause,gd_resume,gd_set_rate_limit,gd_set_concurrency_limit,'
-             'gd_drop_rate_limit,gd_drop_concurrency_limit,gd_set_retention,gd_gc,'
+             'gd_drop_rate_limit,gd_drop_concurrency_limit,gd_set_queue_limit,gd_set_retention,'
+             'gd_gc,'
              'gd_set_history,gd_cancel_many,gd_retry_many,'
              'gd_unschedule,gd_pause_schedule,gd_resume_schedule}')
         ) as r (role, names)

@@ -672,11 +672,39 @@ create index doorbells_run on gendurable.doorbells (kind, run);
 alter table gendurable.doorbells replica identity full;
 
 create table gendurable.queues (
-    name   text primary key,
-    paused boolean not null default false
+    name          text primary key,
+    paused        boolean not null default false,
+    max_executing int,
+    limit_id      uuid
 );
 comment on table gendurable.queues is
     'What is known of a queue beyond its rows; a queue needs no row here.';
+comment on column gendurable.queues.max_executing is
+    'How many of its instances may execute at once; null: any number.';
+comment on column gendurable.queues.limit_id is 'New each time the limit is set.';
+create index queues_limited on gendurable.queues (name) where max_executing is not null;
+
+-- Which instances execute of a queue with a limit. A pick of such a queue, which holds the queue's
+-- places, inserts the next version and deletes the one before. It is read newest first, so the
+-- versions that no VACUUM could remove are never met. Claims that have ended since stay in it until
+-- then: who counts looks at the instances. Unlogged: what is forgotten is found again among all
+-- claims, once.
+create unlogged table gendurable.holders (
+    queue    text     not null,
+    seq      bigint   not null,
+    limit_id uuid     not null,
+    ids      bigint[] not null,
+    primary key (queue, seq)
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 500,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.holders is
+    'What executes of each queue with a limit, and may have ended since; the newest row counts.';
+comment on column gendurable.holders.limit_id is
+    'The limit that the pick counted against. The row is void under another one: in between there '
+    'may have been none, and picks that noted nothing.';
 
 create table gendurable.rate_limits (
     name    text primary key,

@@ -83,14 +83,16 @@ select k.queue, coalesce(q.paused, false) as paused,
        coalesce(l.ready + l.scheduled + l.held, 0) as depth,
        -- An instance may be eligible since -infinity, which is no age.
        now() - case when l.oldest < 'epoch' then 'epoch' else l.oldest end as oldest_ready_age,
-       public.gd_next_due(k.queue) as next_due, coalesce(s.workers, 0) as workers
+       public.gd_next_due(k.queue) as next_due, coalesce(s.workers, 0) as workers,
+       q.max_executing
 from known as k
 left join live as l on l.queue = k.queue
 left join served as s on s.queue = k.queue
 left join gendurable.queues as q on q.name = k.queue;
 comment on view public.gd_queues is
-    'Every queue that has instances, workers or a pause, with its depth. Exact up to 100,000 '
-    'instances of a phase, beyond that an estimate from the statistics that autovacuum keeps.';
+    'Every queue that has instances, workers, a pause or a limit, with its depth. Exact up to '
+    '100,000 instances of a phase, beyond that an estimate from the statistics that autovacuum '
+    'keeps.';
 
 create view public.gd_limits as
 with used as materialized (

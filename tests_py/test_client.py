@@ -40,6 +40,7 @@ from gendurable import (
     retry_many,
     set_concurrency_limit,
     set_history,
+    set_queue_limit,
     set_rate_limit,
     set_retention,
     signal,
@@ -275,6 +276,18 @@ def test_limits_are_set_changed_and_dropped(conn: Connection) -> None:
     assert limits(conn) == []
 
 
+def test_the_limit_of_a_queue_is_set_and_taken_back(conn: Connection) -> None:
+    limit = "select max_executing from gd_queues where queue = 'default'"
+    enqueue(conn, "M")
+    enqueue(conn, "M")
+    set_queue_limit(conn, "default", 0)
+    assert (conn.execute(limit).fetchone(), picked(conn)) == ((0,), [])
+    set_queue_limit(conn, "default", 1)
+    assert (conn.execute(limit).fetchone(), len(picked(conn))) == ((1,), 1)
+    set_queue_limit(conn, "default", None)
+    assert (conn.execute(limit).fetchone(), len(picked(conn))) == ((None,), 1)
+
+
 def test_control_holds_only_if_the_caller_commits(dsn: str, conn: Connection) -> None:
     live, failed = enqueue(conn, "M").id, enqueue(conn, "M").id
     cancel(conn, failed)
@@ -324,6 +337,7 @@ def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connec
             await drop_rate_limit(app, "mail")
             await set_concurrency_limit(app, "customer", 3)
             await drop_concurrency_limit(app, "customer")
+            await set_queue_limit(app, "default", 3)
             await set_retention(app, None)
             await set_history(app, Checkout, "steps")
             assert await cancel_many(app, [first.id]) == ["cancelled"]
@@ -417,6 +431,8 @@ def test_what_the_engine_refuses_is_an_error_with_detail_and_hint(
         (drop_rate_limit, ("mail:1",), "GD002"),
         (set_concurrency_limit, ("customer", -1), "GD002"),
         (drop_concurrency_limit, ("",), "GD001"),
+        (set_queue_limit, ("default", -1), "GD002"),
+        (set_queue_limit, ("", 1), "GD001"),
     ],
 )
 def test_what_control_is_refused_is_the_same_error(

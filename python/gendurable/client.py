@@ -62,6 +62,7 @@ __all__ = [
     "schedule",
     "set_concurrency_limit",
     "set_history",
+    "set_queue_limit",
     "set_rate_limit",
     "set_retention",
     "signal",
@@ -307,6 +308,9 @@ _DROP_RATE_LIMIT = "select public.gd_drop_rate_limit(name => %(name)s)::text"
 _SET_CONCURRENCY_LIMIT = """
     select public.gd_set_concurrency_limit(name => %(name)s,
                                            max_executing => %(max_executing)s::int)::text"""
+_SET_QUEUE_LIMIT = """
+    select public.gd_set_queue_limit(queue => %(queue)s,
+                                     max_executing => %(max_executing)s::int)::text"""
 _SET_RETENTION = """
     select public.gd_set_retention(retention => %(retention)s::interval,
                                    failed => %(failed)s::interval)::text"""
@@ -853,6 +857,30 @@ def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeCoroutine[
         InvalidArgumentError: the name is empty, too long or has a colon.
     """
     return call(conn, _DROP_CONCURRENCY_LIMIT, {"name": text("name", name)}, _nothing)
+
+
+@_sync_or_async
+def set_queue_limit(
+    conn: AnyConnection, /, queue: str, max_executing: int | None
+) -> MaybeCoroutine[None]:
+    """Set how many instances of a queue may execute at once, whichever workers run them.
+
+    It waits for picks in flight and applies to the next one; what executes goes on and is counted.
+    Commit soon: until then nothing of the queue starts.
+
+    Args:
+        conn: the caller's connection.
+        queue: its name.
+        max_executing: 0 stops the queue; None means any number.
+
+    Raises:
+        InvalidArgumentError: ``max_executing`` is negative, or the queue is empty or too long.
+    """
+    parameters = {
+        "queue": text("queue", queue),
+        "max_executing": _optional(integer, "max_executing", max_executing),
+    }
+    return call(conn, _SET_QUEUE_LIMIT, parameters, _nothing)
 
 
 @_sync_or_async

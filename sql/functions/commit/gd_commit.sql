@@ -39,6 +39,8 @@ declare
     v_keyed   bigint[];
     v_keys    text[];
     v_scoped  bigint[];
+    v_placed  bigint[];     -- that may give a place of a queue with a limit up, and of which
+    v_queues  text[];
     v_answers gendurable.answer[] := array[]::gendurable.answer[];
 begin
     if gendurable._is_open('public.gd_commit(bigint,jsonb)') then
@@ -106,6 +108,13 @@ begin
         perform gendurable._note_outcomes(v_mine, v_worker);
     end if;
 
+    if exists (select from gendurable.queues as q where q.max_executing is not null) then
+        select array_agg(i.id), array_agg(i.queue) into v_placed, v_queues
+        from unnest(v_mine) as o
+        join gendurable.instances as i on i.id = o.id
+        join gendurable.queues as q on q.name = i.queue and q.max_executing is not null;
+    end if;
+
     if v_kinds && '{done,stop}' then
         perform gendurable._finish(v_mine);
     end if;
@@ -126,6 +135,12 @@ begin
     end if;
     if v_scoped is not null then
         perform gendurable._sync_keys(v_scoped, '50ms');
+    end if;
+    if v_placed is not null then
+        perform gendurable._announce_places(array(
+            select distinct p.queue from unnest(v_placed, v_queues) as p (id, queue)
+            where not exists (select from gendurable.instances as i
+                              where i.id = p.id and coalesce(i.phase = 'executing', false))));
     end if;
 
     if cardinality(v_mine) is distinct from cardinality(v_all) then

@@ -18,6 +18,7 @@ declare
     v_outcomes gendurable.outcome[];
     v_keys     text[];
     v_rates    text[];
+    v_queues   text[];
 begin
     select array_agg(jsonb_populate_record(null::gendurable.outcome, jsonb_build_object(
                'id', i.id, 'fence', i.fence, 'kind', 'stop',
@@ -27,8 +28,9 @@ begin
            array_agg(i.concurrency_key)
                filter (where i.phase in ('executing', 'ready') and i.concurrency_key is not null),
            array_agg(i.rate_limit)
-               filter (where i.phase in ('ready', 'throttled') and i.rate_limit is not null)
-    into v_outcomes, v_keys, v_rates
+               filter (where i.phase in ('ready', 'throttled') and i.rate_limit is not null),
+           array_agg(distinct i.queue) filter (where i.phase = 'executing')
+    into v_outcomes, v_keys, v_rates, v_queues
     from gendurable.instances as i
     where i.id = any (p_ids);
     if v_outcomes is null then
@@ -38,6 +40,9 @@ begin
     perform gendurable._finish(v_outcomes);
     if v_keys is not null or v_rates is not null then
         perform gendurable._announce(null, v_keys, v_rates);
+    end if;
+    if v_queues is not null then
+        perform gendurable._announce_places(v_queues);
     end if;
     return cardinality(v_outcomes);
 end

@@ -11,7 +11,9 @@ begin
         perform gendurable._refuse_open();
     end if;
     perform gendurable._check_name('queue', gd_resume.queue);
-    delete from gendurable.queues as q where q.name = gd_resume.queue;
+    update gendurable.queues as q set paused = false where q.name = gd_resume.queue;
+    delete from gendurable.queues as q
+    where q.name = gd_resume.queue and q.max_executing is null;
     perform gendurable._announce(array[gd_resume.queue]);
 end
 $$;

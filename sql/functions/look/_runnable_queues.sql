@@ -1,5 +1,5 @@
 -- The queues in which instances are runnable, in each phase of that status, and why the queue hands
--- none of them out: queue_paused or no_worker; null: it does.
+-- none of them out: queue_paused, no_worker or queue_limit; null: it does.
 --
 -- Locks: none. Plan: instances_ready, walked kind by kind, and instances_waiting, queue by queue.
 create function gendurable._runnable_queues()
@@ -47,6 +47,9 @@ begin
                 when not exists (select from public.gd_workers as w
                                  where n.queue = any (w.queues) and w.alive)
                     then 'no_worker'
+                when exists (select from gendurable.queues as q
+                             where q.name = n.queue and q.max_executing = 0)
+                    then 'queue_limit'
            end
     from (select 'ready'::gendurable.phase as phase, r.queue from ready as r
           union all

@@ -3,7 +3,8 @@
 -- queue can run, everything held, the lines of rate keys without a policy, weights above the burst.
 -- No row comes from two of these places.
 --
--- reason: that of the queue (gendurable._runnable_queues), or no_machine.
+-- reason: that of the queue (gendurable._runnable_queues), or no_machine, which comes before
+--         queue_limit.
 -- Of the rate keys for which instances wait the first 10,000 are looked at. What is scheduled and
 -- due in a queue that is served has only not been moved to its line yet, so the first 1,000 of each
 -- are looked at.
@@ -130,7 +131,10 @@ begin
         where k.burst >= 1 and q.reason is null
     )
     select f.id, f.fsm, f.queue, f.step, f.phase, f.concurrency_key, f.rate_limit, f.weight,
-           f.eligible_at, f.reason
+           f.eligible_at,
+           case when f.reason = 'queue_limit'
+                     and (f.lane >> 40)::int in (select k.kind from foreigners as k)
+                then 'no_machine' else f.reason end
     from found as f
     where f.reason is not null
        or (f.lane >> 40)::int not in (select k.kind from foreigners as k);

@@ -1,4 +1,5 @@
--- Whether a queue hands nothing out, because it is paused or is being paused at this moment.
+-- Whether a queue hands nothing out, because it is paused or its limit is 0, or either is being
+-- changed at this moment.
 --
 -- pause x pick: gd_pause takes the queue's lock exclusively, so it waits for what is being handed
 -- out and nothing is handed out after it.
@@ -13,7 +14,8 @@ begin
         return true;
     end if;
     -- A statement of its own, younger than the lock.
-    return exists (select from gendurable.queues as q where q.name = p_queue and q.paused);
+    return exists (select from gendurable.queues as q
+                   where q.name = p_queue and (q.paused or q.max_executing = 0));
 end
 $$;
 comment on function gendurable._is_paused(text) is 'Whether a queue hands nothing out.';

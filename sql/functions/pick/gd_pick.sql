@@ -8,14 +8,17 @@
 --
 -- The body is long because the statement that claims is the one that returns: a function between
 -- them would copy each row once more.
--- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
---         names of the keys that they need. Never waits: what another transaction holds is skipped.
+-- Locks:  the worker's row (gendurable._check_in); the queue shared, and its places if it has a
+--         limit; then the instances, and the names of the keys that they need. Never waits: what
+--         another transaction holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
---         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails.
+--         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails;
+--         holders.
 -- Plan:   as gendurable._candidates, so that the cost is that of the slots; instances_due,
 --         doorbells_run and buckets_due, a few descents when nothing is due and there is no
---         doorbell; occurrences_bound, one descent where the queue has no schedule; as
---         gendurable._weigh where there are signals, children or large states.
+--         doorbell; occurrences_bound, one descent where the queue has no schedule; queues_limited,
+--         one where it has no limit; as gendurable._weigh where there are signals, children or
+--         large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer
@@ -32,6 +35,9 @@ declare
     v_since   timestamptz;
     v_idle    boolean;
     v_kinds   int[];
+    v_counted boolean := false;        -- the queue has a limit
+    v_most    int := gd_pick.slots;    -- how many it may claim
+    v_holders bigint[];                -- what executes of a queue with a limit
     v_due     int[];         -- kinds
     v_fired   int := 0;
     v_tokens  boolean;
@@ -63,6 +69,12 @@ begin
 
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).kinds;
+        if exists (select from gendurable.queues as q
+                   where q.name = gd_pick.queue and q.max_executing is not null) then
+            v_counted := true;
+            select least(gd_pick.slots, coalesce(p.places, 0)), p.executing into v_most, v_holders
+            from gendurable._places_left(gd_pick.queue) as p;
+        end if;
         -- The newest row, or dead ones would be read where there is none.
         if (select o.id from gendurable.occurrences as o where o.queue = gd_pick.queue
             order by o.queue desc, o.id desc limit 1) is not null then
@@ -70,14 +82,15 @@ begin
         end if;
         select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
         if v_tokens or v_slots then
-            v_offered := gendurable._answer_doorbells(v_tokens, gd_pick.queue, gd_pick.slots);
+            v_offered := gendurable._answer_doorbells(
+                v_tokens, case when v_most > 0 then gd_pick.queue end, v_most);
         end if;
         v_kinds := gendurable._kinds(gd_pick.worker, gd_pick.queue);
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.
-        while v_rounds < 5 or cardinality(v_seen) < 100 loop
-            v_c := gendurable._candidates(v_kinds, gd_pick.slots - v_picked, v_offered,
+        while v_most > 0 and (v_rounds < 5 or cardinality(v_seen) < 100) loop
+            v_c := gendurable._candidates(v_kinds, v_most - v_picked, v_offered,
                                           v_seen, v_not_keys, v_not_rates);
             exit when v_c.found is null;
             v_ids := v_c.free;
@@ -153,6 +166,9 @@ begin
             order by c.priority, c.eligible_at, c.id;
             get diagnostics v_claimed = row_count;
             v_picked := v_picked + v_claimed;
+            if v_counted then
+                v_holders := v_holders || v_ids;
+            end if;
             if random() < v_claimed / 300.0 then
                 perform gendurable._move_trails(gendurable._drawn(v_ids));
             end if;
@@ -162,9 +178,12 @@ begin
             if v_claimed > 0 and v_c.heavy then
                 v_room := v_room - v_load.bytes;
             end if;
-            exit when not (v_c.keyed or v_c.rated or v_failed) or v_picked = gd_pick.slots
+            exit when not (v_c.keyed or v_c.rated or v_failed) or v_picked = v_most
                       or v_picked > 0 and v_left <> '{}';
         end loop;
+        if v_counted and v_picked > 0 then
+            perform gendurable._note_holders(gd_pick.queue, v_holders);
+        end if;
         if v_limited and v_picked < gd_pick.slots
            and exists (select from gendurable._rung('tokens')) then
             -- The caller may want to know when those that were just refused are due.
@@ -183,6 +202,13 @@ begin
         perform gendurable._announce(
             array[gd_pick.queue],
             p_kinds => case when v_fired = 0 and not v_limited then v_kinds || v_due end);
+    elsif v_picked = v_most and v_most < gd_pick.slots and not v_idle then
+        -- The limit or another pick has kept it from more. A claim that ends meanwhile, or that
+        -- pick, does not see yet that this worker sleeps: it looks once more by itself.
+        perform gendurable._announce(array[gd_pick.queue], p_kinds => v_kinds);
+    elsif v_counted and v_picked = gd_pick.slots then
+        -- Another pick may have been turned away meanwhile, with places left.
+        perform gendurable._announce_places(array[gd_pick.queue]);
     end if;
 end
 $$;

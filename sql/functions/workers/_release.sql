@@ -95,6 +95,9 @@ begin
     into v_released, v_queues, v_kinds, v_keys, v_rates, v_scoped
     from released as r;
     perform gendurable._announce(v_queues, v_keys, v_rates, v_scoped, v_kinds);
+    if exists (select from gendurable.queues as q where q.max_executing is not null) then
+        perform gendurable._announce_places(v_queues);
+    end if;
     return v_released;
 end
 $$;

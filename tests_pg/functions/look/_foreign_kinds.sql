@@ -1,6 +1,6 @@
 -- The kinds that no live worker of their queue can run, and what gd_stuck says of them.
 begin;
-select plan(8);
+select plan(9);
 
 select gd_enqueue('A'), gd_enqueue('B', step => 's'), gd_enqueue('B', step => 't'), gd_enqueue('C', fsm_version => 2), gd_enqueue('D', queue => 'other'),
        gd_enqueue('C', fsm_version => 2, concurrency_key => 'k'), gd_enqueue('C', fsm_version => 2, delay => '1 hour') \g /dev/null
@@ -18,6 +18,10 @@ select is(pg_temp.stuck(), 'no_machine: B version 1, step t, no_machine: C versi
 select gd_pause('default') \g /dev/null
 select matches(pg_temp.stuck(), '^(queue_paused: default(, )?){5}$', 'a pause comes first');
 select gd_resume('default') \g /dev/null
+select gd_set_queue_limit('default', 0) \g /dev/null
+select is(pg_temp.stuck(), 'queue_limit: default, queue_limit: default, no_machine: B version 1, step t, no_machine: C version 2, step start, no_machine: C version 2, step start',
+    'a limit of 0 comes last');
+select gd_set_queue_limit('default', null) \g /dev/null
 select gd_register('v', info => '{"machines": [{"fsm": "C", "version": 2}]}') as v \gset
 select is(pg_temp.stuck(), 'no_machine: B version 1, step t', 'whoever declares it, it is enough');
 select gd_register('u', '{other}') \g /dev/null
