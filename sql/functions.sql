@@ -102,10 +102,13 @@
 
 -- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
 \ir functions/workers/_lease.sql
+\ir functions/workers/_claims.sql
 \ir functions/workers/_sleeping.sql
 \ir functions/workers/_check_in.sql
 \ir functions/workers/_delete_workers.sql
+\ir functions/workers/_executing.sql
 \ir functions/workers/_forget_workers.sql
+\ir functions/workers/_is_picking.sql
 \ir functions/workers/_lease_until.sql
 \ir functions/workers/_lock_lapsed.sql
 \ir functions/workers/_lost.sql
@@ -113,6 +116,7 @@
 \ir functions/workers/_note_start.sql
 \ir functions/workers/_refuse_worker.sql
 \ir functions/workers/_release.sql
+\ir functions/workers/_release_departed.sql
 \ir functions/workers/_renew.sql
 \ir functions/workers/_up_since.sql
 \ir functions/workers/gd_heartbeat.sql

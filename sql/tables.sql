@@ -157,8 +157,9 @@ create index instances_ready on gendurable.instances (lane, priority, eligible_a
 -- the deadline).
 create index instances_due on gendurable.instances (queue, eligible_at)
     where phase in ('scheduled', 'awaiting_signal') and eligible_at < 'infinity';
--- What a worker holds.
-create index instances_claims on gendurable.instances (worker_id) where worker_id is not null;
+-- What a worker holds: gendurable._claims knows from when on.
+create index instances_claims on gendurable.instances (worker_id, claimed_at)
+    where worker_id is not null;
 -- What holds a slot of a concurrency key, what was offered one, and what waits for one in the order
 -- of picking.
 create index instances_keyed on gendurable.instances
@@ -552,6 +553,7 @@ create table gendurable.leases (
     seq          bigint      not null,
     lease_until  timestamptz not null,
     heartbeat_at timestamptz,
+    claims_since timestamptz not null default '-infinity',
     idle_queues  text[]      not null default '{}',
     primary key (worker_id, seq)
 ) with (
@@ -563,8 +565,21 @@ comment on table gendurable.leases is
     'The lease of each worker, when it was last heard of, and where it sleeps.';
 comment on column gendurable.leases.heartbeat_at is
     'Its previous heartbeat; null before the first.';
+comment on column gendurable.leases.claims_since is
+    'It holds no claim that was picked before this, and will not.';
 comment on column gendurable.leases.idle_queues is
     'Queues of which its latest pick came back short: work for them is worth a notification.';
+
+-- Whatever forgets a worker leaves a row here. A commit of its that was in flight may keep a claim
+-- from being released, and a snapshot that is too old does not show them all. A reaper that sees
+-- the row sees every claim that the worker ever made, and deletes the row once none is left.
+create table gendurable.departed (
+    worker_id    bigint      not null primary key,
+    claims_since timestamptz not null
+);
+comment on table gendurable.departed is
+    'Workers that were forgotten, of which there may be claims yet.';
+comment on column gendurable.departed.claims_since is 'As in gendurable.leases.';
 
 -- What workers say that they can run. The rows are written with the worker's own and deleted with
 -- it, and never change.

@@ -27,7 +27,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_now     timestamptz := clock_timestamp();
+    v_now     timestamptz;
     v_idle    boolean;
     v_kinds   int[];
     v_due     int := 0;
@@ -53,8 +53,9 @@ begin
     if gendurable._is_open('public.gd_pick(bigint,text,int)') then
         perform gendurable._refuse_open();
     end if;
-    v_idle := gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots);
-    if gd_pick.slots = 0 then
+    select c.idle, c.at into v_idle, v_now
+    from gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots) as c;
+    if v_now is null or gd_pick.slots = 0 then
         return;
     end if;
 
