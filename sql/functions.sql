@@ -57,6 +57,12 @@
 \ir functions/trails/_places.sql
 \ir functions/trails/_raise_fence.sql
 \ir functions/trails/_step_lane.sql
+\ir functions/trails/_waiting_runs.sql
+\ir functions/trails/_stretches.sql
+\ir functions/trails/_first_wait.sql
+\ir functions/trails/_filled.sql
+\ir functions/trails/_move_waits.sql
+\ir functions/trails/_due_priority.sql
 
 -- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
 -- _announce after it; the wake-up of parks and of what is due.

@@ -157,6 +157,11 @@ create index instances_ready on gendurable.instances (lane, priority, eligible_a
 -- the deadline).
 create index instances_due on gendurable.instances (queue, eligible_at)
     where phase in ('scheduled', 'awaiting_signal') and eligible_at < 'infinity';
+-- The same, run by run: what came lately, and perhaps into a part of the other that was found empty
+-- (gendurable.waits).
+create index instances_due_lately on gendurable.instances
+    (queue, (lane & 1099511627775), eligible_at)
+    where phase in ('scheduled', 'awaiting_signal') and eligible_at < 'infinity';
 -- What a worker holds: gendurable._claims knows from when on.
 create index instances_claims on gendurable.instances (worker_id, claimed_at)
     where worker_id is not null;
@@ -258,6 +263,30 @@ comment on column gendurable.trails.xid is
 comment on column gendurable.trails.runs is
     'Runs below the bound in which there are instances, each from the first one on.';
 comment on column gendurable.trails.pending is
+    'Transactions below the bound that were open for long: their runs may be filled yet.';
+
+-- Of what waits for a moment: the parts of instances_due that were found empty, so that they are
+-- passed over, whatever dead entries are there. What a transaction writes into them that had not
+-- ended then is found by its run in instances_due_lately. Read and written like trails.
+create unlogged table gendurable.waits (
+    queue   text    not null,
+    seq     bigint  not null,
+    xid     xid8    not null,
+    holes   tstzmultirange not null,
+    bound   bigint  not null,
+    pending xid8[]  not null,
+    primary key (queue, seq)
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.waits is
+    'Where nothing waits for a moment, by queue; the newest row counts.';
+comment on column gendurable.waits.holes is
+    'Moments for which none of the runs below the bound has an instance that waits, but perhaps '
+    'those of pending.';
+comment on column gendurable.waits.pending is
     'Transactions below the bound that were open for long: their runs may be filled yet.';
 
 create unlogged table gendurable.moments (

@@ -37,7 +37,9 @@ begin
                 o.rate_limit, coalesce(o.delay_ms > 0, false)),
             lane = gendurable._step_lane(
                 i.queue, i.fsm, i.fsm_version, o.step,
-                coalesce(o.priority, i.priority), v_in.since, i.id, v_in),
+                coalesce(o.priority, i.priority),
+                v_in.since + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
+                i.id, v_in),
             eligible_at = v_in.since
                           + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null

@@ -11,8 +11,8 @@
 -- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
 --         names of the keys that they need. Never waits: what another transaction holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
---         buckets; correlation_keys (scopes); leases; trails.
--- Plan:   as gendurable._candidates, so that the cost is that of the slots; instances_due,
+--         buckets; correlation_keys (scopes); leases; trails, waits.
+-- Plan:   as gendurable._candidates, so that the cost is that of the slots; as gendurable._wake_due,
 --         doorbells_key and buckets_due, a few descents when nothing is due and there is no
 --         doorbell; as gendurable._weigh where there are signals, children or large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
@@ -147,6 +147,7 @@ begin
             v_picked := v_picked + v_claimed;
             if random() < v_claimed / 500.0 then
                 perform gendurable._move_trail(v_ids);
+                perform gendurable._move_waits(gd_pick.queue);
             end if;
             if v_c.scoped is not null then
                 perform gendurable._sync_keys(v_c.scoped);

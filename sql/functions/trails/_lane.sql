@@ -1,5 +1,6 @@
 -- The lane of an instance that this transaction makes ready: the line of its kind, or its run where
--- its place is, or may be, below the cap of its line.
+-- its place is, or may be, below the cap of its line. One that is to wait for a moment stands in its
+-- run too (gendurable.waits).
 --
 -- In most calls the fence alone says so. A transaction with an old snapshot does not see the newest
 -- caps, but the fence, which is none the lower.
@@ -8,7 +9,8 @@ create function gendurable._lane(p_kind int, p_priority int, p_eligible_at times
 returns bigint
 language sql volatile
 return p_kind::bigint << 40
-       | case when p_eligible_at > (p_in).fence then 0
+       | case when p_eligible_at > (p_in).since then (p_in).run
+              when p_eligible_at > (p_in).fence then 0
               when not (p_in).current
                    or gendurable._is_below_cap(p_kind, p_priority, p_eligible_at, p_id)
                   then (p_in).run

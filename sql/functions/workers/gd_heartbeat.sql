@@ -53,15 +53,13 @@ begin
     select l.* into v_before from gendurable._lease(gd_heartbeat.worker) as l;
     v_quiet := current_setting('transaction_isolation') = 'read committed'
                and not gendurable._is_picking(gd_heartbeat.worker);
-    with held as materialized (
-        select i.id, i.claimed_at
+    v_first := (
+        select i.claimed_at
         from gendurable.instances as i
         where i.worker_id = gd_heartbeat.worker
           and i.claimed_at >= v_before.claims_since and i.claimed_at < v_before.heartbeat_at
-    )
-    select (select min(h.claimed_at) from held as h),
-           array(select h.id from held as h except select c from unnest(gd_heartbeat.claims) as c)
-    into v_first, v_missing;
+        order by i.worker_id, i.claimed_at
+        limit 1);
     perform gendurable._renew(
         gd_heartbeat.worker, p_until => v_now + v_lease, p_heartbeat_at => v_now,
         p_claims_since => case when v_quiet then coalesce(v_first, v_before.heartbeat_at) end);
@@ -70,6 +68,14 @@ begin
         return;
     end if;
 
+    if v_first is not null then
+        v_missing := array(
+            select i.id from gendurable.instances as i
+            where i.worker_id = gd_heartbeat.worker
+              and i.claimed_at >= v_first and i.claimed_at < v_before.heartbeat_at
+            except
+            select c from unnest(gd_heartbeat.claims) as c);
+    end if;
     if cardinality(v_missing) > 0 then
         perform gendurable._release(
             array[gd_heartbeat.worker], v_missing, 'the worker does not know of this claim',

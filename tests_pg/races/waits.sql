@@ -1,0 +1,84 @@
+-- What waits for a moment × notes where nothing waits: whatever is written meanwhile is found, and at once.
+--
+-- Mutations: the bound passes transactions that are open (it is the run of the next one) and none is pending: 3, 6, 8. None is pending: 6, 8. What closed
+-- runs bring does not fill holes: 4 or 7. The own transaction is not looked for: 10. A second mover waits: 16.
+\ir prelude.psql
+select plan(18);
+select test.open('a', 'b', 'c');
+select gd_register('w') as w \gset
+-- Nothing waits anywhere: all is a hole.
+create function test.note() returns void language sql as $$ select gendurable._move_waits('default') $$;
+create function test.next(session text) returns text language sql as $$
+    select coalesce(round(extract(epoch from (test.query(session, 'select gd_next_due(''default'') as at') -> 0 ->> 'at')::timestamptz - now()) / 3600)::text, 'none')
+$$;
+create function test.put(session text, delay interval) returns jsonb language sql as $$ select test.query(session, format('select count(*) from gd_enqueue(''M'', delay => %L)', delay)) $$;
+select test.note() \g /dev/null
+select is(test.next('b'), 'none', 'nothing waits');
+
+-- An instance written by a transaction that is open while holes are noted.
+select test.exec('a', 'begin');
+select test.put('a', '3 hours') \g /dev/null
+select test.note() \g /dev/null
+select is(test.next('b'), 'none', 'what is not committed is not found');
+select test.exec('a', 'commit');
+select is(test.next('b'), '3', 'and is as soon as it is');
+select test.note() \g /dev/null
+select test.note() \g /dev/null
+select is(test.next('b'), '3', 'also when its run is closed');
+
+-- One that stays open for longer: it does not hold the bound, and is listed.
+select test.exec('a', 'begin');
+select test.put('a', '2 hours') \g /dev/null
+select test.note() \g /dev/null
+select test.note() \g /dev/null
+select is((select cardinality(w.pending) from gendurable.waits as w), 1, 'a transaction is open for long');
+select test.exec('a', 'commit');
+select is(test.next('b'), '2', 'what it has written is found when it ends');
+select test.note() \g /dev/null
+select test.note() \g /dev/null
+select is(test.next('b'), '2', 'and later');
+
+-- One whose moment has come before its transaction ended.
+select test.exec('a', 'begin');
+select test.put('a', '1 ms') \g /dev/null
+select test.note() \g /dev/null
+select test.note() \g /dev/null
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:w))), 'M', 'what is overdue when it is committed is picked at once');
+
+-- The transaction itself sees what it has written.
+select test.exec('a', 'begin');
+select test.put('a', '1 hour') \g /dev/null
+select test.note() \g /dev/null
+select test.note() \g /dev/null
+select is(test.next('b'), '2', 'no other one sees it');
+select is(test.next('a'), '1', 'it does');
+select test.exec('a', 'rollback');
+select is(test.next('b'), '2', 'and nobody when it is undone');
+
+-- A writer with an old snapshot, and a reader.
+select test.exec('a', 'begin isolation level repeatable read');
+select test.query('a', 'select count(*) from gendurable.waits') \g /dev/null
+select test.exec('c', 'begin isolation level repeatable read');
+select is(test.next('c'), '2', 'a reader with a snapshot');
+select gd_cancel((select i.id from gendurable.instances as i where i.phase = 'scheduled' order by i.eligible_at limit 1)) \g /dev/null
+select test.note() \g /dev/null
+select test.note() \g /dev/null
+select is(test.next('c'), '2', 'sees what was there then');
+select test.put('a', '1 hour') \g /dev/null
+select test.exec('a', 'commit');
+select is(test.next('b'), '1', 'what a writer with one has written is found');
+select test.exec('c', 'commit');
+
+-- Two that note, and one that is undone.
+select test.exec('a', 'begin');
+select test.query('a', 'select test.note()');
+select test.put('a', '30 minutes') \g /dev/null
+select test.send('b', 'select test.note()');
+select ok(not test.is_blocked('b'), 'a second one does not wait');
+select test.answer('b') \g /dev/null
+select is(test.next('b'), '1', 'and what the first has noted holds for it alone');
+select test.exec('a', 'rollback');
+select is(test.next('b'), '1', 'nor later');
+select is((select count(*)::int from gendurable.waits), 1, 'one note of the queue is there');
+select * from finish();
