@@ -45,6 +45,7 @@ begin
     end loop;
 end
 $$;
+create function test.idle() returns xid8 language sql as $$ select (test.query('idle', 'select pg_current_xact_id() as x') -> 0 ->> 'x')::xid8 $$;
 create table test.call (name text, query text, before int, after int);
 insert into test.call values
     ('the next moment', 'select gd_next_due(''q'')'),
@@ -105,7 +106,7 @@ end
 $$;
 select test.look() \g /dev/null
 select cmp_ok(c.after, '<=', c.before + 25, format('%s: %s pages before, %s after delays', c.name, c.before, c.after)) from test.call as c;
-select is((select cardinality(w.pending) from gendurable.waits as w where w.queue = 'q'), 1, 'a transaction that stays open does not hold the bound');
+select ok((select test.idle() = any (w.pending) from gendurable.waits as w where w.queue = 'q'), 'a transaction that stays open does not hold the bound');
 select is(gd_next_due('q') - now() > interval '1 hour 5 minutes', true, 'what waits behind all of them is found');
 select test.exec('idle', 'commit');
 select test.pages('select gd_next_due(''q'')') as after \gset

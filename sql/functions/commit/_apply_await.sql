@@ -35,20 +35,19 @@ begin
                 select case when p.answered
                             then gendurable._runnable(i.concurrency_key, null, false)
                             else 'awaiting_signal' end,
-                       d.at,
+                       case when p.answered then v_in.since
+                            else coalesce(now() + o.timeout_ms * interval '1 millisecond',
+                                          'infinity') end,
+                       -- A park waits, also one whose deadline is now.
                        gendurable._step_lane(i.queue, i.fsm, i.fsm_version,
-                                             coalesce(o.step, i.step), i.priority, d.at, i.id, v_in)
+                                             coalesce(o.step, i.step), i.priority,
+                                             case when p.answered then v_in.since
+                                                  else 'infinity' end, i.id, v_in)
                 from (select i.signalled and exists (
                           select from gendurable.signals as s
                           where s.inbox = gendurable._inbox_key(i.id, i.inbox)
                             and s.name = any (o.names) and s.presented is null
-                      ) as answered offset 0) as p
-                cross join lateral (
-                    select case when p.answered then v_in.since
-                                else coalesce(now() + o.timeout_ms * interval '1 millisecond',
-                                              'infinity') end as at
-                    offset 0
-                ) as d),
+                      ) as answered offset 0) as p),
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence

@@ -26,8 +26,9 @@ begin
         update gendurable.instances as i
         set fence = i.fence + 1, updated_at = clock_timestamp(), state = coalesce(o.state, i.state),
             attempt = i.attempt + 1, last_error = o.error,
-            phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
-                                         coalesce(o.delay_ms > 0, false)),
+            phase = gendurable._runnable(
+                i.concurrency_key, i.rate_limit,
+                coalesce(o.delay_ms * interval '1 millisecond' > '0', false)),
             lane = gendurable._step_lane(
                 i.queue, i.fsm, i.fsm_version, i.step,
                 i.priority,

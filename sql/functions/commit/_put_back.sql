@@ -34,7 +34,7 @@ begin
             phase = gendurable._runnable(
                 case when not o.release_key
                      then coalesce(o.concurrency_key, i.concurrency_key) end,
-                o.rate_limit, coalesce(o.delay_ms > 0, false)),
+                o.rate_limit, coalesce(o.delay_ms * interval '1 millisecond' > '0', false)),
             lane = gendurable._step_lane(
                 i.queue, i.fsm, i.fsm_version, o.step,
                 coalesce(o.priority, i.priority),

@@ -12,9 +12,10 @@
 --         names of the keys that they need. Never waits: what another transaction holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
 --         buckets; correlation_keys (scopes); leases; trails, waits.
--- Plan:   as gendurable._candidates, so that the cost is that of the slots; as gendurable._wake_due,
---         doorbells_key and buckets_due, a few descents when nothing is due and there is no
---         doorbell; as gendurable._weigh where there are signals, children or large states.
+-- Plan:   as gendurable._candidates, so that the cost is that of the slots; as
+--         gendurable._wake_due, doorbells_key and buckets_due, a few descents when nothing is due
+--         and there is no doorbell; as gendurable._weigh where there are signals, children or
+--         large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer

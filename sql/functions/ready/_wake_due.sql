@@ -1,9 +1,9 @@
 -- Moves what has become due in a queue into the ready set: scheduled instances, and parks
 -- past their deadline.
 --
--- Earliest first and at most some 1,000 in one call, so that a flood that falls due at one moment delays
--- no pick for long; what is left is for the next call. Each instance is moved once in its wait, so
--- the cost of a pick does not grow with what is scheduled.
+-- Earliest first and at most some 1,000 in one call, so that a flood that falls due at one moment
+-- delays no pick for long; what is left is for the next call. Each instance is moved once in its
+-- wait, so the cost of a pick does not grow with what is scheduled.
 -- Locks:  the due instances, never waiting; see gendurable._announce.
 -- Writes: instances, doorbells, correlation_keys, history, waits.
 -- Plan:   as gendurable._stretches; instances_due and instances_due_lately, one descent for each

@@ -12,18 +12,19 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_part  tstzrange;
+    v_part  record;
     v_first timestamptz;
 begin
     for v_part in
-        select s from unnest(tstzmultirange(tstzrange(p_from, 'infinity')) - p_holes) as s
+        select lower(s) as from_at, upper(s) as until_at
+        from unnest(tstzmultirange(tstzrange(p_from, 'infinity')) - p_holes) as s
         order by s
     loop
         select i.eligible_at into v_first
         from gendurable.instances as i
         where i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity'
           and i.queue = p_queue
-          and i.eligible_at >= lower(v_part) and i.eligible_at < upper(v_part)
+          and i.eligible_at >= v_part.from_at and i.eligible_at < v_part.until_at
         order by i.queue, i.eligible_at
         limit 1;
         if found then

@@ -1,6 +1,6 @@
 -- Where the instances of a queue may stand that wait for a moment: the parts of instances_due that
--- are not known to be empty (`run` is null), and the runs that such a part may lack. An instance may
--- stand in both.
+-- are not known to be empty (`run` is null), and the runs of which some may be in the other parts.
+-- An instance may stand in both.
 --
 -- The runs are those from the bound on, and those of transactions that were open for long then and
 -- have ended, or of this one. None has a later run than a transaction that begins now would have:
