@@ -31,30 +31,30 @@ select test.note() \g /dev/null
 select is(test.next('b'), 'none', 'what is not committed is not found');
 select test.exec('a', 'commit');
 select is(test.next('b'), '3', 'and is as soon as it is');
-select test.note() \g /dev/null
 call test.later();
+select test.note() \g /dev/null
 select test.note() \g /dev/null
 select is(test.next('b'), '3', 'also when its run is closed');
 
 -- One that stays open for longer: it does not hold the bound, and is listed.
 select test.exec('a', 'begin');
 select test.put('a', '2 hours') \g /dev/null
-select test.note() \g /dev/null
 call test.later();
+select test.note() \g /dev/null
 select test.note() \g /dev/null
 select ok((select (test.query('a', 'select pg_current_xact_id() as x') -> 0 ->> 'x')::xid8 = any (w.pending) from gendurable.waits as w where w.queue = 'default'), 'a transaction is open for long');
 select test.exec('a', 'commit');
 select is(test.next('b'), '2', 'what it has written is found when it ends');
-select test.note() \g /dev/null
 call test.later();
+select test.note() \g /dev/null
 select test.note() \g /dev/null
 select is(test.next('b'), '2', 'and later');
 
 -- One whose moment has come before its transaction ended.
 select test.exec('a', 'begin');
 select test.put('a', '1 ms') \g /dev/null
-select test.note() \g /dev/null
 call test.later();
+select test.note() \g /dev/null
 select test.note() \g /dev/null
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:w))), 'M', 'what is overdue when it is committed is picked at once');
@@ -62,8 +62,8 @@ select is(test.names(test.query('b', test.pick(:w))), 'M', 'what is overdue when
 -- The transaction itself sees what it has written.
 select test.exec('a', 'begin');
 select test.put('a', '1 hour') \g /dev/null
-select test.note() \g /dev/null
 call test.later();
+select test.note() \g /dev/null
 select test.note() \g /dev/null
 select is(test.next('b'), '2', 'no other one sees it');
 select is(test.next('a'), '1', 'it does');
@@ -76,8 +76,8 @@ select test.query('a', 'select count(*) from gendurable.waits') \g /dev/null
 select test.exec('c', 'begin isolation level repeatable read');
 select is(test.next('c'), '2', 'a reader with a snapshot');
 select gd_cancel((select i.id from gendurable.instances as i where i.phase = 'scheduled' order by i.eligible_at limit 1)) \g /dev/null
-select test.note() \g /dev/null
 call test.later();
+select test.note() \g /dev/null
 select test.note() \g /dev/null
 select is(test.next('c'), '2', 'sees what was there then');
 select test.put('a', '1 hour') \g /dev/null
