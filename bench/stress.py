@@ -468,6 +468,7 @@ def _outcome(session: Session, claim: dict[str, Any], draining: bool) -> dict[st
             "kind": "schedule_children",
             "step": "join",
             "children": children,
+            "join": roll.choice(["all", "all", "first_failure", "any"]),
             "consumed": consumed,
         }
     if kind == "stop":

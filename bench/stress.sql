@@ -47,6 +47,10 @@ create unlogged table stress.ledger (
     burst       float8
 );
 
+-- Rounds that need not wait for their last child.
+create unlogged table stress.races (parent_id bigint not null, round int not null, kind gendurable.join_kind not null, joined boolean not null default false,
+                                  primary key (parent_id, round));
+
 create unlogged table stress.violations (
     seq       bigint generated always as identity primary key,
     at        timestamptz not null default clock_timestamp(),
@@ -73,6 +77,9 @@ begin
         values (new.id, 'moved', old.phase, new.phase, new.fence, coalesce(new.worker_id, old.worker_id), new.attempt, new.concurrency_key,
                 new.rate_limit, new.weight, new.round);
     end if;
+    if old.phase = 'awaiting_children' and new.phase <> old.phase then
+        update stress.races as r set joined = true where r.parent_id = new.id and r.round = new.round;
+    end if;
     v_bad := case
         when new.fence < old.fence then 'the fence went back'
         when new.fence > old.fence + 1 then 'the fence jumped'
@@ -86,7 +93,10 @@ begin
         when new.phase = 'throttled' and new.rate_limit is null then 'throttled without a rate limit'
         when old.phase = 'awaiting_children' and new.phase <> old.phase
              and exists (select from gendurable.instances as c
-                         where c.parent_id = new.id and c.parent_round = new.round and not c.counted) then 'joined before its last child'
+                         where c.parent_id = new.id and c.parent_round = new.round and not c.counted)
+             and not exists (select from stress.races as r
+                             join gendurable.archive as f on f.parent_id = r.parent_id and f.parent_round = r.round and f.failed = (r.kind = 'first_failure')
+                             where r.parent_id = new.id and r.round = new.round) then 'joined before its last child'
         when old.phase = 'ready' and new.phase = 'executing' and new.rate_limit is not null
              and not exists (select from gendurable.rate_limits as l where l.name = split_part(new.rate_limit, ':', 1))
             then 'started under an unknown rate limit'
@@ -149,6 +159,14 @@ end
 $$;
 create trigger watch after insert or delete on gendurable.finished for each row execute function stress.watch_finished();
 create trigger watch after insert or delete on gendurable.kept for each row execute function stress.watch_finished();
+
+create function stress.watch_barrier() returns trigger language plpgsql as $$
+begin
+    insert into stress.races (parent_id, round, kind) values (new.parent_id, new.round, new.kind) on conflict do nothing;
+    return null;
+end
+$$;
+create trigger watch after insert on gendurable.countdowns for each row when (new.kind <> 'all') execute function stress.watch_barrier();
 
 create function stress.watch_signal() returns trigger language plpgsql as $$
 begin
@@ -223,6 +241,12 @@ create function stress.look() returns table (invariant text, id bigint, detail t
                         where i.parent_id = p.id and i.parent_round = p.round and not i.counted) as c
     cross join lateral (select array_agg(d.pending) as pending from gendurable.countdowns as d where d.parent_id = p.id and d.round = p.round) as b
     where p.phase = 'awaiting_children' and b.pending is distinct from array[c.live::int]
+    union all
+    select 'a child lives behind its round, and nobody was told', c.id, format('round %s of %s', c.parent_round, c.parent_id)
+    from gendurable.instances as c join stress.races as r on r.parent_id = c.parent_id and r.round = c.parent_round
+    where not c.counted
+      and r.joined
+      and not exists (select from gendurable.dismissals as d where d.parent_id = c.parent_id and d.round = c.parent_round)
     union all
     select 'a barrier without a parent that waits', d.parent_id, d::text from gendurable.countdowns as d
     where not exists (select from gendurable.instances as p where p.id = d.parent_id and p.round = d.round and p.phase = 'awaiting_children')

@@ -51,12 +51,12 @@
 \ir functions/trails/_move_lines.sql
 \ir functions/trails/_move_runs.sql
 \ir functions/trails/_move_trail.sql
-\ir functions/trails/_note_moment.sql
 \ir functions/trails/_occupied_runs.sql
 \ir functions/trails/_odd_places.sql
 \ir functions/trails/_places.sql
 \ir functions/trails/_raise_fence.sql
 \ir functions/trails/_step_lane.sql
+\ir functions/trails/_write_trail.sql
 \ir functions/trails/_waiting_runs.sql
 \ir functions/trails/_stretches.sql
 \ir functions/trails/_first_wait.sql
@@ -188,8 +188,43 @@
 \ir functions/control/gd_retry.sql
 \ir functions/control/gd_retry_many.sql
 
+-- schedules: Instances that are created at their time, by whichever pick comes first.
+\ir functions/schedules/_cron_number.sql
+\ir functions/schedules/_cron_field.sql
+\ir functions/schedules/_parse_cron.sql
+\ir functions/schedules/_checked_cron.sql
+\ir functions/schedules/_checked_zone.sql
+\ir functions/schedules/_instant.sql
+\ir functions/schedules/_later.sql
+\ir functions/schedules/_next_occurrence.sql
+\ir functions/schedules/_latest_occurrence.sql
+\ir functions/schedules/gd_next_occurrence.sql
+\ir functions/schedules/_due_bound.sql
+\ir functions/schedules/_unseen_occurrences.sql
+\ir functions/schedules/_schedule_due.sql
+\ir functions/schedules/_next_firing.sql
+\ir functions/schedules/_missed.sql
+\ir functions/schedules/_utc.sql
+\ir functions/schedules/_take_free_key.sql
+\ir functions/schedules/_fire.sql
+\ir functions/schedules/_turn_over.sql
+\ir functions/schedules/_fire_schedules.sql
+\ir functions/schedules/_fire_all_schedules.sql
+\ir functions/schedules/_lock_schedule.sql
+\ir functions/schedules/_leave_queue.sql
+\ir functions/schedules/_check_schedule.sql
+\ir functions/schedules/_set_schedule.sql
+\ir functions/schedules/_set_paused.sql
+\ir functions/schedules/gd_schedule.sql
+\ir functions/schedules/gd_declare_schedules.sql
+\ir functions/schedules/gd_unschedule.sql
+\ir functions/schedules/gd_pause_schedule.sql
+\ir functions/schedules/gd_resume_schedule.sql
+
 -- pick: Work is handed to a worker.
 \ir functions/pick/_candidate.sql
+\ir functions/pick/_place_rows.sql
+\ir functions/pick/_beyond.sql
 \ir functions/pick/_child_rows.sql
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
@@ -198,8 +233,10 @@
 \ir functions/pick/_keep_offers.sql
 \ir functions/pick/_kinds.sql
 \ir functions/pick/_mark_presented.sql
+\ir functions/pick/_merged.sql
 \ir functions/pick/_nearest.sql
 \ir functions/pick/_weigh.sql
+\ir functions/pick/_weigh_children.sql
 \ir functions/pick/gd_children.sql
 \ir functions/pick/gd_next_due.sql
 \ir functions/pick/gd_pick.sql
@@ -213,6 +250,7 @@
 \ir functions/commit/_create_children.sql
 \ir functions/commit/_drop_barriers.sql
 \ir functions/commit/_finish.sql
+\ir functions/commit/_foreign_steps.sql
 \ir functions/commit/_large_inboxes.sql
 \ir functions/commit/_lock_parents.sql
 \ir functions/commit/_parse_outcomes.sql
@@ -220,6 +258,10 @@
 \ir functions/commit/_text_problem.sql
 \ir functions/commit/_unapplied.sql
 \ir functions/commit/gd_commit.sql
+
+-- joins: Rounds of children that are over before their last child.
+\ir functions/joins/_dismiss.sql
+\ir functions/joins/_dismiss_rest.sql
 
 -- archive: The archive and its partitions; what is forgotten, and the maintenance that does it.
 \ir functions/archive/_lock_maintenance.sql
@@ -276,3 +318,6 @@
 \ir functions/look/_suspects.sql
 \ir functions/look/_usage.sql
 \ir functions/look/gd_status.sql
+
+-- testing: For tests of applications: time goes by.
+\ir functions/testing/_advance.sql

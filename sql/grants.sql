@@ -3,8 +3,8 @@
 -- (gendurable._is_open). It may be run again, and mends what a restored dump has lost.
 --
 --     gd_client   enqueue, signal, look
---     gd_worker   gd_client, and what a worker calls
---     gd_admin    gd_worker, and control: cancel, retry, pause, limits, gc
+--     gd_worker   gd_client, and what a worker calls; it may declare schedules
+--     gd_admin    gd_worker, and control: cancel, retry, pause, limits, schedules, gc
 --
 -- The roles belong to the cluster, not to this database: they are created if they are missing and
 -- the installer may, and stay when the schema goes.
@@ -62,14 +62,16 @@ begin
             ('gd_client',
              '{gd_enqueue,gd_enqueue_many,gd_signal,gd_signal_many,gd_status,gd_version,'
              'gd_signals,gd_children,gd_history,'
-             'gd_watch}'::text[]),
+             'gd_watch,gd_next_occurrence}'::text[]),
             ('gd_worker',
              '{gd_register,gd_heartbeat,gd_pick,gd_commit,gd_release,gd_unregister,gd_next_due,'
-             'gd_reap,gd_expire_awaits,gd_maintain,gd_report}'),
+             'gd_reap,gd_expire_awaits,gd_maintain,gd_report,'
+             'gd_schedule,gd_declare_schedules}'),
             ('gd_admin',
              '{gd_cancel,gd_retry,gd_pause,gd_resume,gd_set_rate_limit,gd_set_concurrency_limit,'
              'gd_drop_rate_limit,gd_drop_concurrency_limit,gd_set_retention,gd_gc,'
-             'gd_set_history,gd_cancel_many,gd_retry_many}')
+             'gd_set_history,gd_cancel_many,gd_retry_many,'
+             'gd_unschedule,gd_pause_schedule,gd_resume_schedule}')
         ) as r (role, names)
         cross join lateral unnest(r.names) as f (name)
         where exists (select from pg_catalog.pg_roles as x where x.rolname = r.role)
@@ -85,7 +87,8 @@ begin
     if exists (select from pg_catalog.pg_roles as r where r.rolname = 'gd_client') then
         grant select on
             public.gd_instances, public.gd_queues, public.gd_workers,
-            public.gd_limits, public.gd_stuck, public.gd_throughput
+            public.gd_limits, public.gd_stuck, public.gd_throughput,
+            public.gd_schedules
         to gd_client;
         -- What the views call, they call with the rights of the role that looks.
         grant execute on function

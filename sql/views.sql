@@ -128,6 +128,21 @@ select s.id, s.fsm, s.queue, s.step, s.reason, s.detail, s.since from gendurable
 comment on view public.gd_stuck is
     'Every runnable instance that cannot start now, and why; oldest first.';
 
+create view public.gd_schedules as
+select s.name, s.cron, s.timezone, s.fsm, s.fsm_version, s.step, s.state, s.queue, s.priority,
+       s.overlap, s.missed, s.stamp, s.paused, o.next_at, o.last_at, o.last_id,
+       coalesce(o.fired, 0) as fired, coalesce(o.skipped, 0) as skipped
+from gendurable.schedules as s
+left join lateral (
+    select x.next_at, x.last_at, x.last_id, x.fired, x.skipped
+    from gendurable.occurrences as x
+    where x.schedule = s.name
+    order by x.schedule desc, x.id desc
+    limit 1
+) as o on true;
+comment on view public.gd_schedules is
+    'Every schedule: what it creates when, its next occurrence, and what came of those before.';
+
 create view public.gd_throughput as
 select t.minute, t.queue, t.fsm, t.step, t.kind, sum(t.count)::bigint as count,
        sum(t.seconds) as seconds, max(t.slowest) as slowest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -16,7 +17,11 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
+from gendurable import get
+from gendurable.machine import define
 from support import finished, worker_process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,6 +91,88 @@ def test_the_readme_s_python_calls_do_what_it_says(
     assert conn.execute(
         "select name, allowed, period from gd_limits where kind = 'rate'"
     ).fetchall() == [("mail", 10.0, timedelta(seconds=1))]
+
+
+def test_the_client_page_s_code_runs(
+    dsn: str, conn: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    names: dict[str, Any] = {}
+    for number, block in enumerate(blocks("docs/client.md", "python")):
+        module = tmp_path / f"client_{number}.py"
+        module.write_text(block)
+        names |= runpy.run_path(str(module))
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
+    with Session(engine) as session:
+        placed = get(conn, names["place"](session, "A-1"))
+    engine.dispose()
+    assert placed is not None
+    assert placed.correlation_key == "order:A-1"
+    assert names["entry"].arguments()["rate_limit"] == "mail"
+    names["serve"](dsn)
+    assert conn.execute("select count(*) from gd_instances where fsm = 'Visit'").fetchone() == (
+        1000,
+    )
+
+
+def test_the_testing_page_s_tests_pass(
+    admin_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop(tmp_path)
+    monkeypatch.setenv("GENDURABLE_TEST_DSN", admin_dsn)
+    plain, conftest, drained, worker = blocks("docs/testing.md", "python")
+    (tmp_path / "conftest.py").write_text(conftest)
+    for name, block in (("plain", plain), ("drained", drained), ("worker", worker)):
+        (tmp_path / f"test_{name}.py").write_text(block)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "5 passed" in done.stdout, done.stdout
+
+
+def test_the_deploys_page_s_machine_takes_over(tmp_path: Path) -> None:
+    module = tmp_path / "checkout2.py"
+    module.write_text(blocks("docs/deploys.md", "python")[0])
+    namespace = runpy.run_path(str(module))
+    definition = define(namespace["Checkout"])
+    assert definition.keys == [("Checkout", 2), ("Checkout", 1)]
+    reading = definition.codec_for(1).read('{"sku": "a", "quantity": 2}')
+    assert reading.value == namespace["Order"]([namespace["Item"]("a", 2)])
+
+
+def test_the_steps_page_s_machine_does_what_it_says(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    module = tmp_path / "payment.py"
+    module.write_text(blocks("docs/steps.md", "python")[0])
+    with worker_process(dsn, module, tmp_path / "log"):
+        conn.execute("select gd_enqueue('Payment', '{\"amount\": 20}', correlation_key => 'a')")
+        conn.execute("select gd_enqueue('Payment', '{\"amount\": 2000}', correlation_key => 'b')")
+        assert finished(conn, "a").result == {"booked": 20}
+        assert finished(conn, "b").error["type"] == "payment.Declined"
+
+
+def test_the_steps_page_s_transfer_does_what_it_says(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    module = tmp_path / "transfer.py"
+    module.write_text(blocks("docs/steps.md", "python")[1])
+    conn.execute("create table accounts (name text, balance int)")
+    conn.execute("insert into accounts values ('a', 10), ('b', 0)")
+    state = json.dumps({"from": "a", "to": "b", "amount": 4})
+    with worker_process(dsn, module, tmp_path / "log"):
+        conn.execute("select gd_enqueue('Transfer', %s, correlation_key => 't')", (state,))
+        assert finished(conn, "t").status == "done"
+    rows = conn.execute("select name, balance from accounts order by name").fetchall()
+    assert rows == [("a", 6), ("b", 4)]
+    assert conn.execute("select count(*) from gd_instances where fsm = 'Receipt'").fetchone() == (
+        1,
+    )
 
 
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:

@@ -13,6 +13,7 @@ from gendurable import (
     Context,
     DefinitionError,
     Done,
+    EnqueueOptions,
     Entry,
     Machine,
     Outcome,
@@ -21,6 +22,7 @@ from gendurable import (
     Stop,
     UsageError,
     Worker,
+    WorkerSettings,
     job,
     step,
 )
@@ -53,7 +55,7 @@ def test_a_machine_is_named_like_its_class() -> None:
     assert not definition.steps["start"].is_async
     assert definition.steps["later"].is_async
     assert definition.on_error is None
-    declared = definition.declaration()
+    declared = definition.declaration(definition.version)
     assert sorted(declared.pop("steps")) == ["later", "start"]
     assert declared == {"fsm": "Counter", "version": 1}
 
@@ -307,6 +309,25 @@ def test_a_jobs_arguments_are_checked_when_it_is_enqueued() -> None:
 def test_a_state_that_is_left_out_must_be_one_that_can_be() -> None:
     with pytest.raises(StateError, match="missing required field `n`"):
         Entry(Counter).arguments()
+
+
+def test_a_job_takes_options_apart_from_its_arguments() -> None:
+    @job()
+    def mail(to: str, copies: int = 1) -> None: ...
+
+    entry = mail.options(delay=5, correlation_key="k").entry("a", copies=2)
+    assert entry.arguments() == mail.entry("a", copies=2, delay=5, correlation_key="k").arguments()
+    with pytest.raises(TypeError, match="job mail: dely is no option"):
+        mail.options(dely=5)  # type: ignore[call-arg]
+
+
+def test_options_and_settings_are_typed_as_they_are() -> None:
+    assert set(EnqueueOptions.__annotations__) == set(Entry.__struct_fields__) - {
+        "machine",
+        "state",
+    }
+    given = inspect.signature(Worker).parameters.keys() - {"machines"}
+    assert set(WorkerSettings.__annotations__) == given
 
 
 def test_a_jobs_context_parameter_is_no_argument() -> None:

@@ -129,6 +129,10 @@ def wire(outcome: object, ctx: Context[Any] | None = None) -> Any:
                 "children": [{"fsm": "Mail", "state": {"to": "x"}, "priority": 2}],
             },
         ),
+        (
+            ScheduleChildren([], join="first_failure"),
+            {"kind": "schedule_children", "children": [], "join": "first_failure"},
+        ),
     ],
 )
 def test_an_outcome_becomes_the_engines_json(outcome: Outcome, fields: dict[str, Any]) -> None:
@@ -501,6 +505,14 @@ def test_an_argument_of_next_of_the_wrong_type_is_an_error_of_the_step(
 def test_children_that_are_no_entries_are_an_error_of_the_step(children: Any) -> None:
     with pytest.raises(OutcomeError, match=r"returned ScheduleChildren: children(\[0\])? must be"):
         wire(ScheduleChildren(children))
+
+
+@pytest.mark.parametrize("join", [None, "most", True, ["any"]])
+def test_a_join_that_there_is_not_is_an_error_of_the_step(join: Any) -> None:
+    with pytest.raises(
+        OutcomeError, match="returned ScheduleChildren: join must be one of all, first_failure, any"
+    ):
+        wire(ScheduleChildren([], join=join))
 
 
 def test_an_error_of_a_child_names_its_place() -> None:

@@ -37,6 +37,7 @@ from gendurable import (
 from gendurable.execution import Claim, Runner
 from gendurable.queues import Queue
 from gendurable.threads import Executor, StepThreads
+from gendurable.transactions import Transactions
 from support import Connection, finished, gate, running, statuses, until
 from test_outcomes import context
 
@@ -440,6 +441,11 @@ def test_a_step_that_is_lost_before_it_begins_gives_its_place_back(colour: str) 
             ended=ended.set,
             unstarted=lambda _: None,
             abandoned=lambda _: None,
+            succeeded=lambda *_: None,
+            transactions=Transactions("", pooler=False, worker=lambda: None),
+            stays=lambda: True,
+            committed=lambda *_: None,
+            again=lambda _: None,
         )
         queue = Queue("default", 1, 1.0)
         definition = (work_sync if colour == "sync" else work_async).definition()

@@ -26,16 +26,18 @@ Connection = psycopg.Connection[Any]
 
 CLIENT = {
     "gd_enqueue", "gd_enqueue_many", "gd_signal", "gd_signal_many", "gd_status", "gd_version",
-    "gd_signals", "gd_children", "gd_history", "gd_watch",
+    "gd_signals", "gd_children", "gd_history", "gd_watch", "gd_next_occurrence",
 }  # fmt: skip
 WORKER = {
     "gd_register", "gd_heartbeat", "gd_pick", "gd_commit", "gd_release", "gd_unregister",
     "gd_next_due", "gd_reap", "gd_expire_awaits", "gd_maintain", "gd_report",
+    "gd_schedule", "gd_declare_schedules",
 }  # fmt: skip
 ADMIN = {
     "gd_cancel", "gd_retry", "gd_pause", "gd_resume", "gd_set_rate_limit", "gd_drop_rate_limit",
     "gd_set_concurrency_limit", "gd_drop_concurrency_limit", "gd_set_retention", "gd_gc",
     "gd_set_history", "gd_cancel_many", "gd_retry_many",
+    "gd_unschedule", "gd_pause_schedule", "gd_resume_schedule",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from gendurable.backoff import RetryPolicy
 from gendurable.client import (
     Enqueued,
     Event,
+    Instance,
     SignalEntry,
     Status,
     cancel,
@@ -20,11 +21,17 @@ from gendurable.client import (
     drop_rate_limit,
     enqueue,
     enqueue_many,
+    find,
+    get,
     history,
+    next_occurrence,
     pause,
+    pause_schedule,
     resume,
+    resume_schedule,
     retry,
     retry_many,
+    schedule,
     set_concurrency_limit,
     set_history,
     set_rate_limit,
@@ -33,12 +40,15 @@ from gendurable.client import (
     signal_many,
     signals,
     status,
+    unschedule,
     watch,
 )
 from gendurable.context import ChildResult, Context, Signal
-from gendurable.entry import Entry
+from gendurable.enqueuer import Enqueuer
+from gendurable.entry import EnqueueOptions, Entry
 from gendurable.errors import (
     AccessError,
+    BufferFullError,
     DefinitionError,
     EngineError,
     GendurableError,
@@ -50,33 +60,41 @@ from gendurable.errors import (
     OutcomeError,
     PrivilegesError,
     StateError,
+    StepTimeoutError,
     UsageError,
     WorkerGoneError,
 )
 from gendurable.hosting import run_worker
 from gendurable.job import Job, job
 from gendurable.machine import Machine, step
-from gendurable.outcomes import Await, Done, Next, Outcome, Retry, ScheduleChildren, Stop
+from gendurable.outcomes import Await, Done, Join, Next, Outcome, Retry, ScheduleChildren, Stop
 from gendurable.process import package_version
+from gendurable.schedules import Schedule
+from gendurable.settings import WorkerSettings
 from gendurable.worker import Worker
 
 __all__ = [
     "AccessError",
     "Await",
+    "BufferFullError",
     "ChildResult",
     "Context",
     "DefinitionError",
     "Done",
     "EngineError",
+    "EnqueueOptions",
     "Enqueued",
+    "Enqueuer",
     "Entry",
     "Event",
     "GendurableError",
     "InstallError",
+    "Instance",
     "InvalidArgumentError",
     "InvalidOutcomeError",
     "IsolationError",
     "Job",
+    "Join",
     "Machine",
     "Next",
     "NotInstalledError",
@@ -85,15 +103,18 @@ __all__ = [
     "PrivilegesError",
     "Retry",
     "RetryPolicy",
+    "Schedule",
     "ScheduleChildren",
     "Signal",
     "SignalEntry",
     "StateError",
     "Status",
+    "StepTimeoutError",
     "Stop",
     "UsageError",
     "Worker",
     "WorkerGoneError",
+    "WorkerSettings",
     "cancel",
     "cancel_many",
     "children",
@@ -101,13 +122,19 @@ __all__ = [
     "drop_rate_limit",
     "enqueue",
     "enqueue_many",
+    "find",
+    "get",
     "history",
     "job",
+    "next_occurrence",
     "pause",
+    "pause_schedule",
     "resume",
+    "resume_schedule",
     "retry",
     "retry_many",
     "run_worker",
+    "schedule",
     "set_concurrency_limit",
     "set_history",
     "set_rate_limit",
@@ -117,6 +144,7 @@ __all__ = [
     "signals",
     "status",
     "step",
+    "unschedule",
     "watch",
 ]
 

@@ -30,6 +30,10 @@ class RetryPolicy:
         factor: each further delay is this many times longer.
         maximum: seconds, the longest delay.
         jitter: share of the delay by which it varies at random in either direction, 0 to 1.
+        non_retryable: exception types after which the step is not run again. An exception group is
+            one of them if something in it is.
+        max_explicit: executions of one step in total after which a ``Retry`` that the step or its
+            error handler answers is not accepted any more; None for no limit.
     """
 
     max_attempts: int | None = 10
@@ -37,6 +41,8 @@ class RetryPolicy:
     factor: float = 2.0
     maximum: float = 300.0
     jitter: float = 0.1
+    non_retryable: type[BaseException] | tuple[type[BaseException], ...] = ()
+    max_explicit: int | None = None
 
     def __post_init__(self) -> None:
         if self.max_attempts is not None and self.max_attempts < 1:
@@ -45,6 +51,12 @@ class RetryPolicy:
             raise ValueError("initial and maximum must not be negative, factor must be at least 1")
         if not 0 <= self.jitter <= 1:
             raise ValueError("jitter must be between 0 and 1")
+        if self.max_explicit is not None and self.max_explicit < 1:
+            raise ValueError("max_explicit must be at least 1, or None for no limit")
+        types: Any = self.non_retryable
+        types = types if isinstance(types, tuple) else (types,)
+        if not all(isinstance(one, type) and issubclass(one, BaseException) for one in types):
+            raise ValueError("non_retryable must be an exception type, or a tuple of them")
 
     def delay(self, attempt: int) -> float:
         """Seconds to wait after the execution with this attempt number, which counts from 0."""
@@ -62,9 +74,16 @@ class RetryPolicy:
             exc: why this one failed.
         """
         error = describe(exc)
-        if self.max_attempts is not None and attempt + 1 >= self.max_attempts:
+        is_last = self.max_attempts is not None and attempt + 1 >= self.max_attempts
+        if is_last or _is_among(exc, self.non_retryable):
             return Stop(error)
         return Retry(self.delay(attempt), error)
+
+
+def _is_among(exc: BaseException, types: Any) -> bool:
+    if isinstance(exc, BaseExceptionGroup):
+        return exc.subgroup(types) is not None if types else False
+    return isinstance(exc, types)
 
 
 def describe(exc: BaseException) -> dict[str, Any]:

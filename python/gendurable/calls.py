@@ -1,35 +1,43 @@
 """Calls on the caller's connection: inside its transaction, whatever else it is set up to do.
 
-A call is sent text and answers one column of text, in a cursor of this module's own: what the
-connection makes of other types, rows and placeholders is the caller's business.
+A call is sent text and answers one column of text. On a psycopg connection that is done in a
+cursor of this module's own: what the connection makes of other types, rows and placeholders is the
+caller's business. How it is done on other connections is in ``drivers``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
-import psycopg
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg.rows import tuple_row
 from psycopg.types.array import ListDumper
 from psycopg.types.string import StrDumper, TextLoader
 
-from gendurable.errors import InvalidArgumentError, UsageError, engine_errors
+from gendurable.drivers import AsyncHandle, Driver, Parameters, SyncHandle, driver_of, said_by
+from gendurable.errors import InvalidArgumentError, UsageError, error_for
 from gendurable.text import safe_repr
 
-__all__ = ["AnyConnection", "MaybeAwaitable", "Parameters", "Texts", "call", "no_connection"]
+__all__ = [
+    "AnyConnection",
+    "MaybeCoroutine",
+    "Parameters",
+    "Texts",
+    "call",
+    "no_connection",
+    "text_only",
+]
 
 T = TypeVar("T")
 C = TypeVar("C", Cursor[tuple[Any, ...]], AsyncCursor[tuple[Any, ...]])
 
-AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
-MaybeAwaitable: TypeAlias = T | Awaitable[T]
-"""The value on a sync connection, an awaitable of it on an async one."""
-Parameters: TypeAlias = Mapping[str, str | list[str] | None]
+AnyConnection: TypeAlias = SyncHandle | AsyncHandle
+MaybeCoroutine: TypeAlias = T | Coroutine[Any, Any, T]
+"""The value on a sync connection, a coroutine of it on an async one."""
 Texts: TypeAlias = Sequence[str]
 """The only column of an answer."""
 
@@ -37,12 +45,11 @@ Texts: TypeAlias = Sequence[str]
 _UNSTORABLE = re.compile(rb"\\u0000|\d{131072}|[eE]\+?\d{6}")
 
 _HINTS = {
-    "sqlalchemy": "Of SQLAlchemy's it is connection.connection.driver_connection, "
-    "with the dialect postgresql+psycopg.",
+    "sqlalchemy": "Of SQLAlchemy's it is a Connection or a Session: with engine.begin() as conn.",
     "psycopg_pool": "Take one out of the pool: with pool.connection() as conn.",
     "psycopg2": "psycopg2 is another driver; connect with psycopg (version 3).",
-    "asyncpg": "asyncpg is another driver; connect with psycopg (version 3).",
-    "django": "Of Django's it is connection.connection, after connection.ensure_connection().",
+    "asyncpg": "Take one out of the pool: async with pool.acquire() as conn.",
+    "django": "Of Django's it is django.db.connection, or one of django.db.connections.",
     "psycopg": "Of a cursor it is cursor.connection.",
     "AsyncConnection": "Here it has to be a sync one: psycopg.connect(...).",
     "coroutine": "Await psycopg.AsyncConnection.connect(...) first.",
@@ -50,24 +57,59 @@ _HINTS = {
 
 
 def call(
-    conn: AnyConnection, query: str, parameters: Parameters, answer: Callable[[Texts], T]
-) -> MaybeAwaitable[T]:
+    conn: AnyConnection,
+    query: str,
+    parameters: Parameters,
+    answer: Callable[[Texts], T],
+    *,
+    name: str | None = None,
+) -> MaybeCoroutine[T]:
     """Run one query and build the answer of its texts, now or when awaited.
+
+    Args:
+        conn: the caller's connection.
+        query: with named placeholders; it answers one column of text.
+        parameters: their values.
+        answer: builds the answer.
+        name: the function of this package that was called; left out, that which the query names.
 
     Raises:
         UsageError: this is no psycopg connection, or its encoding has no such character.
         InvalidArgumentError: the engine or the database refuses an argument.
     """
+    if isinstance(conn, Connection):
+        with _refusals(parameters), text_only(Cursor(conn, row_factory=tuple_row)) as cursor:
+            return answer(_texts(cursor.execute(query, parameters).fetchall()))
     if isinstance(conn, AsyncConnection):
-        awaitable = _call_async(conn, query, parameters, answer)
-        # Python's warning of one that is never awaited then names the function that was called.
-        name = query[query.index("gd_") + 3 : query.index("(", query.index("gd_"))]
-        awaitable.__qualname__ = name  # type: ignore[attr-defined]
-        return awaitable
-    if not isinstance(conn, Connection):
-        raise no_connection(conn)
-    with _refusals(parameters), _text_only(Cursor(conn, row_factory=tuple_row)) as cursor:
-        return answer(_texts(cursor.execute(query, parameters).fetchall()))
+        coroutine = _call_async(conn, query, parameters, answer)
+    else:
+        driver = driver_of(conn)
+        if driver is None:
+            raise no_connection(conn)
+        if not driver.is_async:
+            with _refusals(parameters):
+                return answer(_texts(driver.rows(conn, query, parameters)))
+        coroutine = _call_driver(driver, conn, query, parameters, answer)
+    # Python's warning of one that is never awaited then names the function that was called.
+    coroutine.__qualname__ = name or _name_in(query)  # type: ignore[attr-defined]
+    return coroutine
+
+
+async def _call_driver(
+    driver: Driver,
+    conn: AnyConnection,
+    query: str,
+    parameters: Parameters,
+    answer: Callable[[Texts], T],
+) -> T:
+    with _refusals(parameters):
+        return answer(_texts(await driver.rows(conn, query, parameters)))
+
+
+def _name_in(query: str) -> str:
+    """What the function of this package is called that sends a query."""
+    start = query.index("gd_") + 3
+    return query[start : query.index("(", start)]
 
 
 async def _call_async(
@@ -77,13 +119,13 @@ async def _call_async(
     answer: Callable[[Texts], T],
 ) -> T:
     with _refusals(parameters):
-        async with _text_only(AsyncCursor(conn, row_factory=tuple_row)) as cursor:
+        async with text_only(AsyncCursor(conn, row_factory=tuple_row)) as cursor:
             await cursor.execute(query, parameters)
             return answer(_texts(await cursor.fetchall()))
 
 
 def no_connection(
-    given: object, expected: str = "a psycopg connection, sync or async"
+    given: object, expected: str = "a connection of psycopg, SQLAlchemy, Django or asyncpg"
 ) -> UsageError:
     """The error for something else in a connection's place, with the way to one."""
     kind = type(given)
@@ -94,7 +136,7 @@ def no_connection(
     )
 
 
-def _text_only(cursor: C) -> C:
+def text_only(cursor: C) -> C:
     """A cursor in which no adapter of the caller's takes part."""
     cursor.adapters.register_dumper(str, StrDumper)
     cursor.adapters.register_dumper(list, ListDumper)
@@ -128,21 +170,23 @@ def _blamed(parameters: Parameters) -> str | None:
 def _refusals(parameters: Parameters) -> Iterator[None]:
     """What a call's own arguments have caused is an error of this package."""
     try:
-        with engine_errors():
-            yield
-    except psycopg.DataError as exc:
-        # What is no value of the database's types never reaches the engine's own checks.
-        diag = exc.diag
-        message = diag.message_primary or str(exc)
-        where = _blamed(parameters)
-        raise InvalidArgumentError(
-            exc.sqlstate or "22000",
-            message,
-            f"{where}: {diag.message_detail or message}" if where else diag.message_detail,
-            diag.message_hint,
-        ) from exc
+        yield
     except UnicodeEncodeError as exc:
         raise UsageError(
             f"{safe_repr(exc.object[exc.start : exc.end], 40)} cannot be sent in the connection's "
             f"client_encoding ({exc.encoding}); set it to UTF8"
         ) from exc
+    except Exception as exc:
+        if (said := said_by(exc)) is None:
+            raise
+        error: Exception | None
+        if said.sqlstate.startswith("22"):
+            # What is no value of the database's types never reaches the engine's own checks.
+            where = _blamed(parameters)
+            detail = f"{where}: {said.detail or said.message}" if where else said.detail
+            error = InvalidArgumentError(said.sqlstate, said.message, detail, said.hint)
+        else:
+            error = error_for(said)
+        if error is None:
+            raise
+        raise error from exc

@@ -1,42 +1,45 @@
-"""Calls for applications, on the caller's own psycopg connection.
+"""Calls for applications, on the caller's own connection.
 
 Everything joins the transaction that the connection is in: what is enqueued or signalled exists if
-and only if the caller commits. Each call takes a sync or an async connection and answers
-accordingly, with the value or with an awaitable of it. How the connection is set up otherwise does
-not matter: its row and cursor factories, its adapters, its encoding.
+and only if the caller commits. Each call takes a sync connection (psycopg's, SQLAlchemy's
+Connection or Session, Django's) or an async one (psycopg's, SQLAlchemy's, asyncpg's) and answers
+accordingly, with the value or with a coroutine of it. How a psycopg connection is set up otherwise
+does not matter: its row and cursor factories, its adapters, its encoding.
 
 What the engine refuses is an ``InvalidArgumentError``, and nothing of that call was done; an
 argument of a wrong type is a ``UsageError`` before anything is sent. Its warnings of rate limits
 (GD101, GD102) go to psycopg's ``add_notice_handler``. Where the roles are used, ``gd_client`` may
-enqueue, signal and look; cancel, retry, pause, resume, the limits, the history's level and the
-retention are for ``gd_admin``; a role that may not is told so by an ``AccessError``. Other errors
-of the database are psycopg's.
+enqueue, signal and look, and ``gd_worker`` set schedules; cancel, retry, pause, resume, drop, the
+limits, the history's level and the retention are for ``gd_admin``; a role that may not is told so
+by an ``AccessError``. Other errors of the database are psycopg's.
 """
 
 from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 from uuid import UUID
 
 import msgspec
-from psycopg import AsyncConnection, Connection
 
-from gendurable.arguments import Duration, integer, interval, key, number, text
-from gendurable.calls import AnyConnection, MaybeAwaitable, Texts, call
+from gendurable.arguments import Duration, integer, interval, key, moment, number, text, texts
+from gendurable.calls import AnyConnection, MaybeCoroutine, Texts, call
 from gendurable.codec import encode_json
 from gendurable.context import ChildResult, Signal
+from gendurable.drivers import AsyncHandle, SyncHandle
 from gendurable.entry import ARGUMENTS, Entry, Target, fsm_name, step_name
 from gendurable.errors import UsageError
+from gendurable.schedules import SCHEDULE_ARGUMENTS, Schedule
 from gendurable.steps import StepRef
 from gendurable.text import safe_repr
 
 __all__ = [
     "Enqueued",
     "Event",
+    "Instance",
     "SignalEntry",
     "Status",
     "cancel",
@@ -46,11 +49,17 @@ __all__ = [
     "drop_rate_limit",
     "enqueue",
     "enqueue_many",
+    "find",
+    "get",
     "history",
+    "next_occurrence",
     "pause",
+    "pause_schedule",
     "resume",
+    "resume_schedule",
     "retry",
     "retry_many",
+    "schedule",
     "set_concurrency_limit",
     "set_history",
     "set_rate_limit",
@@ -59,6 +68,7 @@ __all__ = [
     "signal_many",
     "signals",
     "status",
+    "unschedule",
     "watch",
 ]
 
@@ -76,15 +86,15 @@ class _Call(Protocol[P, T_co]):
     """A call to a type checker: what it answers follows from the connection."""
 
     @overload
-    def __call__(self, conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
+    def __call__(self, conn: SyncHandle, /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
     @overload
     def __call__(
-        self, conn: AsyncConnection[Any], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Awaitable[T_co]: ...
+        self, conn: AsyncHandle, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, T_co]: ...
 
 
 def _sync_or_async(
-    function: Callable[Concatenate[AnyConnection, P], MaybeAwaitable[T]],
+    function: Callable[Concatenate[AnyConnection, P], MaybeCoroutine[T]],
 ) -> _Call[P, T]:
     """Type a function by its connection; it stays as it is."""
     return cast("_Call[P, T]", function)
@@ -147,6 +157,53 @@ class Event(msgspec.Struct, frozen=True):
     detail: Any
 
 
+class Instance(msgspec.Struct, frozen=True):
+    """One instance, live or finished: a row of ``gd_instances``. JSON columns are decoded.
+
+    Attributes:
+        id: its number.
+        status: as in ``Status``.
+        fsm: its machine, ``fsm_version`` its version.
+        step: where it stands, or what it ended with.
+        queue: where it is picked from, ``priority`` how urgently.
+        attempt: how many executions of the step have failed or were lost.
+        correlation_key: its business identity, ``concurrency_key`` and ``rate_limit`` its limits.
+        parent_id: the instance that waits for it.
+        worker_id: the worker that holds it.
+        state: its state, ``result`` and ``error`` how it ended.
+        awaits: the names of the signals that it is parked on, until ``await_deadline``.
+        children_pending: how many of its children are not finished.
+        enqueued_at: when it was created, ``updated_at`` when it was changed last.
+        eligible_at: before which it is not picked; ``finished_at`` when it ended.
+        progress: what its worker has reported last.
+    """
+
+    id: int
+    status: str
+    fsm: str
+    fsm_version: int
+    step: str
+    queue: str
+    priority: int
+    attempt: int
+    correlation_key: str | None
+    concurrency_key: str | None
+    rate_limit: str | None
+    parent_id: int | None
+    worker_id: int | None
+    state: Any
+    result: Any
+    error: Any
+    awaits: list[str] | None
+    await_deadline: datetime | None
+    children_pending: int | None
+    enqueued_at: datetime
+    eligible_at: datetime | None
+    updated_at: datetime
+    finished_at: datetime | None
+    progress: Any = None
+
+
 class SignalEntry(msgspec.Struct, frozen=True):
     """One signal of a batch.
 
@@ -181,7 +238,7 @@ class SignalEntry(msgspec.Struct, frozen=True):
 _ENQUEUE = "select to_json(e)::text from public.gd_enqueue({}) as e".format(  # noqa: S608
     ", ".join(f"{name} => %({name})s::{argument.type}" for name, argument in ARGUMENTS.items())
 )
-_ENQUEUE_MANY = """
+ENQUEUE_MANY = """
     select to_json(e)::text from public.gd_enqueue_many(%(entries)s::jsonb) as e order by e.ord"""
 _SIGNAL = """
     select public.gd_signal(target => %(target)s::{type}, name => %(name)s,
@@ -195,6 +252,28 @@ _HISTORY = """
     select to_json(h)::text
     from public.gd_history(target => %(target)s::{type}) with ordinality as h
     order by h.ordinality"""
+# JSON has no infinity, which a moment may be.
+_INSTANCES = """
+    select (to_jsonb(i) || jsonb_build_object(
+               'eligible_at', case when isfinite(i.eligible_at) then i.eligible_at end))::text
+    from public.gd_instances as i"""
+_GET = {
+    "bigint": _INSTANCES + " where i.id = %(target)s::bigint",
+    "text": _INSTANCES  # noqa: S608 (nothing from outside)
+    + " where i.id = (select s.id from public.gd_status(target => %(target)s::text) as s)",
+}
+_FIND = (
+    _INSTANCES
+    + """
+    where i.id < %(before)s::bigint
+    and (%(fsm)s::text is null or i.fsm = %(fsm)s::text)
+    and (%(status)s::text[] is null or i.status = any (%(status)s::text[]))
+    and (%(step)s::text is null or i.step = %(step)s::text)
+    and (%(queue)s::text is null or i.queue = %(queue)s::text)
+    and (%(correlation_key)s::text is null or i.correlation_key = %(correlation_key)s::text)
+    and (%(parent)s::bigint is null or i.parent_id = %(parent)s::bigint)
+    order by i.id desc limit %(most)s::int"""
+)
 _SIGNALS = """
     select json_build_object('id', s.signal_id, 'name', s.name, 'payload', s.payload,
                              'sent_at', s.sent_at)::text
@@ -231,6 +310,16 @@ _SET_CONCURRENCY_LIMIT = """
 _SET_RETENTION = """
     select public.gd_set_retention(retention => %(retention)s::interval,
                                    failed => %(failed)s::interval)::text"""
+_SCHEDULE = "select to_json(public.gd_schedule({}))::text".format(
+    ", ".join(f"{name} => %({name})s::{kind}" for name, kind in SCHEDULE_ARGUMENTS.items())
+)
+_UNSCHEDULE = "select public.gd_unschedule(name => %(name)s)::text"
+_PAUSE_SCHEDULE = "select public.gd_pause_schedule(name => %(name)s)::text"
+_RESUME_SCHEDULE = "select public.gd_resume_schedule(name => %(name)s)::text"
+_NEXT_OCCURRENCE = """
+    select coalesce(to_json(public.gd_next_occurrence(
+        cron => %(cron)s, timezone => %(timezone)s, after => %(after)s::timestamptz))::text,
+        'null')"""
 _SET_HISTORY = "select public.gd_set_history(fsm => %(fsm)s, level => %(level)s)::text"
 _DROP_CONCURRENCY_LIMIT = "select public.gd_drop_concurrency_limit(name => %(name)s)::text"
 
@@ -253,7 +342,7 @@ def enqueue(
     rate_limit: str | UUID | int | None = None,
     weight: float | None = None,
     fsm_version: int | None = None,
-) -> MaybeAwaitable[Enqueued]:
+) -> MaybeCoroutine[Enqueued]:
     """Create one instance. None means the engine's default.
 
     Args:
@@ -300,7 +389,7 @@ def enqueue(
 @_sync_or_async
 def enqueue_many(
     conn: AnyConnection, /, entries: Iterable[Entry]
-) -> MaybeAwaitable[list[Enqueued]]:
+) -> MaybeCoroutine[list[Enqueued]]:
     """Create many instances in one call, all or none; the answers are in the entries' order.
 
     Raises:
@@ -310,7 +399,7 @@ def enqueue_many(
     """
     return call(
         conn,
-        _ENQUEUE_MANY,
+        ENQUEUE_MANY,
         {"entries": _batch(entries, Entry)},
         lambda texts: [_decoded(each, Enqueued) for each in texts],
     )
@@ -325,7 +414,7 @@ def signal(
     payload: Any = None,
     *,
     dedup_key: str | UUID | int | None = None,
-) -> MaybeAwaitable[str]:
+) -> MaybeCoroutine[str]:
     """Send a durable message to an instance.
 
     Args:
@@ -356,7 +445,7 @@ def signal(
 @_sync_or_async
 def signal_many(
     conn: AnyConnection, /, entries: Iterable[SignalEntry]
-) -> MaybeAwaitable[list[str]]:
+) -> MaybeCoroutine[list[str]]:
     """Send many signals in one call, all or none; the answers are in the entries' order.
 
     Raises:
@@ -368,7 +457,7 @@ def signal_many(
 
 
 @_sync_or_async
-def status(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[Status | None]:
+def status(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Status | None]:
     """Look up one instance by id (int) or correlation key (str or UUID), live or finished.
 
     Returns:
@@ -387,7 +476,7 @@ def status(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[Status | N
 
 
 @_sync_or_async
-def watch(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[str | None]:
+def watch(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[str | None]:
     """Ask for one notification of the next park or the end of an instance.
 
     It comes on the channel ``gendurable_watch``, with the payload ``<id>:<status>``, from the
@@ -415,7 +504,7 @@ def watch(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[str | None]
 
 
 @_sync_or_async
-def history(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[list[Event]]:
+def history(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[list[Event]]:
     """What has happened to an instance, the oldest first, as far as it was noted.
 
     Args:
@@ -438,9 +527,83 @@ def history(conn: AnyConnection, /, target: Address) -> MaybeAwaitable[list[Even
 
 
 @_sync_or_async
+def get(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Instance | None]:
+    """Look at everything that is known of one instance, by id or correlation key.
+
+    Returns:
+        None if there is no such instance, or retention has forgotten it.
+
+    Raises:
+        UsageError: the target is neither.
+    """
+    kind, address = _address(target)
+    return call(
+        conn,
+        _GET[kind],
+        {"target": address},
+        lambda texts: _decoded(texts[0], Instance) if texts else None,
+        name="get",
+    )
+
+
+@_sync_or_async
+def find(
+    conn: AnyConnection,
+    /,
+    *,
+    machine: Target | None = None,
+    status: str | Iterable[str] | None = None,
+    step: StepRef | None = None,
+    queue: str | None = None,
+    correlation_key: str | UUID | int | None = None,
+    parent: int | None = None,
+    before: int | None = None,
+    most: int = 100,
+) -> MaybeCoroutine[list[Instance]]:
+    """Look for instances, live and finished, the newest first. For people and their tools.
+
+    It goes back from the newest instance until it has found enough, so that what is rare and old
+    takes as long as there are younger ones.
+
+    Args:
+        conn: the caller's connection.
+        machine: a machine, a job, or its name; any version of it.
+        status: one or several: ``runnable``, ``executing``, ``awaiting_signal``,
+            ``awaiting_children``, ``done``, ``failed``.
+        step: where they stand, or what they ended with: a name or a step method.
+        queue: the queue.
+        correlation_key: all that ever carried it, as far as they are kept.
+        parent: the id of the instance that scheduled them.
+        before: only instances with a smaller id: the next page follows the last one's.
+        most: how many at most.
+
+    Raises:
+        InvalidArgumentError: ``most`` is negative.
+        UsageError: an argument has a wrong type.
+    """
+    parameters: dict[str, str | list[str] | None] = {
+        "fsm": None if machine is None else fsm_name(machine),
+        "status": None if status is None else texts("status", status),
+        "step": None if step is None else step_name(None, step),
+        "queue": _optional(text, "queue", queue),
+        "correlation_key": _optional(key, "correlation_key", correlation_key),
+        "parent": None if parent is None else _id("parent", parent),
+        "before": str(2**63 - 1) if before is None else _id("before", before),
+        "most": str(integer("most", most)),
+    }
+    return call(
+        conn,
+        _FIND,
+        parameters,
+        lambda rows: [_decoded(row, Instance) for row in rows],
+        name="find",
+    )
+
+
+@_sync_or_async
 def signals(
     conn: AnyConnection, /, instance: int, after: int = 0, most: int = 100
-) -> MaybeAwaitable[list[Signal]]:
+) -> MaybeCoroutine[list[Signal]]:
     """Look into the inbox of a live instance, by arrival; [] if there is no such instance.
 
     Args:
@@ -464,7 +627,7 @@ def signals(
 @_sync_or_async
 def children(
     conn: AnyConnection, /, parent: int, after: int = 0, most: int = 100
-) -> MaybeAwaitable[list[ChildResult]]:
+) -> MaybeCoroutine[list[ChildResult]]:
     """Look at the children of an instance's latest round, finished or not, by ``ord``.
 
     Args:
@@ -495,7 +658,7 @@ def cancel(
     reason: str | None = None,
     *,
     cascade: bool = False,
-) -> MaybeAwaitable[int]:
+) -> MaybeCoroutine[int]:
     """Make an instance failed at once, running or not.
 
     Its error is ``{"kind": "cancelled", "reason": reason}``. What a running step still answers is
@@ -528,7 +691,7 @@ def cancel(
 @_sync_or_async
 def retry(
     conn: AnyConnection, /, instance: int, step: StepRef | None = None, state: Any = None
-) -> MaybeAwaitable[str]:
+) -> MaybeCoroutine[str]:
     """Bring a failed instance back from the archive; a cancelled one is failed too.
 
     Args:
@@ -559,7 +722,7 @@ def retry(
 @_sync_or_async
 def cancel_many(
     conn: AnyConnection, /, instances: Iterable[int], reason: str | None = None
-) -> MaybeAwaitable[list[str]]:
+) -> MaybeCoroutine[list[str]]:
     """Make instances failed at once, each as ``cancel`` does without ``cascade``; none waits.
 
     Args:
@@ -579,7 +742,7 @@ def cancel_many(
 
 
 @_sync_or_async
-def retry_many(conn: AnyConnection, /, instances: Iterable[int]) -> MaybeAwaitable[list[str]]:
+def retry_many(conn: AnyConnection, /, instances: Iterable[int]) -> MaybeCoroutine[list[str]]:
     """Bring failed instances back, each as ``retry`` does, to the step that failed; none waits.
 
     Args:
@@ -597,7 +760,7 @@ def retry_many(conn: AnyConnection, /, instances: Iterable[int]) -> MaybeAwaitab
 
 
 @_sync_or_async
-def pause(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
+def pause(conn: AnyConnection, /, queue: str) -> MaybeCoroutine[None]:
     """Hand out nothing more of a queue until ``resume``; what runs finishes.
 
     Waits for the picks that are under way; nothing is handed out from its return on, and a rollback
@@ -610,7 +773,7 @@ def pause(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
 
 
 @_sync_or_async
-def resume(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
+def resume(conn: AnyConnection, /, queue: str) -> MaybeCoroutine[None]:
     """End the pause of a queue; no error if it was not paused.
 
     Raises:
@@ -622,7 +785,7 @@ def resume(conn: AnyConnection, /, queue: str) -> MaybeAwaitable[None]:
 @_sync_or_async
 def set_rate_limit(
     conn: AnyConnection, /, name: str, allowed: float, period: Duration, burst: float | None = None
-) -> MaybeAwaitable[None]:
+) -> MaybeCoroutine[None]:
     """Set or change the token bucket that each key ``name`` or ``name:partition`` has.
 
     It applies at once; what a bucket holds is kept, up to the new burst. Commit soon: until then
@@ -649,7 +812,7 @@ def set_rate_limit(
 
 
 @_sync_or_async
-def drop_rate_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[None]:
+def drop_rate_limit(conn: AnyConnection, /, name: str) -> MaybeCoroutine[None]:
     """Take a rate limit back: what names it waits until it is set again.
 
     Raises:
@@ -661,7 +824,7 @@ def drop_rate_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[None]:
 @_sync_or_async
 def set_concurrency_limit(
     conn: AnyConnection, /, name: str, max_executing: int
-) -> MaybeAwaitable[None]:
+) -> MaybeCoroutine[None]:
     """Set how many instances of each key ``name`` or ``name:partition`` may execute at once.
 
     It applies to the next pick; what executes goes on and is counted.
@@ -683,7 +846,7 @@ def set_concurrency_limit(
 
 
 @_sync_or_async
-def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[None]:
+def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeCoroutine[None]:
     """Take a concurrency limit back: one instance of each of its keys at once.
 
     Raises:
@@ -695,7 +858,7 @@ def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeAwaitable[
 @_sync_or_async
 def set_retention(
     conn: AnyConnection, /, retention: Duration | None, failed: Duration | None = None
-) -> MaybeAwaitable[None]:
+) -> MaybeCoroutine[None]:
     """Set how long finished instances are kept; a day, until it is set.
 
     It applies to what has finished already, too. Commit soon: until then nothing is forgotten.
@@ -717,9 +880,92 @@ def set_retention(
 
 
 @_sync_or_async
+def schedule(conn: AnyConnection, /, target: Target, when: Schedule) -> MaybeCoroutine[datetime]:
+    """Create a schedule, or replace the one of its name.
+
+    Args:
+        conn: the caller's connection.
+        target: a machine, a job, or the name of one.
+        when: when instances of it are created, and what they are.
+
+    Returns:
+        The next occurrence.
+
+    Raises:
+        InvalidArgumentError: the engine refuses an argument; the detail has the field.
+        StateError: the state does not fit the machine.
+        UsageError: an argument has a wrong type.
+    """
+    if not isinstance(when, Schedule):
+        raise _wrong("when", when, "a Schedule")
+    arguments = when.arguments(target)
+    parameters = {name: _sent(arguments.get(name)) for name in SCHEDULE_ARGUMENTS}
+    return call(conn, _SCHEDULE, parameters, lambda texts: _decoded(texts[0], datetime))
+
+
+@_sync_or_async
+def unschedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
+    """Drop a schedule; what it has created lives on. False if there was none.
+
+    A worker whose code still has it creates it again when it starts.
+
+    Raises:
+        InvalidArgumentError: the name is empty or longer than 1,000 bytes.
+    """
+    return call(conn, _UNSCHEDULE, {"name": text("name", name)}, _truth)
+
+
+@_sync_or_async
+def pause_schedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
+    """Fire nothing of a schedule until ``resume_schedule``. False if there is none.
+
+    Raises:
+        InvalidArgumentError: the name is empty or longer than 1,000 bytes.
+    """
+    return call(conn, _PAUSE_SCHEDULE, {"name": text("name", name)}, _truth)
+
+
+@_sync_or_async
+def resume_schedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
+    """End the pause of a schedule; no error if it was not paused. False if there is none.
+
+    Raises:
+        InvalidArgumentError: the name is empty or longer than 1,000 bytes.
+    """
+    return call(conn, _RESUME_SCHEDULE, {"name": text("name", name)}, _truth)
+
+
+@_sync_or_async
+def next_occurrence(
+    conn: AnyConnection, /, cron: str, timezone: str = "UTC", after: datetime | None = None
+) -> MaybeCoroutine[datetime | None]:
+    """When a schedule would next be due.
+
+    Args:
+        conn: the caller's connection.
+        cron: as in ``Schedule``.
+        timezone: by whose clocks.
+        after: a moment; now by default.
+
+    Returns:
+        None if there is none within ten years.
+
+    Raises:
+        InvalidArgumentError: the expression or the time zone is none; the detail has the field.
+        UsageError: an argument has a wrong type.
+    """
+    parameters = {
+        "cron": text("cron", cron),
+        "timezone": text("timezone", timezone),
+        "after": _optional(moment, "after", after),
+    }
+    return call(conn, _NEXT_OCCURRENCE, parameters, _moment)
+
+
+@_sync_or_async
 def set_history(
     conn: AnyConnection, /, machine: Target | None, level: str | None
-) -> MaybeAwaitable[None]:
+) -> MaybeCoroutine[None]:
     """Set how much of the history of a machine's instances is kept; it acts on the next outcome.
 
     Args:
@@ -737,6 +983,14 @@ def set_history(
         "level": _optional(text, "level", level),
     }
     return call(conn, _SET_HISTORY, parameters, _nothing)
+
+
+def _moment(texts: Texts) -> datetime | None:
+    return msgspec.json.decode(texts[0], type=datetime | None)
+
+
+def _truth(texts: Texts) -> bool:
+    return texts[0] == "true"
 
 
 def _decoded(answer: str, kind: type[T]) -> T:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -12,7 +13,7 @@ from msgspec import UNSET
 from gendurable.errors import DefinitionError, StateError
 from gendurable.unknown import UnknownFields, unknown_fields
 
-__all__ = ["ANY_JSON", "Reading", "StateCodec", "encode_json"]
+__all__ = ["ANY_JSON", "MigratingCodec", "Reading", "StateCodec", "encode_json"]
 
 S = TypeVar("S")
 
@@ -41,7 +42,12 @@ class StateCodec(Generic[S]):
         owner: the machine, for messages.
         strict_type: what a new state is checked against, where that may be less than what can be
             read: a subclass of the state type.
+
+    Attributes:
+        migrates: what is stored is of another version, and is to be stored anew.
     """
+
+    migrates: ClassVar[bool] = False
 
     def __init__(self, state_type: Any, owner: str, *, strict_type: Any = UNSET) -> None:
         self.state_type = state_type
@@ -144,6 +150,49 @@ class StateCodec(Generic[S]):
         if (problem := _not_finite(reading.value)) is None:
             return False
         return problem != _not_finite(self.decode(reading.stored))
+
+
+class MigratingCodec(StateCodec[S]):
+    """Reads the states that another version of the machine has stored.
+
+    Args:
+        codec: that of the machine.
+        migrate: makes a state of this version of one of the other, which it is given as plain
+            JSON values.
+    """
+
+    migrates = True
+
+    def __init__(self, codec: StateCodec[S], migrate: Callable[[Any], Any]) -> None:
+        self._codec = codec
+        self._migrate = migrate
+        self.owner = codec.owner
+        self.state_type = codec.state_type
+
+    def decode(self, raw: bytes | str) -> S:
+        """The migrated state."""
+        return self.read(raw).value
+
+    def encode(self, state: Any) -> bytes:
+        """A state of this version as JSON text."""
+        return self._codec.encode(state)
+
+    def read(self, raw: bytes | str) -> Reading[S]:
+        """The migrated state for one execution.
+
+        Raises:
+            StateError: what ``migrate`` answers does not fit.
+        """
+        migrated = self._migrate(ANY_JSON.decode(raw))
+        return Reading(self._codec.write(migrated).value, b"", None, None)
+
+    def write(self, state: Any) -> Reading[S]:
+        """A new state as the next step will read it."""
+        return self._codec.write(state)
+
+    def changed(self, reading: Reading[S]) -> Reading[S]:
+        """The migrated state, which is always another one than the stored."""
+        return self._codec.write(reading.value)
 
 
 class Reading(msgspec.Struct, Generic[S]):

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from gendurable.codec import ANY_JSON, Reading, StateCodec, encode_json
-from gendurable.errors import StateError
+from gendurable.errors import StateError, UsageError
 
 __all__ = ["ChildResult", "Context", "Signal"]
 
@@ -99,7 +99,8 @@ class Context(msgspec.Struct, Generic[S]):
         parent_id: the instance that waits for this one, or None.
         enqueued_at: when the instance was created.
         lost: true as soon as this worker knows that the claim was taken from it: whatever the step
-            returns will be dropped, so a long step may look at it and give up.
+            returns will be dropped.
+        overdue: the execution has taken longer than the step's ``timeout``.
     """
 
     id: int
@@ -121,8 +122,31 @@ class Context(msgspec.Struct, Generic[S]):
     enqueued_at: datetime
     codec: StateCodec[S] | None = None
     lost: bool = False
+    overdue: bool = False
     _read: Reading[S] | None = None
+    _conn: Any = None
     _tell: Callable[[int, int, bytes], None] | None = None
+
+    @property
+    def conn(self) -> Any:
+        """The psycopg connection of a step that is marked ``@step(transactional=True)``.
+
+        A ``psycopg.AsyncConnection`` for an ``async def``, a ``psycopg.Connection`` otherwise. What
+        the step writes there is committed together with its outcome, or not at all.
+
+        Raises:
+            UsageError: this is no such step, or it has ended.
+        """
+        if self._conn is None:
+            raise UsageError(
+                f"step {self.step!r} of {self.fsm} has no transaction: "
+                "mark it with @step(transactional=True), and use ctx.conn until it ends"
+            )
+        return self._conn
+
+    def lend(self, conn: Any) -> None:
+        """Let the step have a connection; None takes it back."""
+        self._conn = conn
 
     @property
     def state(self) -> S:
@@ -132,6 +156,17 @@ class Context(msgspec.Struct, Generic[S]):
             StateError: the stored state does not fit the type.
         """
         return self._reading().value
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the step should end now: it is ``lost`` or ``overdue``.
+
+        A worker hears with its next heartbeat, three times in a lease, that an instance was
+        cancelled or is another's; at the end of its drain it gives up what still runs. A long step
+        looks at this now and then; an async one gets a CancelledError where it waits, and may
+        catch it to clean up.
+        """
+        return self.lost or self.overdue
 
     @property
     def awaited(self) -> list[Signal]:
@@ -230,7 +265,13 @@ class Context(msgspec.Struct, Generic[S]):
         codec = self.codec or ANY_JSON
         if self._read is not None and (given is UNSET or given is self._read.value):
             return codec.changed(self._read)
-        return None if given is UNSET else codec.write(given)
+        if given is not UNSET:
+            return codec.write(given)
+        return codec.changed(self._reading()) if codec.migrates else None
+
+    def read(self) -> None:
+        """Read the stored state now; raises what ``state`` would raise."""
+        self._reading()
 
     def forget_changes(self) -> None:
         """Make ``state`` the stored one again, whatever a failed step did to it."""

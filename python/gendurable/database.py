@@ -195,7 +195,9 @@ def _settings(conn: psycopg.BaseConnection[Any], *, local: bool) -> str:
     return "select " + ", ".join(calls)
 
 
-def use_own_adapters(context: psycopg.BaseConnection[Any] | psycopg.Cursor[Any]) -> None:
+def use_own_adapters(
+    context: psycopg.BaseConnection[Any] | psycopg.Cursor[Any] | psycopg.AsyncCursor[Any],
+) -> None:
     """Read and write values as psycopg does by itself, whatever adapters an application has added.
 
     JSON stays text. So does text where the client's encoding is SQL_ASCII, and psycopg would answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 from uuid import UUID
 
 import msgspec
@@ -16,12 +16,36 @@ from gendurable.startable import Startable, identity_of, steps_of
 from gendurable.steps import StepRef, is_step
 from gendurable.text import safe_repr
 
-__all__ = ["ARGUMENTS", "Duration", "Entry", "Target", "fsm_name", "step_name"]
+__all__ = [
+    "ARGUMENTS",
+    "Duration",
+    "EnqueueOptions",
+    "Entry",
+    "Target",
+    "fsm_name",
+    "step_name",
+]
 
 Target: TypeAlias = str | Startable[Any] | type[Startable[Any]]
 """A machine class or object or a job; only its name where its code is not at hand."""
 
 _SHOWN = 200
+
+
+class EnqueueOptions(TypedDict, total=False):
+    """The options of an ``Entry``, for ``Job.options``: all but what is enqueued and its state."""
+
+    step: StepRef | None
+    queue: str | None
+    priority: int | None
+    eligible_at: datetime | None
+    delay: Duration | None
+    correlation_key: str | UUID | int | None
+    correlation_scope: Iterable[str] | None
+    concurrency_key: str | UUID | int | None
+    rate_limit: str | UUID | int | None
+    weight: float | None
+    fsm_version: int | None
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
 __all__ = [
     "AccessError",
+    "BufferFullError",
     "DefinitionError",
     "EngineError",
     "GendurableError",
@@ -20,10 +21,13 @@ __all__ = [
     "IsolationError",
     "NotInstalledError",
     "OutcomeError",
+    "Said",
     "StateError",
+    "StepTimeoutError",
     "UsageError",
     "WorkerGoneError",
     "engine_errors",
+    "error_for",
     "role_for",
 ]
 
@@ -45,6 +49,14 @@ class StateError(GendurableError):
 
 class OutcomeError(GendurableError):
     """A step returned something that is not an outcome, or names a step that does not exist."""
+
+
+class BufferFullError(GendurableError):
+    """Too much waits to be enqueued in the background."""
+
+
+class StepTimeoutError(GendurableError, TimeoutError):
+    """An execution of a step took longer than its ``timeout``."""
 
 
 class InvalidOutcomeError(GendurableError):
@@ -121,17 +133,27 @@ _BY_SQLSTATE: dict[str, type[EngineError]] = {
 # What gd_client and gd_worker may call, as in sql/grants.sql; gd_admin may call everything.
 _CLIENT = (
     "enqueue|enqueue_many|signal|signal_many|signals|children|status|history|watch|version"
-    "|instances|queues|workers|limits|stuck|throughput"
+    "|next_occurrence"
+    "|instances|queues|workers|limits|stuck|throughput|schedules"
 )
 _WORKER = (
     "register|heartbeat|pick|commit|release|unregister|next_due|reap|expire_awaits|maintain|report"
+    "|schedule|declare_schedules"
 )
 
-_NOT_THERE = (
-    psycopg.errors.UndefinedFunction,
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.InvalidSchemaName,
-)
+# A function, a table, a schema.
+_NOT_THERE = ("42883", "42P01", "3F000")
+_NO_PRIVILEGE = "42501"
+_READ_ONLY = "25006"
+
+
+class Said(NamedTuple):
+    """An error of the database, whichever driver tells it; ``detail`` and ``hint`` may be None."""
+
+    sqlstate: str
+    message: str
+    detail: str | None
+    hint: str | None
 
 
 @contextmanager
@@ -149,25 +171,34 @@ def engine_errors(role: str | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except _NOT_THERE as exc:
-        raise NotInstalledError(
-            f"the database has no usable gendurable schema: {exc.diag.message_primary}\n"
+    except psycopg.Error as exc:
+        if exc.sqlstate is None:
+            raise
+        message, diag = exc.diag.message_primary or str(exc), exc.diag
+        said = Said(exc.sqlstate, message, diag.message_detail, diag.message_hint)
+        if (error := error_for(said, role)) is None:
+            raise
+        raise error from exc
+
+
+def error_for(said: Said, role: str | None = None) -> GendurableError | None:
+    """The error of this package for one of the database; None for those that are not its."""
+    if said.sqlstate in _NOT_THERE:
+        return NotInstalledError(
+            f"the database has no usable gendurable schema: {said.message}\n"
             "Install it with: gendurable-py install"
-        ) from exc
-    except psycopg.errors.InsufficientPrivilege as exc:
-        raise AccessError(_lacking(exc.diag.message_primary or str(exc), role)) from exc
-    except psycopg.errors.ReadOnlySqlTransaction as exc:
-        raise AccessError(
-            f"nothing can be written here: {exc.diag.message_primary}\n"
+        )
+    if said.sqlstate == _NO_PRIVILEGE:
+        return AccessError(_lacking(said.message, role))
+    if said.sqlstate == _READ_ONLY:
+        return AccessError(
+            f"nothing can be written here: {said.message}\n"
             "Connect to the primary server (target_session_attrs=read-write), "
             "in a transaction that is not read-only."
-        ) from exc
-    except psycopg.Error as exc:
-        if exc.sqlstate is None or not exc.sqlstate.startswith("GD"):
-            raise
-        kind = _BY_SQLSTATE.get(exc.sqlstate, EngineError)
-        message = exc.diag.message_primary or str(exc)
-        raise kind(exc.sqlstate, message, exc.diag.message_detail, exc.diag.message_hint) from exc
+        )
+    if said.sqlstate.startswith("GD"):
+        return _BY_SQLSTATE.get(said.sqlstate, EngineError)(*said)
+    return None
 
 
 def role_for(function: str) -> str:

@@ -19,24 +19,42 @@ from traceback import walk_stack
 from types import CoroutineType, FrameType
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
+import psycopg
+
 from gendurable.context import Context
 from gendurable.database import is_loss
-from gendurable.errors import InvalidOutcomeError
-from gendurable.failures import as_exception, conclude, last_resort
+from gendurable.errors import InvalidOutcomeError, OutcomeError, StepTimeoutError
+from gendurable.failures import as_exception, check_retry, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
 from gendurable.outcomes import Retry, StepOutcome, Stop
 from gendurable.pages import is_incomplete
 from gendurable.process import GENERATION, end_child
+from gendurable.protocol import CommitResult
 from gendurable.queues import Queue
 from gendurable.settle import Settled, next_context, settle
 from gendurable.text import safe_repr, safe_str, type_name
 from gendurable.threads import Helpers, StepThreads, caller
+from gendurable.transactions import (
+    Again,
+    AnyLease,
+    AsyncLease,
+    Committed,
+    Lease,
+    Transactions,
+    Unavailable,
+    last_words,
+    why_again,
+)
 
 __all__ = ["Claim", "Runner"]
 
 logger = logging.getLogger("gendurable")
 
 _SHOWN = 500
+# What a step that is overdue has to clean up and to answer.
+_CLEAN_UP = 5.0
+_APPLIED = ("committed", "continued")
 _NOT_THE_USERS = (sysconfig.get_path("stdlib"), str(Path(__file__).parent), "<frozen")
 
 
@@ -61,7 +79,13 @@ class Failure(NamedTuple):
     final: bool
 
 
-Result: TypeAlias = Settled | Failure | Awaitable[Any]
+class NotStarted(NamedTuple):
+    """A step could not begin, for a reason that has nothing to do with it."""
+
+    reason: str
+
+
+Result: TypeAlias = Settled | Failure | Committed | Again | NotStarted | Awaitable[Any]
 """What a call of user code comes to. An awaitable has yet to be awaited in the event loop."""
 
 
@@ -76,11 +100,15 @@ class Claim:
         failure: why the step failed, while its error handler runs.
         settled: the outcome, once there is one and until the engine has answered.
         asks: the outcome that travels asks to go on in this worker.
-        refusals: how often the engine has answered that the instance is busy.
+        stays: the worker wanted to keep claims when a transactional step began.
+        refusals: how often the engine has answered that the instance is busy, or else the
+            transaction of the step was in vain.
         task: the asyncio task of async code, for cancelling it.
         thread: the identifier of the thread that runs sync code.
         calls: how many calls of its code run: at most one, or two for a moment.
         placed: it occupies a place of its queue.
+        timer: what looks after a step that has a timeout.
+        lease: the connection of a transactional step that runs.
         helpers: what async code has handed to other threads.
         forsaken_at: when it was lost with code still running, on the monotonic clock.
         started_at: when its step was started, on the monotonic clock.
@@ -91,11 +119,14 @@ class Claim:
     failure: Failure | None = None
     settled: Settled | None = None
     asks = False
+    stays = False
     refusals = 0
     task: asyncio.Task[None] | None = None
     thread: int | None = None
     calls = 0
     placed = False
+    timer: asyncio.TimerHandle | None = None
+    lease: AnyLease | None = None
     helpers: Helpers | None = None
     forsaken_at = 0.0
     took = 0.0
@@ -124,7 +155,16 @@ class Claim:
     def advance(self, fence: int, signals: str | None, children: str | None) -> None:
         """Move on to the step that the engine let this worker run at once."""
         self.ctx = next_context(self.ctx, self.outcome, fence, signals, children)
+        if self.ctx.fsm_version != self.definition.version:
+            # With the outcome that was stored the instance is of this version.
+            self.ctx.fsm_version = self.definition.version
+            self.ctx.codec = self.definition.codec
         self.settled = None
+
+    def successor(self) -> Claim:
+        """The same claim for another outcome than that of the code which runs on."""
+        ctx = msgspec.structs.replace(self.ctx, lost=False, overdue=False, _read=None)
+        return Claim(self.definition, ctx, self.queue)
 
     def whereabouts(self) -> str:
         """Where its code is at this moment, for a message: the user's line, not a library's."""
@@ -153,6 +193,11 @@ class Runner:
         ended: called when a claim that was lost gives its place back at last.
         unstarted: called with a claim whose step cannot be started now, its place given back.
         abandoned: called with a claim for which no outcome can be committed at all.
+        succeeded: called with a claim whose step does not end in time, and the one in its place.
+        transactions: where transactional steps get their connections.
+        stays: asked whether the worker wants to keep claims at the moment.
+        committed: called with the claim of a transactional step and the engine's answer.
+        again: called with a claim whose step has to run again; its outcome is none.
         complete: awaited with an execution of which a pick has left something out; None: it runs
             without that.
     """
@@ -165,6 +210,11 @@ class Runner:
         ended: Callable[[], None],
         unstarted: Callable[[Claim], None],
         abandoned: Callable[[Claim], None],
+        succeeded: Callable[[Claim, Claim], None],
+        transactions: Transactions,
+        stays: Callable[[], bool],
+        committed: Callable[[Claim, CommitResult], None],
+        again: Callable[[Claim], None],
         complete: Callable[[Context[Any]], Awaitable[None]] | None = None,
     ) -> None:
         self._threads = StepThreads(threads, self._not_started)
@@ -172,6 +222,11 @@ class Runner:
         self._ended = ended
         self._unstarted = unstarted
         self._abandoned = abandoned
+        self._succeeded = succeeded
+        self._transactions = transactions
+        self._stays = stays
+        self._committed = committed
+        self._again = again
         self._complete = complete
         self._landed: list[tuple[Claim, Result | None]] = []
         self._landing = threading.Lock()
@@ -184,6 +239,7 @@ class Runner:
     def open(self) -> None:
         """Take note of the loop and of the context variables that every step finds."""
         self._loop = asyncio.get_running_loop()
+        self._create_task = self._loop.create_task
         self._context = contextvars.copy_context()
         self._generation = GENERATION[0]
 
@@ -210,6 +266,10 @@ class Runner:
     def cancel(self, claim: Claim) -> None:
         """Let the execution end without an outcome; a sync step runs on and is ignored."""
         claim.ctx.lost = True
+        if claim.timer is not None:
+            claim.timer.cancel()
+        if claim.lease is not None:
+            claim.lease.interrupt()
         helped = claim.helpers is not None and claim.helpers.forsake(
             partial(self._tell, self._leave, claim)
         )
@@ -220,6 +280,12 @@ class Runner:
             # Not before it has begun, in which case it would end without landing.
             self._loop.call_soon(claim.task.cancel)
 
+    async def cleaned_up(self, seconds: float) -> None:
+        """Wait for async steps that were cancelled, before what they held is given to others."""
+        tasks = [one.task for one in self.forsaken if one.task is not None and not one.task.done()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
     def close(self) -> None:
         """Let idle threads end."""
         self._threads.close()
@@ -227,7 +293,11 @@ class Runner:
     # Calls. Each begins and ends in the event loop.
 
     def _run_step(self, claim: Claim) -> None:
-        self._call(claim, claim.definition.steps[claim.ctx.step], claim.ctx)
+        definition, ctx = claim.definition, claim.ctx
+        if ctx.fsm_version == definition.version:
+            self._call(claim, definition.steps[ctx.step], ctx)
+        else:
+            self._call(claim, definition.migrating(ctx.step), ctx)
 
     async def _start_after(self, claim: Claim, completing: Awaitable[None]) -> None:
         """Run the step once its lists are complete. It occupies a place meanwhile."""
@@ -257,18 +327,49 @@ class Runner:
         return self._loop
 
     def _call(self, claim: Claim, called: UserFunction, *args: Any) -> None:
-        self._enter(claim)
-        function, is_async = called
+        # As _enter: once more for each step is worth the call that it saves.
+        claim.calls += 1
+        if not claim.placed:
+            claim.placed = True
+            claim.queue.running += 1
+        function, is_async, timeout, transactional = called
+        if timeout is not None:
+            claim.timer = self._opened().call_later(timeout, self._overdue, claim)
+        if transactional:
+            claim.stays = self._stays()
         if is_async:
             claim.helpers = None
             # Within the context, not with it as an argument: a task factory of the application need
             # not know that one.
             claim.task = self._context.copy().run(
-                self._opened().create_task, self._run_async(claim, function, args)
+                self._create_task,
+                (self._transact_async if transactional else self._run_async)(claim, function, args),
             )
         else:
             claim.task = None
-            self._threads.submit(partial(self._run_sync, claim, function, args))
+            run = self._transact if transactional else self._run_sync
+            self._threads.submit(partial(run, claim, function, args))
+
+    def _overdue(self, claim: Claim) -> None:
+        """Ask a step to end, and wait a little for that."""
+        claim.ctx.overdue = True
+        if claim.task is not None:
+            claim.task.cancel()
+        if claim.lease is not None:
+            claim.lease.interrupt()
+        claim.timer = self._opened().call_later(_CLEAN_UP, self._give_up, claim)
+
+    def _give_up(self, claim: Claim) -> None:
+        """Let the execution fail while its code runs on, as that of a claim that was lost."""
+        successor = claim.successor()
+        where = f"; {_CLEAN_UP:g} s after that it still runs, at {claim.whereabouts()}"
+        self._succeeded(claim, successor)
+        self.cancel(claim)
+        result = self._failed(successor, Failure(_timed_out(claim, where), final=False))
+        if isinstance(result, Settled):
+            self._finished(successor, result)
+        elif result is not None:
+            claim.queue.when_free(partial(self._next_stage, successor, result))
 
     async def _run_async(
         self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
@@ -283,7 +384,7 @@ class Runner:
             while not isinstance(answer, StepOutcome) and isawaitable(answer):
                 answer = await answer
         except BaseException as exc:  # noqa: BLE001
-            result = self._failed(claim, Failure(exc, final=False))
+            result = self._failed(claim, Failure(_in_time(claim, exc), final=False))
         else:
             result = self._answered(claim, answer)
         self._land(claim, result)
@@ -307,6 +408,99 @@ class Runner:
             result = self._failed(claim, Failure(exc, final=answered))
         claim.thread = None
         self._land_from_thread(claim, result)
+
+    def _transact(self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Run a sync step and commit its outcome, in one transaction."""
+        result: Result | None = None
+        lease: Lease | None = None
+        claim.thread = threading.get_ident()
+        try:
+            with self._transactions.lease() as lease:
+                if not claim.ctx.lost:
+                    self._lend(claim, lease)
+                    answer = self._context.copy().run(function, *args)
+                    result = self._answered_in_transaction(claim, answer)
+                    if isinstance(result, Settled):
+                        entry = self._last_words(claim, lease, result)
+                        result = _told(result, lease.commit(self._transactions.worker(), entry))
+                if not (isinstance(result, Committed) and result.answer.result in _APPLIED):
+                    raise psycopg.Rollback  # noqa: TRY301 (it ends the block)
+        except psycopg.Rollback:
+            pass  # The connection was lost, and with it the transaction.
+        except BaseException as exc:  # noqa: BLE001
+            result = self._transaction_failed(claim, lease, exc)
+        result = self._take_back(claim, result)
+        claim.thread = None
+        self._land_from_thread(claim, result)
+
+    async def _transact_async(
+        self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> None:
+        """Run an async step and commit its outcome, in one transaction."""
+        result: Result | None = None
+        lease: AsyncLease | None = None
+        caller.set(claim)
+        try:
+            async with self._transactions.lease_async() as lease:
+                if not claim.ctx.lost:
+                    self._lend(claim, lease)
+                    answer = await function(*args)
+                    while not isinstance(answer, StepOutcome) and isawaitable(answer):
+                        answer = await answer
+                    result = self._answered_in_transaction(claim, answer)
+                    if isinstance(result, Settled):
+                        entry = self._last_words(claim, lease, result)
+                        answered = await lease.commit(self._transactions.worker(), entry)
+                        result = _told(result, answered)
+                if not (isinstance(result, Committed) and result.answer.result in _APPLIED):
+                    raise psycopg.Rollback  # noqa: TRY301 (it ends the block)
+        except psycopg.Rollback:
+            pass  # The connection was lost, and with it the transaction.
+        except BaseException as exc:  # noqa: BLE001
+            result = self._transaction_failed(claim, lease, exc)
+        result = self._take_back(claim, result)
+        self._land(claim, result)
+
+    def _lend(self, claim: Claim, lease: AnyLease) -> None:
+        claim.lease = lease
+        claim.ctx.lend(lease.conn)
+
+    def _take_back(self, claim: Claim, result: Result | None) -> Result | None:
+        claim.lease = None
+        claim.ctx.lend(None)
+        if result is None and not claim.ctx.lost:
+            raised = OutcomeError("the step raised psycopg.Rollback, which is no outcome")
+            return self._failed(claim, Failure(raised, final=False))
+        return result
+
+    def _answered_in_transaction(self, claim: Claim, answer: object) -> Settled | Failure | None:
+        if not isinstance(answer, StepOutcome) and isawaitable(answer):
+            if iscoroutine(answer):
+                answer.close()
+            answer = OutcomeError(
+                f"step {claim.ctx.step!r} of {claim.ctx.fsm} is transactional and answers with an "
+                "awaitable; make it, and each decorator around it, an async def"
+            )
+            return self._failed(claim, Failure(answer, final=True))
+        return self._answered(claim, answer)
+
+    def _last_words(self, claim: Claim, lease: AnyLease, settled: Settled) -> bytes:
+        entry = last_words(lease, settled, stays=claim.stays)
+        # From here on a heartbeat may miss the claim because of this very outcome.
+        claim.settled = settled
+        return entry
+
+    def _transaction_failed(
+        self, claim: Claim, lease: AnyLease | None, exc: BaseException
+    ) -> Result | None:
+        """What follows when a transaction was rolled back, or nothing is known of it."""
+        claim.settled = None
+        if isinstance(exc, Unavailable):
+            return NotStarted(str(exc))
+        if claim.ctx.lost:
+            return None
+        again = None if claim.ctx.overdue else why_again(lease, exc, claim.refusals)
+        return again or self._failed(claim, Failure(_in_time(claim, exc), final=False))
 
     def _land_from_thread(self, claim: Claim, result: Result | None) -> None:
         with self._landing:
@@ -351,6 +545,10 @@ class Runner:
 
     def _land(self, claim: Claim, result: Result | None) -> None:
         """Go on with what a call came to; None: nothing, the claim was lost."""
+        if claim.timer is not None and not isawaitable(result):
+            claim.timer.cancel()
+            claim.timer = None
+            claim.ctx.overdue = False  # What follows has its own time.
         try:
             if isinstance(result, Settled):
                 if not claim.ctx.lost:
@@ -358,6 +556,8 @@ class Runner:
             elif isinstance(result, Failure):
                 if not claim.ctx.lost:
                     self._next_stage(claim, result)
+            elif isinstance(result, (Committed, Again, NotStarted)):
+                self._transacted(claim, result)
             elif result is not None and not claim.ctx.lost:
                 self._call(claim, UserFunction(_awaited, is_async=True), result)
             elif iscoroutine(result):
@@ -368,6 +568,22 @@ class Runner:
             self._abandoned(claim)
         claim.calls -= 1
         self._leave(claim)
+
+    def _transacted(self, claim: Claim, result: Committed | Again | NotStarted) -> None:
+        """Go on after a transaction that has brought the step no failure."""
+        if claim.ctx.lost:
+            return
+        if isinstance(result, Committed):
+            self._committed(claim, result.answer)
+            return
+        claim.settled = None
+        claim.ctx.forget_changes()
+        if isinstance(result, Again):
+            logger.info("%s: its transaction was rolled back: %s", claim, result.reason)
+            self._again(claim)
+        else:
+            logger.warning("%s cannot be started now: %s", claim, result.reason)
+            self._unstarted(claim)
 
     def _leave(self, claim: Claim) -> None:
         """Give the place back, unless code of the claim still runs."""
@@ -394,6 +610,8 @@ class Runner:
         if claim.ctx.lost:
             return None
         try:
+            if isinstance(answer, Retry):
+                check_retry(claim.definition, claim.ctx, answer)
             settled = settle(claim.definition, claim.ctx, answer)
         except BaseException as exc:  # noqa: BLE001 (the answer is the user's object)
             return self._failed(claim, Failure(exc, final=True))
@@ -455,6 +673,28 @@ class Runner:
         else:
             logger.error("%s: no outcome of it can be stored: %s", claim, _shown(failure.exc))
             self._abandoned(claim)
+
+
+def _told(settled: Settled, answer: CommitResult) -> Committed | Again:
+    if answer.result == "busy":
+        return Again("another transaction has the instance locked")
+    return Committed(settled, answer)
+
+
+def _in_time(claim: Claim, exc: BaseException) -> BaseException:
+    """What has ended a step: where it was the end of its time, that."""
+    told = (asyncio.CancelledError, psycopg.errors.QueryCanceled)
+    if not (claim.ctx.overdue and claim.stage is Stage.STEP and isinstance(exc, told)):
+        return exc
+    timed_out = _timed_out(claim)
+    timed_out.__cause__ = exc
+    return timed_out
+
+
+def _timed_out(claim: Claim, where: str = "") -> StepTimeoutError:
+    ctx = claim.ctx
+    limit = claim.definition.steps[ctx.step].timeout
+    return StepTimeoutError(f"step {ctx.step!r} of {ctx.fsm} has not ended in {limit:g} s{where}")
 
 
 def _describe(frames: list[FrameType]) -> str:

@@ -12,13 +12,28 @@ from gendurable.outcomes import Retry, Stop
 from gendurable.settle import Settled, settle
 from gendurable.text import safe_repr
 
-__all__ = ["as_exception", "conclude", "last_resort", "verdict"]
+__all__ = ["as_exception", "check_retry", "conclude", "last_resort", "verdict"]
+
+
+def check_retry(definition: Definition, ctx: Context[Any], answer: Retry) -> None:
+    """Refuse a ``Retry`` that a step or an error handler answers once too often.
+
+    Raises:
+        OutcomeError: the step's policy accepts no more.
+    """
+    most = getattr(definition.policy(ctx.step), "max_explicit", None)
+    if most is not None and ctx.failures + 1 >= most:
+        error = "" if answer.error is None else f": {safe_repr(answer.error, 1_000)}"
+        raise OutcomeError(
+            f"step {ctx.step!r} of {ctx.fsm} was to run again after {ctx.failures + 1} "
+            f"executions, and its retry policy has max_explicit={most}{error}"
+        )
 
 
 def conclude(
     definition: Definition, ctx: Context[Any], exc: BaseException, *, final: bool
 ) -> Settled:
-    """The outcome of a failed step by the machine's retry policy. Never raises.
+    """The outcome of a failed step by its retry policy. Never raises.
 
     Args:
         definition: the machine of the step.
@@ -29,7 +44,7 @@ def conclude(
     """
     ctx.forget_changes()
     try:
-        return _by_policy(definition, ctx, exc, definition.retry, final=final)
+        return _by_policy(definition, ctx, exc, definition.policy(ctx.step), final=final)
     except BaseException:  # noqa: BLE001 (a policy is the user's code)
         return _by_policy(definition, ctx, exc, RetryPolicy(), final=final)
 
@@ -49,7 +64,7 @@ def verdict(definition: Definition, ctx: Context[Any]) -> Settled | None:
     if not ctx.attempt or ctx.last_error_json is None:
         return None
     note = ctx.note()
-    if note.get("kind") != "lost" or not _is_enough(definition.retry, ctx.failures):
+    if note.get("kind") != "lost" or not _is_enough(definition.policy(ctx.step), ctx.failures):
         return None
     ctx.forget_changes()
     crash = {
@@ -91,4 +106,4 @@ def _by_policy(
     if excused and isinstance(outcome, Retry) and isinstance(outcome.error, dict):
         # What the engine has counted so far would be forgotten with the error that it stands in.
         outcome = Retry(outcome.delay, outcome.error | {"excused": excused}, outcome.state)
-    return settle(definition, ctx, outcome)
+    return settle(definition, ctx, outcome, migrates=False)

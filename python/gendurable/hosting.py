@@ -13,11 +13,12 @@ import traceback
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 from gendurable.errors import UsageError
 from gendurable.log import quieten
 from gendurable.machine import Machine
+from gendurable.settings import WorkerSettings
 from gendurable.text import safe_repr
 from gendurable.worker import Worker
 
@@ -36,7 +37,9 @@ _before: dict[int, Handler] = {}
 """What the signals did before a worker of this process heard them."""
 
 
-def run_worker(machines: Iterable[Machine[Any] | type[Machine[Any]]], **settings: Any) -> None:
+def run_worker(
+    machines: Iterable[Machine[Any] | type[Machine[Any]]], **settings: Unpack[WorkerSettings]
+) -> None:
     """Run a worker in this process until SIGTERM or SIGINT.
 
     A second signal does not wait for running steps, a third one ends the process. When the worker

@@ -7,7 +7,7 @@ import functools
 import inspect
 import logging
 import types
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import (
     Annotated,
     Any,
@@ -15,6 +15,7 @@ from typing import (
     ParamSpec,
     TypeVar,
     Union,
+    Unpack,
     get_args,
     get_origin,
     get_type_hints,
@@ -23,20 +24,30 @@ from typing import (
 
 import msgspec
 from msgspec import UNSET
-from psycopg import AsyncConnection, Connection
 
-from gendurable.arguments import integer
+from gendurable.arguments import Duration, integer
 from gendurable.backoff import RetryPolicy
+from gendurable.calls import AnyConnection, MaybeCoroutine
 from gendurable.client import Enqueued, enqueue
 from gendurable.codec import StateCodec, encode_json
 from gendurable.context import Context
-from gendurable.entry import Entry
+from gendurable.drivers import AsyncHandle, SyncHandle
+from gendurable.entry import EnqueueOptions, Entry
 from gendurable.errors import DefinitionError, OutcomeError
-from gendurable.machine import Definition, Machine, UserFunction, checked_identity, is_async
+from gendurable.machine import (
+    Definition,
+    Machine,
+    UserFunction,
+    checked_identity,
+    is_async,
+    step_options,
+)
 from gendurable.outcomes import Done, Outcome, Retry, StepOutcome, Stop
+from gendurable.schedules import Schedule, declarations_of
 from gendurable.startable import steps_of
+from gendurable.steps import StepOptions
 
-__all__ = ["Job", "job"]
+__all__ = ["Job", "Prepared", "job"]
 
 logger = logging.getLogger("gendurable")
 
@@ -66,6 +77,8 @@ class Job(Machine[Any], Generic[P, R]):
         version: int,
         queue: str | None,
         retry: RetryPolicy,
+        options: StepOptions,
+        schedules: Sequence[Schedule] = (),
     ) -> None:
         # Its name, its documentation and its signature are those of the function.
         functools.update_wrapper(self, function, ("__module__", "__name__", "__doc__"), ())
@@ -74,6 +87,8 @@ class Job(Machine[Any], Generic[P, R]):
         self.version = version
         self.queue = queue
         self.retry = retry
+        self._options = options
+        self.schedules = schedules
         self._parameters = _Parameters(function, self.name)
         self.codec = StateCodec(
             self._parameters.struct, self.name, strict_type=self._parameters.strict_struct
@@ -102,25 +117,35 @@ class Job(Machine[Any], Generic[P, R]):
             TypeError: an argument is missing, unknown or given twice.
         """
         options = {name: kwargs.pop(name) for name in _OPTIONS & kwargs.keys()}
-        arguments = self._parameters.bind(args, kwargs)
-        self.codec.encode(arguments)
-        return Entry(self, arguments, **options)
+        return self._entry(options, args, kwargs)
 
     @overload
-    def enqueue(self, conn: Connection[Any], /, *args: Any, **kwargs: Any) -> Enqueued: ...
+    def enqueue(self, conn: SyncHandle, /, *args: Any, **kwargs: Any) -> Enqueued: ...
     @overload
     def enqueue(
-        self, conn: AsyncConnection[Any], /, *args: Any, **kwargs: Any
-    ) -> Awaitable[Enqueued]: ...
+        self, conn: AsyncHandle, /, *args: Any, **kwargs: Any
+    ) -> Coroutine[Any, Any, Enqueued]: ...
     def enqueue(
-        self, conn: Connection[Any] | AsyncConnection[Any], /, *args: Any, **kwargs: Any
-    ) -> Enqueued | Awaitable[Enqueued]:
+        self, conn: AnyConnection, /, *args: Any, **kwargs: Any
+    ) -> MaybeCoroutine[Enqueued]:
         """Enqueue the function with these arguments on the caller's connection.
 
         Takes what ``entry`` takes and raises what it raises. On an async connection the answer has
         to be awaited.
         """
         return enqueue(conn, self.entry(*args, **kwargs))
+
+    def options(self, **options: Unpack[EnqueueOptions]) -> Prepared:
+        """The job with options of ``Entry``, such as ``delay``, to be enqueued with arguments.
+
+        They are checked by type checkers, as keywords of ``entry`` and ``enqueue`` cannot be.
+
+        Raises:
+            TypeError: there is no such option.
+        """
+        if unknown := sorted(options.keys() - _OPTIONS):
+            raise TypeError(f"job {self.name}: {', '.join(unknown)} is no option")
+        return Prepared(self, options)
 
     def definition(self) -> Definition:
         """This job as the worker sees it: one step named ``start``."""
@@ -129,11 +154,28 @@ class Job(Machine[Any], Generic[P, R]):
             name=name,
             version=version,
             references=steps_of(self),
-            steps={"start": UserFunction(self._run, is_async(self.function))},
+            steps={
+                "start": UserFunction(
+                    self._run,
+                    is_async(self.function),
+                    self._options.timeout,
+                    self._options.transactional,
+                )
+            },
             retry=self.retry,
+            policies={},
             codec=self.codec,
             on_error=None,
+            migrations={},
+            schedules=declarations_of(self, self.schedules),
         )
+
+    def _entry(
+        self, options: Mapping[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Entry:
+        arguments = self._parameters.bind(args, kwargs)
+        self.codec.encode(arguments)
+        return Entry(self, arguments, **options)
 
     def _run(self, ctx: Context[Any]) -> Outcome | Awaitable[Outcome]:
         answer: Any = self.function(**self._keywords(ctx))  # type: ignore[call-arg]
@@ -166,6 +208,30 @@ class Job(Machine[Any], Generic[P, R]):
         return self._parameters.keywords(ctx.state, ctx)
 
 
+class Prepared:
+    """A job with options, from ``Job.options``."""
+
+    def __init__(self, prepared: Job[..., Any], options: EnqueueOptions) -> None:
+        self._job = prepared
+        self._options = options
+
+    def entry(self, /, *args: Any, **kwargs: Any) -> Entry:
+        """The job with these options and arguments as a value (see ``Job.entry``)."""
+        return self._job._entry(self._options, args, kwargs)  # noqa: SLF001 (of this module)
+
+    @overload
+    def enqueue(self, conn: SyncHandle, /, *args: Any, **kwargs: Any) -> Enqueued: ...
+    @overload
+    def enqueue(
+        self, conn: AsyncHandle, /, *args: Any, **kwargs: Any
+    ) -> Coroutine[Any, Any, Enqueued]: ...
+    def enqueue(
+        self, conn: AnyConnection, /, *args: Any, **kwargs: Any
+    ) -> MaybeCoroutine[Enqueued]:
+        """Enqueue the job with these options and arguments (see ``Job.enqueue``)."""
+        return enqueue(conn, self.entry(*args, **kwargs))
+
+
 def job(
     *,
     name: str | None = None,
@@ -174,6 +240,9 @@ def job(
     retries: int | None = 9,
     backoff: float = 1.0,
     retry: RetryPolicy | None = None,
+    timeout: Duration | None = None,
+    transactional: bool = False,
+    cron: str | Schedule | Sequence[Schedule] | None = None,
 ) -> Callable[[Callable[P, R]], Job[P, R]]:
     """Make a function, sync or async, a job.
 
@@ -184,16 +253,36 @@ def job(
         retries: how often it runs again after an exception; None for ever.
         backoff: seconds before the first retry; each further delay is twice as long, up to 300 s.
         retry: a whole policy, in place of ``retries`` and ``backoff``.
+        timeout: seconds or a timedelta that one execution may take (see ``step``).
+        transactional: what the function writes on ``ctx.conn`` is committed together with its
+            result, or not at all; it has a parameter that is annotated with ``Context``.
+        cron: when it runs by itself, in UTC and with the arguments' defaults; a ``Schedule``, or
+            several, to say more.
 
     Raises:
-        DefinitionError: the function's parameters cannot be stored as named, typed arguments.
+        DefinitionError: the function's parameters cannot be stored as named, typed arguments, or an
+            option is out of range.
         UsageError: ``retries`` is no int.
     """
     attempts = None if retries is None else integer("retries", retries) + 1
     policy = retry or RetryPolicy(max_attempts=attempts, initial=backoff)
+    schedules: Any = () if cron is None else cron
+    if isinstance(schedules, str):
+        schedules = Schedule(schedules)
+    if isinstance(schedules, Schedule):
+        schedules = (schedules,)
+    options = step_options("@job", timeout=timeout, retry=policy, transactional=transactional)
 
     def decorate(function: Callable[P, R]) -> Job[P, R]:
-        return Job(function, name=name, version=version, queue=queue, retry=policy)
+        return Job(
+            function,
+            name=name,
+            version=version,
+            queue=queue,
+            retry=policy,
+            options=options,
+            schedules=schedules,
+        )
 
     return decorate
 

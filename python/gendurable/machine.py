@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, overload
 
+from msgspec import UNSET, UnsetType
+
+from gendurable.arguments import Duration, flag, integer, seconds
 from gendurable.backoff import RetryPolicy
-from gendurable.codec import StateCodec
+from gendurable.codec import MigratingCodec, StateCodec
 from gendurable.context import Context
 from gendurable.errors import DefinitionError, OutcomeError, UsageError
 from gendurable.outcomes import Outcome
+from gendurable.schedules import Declarations, Schedule, declarations_of
 from gendurable.startable import Startable, identity_of, steps_of
-from gendurable.steps import StepRef, Steps, mark_step
+from gendurable.steps import StepOptions, StepRef, Steps, mark_step
 from gendurable.text import safe_repr
 
 __all__ = [
@@ -36,7 +41,23 @@ _SHOWN = 200
 StepResult: TypeAlias = Outcome | Awaitable[Outcome]
 
 
-def step(function: F) -> F:
+@overload
+def step(function: F, /) -> F: ...
+@overload
+def step(
+    *,
+    timeout: Duration | None = None,
+    retry: RetryPolicy | None = None,
+    transactional: bool = False,
+) -> Callable[[F], F]: ...
+def step(
+    function: F | UnsetType = UNSET,
+    /,
+    *,
+    timeout: Duration | None = None,
+    retry: RetryPolicy | None = None,
+    transactional: bool = False,
+) -> F | Callable[[F], F]:
     """Mark a method ``(self, ctx) -> Outcome``, sync or async, as a step named like the method.
 
     An ``async def`` runs in the worker's event loop, anything else in a thread of the worker. If
@@ -45,8 +66,43 @@ def step(function: F) -> F:
 
     A subclass that overrides a step need not mark it again. Decorators that keep the method's
     attributes (``functools.wraps``) may stand above or below this one, others below.
+
+    Args:
+        function: the method, where the decorator stands without parentheses.
+        timeout: seconds or a timedelta that one execution may take. Then ``ctx.cancelled`` is true
+            and an async step is cancelled; it has five seconds to end. What it answers by then
+            counts, otherwise the execution has failed with a ``StepTimeoutError``.
+        retry: when the step runs again after a failure, in place of the machine's policy.
+        transactional: what the step writes on ``ctx.conn`` is committed together with its outcome,
+            or not at all.
+
+    Raises:
+        DefinitionError: an option is out of range, or this is no function.
     """
-    return mark_step(function)
+    options = step_options("@step", timeout=timeout, retry=retry, transactional=transactional)
+    if function is UNSET:
+        return lambda marked: mark_step(marked, options)
+    return mark_step(function, options)
+
+
+def step_options(
+    where: str, *, timeout: Duration | None, retry: RetryPolicy | None, transactional: bool
+) -> StepOptions:
+    """The options of a step, checked.
+
+    Raises:
+        DefinitionError: names the option that is out of range.
+    """
+    try:
+        limit = None if timeout is None else seconds(timeout, "timeout")
+        flag("transactional", transactional)
+    except UsageError as exc:
+        raise DefinitionError(f"{where}: {exc}") from exc
+    if limit is not None and limit <= 0:
+        raise DefinitionError(f"{where}: timeout must be more than 0 seconds, not {limit:g}")
+    if retry is not None:
+        _check_policy(where, retry)
+    return StepOptions(limit, retry, transactional)
 
 
 class Machine(Startable[S]):
@@ -64,10 +120,16 @@ class Machine(Startable[S]):
             and keep the old class for as long as instances of it live.
         queue: where instances go unless told otherwise; None leaves it to the engine, which takes
             ``default``, or for a child its parent's queue.
-        retry: what the default ``on_error`` does.
+        retry: what the default ``on_error`` does after a step without a policy of its own.
+        takes_over: other versions whose live instances go on as instances of this one. Workers run
+            them like their own: the first outcome that is stored moves the instance to this
+            version, with the state that ``migrate`` has made of its own.
+        schedules: when instances are created by themselves; a worker declares them when it starts.
     """
 
     retry: RetryPolicy = RetryPolicy()
+    takes_over: Collection[int] = ()
+    schedules: Sequence[Schedule] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -83,9 +145,26 @@ class Machine(Startable[S]):
 
         Called for an exception of the step, a state that does not fit the type (reading
         ``ctx.state`` then raises again), a wrong return value, and an outcome that the engine
-        refused (``InvalidOutcomeError``). If it raises itself, ``retry`` decides.
+        refused (``InvalidOutcomeError``). If it raises itself, the retry policy decides.
         """
-        return self.retry.outcome(ctx.failures, exc)
+        options = steps_of(self).options.get(ctx.step)
+        policy: RetryPolicy = (options and options.retry) or self.retry
+        return policy.outcome(ctx.failures, exc)
+
+    def migrate(self, state: Any, from_version: int) -> Any:  # noqa: ARG002 (for subclasses)
+        """Make a state of this version of one that a version of ``takes_over`` has stored.
+
+        It is called before a step of this version first sees the instance, and again whenever that
+        execution is repeated. What it raises is an exception of the step.
+
+        Args:
+            state: the stored state in plain JSON values.
+            from_version: who stored it.
+
+        Returns:
+            A state of this version, in its type or in plain JSON values.
+        """
+        return state
 
     def definition(self) -> Definition:
         """This machine as the worker sees it.
@@ -110,10 +189,21 @@ class Machine(Startable[S]):
             name=name,
             version=version,
             references=steps,
-            steps={name: UserFunction.of(getattr(self, name)) for name in steps.names},
+            steps={
+                name: UserFunction.of(getattr(self, name), steps.options[name])
+                for name in steps.names
+            },
             retry=self.retry,
+            policies={
+                name: options.retry for name, options in steps.options.items() if options.retry
+            },
             codec=self.codec,
             on_error=UserFunction.of(self.on_error) if own_handler else None,
+            migrations={
+                other: MigratingCodec(self.codec, partial(self.migrate, from_version=other))
+                for other in _taken_over(self, name, version)
+            },
+            schedules=declarations_of(self, self.schedules),
         )
 
 
@@ -130,15 +220,22 @@ class UserFunction(NamedTuple):
         function: what to call. Whatever it is, its answer may be an awaitable, which is then
             awaited in the event loop.
         is_async: it is called in the event loop, otherwise in a thread.
+        timeout: seconds that a call may take; None for no limit.
+        transactional: it is called within a transaction.
     """
 
     function: Callable[..., StepResult]
     is_async: bool
+    timeout: float | None = None
+    transactional: bool = False
 
     @classmethod
-    def of(cls, function: Callable[..., StepResult]) -> UserFunction:
+    def of(
+        cls, function: Callable[..., StepResult], options: StepOptions | None = None
+    ) -> UserFunction:
         """Look once at what would be too slow to look at in every execution."""
-        return cls(function, is_async(function))
+        options = options or StepOptions()
+        return cls(function, is_async(function), options.timeout, options.transactional)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -160,9 +257,12 @@ class Definition:
         version: their ``fsm_version``.
         references: what knows the step methods.
         steps: the step functions by name.
-        retry: the policy for failed steps.
+        retry: the policy for failed steps,
+        policies: and those of steps that have their own.
         codec: encodes and decodes the state.
         on_error: the machine's own error handler, None where ``retry`` decides alone.
+        migrations: what reads the states of the other versions that it takes over.
+        schedules: what is declared of them when a worker starts.
     """
 
     name: str
@@ -170,12 +270,41 @@ class Definition:
     references: Steps
     steps: Mapping[str, UserFunction]
     retry: RetryPolicy
+    policies: Mapping[str, RetryPolicy]
     codec: StateCodec[Any]
     on_error: UserFunction | None
+    migrations: Mapping[int, StateCodec[Any]]
+    schedules: Declarations
 
-    def declaration(self) -> dict[str, Any]:
-        """What a worker that has this machine says that it can run: an entry of info.machines."""
-        return {"fsm": self.name, "version": self.version, "steps": list(self.steps)}
+    @property
+    def keys(self) -> list[tuple[str, int]]:
+        """The names and versions of the instances that it runs."""
+        return [(self.name, version) for version in (self.version, *self.migrations)]
+
+    def codec_for(self, version: int) -> StateCodec[Any]:
+        """What reads the states of an instance of a version that it runs."""
+        return self.codec if version == self.version else self.migrations[version]
+
+    def migrating(self, step: str) -> UserFunction:
+        """What to call for a step of an instance of another version.
+
+        Its state is migrated first: if that fails the step has not begun.
+        """
+        called = self.steps[step]
+
+        def migrated(ctx: Context[Any]) -> StepResult:
+            ctx.read()
+            return called.function(ctx)
+
+        return called._replace(function=migrated)
+
+    def policy(self, step: str) -> RetryPolicy:
+        """The policy for failures of a step."""
+        return self.policies.get(step, self.retry)
+
+    def declaration(self, version: int) -> dict[str, Any]:
+        """What a worker says that it can run of a version: an entry of info.machines."""
+        return {"fsm": self.name, "version": version, "steps": list(self.steps)}
 
     def step_name(self, ref: StepRef) -> str:
         """The name of a step given as a name or as a step method.
@@ -206,11 +335,34 @@ def checked_identity(machine: Machine[Any]) -> tuple[str, int]:
         raise DefinitionError(str(exc)) from exc
     if not name:
         raise DefinitionError(f"{type(machine).__name__}: name is empty")
-    if not callable(getattr(machine.retry, "outcome", None)):
-        raise DefinitionError(
-            f"machine {name}: retry must be a RetryPolicy, not {safe_repr(machine.retry, _SHOWN)}"
-        )
+    _check_policy(f"machine {name}", machine.retry)
     return name, version
+
+
+def _taken_over(machine: Machine[Any], name: str, version: int) -> list[int]:
+    """The other versions that a machine takes over, checked."""
+    given: object = machine.takes_over
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise DefinitionError(
+            f"machine {name}: takes_over must be several versions, such as {{1}}, "
+            f"not {safe_repr(given, _SHOWN)}"
+        )
+    try:
+        versions = [integer("takes_over", other) for other in given]
+    except UsageError as exc:
+        raise DefinitionError(f"machine {name}: {exc}") from exc
+    if version in versions:
+        raise DefinitionError(f"machine {name}: takes_over has its own version {version}")
+    if is_async(machine.migrate):
+        raise DefinitionError(f"machine {name}: migrate cannot be an async def")
+    return sorted(set(versions))
+
+
+def _check_policy(where: str, policy: object) -> None:
+    if not callable(getattr(policy, "outcome", None)):
+        raise DefinitionError(
+            f"{where}: retry must be a RetryPolicy, not {safe_repr(policy, _SHOWN)}"
+        )
 
 
 def definitions_of(machines: Iterable[Machine[Any] | type[Machine[Any]]]) -> list[Definition]:

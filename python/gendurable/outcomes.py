@@ -7,7 +7,7 @@ runs, and a frozen dataclass takes several microseconds to build.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 from uuid import UUID
 
 import msgspec
@@ -22,6 +22,7 @@ from gendurable.text import safe_repr
 __all__ = [
     "Await",
     "Done",
+    "Join",
     "Next",
     "Outcome",
     "Retry",
@@ -33,6 +34,9 @@ __all__ = [
 
 StepName: TypeAlias = Callable[[StepRef], str]
 """What knows the names of a machine's steps: raises for a step that it does not have."""
+
+Join: TypeAlias = Literal["all", "first_failure", "any"]
+"""What a parent waits for: all of its children, the first that fails, the first that is done."""
 
 _SHOWN = 200
 
@@ -187,11 +191,13 @@ class Await(StepOutcome, frozen=True):
 
 
 class ScheduleChildren(StepOutcome, frozen=True):
-    """Start child instances and park until every one of them is terminal.
+    """Start child instances and park until every one of them is terminal, or `join` is satisfied.
 
     Attributes:
         children: what to enqueue, in order; none at all makes the parent runnable at once.
         step: the step that finds them in ``ctx.children``; left out, the same step.
+        join: ``all`` waits for all of them; ``first_failure`` only until one fails, ``any`` only
+            until one is done, and then the rest is cancelled.
         state: a new state, in place of the whole stored one; left out, or ``ctx.state`` itself,
             what the step changed in ``ctx.state`` is stored.
     """
@@ -199,6 +205,7 @@ class ScheduleChildren(StepOutcome, frozen=True):
     children: Iterable[Entry]
     step: StepRef | None = None
     state: Any = UNSET
+    join: Join = "all"
 
     @property
     def consumes(self) -> bool:
@@ -211,6 +218,11 @@ class ScheduleChildren(StepOutcome, frozen=True):
             "kind": "schedule_children",
             "children": _children(self.children),
         }
+        if self.join not in get_args(Join):
+            known = ", ".join(get_args(Join))
+            raise UsageError(f"join must be one of {known}, not {safe_repr(self.join, _SHOWN)}")
+        if self.join != "all":
+            fields["join"] = self.join
         if self.step is not None:
             fields["step"] = step_name(self.step)
         return fields

@@ -21,6 +21,7 @@ __all__ = [
     "Connection",
     "Turn",
     "commit_one",
+    "declare_schedules",
     "heartbeat",
     "maintain",
     "other_workers",
@@ -205,6 +206,18 @@ async def register(
             (name, list(queues), lease, msgspec.json.encode(info).decode()),
         )
     )
+
+
+async def declare_schedules(
+    conn: Connection, declarations: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
+    """Declare schedules; answers what became of each, by name (see ``gd_declare_schedules``)."""
+    rows = await _call(
+        conn,
+        "select name, result from public.gd_declare_schedules(%s::jsonb)",
+        (msgspec.json.encode(declarations).decode(),),
+    )
+    return dict(rows)
 
 
 async def heartbeat(conn: Connection, worker: int, claims: Sequence[int]) -> set[int]:

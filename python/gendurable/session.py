@@ -20,8 +20,10 @@ from gendurable.database import (
     one_line,
     refusal,
 )
+from gendurable.errors import DefinitionError, EngineError
 from gendurable.process import describe_process
 from gendurable.schema import check_usable
+from gendurable.transactions import Transactions
 
 __all__ = ["Session"]
 
@@ -74,6 +76,10 @@ class Session:
         """Whether ``open`` has nothing to do."""
         return self._conn is not None and self.worker is not None
 
+    def transactions(self) -> Transactions:
+        """Where transactional steps get their connections."""
+        return Transactions(self._conninfo, pooler=self._pooler, worker=lambda: self.worker)
+
     async def connect(self, *, listens: bool = False) -> protocol.Connection:
         """A further connection, of the caller's own; to hear notifications on, if it listens."""
         return await connect(self._conninfo, pooler=self._pooler, listens=listens)
@@ -92,6 +98,29 @@ class Session:
             await self.open()
         except psycopg.Error as exc:
             raise refusal(self._conninfo, exc) from exc
+
+    async def declare(self, schedules: Sequence[Mapping[str, Any]]) -> None:
+        """Declare the schedules of the machines, once; a connection that is lost is made anew.
+
+        Raises:
+            DefinitionError: the engine refuses one.
+            UsageError: the database cannot be reached, or refuses.
+            AccessError: the role may not declare them.
+        """
+        if not schedules:
+            return
+        try:
+            conn, _ = await self.open()
+            declared = await protocol.declare_schedules(conn, schedules)
+        except EngineError as exc:
+            raise DefinitionError(f"a schedule cannot be declared: {exc}") from exc
+        except psycopg.Error as exc:
+            raise refusal(self._conninfo, exc) from exc
+        for name, result in declared.items():
+            if result == "older":
+                logger.info("schedule %s was declared by a newer version, which stays", name)
+            elif result != "unchanged":
+                logger.info("schedule %s %s", name, result)
 
     async def open(self) -> tuple[protocol.Connection, int]:
         """The connection and the worker's id, made anew where one of them is lost."""

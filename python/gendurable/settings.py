@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from gendurable.errors import UsageError
 from gendurable.text import safe_repr
 
-__all__ = ["check_settings"]
+__all__ = ["WorkerSettings", "check_settings"]
 
 _LONGEST = 365 * 24 * 3600.0
 _MOST_AT_ONCE = 10_000
 # A worker does something each third of its lease, and at each poll: less would keep it busy.
 _SHORTEST = 0.01
+
+
+class WorkerSettings(TypedDict, total=False):
+    """The settings of a ``Worker``, for ``run_worker``."""
+
+    dsn: str | None
+    queues: Mapping[str, int] | None
+    name: str | None
+    lease: float
+    drain: float
+    poll: float
+    pooler: bool
 
 
 def check_settings(

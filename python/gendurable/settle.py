@@ -45,13 +45,17 @@ class Settled(msgspec.Struct, frozen=True):
         return None if self.state is None else self.state.stored
 
 
-def settle(definition: Definition, ctx: Context[Any], outcome: object) -> Settled:
+def settle(
+    definition: Definition, ctx: Context[Any], outcome: object, *, migrates: bool = True
+) -> Settled:
     """Check an outcome and encode it.
 
     Args:
         definition: the machine of the step.
         ctx: what the step was given.
         outcome: what it returned, whatever that is.
+        migrates: an instance of another version goes on as one of this; False where the step has
+            failed, and the stored state stays as it is.
 
     Raises:
         OutcomeError: it is no outcome, names a step that the machine does not have, has a field
@@ -67,7 +71,12 @@ def settle(definition: Definition, ctx: Context[Any], outcome: object) -> Settle
         raise OutcomeError(f"{_returned(ctx, outcome)}: {exc}") from exc
     if consumes and (consumed := ctx.consumed()):
         fields["consumed"] = consumed
-    state = None if outcome.is_terminal else ctx.new_state(outcome.state)
+    state = None
+    if ctx.fsm_version == definition.version:
+        state = None if outcome.is_terminal else ctx.new_state(outcome.state)
+    elif not outcome.is_terminal and (migrates or outcome.state is not UNSET):
+        state = ctx.new_state(outcome.state)
+        fields["fsm_version"] = definition.version
     entry = encode_json(fields)
     if state is not None:
         entry = b'%b,"state":%b}' % (entry[:-1], state.stored)

@@ -7,10 +7,12 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
+import msgspec
+
 from gendurable.errors import DefinitionError, UsageError
 from gendurable.text import safe_repr, type_name
 
-__all__ = ["StepRef", "Steps", "is_step", "mark_step"]
+__all__ = ["StepOptions", "StepRef", "Steps", "is_step", "mark_step"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,14 +23,28 @@ _MARK = "_gendurable_step"
 _SHOWN = 200
 
 
-def mark_step(function: F) -> F:
-    """Note on a function that it is a step.
+class StepOptions(msgspec.Struct, frozen=True):
+    """What ``@step(...)`` says of a step.
+
+    Attributes:
+        timeout: seconds that one execution may take; None for no limit.
+        retry: the policy for this step; None for that of the machine.
+        transactional: it is handed a connection, whose transaction its outcome is part of.
+    """
+
+    timeout: float | None = None
+    retry: Any = None
+    transactional: bool = False
+
+
+def mark_step(function: F, options: StepOptions) -> F:
+    """Note on a function that it is a step, and which options it has.
 
     Raises:
         DefinitionError: it cannot be noted, so it is no function.
     """
     try:
-        setattr(function, _MARK, True)
+        setattr(function, _MARK, options)
     except (AttributeError, TypeError) as exc:
         raise DefinitionError(
             f"@step belongs directly on a plain method, not on a {type_name(function)}"
@@ -38,6 +54,10 @@ def mark_step(function: F) -> F:
 
 def is_step(attribute: object) -> bool:
     """Whether an attribute of a class is marked, itself or below a descriptor around it."""
+    return _options_of(attribute) is not None
+
+
+def _options_of(attribute: object) -> StepOptions | None:
     inner: object = None
     match attribute:
         case staticmethod() | classmethod():
@@ -46,18 +66,22 @@ def is_step(attribute: object) -> bool:
             inner = attribute.fget
         case functools.partialmethod() | functools.cached_property():
             inner = attribute.func
-    # Compared with True: a mock has every attribute.
-    return any(getattr(marked, _MARK, None) is True for marked in (attribute, inner))
+    for marked in (attribute, inner):
+        # Asked by type: a mock has every attribute.
+        if isinstance(options := getattr(marked, _MARK, None), StepOptions):
+            return options
+    return None
 
 
 class Steps:
     """The steps of one class, its bases and its mixins.
 
     A name is a step if any class in the line marked it: a subclass that overrides a step need not
-    mark it again.
+    mark it again. Its options are those of the nearest mark.
 
     Attributes:
         names: in alphabetical order.
+        options: what its mark says, by name.
         abstract: those that have no body here.
     """
 
@@ -71,6 +95,8 @@ class Steps:
         }
         self.names = sorted(found)
         self._effective = {name: found[name][0] for name in self.names}
+        marks = ((name, _options_of(one)) for name in self.names for one in reversed(found[name]))
+        self.options = {name: options for name, options in marks if options is not None}
         self.abstract = [
             name
             for name, attribute in self._effective.items()

@@ -43,6 +43,7 @@ __all__ = ["Worker"]
 logger = logging.getLogger("gendurable")
 
 _BUSY_WAIT = (0.02, 0.3)
+_AGAIN_WAIT = (0.02, 5.0)
 _MOST_BUSY = 1_000
 _MOST_BYTES = 64 * 1024 * 1024
 _UNKNOWN_WAIT = (5.0, 60.0)
@@ -110,7 +111,7 @@ class Worker:
             queues=list(self._queues),
             lease=lease,
             pooler=pooler,
-            machines=[one.declaration() for one in self._definitions.values()],
+            machines=[one.declaration(version) for (_, version), one in self._definitions.items()],
         )
         self._keeper = Keeper(
             self, partial(self._session.connect, listens=True), lease=lease, listen=not pooler
@@ -128,12 +129,18 @@ class Worker:
         self._stop_at: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
+        self._transactions = self._session.transactions()
         self._runner = Runner(
             sum(queues.values()),
             finished=self._finished,
             ended=self._wake.set,
             unstarted=self._unstarted,
             abandoned=self._abandoned,
+            succeeded=self._succeeded,
+            transactions=self._transactions,
+            stays=self._stays,
+            committed=self._committed,
+            again=self._again,
             complete=self._complete,
         )
         self._reports = Reports(self._wake_from_anywhere)
@@ -149,6 +156,7 @@ class Worker:
             UsageError: the database cannot be reached. Once it was reached, a lost connection is
                 only a reason to connect again.
             NotInstalledError: the schema is missing or older than this package.
+            DefinitionError: the engine refuses a schedule of a machine.
         """
         self._loop = asyncio.get_running_loop()
         if getattr(self._loop, "_default_executor", None) is None:
@@ -156,11 +164,16 @@ class Worker:
         self._runner.open()
         try:
             await self._session.start()
+            await self._session.declare(
+                [each for found in self._definitions.values() for each in found.schedules]
+            )
             await self._work()
         finally:
             for claim in list(self._claims):
                 self._drop(claim)
+            await self._runner.cleaned_up(_CANCELLATION)
             await self._session.close()
+            await self._transactions.close()
             self._runner.close()
         for claim in self._runner.forsaken:
             logger.warning("left behind: %s still runs, at %s", claim, claim.whereabouts())
@@ -320,7 +333,7 @@ class Worker:
         if self._one_by_one:
             await self._commit_one_by_one(conn, worker, outbox)
             outbox = []
-        stays = self._stop_at is None and not self._suspects.making_room
+        stays = self._stays()
         entries = [self._entry(claim, stays=stays) for claim in outbox]
         wanted = self._wanted(outbox)
         report = self._reports.take()
@@ -349,6 +362,10 @@ class Worker:
         self._looked(turn, wanted)
         await self._give_back(conn, worker)
 
+    def _stays(self) -> bool:
+        """Whether this worker wants to keep claims that may go on."""
+        return self._stop_at is None and not self._suspects.making_room
+
     def _looked(self, turn: protocol.Turn, wanted: Mapping[str, int]) -> None:
         for queue, failure in turn.failed.items():
             log_failure(f"a pick of queue {queue}", failure)
@@ -362,8 +379,12 @@ class Worker:
         """What is to be committed now, as far as it goes into one statement."""
         now = monotonic()
         if self._busy:
-            self._outbox += [claim for at, claim in self._busy if at <= now]
+            due = [claim for at, claim in self._busy if at <= now]
             self._busy = [(at, claim) for at, claim in self._busy if at > now]
+            self._outbox += [claim for claim in due if claim.settled is not None]
+            for claim in due:
+                if claim.settled is None:
+                    claim.queue.when_free(partial(self._start_again, claim))
         outbox = [claim for claim in self._outbox if claim in self._claims]
         count, size = 0, 0
         for claim in outbox:
@@ -464,13 +485,13 @@ class Worker:
             if definition is None or ctx.step not in definition.steps:
                 unknown[ctx.fsm, ctx.fsm_version, ctx.step].append(ctx.id)
                 continue
-            ctx.codec = definition.codec
+            ctx.codec = definition.codec_for(ctx.fsm_version)
             ctx._tell = self._reports.progress  # noqa: SLF001 (what the context hides from steps)
             if ctx.last_error_json is not None:
                 if (settled := verdict(definition, ctx)) is not None:
                     self._condemn(Claim(definition, ctx, self._queues[ctx.queue]), settled)
                     continue
-                if (rest := self._suspects.rest(ctx, definition.retry)) > 0:
+                if (rest := self._suspects.rest(ctx, definition.policy(ctx.step))) > 0:
                     self._unwanted[rest].append(ctx.id)
                     continue
                 suspects = suspects or self._suspects.is_suspect(ctx)
@@ -560,6 +581,33 @@ class Worker:
             self._forget(claim)
         self._wake.set()
 
+    def _committed(self, claim: Claim, answer: protocol.CommitResult) -> None:
+        """A transactional step has committed its outcome itself, or has tried to."""
+        claim.refusals = 0
+        claim.took = monotonic() - claim.started_at
+        self._apply(claim, answer)
+        for queue in self._queues.values():
+            # What was committed may be what makes an instance ready.
+            queue.work_expected()
+        self._wake.set()
+
+    def _again(self, claim: Claim) -> None:
+        """Run a transactional step again after a pause, in which it has no place."""
+        if claim in self._claims:
+            self._busy.append((monotonic() + _wait(_AGAIN_WAIT, claim.refusals), claim))
+            claim.refusals += 1
+            self._wake.set()
+
+    def _start_again(self, claim: Claim) -> None:
+        if claim in self._claims:
+            self._runner.start(claim)
+
+    def _succeeded(self, claim: Claim, successor: Claim) -> None:
+        """Hold a claim under another object, while code runs on under the first."""
+        if claim in self._claims:
+            self._claims.discard(claim)
+            self._claims.add(successor)
+
     def _apply(self, claim: Claim, answer: protocol.CommitResult) -> None:
         held = claim in self._claims
         goes_on = held and answer.result == "continued" and self._stop_at is None
@@ -575,7 +623,7 @@ class Worker:
             case "committed":
                 self._forget(claim)
             case "busy":
-                self._busy.append((monotonic() + _busy_wait(claim.refusals), claim))
+                self._busy.append((monotonic() + _wait(_BUSY_WAIT, claim.refusals), claim))
                 claim.refusals += 1
             case "invalid":
                 self._refuse(claim, answer.detail or "the engine gave no reason")
@@ -639,14 +687,30 @@ def _by_name(
     machines: Iterable[Machine[Any] | type[Machine[Any]]],
 ) -> dict[tuple[str, int], Definition]:
     definitions: dict[tuple[str, int], Definition] = {}
+    owners: dict[str, str] = {}
     for definition in definitions_of(machines):
-        key = (definition.name, definition.version)
-        if key in definitions:
-            raise DefinitionError(f"two machines are named {key[0]} with version {key[1]}")
-        definitions[key] = definition
+        for key in definition.keys:
+            if (other := definitions.get(key)) is not None:
+                raise DefinitionError(_twice(key, definition, other))
+            definitions[key] = definition
+        for declared in definition.schedules:
+            if owners.setdefault(declared["name"], definition.name) != definition.name:
+                raise DefinitionError(
+                    f"two machines have a schedule named {declared['name']!r}: "
+                    f"{owners[declared['name']]} and {definition.name}"
+                )
     if not definitions:
         raise UsageError("there is no machine and no job to run")
     return definitions
+
+
+def _twice(key: tuple[str, int], *those: Definition) -> str:
+    name, version = key
+    takers = sorted({one.version for one in those if one.version != version})
+    if not takers:
+        return f"two machines are named {name} with version {version}"
+    runs = " and ".join(f"version {taker}" for taker in takers)
+    return f"{name} version {version} is taken over by {runs}, and another machine runs it too"
 
 
 def _at_most(room: int, wanted: Mapping[str, int], first: str | None) -> dict[str, int]:
@@ -661,9 +725,9 @@ def _at_most(room: int, wanted: Mapping[str, int], first: str | None) -> dict[st
     return granted
 
 
-def _busy_wait(refusals: int) -> float:
+def _wait(bounds: tuple[float, float], refusals: int) -> float:
     """Seconds until a busy instance is tried again: longer each time, and never quite the same."""
-    shortest, longest = _BUSY_WAIT
+    shortest, longest = bounds
     wait = min(longest, shortest * 2.0 ** min(refusals, 10))
     # Two workers that want the same row must not meet for ever.
     return wait * random.uniform(0.5, 1)  # noqa: S311 (no secret)

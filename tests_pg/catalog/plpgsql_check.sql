@@ -14,6 +14,7 @@ insert into accepted values
     ('gendurable._archived', 'cannot determinate a result of dynamic SQL', 'each table of the archive has the columns of finished'),
     ('gendurable._revive', 'cannot determinate a result of dynamic SQL', 'each table of the archive has the columns of finished'),
     ('gendurable._archived', 'composite OUT variable "instance" is not single argument', 'it answers the table as well'),
+    ('gendurable._parse_cron', 'composite OUT variable "plan" is not single argument', 'it answers what is wrong as well'),
     ('gendurable._holders_leaving', 'routine is marked as VOLATILE, should be STABLE', 'it locks rows; and each of its statements needs a snapshot of its own'),
     ('gendurable._lock_descendants', 'routine is marked as VOLATILE, should be STABLE', 'it locks rows; and each of its statements needs a snapshot of its own'),
     ('gendurable._lock_targets', 'routine is marked as VOLATILE, should be STABLE', 'it locks rows; and each of its statements needs a snapshot of its own'),

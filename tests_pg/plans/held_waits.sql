@@ -50,7 +50,7 @@ create table test.call (name text, query text, before int, after int);
 insert into test.call values
     ('the next moment', 'select gd_next_due(''q'')'),
     ('a look at what is due', 'select * from gendurable._wake_due(''q'')'),
-    ('what is due and more urgent', 'select gendurable._due_priority(''q'', now())'),
+    ('what is due and more urgent', 'select gendurable._due_priority(''q'', array(select k.id from gendurable.kinds as k), now())'),
     ('maintenance', 'select * from gendurable._expire_awaits(''infinity'')');
 create function test.look() returns void language plpgsql as $$
 declare

@@ -13,11 +13,11 @@ update gendurable.workers set lease = '0'; update gendurable.leases set lease_un
 -- Two at once.
 select test.exec('a', 'begin');
 select is(test.query('a', 'select * from gd_maintain()'),
-    '[{"task": "reap", "affected": 2}, {"task": "expire_awaits", "affected": 2}, {"task": "sweep", "affected": 0}, {"task": "create_partitions", "affected": 3}, {"task": "sweep_buckets", "affected": 0}]',
+    '[{"task": "reap", "affected": 2}, {"task": "expire_awaits", "affected": 2}, {"task": "fire_schedules", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "create_partitions", "affected": 7}, {"task": "sweep_buckets", "affected": 0}]',
     'maintenance is in flight');
 select test.send('b', 'select * from gd_maintain()');
 select ok(not test.is_blocked('b'), 'another one does not wait for it');
-select is(test.answer('b'), '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
+select is(test.answer('b'), '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "fire_schedules", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
     'leaves the claims and the deadlines that it holds to it, and the archive altogether');
 select test.send('b', 'select gd_reap()');
 select ok(not test.is_blocked('b'), 'nor does a reaper beside it');
@@ -29,7 +29,7 @@ select test.exec('a', 'commit');
 select is((select string_agg(format('%s %s', i.phase, i.attempt), ', ' order by i.id) from gendurable.instances as i), 'ready 0, ready 0, ready 1, ready 1',
     'each claim was reaped once, each deadline woken once');
 select is(test.query('b', 'select task, affected from gd_maintain()'),
-    '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "create_partitions", "affected": 0}, {"task": "gc", "affected": 0}, {"task": "drop_partitions", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
+    '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "fire_schedules", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "create_partitions", "affected": 0}, {"task": "gc", "affected": 0}, {"task": "drop_partitions", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
     'the next maintenance finds nothing to do');
 
 -- One that is undone leaves its work to the next one.

@@ -24,6 +24,8 @@ set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO'
 as $$
 declare
+    -- As it is called, not as the session would write it (quote_all_identifiers).
+    v_table   name := (select c.relname from pg_class as c where c.oid = p_table);
     v_length  interval := gendurable._window_length();
     v_from    timestamptz;
     v_to      timestamptz;
@@ -35,10 +37,11 @@ begin
                                         + interval '6 hours'));
     while v_from <= now() + interval '18 hours' loop
         v_to := gendurable._partition_start(v_from, v_length) + v_length;
-        v_name := gendurable._partition_name(v_from, split_part(p_table::text, '.', 2));
+        v_name := gendurable._partition_name(v_from, v_table);
         begin
             execute format('lock table only %s in share update exclusive mode nowait', p_table);
-            execute format('lock table %s_default in access exclusive mode nowait', p_table);
+            execute format('lock table gendurable.%I in access exclusive mode nowait',
+                           v_table || '_default');
             execute format('create table gendurable.%I (like %s)', v_name, p_table);
             execute format('comment on table gendurable.%I is %L', v_name,
                            format('What happened from %s UTC until %s UTC.',

@@ -32,8 +32,9 @@ begin
     end loop;
     if cardinality(v_empty) > 0 then
         execute format(
-            'lock table only %1$s, %1$s_default, %2$s in access exclusive mode nowait',
-            p_table, array_to_string(v_empty, ', '));
+            'lock table only %s, gendurable.%I, %s in access exclusive mode nowait', p_table,
+            (select c.relname || '_default' from pg_class as c where c.oid = p_table),
+            array_to_string(v_empty, ', '));
         execute format('drop table %s', array_to_string(v_empty, ', '));
     end if;
     return cardinality(v_empty);

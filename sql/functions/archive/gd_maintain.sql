@@ -6,10 +6,11 @@
 -- are reaped first.
 -- Retention is what gd_set_retention says. Here whole partitions go, so that forgetting costs next
 -- to nothing: an instance is forgotten up to one window of the archive after its retention.
--- Locks:  never waiting: dead workers and their claims (gd_reap), due instances (gd_expire_awaits),
---         names of rate keys (_sweep_buckets), the maintenance of the archive and its partitions
---         (_lock_maintenance, _create_partitions, _collect, _collect_history, _drop_partitions),
---         what workers have reported (_sift_reports, _compact_throughput).
+-- Locks:  never waiting: dead workers and their claims (gd_reap), due instances
+--         (gd_expire_awaits), due schedules (_fire_all_schedules), what is left of rounds that are
+--         over (_dismiss_rest), names of rate keys (_sweep_buckets), the maintenance of the archive
+--         and its partitions (_lock_maintenance, _create_partitions, _collect, _collect_history,
+--         _drop_partitions), what workers have reported (_sift_reports, _compact_throughput).
 -- Writes: as the functions it calls.
 create function public.gd_maintain() returns table (task text, affected bigint)
 language plpgsql volatile security definer
@@ -18,6 +19,7 @@ as $$
 declare
     v_until     timestamptz := clock_timestamp() + interval '100 ms';
     v_due       record;
+    v_dismissed int;
     v_created   int;
     v_collected record;
     v_cutoff    timestamptz;
@@ -30,18 +32,22 @@ begin
     select e.woken, e.more into v_due from gendurable._expire_awaits(v_until) as e;
     v_more := v_due.more;
     return query select 'expire_awaits', v_due.woken::bigint;
+    return query select 'fire_schedules', gendurable._fire_all_schedules()::bigint;
     return query select 'sweep', gendurable._sweep_slots()::bigint;
+    v_dismissed := gendurable._dismiss_rest();
+    v_more := v_more or v_dismissed > 0;
+    return query select 'dismiss', v_dismissed::bigint;
 
     -- A transaction that was left open with this lock must not keep a worker from being reaped,
     -- so it comes after.
     if gendurable._lock_maintenance() then
         v_more := gendurable._sift_reports() or v_more;
         v_more := gendurable._compact_throughput() or v_more;
-        -- The history's first window begins soon: its default partition takes whatever happens.
-        v_created := gendurable._create_partitions()
-                     + gendurable._create_partitions('gendurable.history',
-                                                     now() + interval '2 minutes');
+        v_created := gendurable._create_partitions();
         return query select 'create_partitions', v_created::bigint;
+        -- The history's first window begins soon: its default partition takes whatever happens.
+        v_created := v_created + gendurable._create_partitions('gendurable.history',
+                                                               now() + interval '2 minutes');
         -- Not both in one transaction: each holds locks of the archive until it ends.
         if v_created = 0 then
             select c.forgotten, c.more into v_collected from gendurable._collect(v_until) as c;
@@ -50,9 +56,8 @@ begin
             select c.finished into v_cutoff from gendurable._cutoffs() as c;
             v_more := gendurable._collect_history(v_cutoff) or v_more;
             return query
-            select 'drop_partitions',
-                   (gendurable._drop_partitions(v_cutoff)
-                    + gendurable._drop_partitions(v_cutoff, 'gendurable.history'))::bigint;
+            select 'drop_partitions', gendurable._drop_partitions(v_cutoff)::bigint;
+            perform gendurable._drop_partitions(v_cutoff, 'gendurable.history');
         end if;
     end if;
     return query select 'sweep_buckets', gendurable._sweep_buckets()::bigint;

@@ -1,6 +1,7 @@
 -- Commits `schedule_children`: creates the children and parks the parents until all of theirs are
--- terminal, in one transaction. A parent without children (none given, or all of them duplicates)
--- goes on at once. Duplicates are no children: they are noted, for the join to list them.
+-- terminal, or the first of them is failed or done: in one transaction. A parent without children
+-- (none given, or all of them duplicates) goes on at once. Duplicates are no children: they are
+-- noted, for the join to list them.
 --
 -- A bad child makes its parent's outcome invalid, and a child's correlation key that an open
 -- transaction is taking makes it busy, after p_patience. To find out whose it is, the two halves of
@@ -84,16 +85,17 @@ begin
                 i.queue, i.fsm, i.fsm_version, coalesce(o.step, i.step),
                 i.priority, v_in.since, i.id, v_in),
             eligible_at = v_in.since, worker_id = null, claimed_at = null
-        from (select x.id, x.step, x.state, v_made.pending[x.at] as pending,
+        from (select x.id, x.step, x.state, x.join_kind, v_made.pending[x.at] as pending,
                      v_made.duplicates[x.at] as duplicates
-              from (select u.id, u.step, u.state,
+              from (select u.id, u.step, u.state, u.join_kind,
                            row_number() over (order by u.id)::int as at
                     from unnest(v_outcomes) as u) as x) as o
         where i.id = o.id
-        returning i.id, i.round, i.queue, i.watched, o.pending
+        returning i.id, i.round, i.queue, i.watched, o.pending, o.join_kind
     ), barriers as (
-        insert into gendurable.countdowns (parent_id, round, pending)
-        select s.id, s.round, s.pending from scheduled as s where s.pending > 0
+        insert into gendurable.countdowns (parent_id, round, pending, kind)
+        select s.id, s.round, s.pending, coalesce(s.join_kind, 'all')::gendurable.join_kind
+        from scheduled as s where s.pending > 0
     )
     select array_agg(distinct s.queue) filter (where s.pending = 0),
            array_agg(s.id) filter (where s.watched and s.pending > 0)

@@ -3,9 +3,10 @@
 --
 -- Running ahead never changes what runs: it is refused where the row has to wait for something (a
 -- delay, a rate limit, a new concurrency key), where a pick would not have chosen it (a paused
--- queue, more urgent work, a limit of zero), where its inbox is more than the answer may hold, and
--- when the chain of steps in this claim is long enough. What fell due since the last pick and is
--- not ready yet counts as far as the first hundred go.
+-- queue, more urgent work that this worker can run, a limit of zero, a step that it does not
+-- declare), where its inbox is more than the answer may hold, and when the chain of steps in this
+-- claim is long enough. What fell due since the last pick and is not ready yet counts as far as the
+-- first hundred go.
 -- p_inboxes: one that may run ahead was ever sent a signal.
 -- Locks:  the caller holds the instances; queues shared (advisory, never waiting), so that no pause
 --         is overtaken; then as gendurable._offer_tokens and _offer_slots, never waiting either.
@@ -31,6 +32,7 @@ declare
     v_back    int[];
     v_inbox   boolean;
     v_large   int[] := array[]::int[];
+    v_foreign int[];
     v_answers gendurable.answer[];
 begin
     -- What is owed a slot or tokens is made ready, even if no pick has come since.
@@ -42,22 +44,23 @@ begin
         v_large := gendurable._large_inboxes(p_outcomes, p_moves);
     end if;
 
+    v_foreign := gendurable._foreign_steps(p_worker, p_moves);
+
     with queue as materialized (
         select m.queue, gendurable._is_paused(m.queue) as paused,
                least((select min(h.priority)
                       from unnest(gendurable._heads(array(
-                          select p
-                          from unnest(gendurable._places(
-                              gendurable._kinds(p_worker, m.queue))) as p
+                          select p from unnest(gendurable._places(k.kinds)) as p
                           where p.priority < m.priority))) as h),
-                     gendurable._due_priority(m.queue, v_now)) as waiting
+                     gendurable._due_priority(m.queue, k.kinds, v_now)) as waiting
         from (select x.queue, max(x.priority) as priority
               from unnest(p_moves) as x
               where x.may
               group by x.queue) as m
+        cross join lateral (select gendurable._kinds(p_worker, m.queue) as kinds offset 0) as k
     ), decided as materialized (
         select m.ord, m.signalled,
-               m.may and m.ord <> all (v_large)
+               m.may and m.ord <> all (v_large) and m.ord <> all (v_foreign)
                and not q.paused and (q.waiting is null or q.waiting >= m.priority)
                and (m.kept_key is null
                     or (select c.most > 0 from gendurable._capacity(m.kept_key) as c)) as ahead

@@ -28,6 +28,7 @@ declare
     v_watched   bigint[];
     v_statuses  text[];
     v_rounds    int[];
+    v_failed    boolean[];
     v_waiting   bigint[];
     v_waited    int[];
 begin
@@ -60,13 +61,14 @@ begin
            array_agg(e.correlation_key) filter (where k.stays),
            array_agg(e.parent_id) filter (where e.parent_id is not null and not e.counted),
            array_agg(e.parent_round) filter (where e.parent_id is not null and not e.counted),
+           array_agg(e.kind = 'stop') filter (where e.parent_id is not null and not e.counted),
            array_agg(e.id) filter (where e.phase = 'awaiting_children'),
            array_agg(e.round) filter (where e.phase = 'awaiting_children'),
            array_agg(e.id) filter (where e.watched),
            array_agg(case e.kind when 'done' then 'done' else 'failed' end)
                filter (where e.watched)
     into v_signalled, v_inboxes, v_keyed, v_keys, v_reserved, v_kept, v_parents, v_rounds,
-         v_waiting, v_waited, v_watched, v_statuses
+         v_failed, v_waiting, v_waited, v_watched, v_statuses
     from ended as e
     cross join lateral (
         select x.stays, e.correlation_key is not null and not x.stays as leaves
@@ -87,7 +89,7 @@ begin
         perform gendurable._try_take_keys(v_kept, v_reserved, '50ms');
     end if;
     if v_parents is not null then
-        perform gendurable._count_down(v_parents, v_rounds);
+        perform gendurable._count_down(v_parents, v_rounds, v_failed);
     end if;
     if v_waiting is not null then
         perform gendurable._drop_barriers(v_waiting, v_waited);

@@ -22,7 +22,7 @@ begin
         o.ord + p_first_ord - 1, o.id, o.fence, o.kind, o.step, o.state, o.continue, o.delay_ms,
         o.timeout_ms, o.names, o.consumed, o.priority, o.rate_limit, o.weight, o.concurrency_key,
         v_releases and p_outcomes -> (o.ord - 1)::int @> '{"concurrency_key": null}',
-        o.children, o.result, o.error,
+        o.children, o.join_kind, o.result, o.error,
         case
             when o.id is null or o.fence is null then 'id and fence are required'
             when o.kind is null then 'kind is required'
@@ -50,6 +50,9 @@ begin
                 then gendurable._too_long_problem('concurrency_key')
             when o.kind = 'schedule_children' and jsonb_typeof(o.children) <> 'array'
                 then 'children is no array'
+            when o.kind = 'schedule_children'
+                 and o.join_kind not in ('all', 'first_failure', 'any')
+                then 'unknown join ' || o.join_kind
             -- Any JSON becomes a text. Only where that looks like an object or an array, or is
             -- long, is it worth a look at what it was.
             when left(o.step, 1) in ('{', '[') or left(o.rate_limit, 1) in ('{', '[')
@@ -64,10 +67,10 @@ begin
              id bigint, fence bigint, kind text, step text, state jsonb, continue boolean,
              delay_ms float8, timeout_ms float8, names text[], consumed bigint[], priority int,
              rate_limit text, weight float8, concurrency_key text,
-             children jsonb, result jsonb, error jsonb)
+             children jsonb, "join" text, result jsonb, error jsonb)
          ) with ordinality as o (id, fence, kind, step, state, continue, delay_ms, timeout_ms,
                                  names, consumed, priority, rate_limit, weight, concurrency_key,
-                                 children, result, error, ord);
+                                 children, join_kind, result, error, ord);
     return v_outcomes;
 -- Nothing was written, so the block costs no transaction id. (Arrays nested too deeply exceed a
 -- limit of the program.)

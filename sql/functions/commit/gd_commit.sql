@@ -62,7 +62,7 @@ begin
     -- Of two outcomes for one claim the first applies; the other one finds the fence grown.
     with claims as materialized (
         select distinct on (o.id, o.fence)
-               o.ord, o.id, o.fence, o.kind, o.priority, o.concurrency_key, o.release_key,
+               o.ord, o.id, o.fence, o.kind, o.step, o.priority, o.concurrency_key, o.release_key,
                o.continue and coalesce(o.delay_ms, 0) <= 0 and o.rate_limit is null as at_once
         from unnest(v_all) as o
         where o.problem is null
@@ -71,7 +71,8 @@ begin
         select c.ord, c.kind, c.id, i.concurrency_key, i.correlation_scope is not null as scoped,
                case when c.kind in ('done', 'stop') and not i.counted
                     then i.parent_id end as parent,
-               i.queue, coalesce(c.priority, i.priority) as priority, i.signalled,
+               i.queue, i.fsm, i.fsm_version, c.step,
+               coalesce(c.priority, i.priority) as priority, i.signalled,
                case when not c.release_key then i.concurrency_key end as kept_key,
                coalesce(c.at_once and i.chain < c_chain
                         and (c.concurrency_key is null or c.concurrency_key = i.concurrency_key),
@@ -89,7 +90,8 @@ begin
            array_agg(l.concurrency_key) filter (where l.concurrency_key is not null),
            array_agg(l.id) filter (where l.scoped),
            array_agg(row(l.ord, l.queue, l.priority,
-                         l.signalled, l.kept_key, l.may)::gendurable.move)
+                         l.signalled, l.kept_key, l.may,
+                         l.fsm, l.fsm_version, l.step)::gendurable.move)
                filter (where l.kind = 'next')
     into v_ords, v_kinds, v_inboxes, v_children, v_parents, v_keyed, v_keys, v_scoped, v_moves
     from locked as l;

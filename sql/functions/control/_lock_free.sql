@@ -19,9 +19,12 @@ declare
     v_left  bigint[];
     v_held  bigint[] := array[]::bigint[];
 begin
+    -- What is asked of parent_id beside the ids would attract the planner to all that have one.
     v_left := p_ids || array(
-        select i.parent_id from gendurable.instances as i
-        where i.id = any (p_ids) and i.parent_id is not null and not i.counted);
+        select k.parent_id
+        from (select i.parent_id, i.counted from gendurable.instances as i
+              where i.id = any (p_ids) offset 0) as k
+        where k.parent_id is not null and not k.counted);
     loop
         v_held := v_held || array(
             select i.id from gendurable.instances as i

@@ -1,4 +1,4 @@
--- Looks through a table of the history for some 20 ms, from where the last call stopped: forgets
+-- Looks through a table of the history for some 10 ms, from where the last call stopped: forgets
 -- what happened before the cut-off, and with p_move moves all else to gendurable.history_kept.
 -- Answers whether it has forgotten or moved something and is not through.
 --
@@ -17,7 +17,7 @@ set jit = off
 as $$
 declare
     c_blocks constant int := 64;
-    v_until  timestamptz := clock_timestamp() + interval '20 ms';
+    v_until  timestamptz := clock_timestamp() + interval '10 ms';
     v_blocks int := (pg_relation_size(p_table) / current_setting('block_size')::int)::int;
     v_at     gendurable.progress := gendurable._read_progress(p_table::text);
     v_block  int := v_at.position::int;

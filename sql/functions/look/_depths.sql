@@ -7,8 +7,9 @@
 -- that of p_most index entries for each phase and of a few descents for each queue, however many
 -- instances there are. What is scheduled and due counts as ready.
 -- Locks: none.
--- Plan:  instances_ready, walked kind by kind, and instances_waiting, walked queue by queue, without
---        a look at the rows; instances_due for what is due; instances_claims for what is executing.
+-- Plan:  instances_ready, walked kind by kind, and instances_waiting, walked queue by queue,
+--        without a look at the rows; instances_due for what is due; instances_claims for what is
+--        executing.
 create function gendurable._depths(p_most int default 100000)
 returns table (queue text, phase gendurable.phase, n bigint, oldest timestamptz)
 language plpgsql stable security definer

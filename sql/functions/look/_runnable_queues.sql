@@ -21,9 +21,11 @@ begin
         cross join lateral (
             select k.queue from gendurable.kinds as k
             where k.queue > w.queue
-              and exists (select from gendurable.instances as i
-                          where i.phase = 'ready'
-                            and i.lane >= k.id::bigint << 40 and i.lane < (k.id + 1)::bigint << 40)
+              -- (A look-up that is spelt so stays one.)
+              and (select true from gendurable.instances as i
+                   where i.phase = 'ready'
+                     and i.lane >= k.id::bigint << 40 and i.lane < (k.id + 1)::bigint << 40
+                   order by i.lane limit 1)
             order by k.queue limit 1
         ) as q
     ), waiting (phase, queue) as (

@@ -23,21 +23,19 @@ set enable_sort = on
 set jit = off
 as $$
 declare
+    -- not spelled out: a literal would let instances_ready serve where rows are fetched by place
+    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;
     v_candidates gendurable.candidates;
-    v_far    gendurable.place[] := gendurable._places(p_kinds);
+    v_far    gendurable.place[] := gendurable._heads(gendurable._places(p_kinds));
     v_first  gendurable.place;
     v_rows   tid[];
-    v_locked gendurable.candidate[] := '{}';
+    v_locked gendurable.candidate[] := array[]::gendurable.candidate[];
 begin
-    if cardinality(v_far) <= 3 then
-        -- Usually one of them is occupied, which is worth knowing.
-        v_far := gendurable._heads(v_far);
-    end if;
     loop
         v_first := v_far[1];
         if cardinality(v_far) = 1 and v_first.until_at is null and v_first.until_id is null then
             v_far := '{}';
-            v_locked := array(
+            v_locked := v_locked || array(
                 select gendurable._candidate(i, i.ctid)
                 from gendurable.instances as i
                 where i.phase = 'ready' and i.lane = v_first.lane
@@ -50,15 +48,22 @@ begin
                   and (i.rate_limit is null
                        or gendurable._policy(i.rate_limit) <> all (p_not_rates))
                 order by i.lane, i.priority, i.eligible_at, i.id
-                limit p_most
+                limit p_most - cardinality(v_locked)
                 for no key update skip locked);
         elsif v_far <> '{}' then
-            select n.rows, n.far into v_rows, v_far
-            from gendurable._nearest(v_far, p_most - cardinality(v_locked)) as n;
+            if cardinality(v_far) <= 16
+               and not exists (select from unnest(v_far) as p
+                               where p.until_at is not null or p.until_id is not null) then
+                select n.rows, n.far into v_rows, v_far
+                from gendurable._merged(v_far, p_most - cardinality(v_locked)) as n;
+            else
+                select n.rows, n.far into v_rows, v_far
+                from gendurable._nearest(v_far, p_most - cardinality(v_locked)) as n;
+            end if;
             v_locked := v_locked || array(
                 select gendurable._candidate(i, i.ctid)
                 from gendurable.instances as i
-                where i.ctid = any (v_rows) and i.phase = 'ready' and i.id <> all (p_seen)
+                where i.ctid = any (v_rows) and i.phase = c_ready and i.id <> all (p_seen)
                   and (i.concurrency_key is null
                        or gendurable._policy(i.concurrency_key) <> all (p_not_keys))
                   and (i.rate_limit is null
@@ -68,7 +73,8 @@ begin
         exit when v_far = '{}' or cardinality(v_locked) >= p_most;
     end loop;
 
-    select array_agg(c.id), array_agg(c.place), array_agg(c.id) filter (where not c.busy_key and not c.busy_rate),
+    select array_agg(c.id), array_agg(c.place),
+           array_agg(c.id) filter (where not c.busy_key and not c.busy_rate),
            bool_or(c.keyed), bool_or(c.rated),
            bool_or(c.listed) or sum(c.bytes) > gendurable._most_bytes(),
            array_agg(c.id) filter (where c.scoped), array_agg(c.id) filter (where c.awaited),

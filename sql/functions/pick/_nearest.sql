@@ -17,10 +17,8 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    -- Half of them are usually empty, and the others have about as much to give.
-    v_each constant int := case when cardinality(p_places) <= 3 then p_most
-                                else least(p_most, 6 + 5 * p_most / (2 * cardinality(p_places)))
-                           end;
+    -- They have about as much to give.
+    v_each constant int := least(p_most, 6 + 3 * (p_most / (2 * cardinality(p_places))));
     v_last record;
 begin
     with ahead as materialized (
@@ -58,21 +56,7 @@ begin
     rows := coalesce(v_last.rows, '{}');
     far := '{}';
     if v_last.more then
-        far := array(
-            select row(p.lane, f.priority, f.at, f.id, p.until_priority, p.until_at,
-                       p.until_id)::gendurable.place
-            from unnest(p_places) as p
-            cross join lateral (
-                select e.priority, e.at, e.id
-                from (values (v_last.priority, v_last.eligible_at, v_last.id),
-                             (p.priority, p.at, p.id)) as e (priority, at, id)
-                order by e.priority desc, e.at desc, e.id desc
-                limit 1
-            ) as f
-            where f.priority < coalesce(p.until_priority::bigint, 2147483648)
-              and (p.until_at is null and p.until_id is null
-                   or f.priority = p.priority
-                      and (f.at < p.until_at or f.at = p.at and f.id < p.until_id)));
+        far := gendurable._beyond(p_places, v_last.priority, v_last.eligible_at, v_last.id);
     end if;
 end
 $$;

@@ -6,7 +6,7 @@
 -- too_large: those that no pick can hand out, because the mere list of their signals or children,
 --            or what their row holds, is too long for an answer. They count for nothing.
 -- Locks:  the caller holds the instances, and with them their inboxes. Writes: nothing.
--- Plan:   instances_pkey; signals_pkey and gendurable._child_rows for those that have some.
+-- Plan:   instances_pkey; signals_pkey and gendurable._weigh_children for those that have some.
 create function gendurable._weigh(p_ids bigint[], p_room bigint, p_first boolean,
                                   out fit bigint[], out bytes bigint, out rest bigint[],
                                   out too_large bigint[])
@@ -24,10 +24,10 @@ declare
 begin
     with weighed as materialized (
         select i.id, i.priority, i.eligible_at,
-               r.bytes > 8 * c_most or greatest(s.listed, c.listed) > c_most is true as never,
+               r.bytes > 8 * c_most or greatest(s.listed, c.bytes[1]) > c_most is true as never,
                r.bytes + least(coalesce(s.bytes, 0), c_most)
                          * case when i.awaits is null then 1 else 2 end
-                       + least(coalesce(c.bytes, 0), c_most) as bytes
+                       + least(coalesce(c.bytes[2], 0), c_most) as bytes
         from gendurable.instances as i
         cross join lateral (
             select gendurable._json_size(i.state) + gendurable._json_size(i.last_error) as bytes
@@ -40,11 +40,9 @@ begin
             where i.signalled and x.inbox = gendurable._inbox_key(i.id, i.inbox)
         ) as s
         cross join lateral (
-            select sum(gendurable._listed_size(x.fsm)) as listed,
-                   sum(gendurable._listed_size(x.fsm, x.result) + gendurable._json_size(x.error)
-                       + gendurable._json_size(x.state)) as bytes
-            from gendurable._child_rows(i.id, i.round, i.duplicates) as x
-            where i.joined
+            select case when i.joined
+                        then gendurable._weigh_children(i.id, i.round, i.duplicates) end as bytes
+            offset 0
         ) as c
         where i.id = any (p_ids)
     ), placed as (

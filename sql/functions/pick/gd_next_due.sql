@@ -1,12 +1,13 @@
 -- When a pick of this queue may next find something that it does not find now: the earliest moment
--- at which an instance becomes eligible, a park reaches its deadline, or the tokens are due for
--- which an instance waits. Null: only an enqueue or a signal can bring work.
+-- at which an instance becomes eligible, a park reaches its deadline, the tokens are due for which
+-- an instance waits, or a schedule is due. Null: only an enqueue or a signal can bring work.
 --
 -- Locks: none. Writes: nothing.
 -- Plan:  as gendurable._stretches; instances_due and instances_due_lately, one descent for each;
 --        instances_waiting, one descent;
 --        only if some of this queue wait for tokens, buckets_due up to the first key that waits in
---        this queue, instances_rated.
+--        this queue, instances_rated;
+--        as gendurable._next_firing.
 create function public.gd_next_due(queue text) returns timestamptz
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -57,7 +58,8 @@ begin
                       where (i.phase not in ('ready', 'executing')) is true
                         and i.phase = 'throttled' and i.queue = gd_next_due.queue)
         order by b.due_at
-        limit 1));
+        limit 1
+    ), gendurable._next_firing(gd_next_due.queue));
 end
 $$;
 comment on function public.gd_next_due(text)

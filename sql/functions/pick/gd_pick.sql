@@ -11,11 +11,11 @@
 -- Locks:  the worker's row (gendurable._check_in); the queue shared; then the instances, and the
 --         names of the keys that they need. Never waits: what another transaction holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
---         buckets; correlation_keys (scopes); leases; trails, waits.
+--         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails, waits.
 -- Plan:   as gendurable._candidates, so that the cost is that of the slots; as
 --         gendurable._wake_due, doorbells_key and buckets_due, a few descents when nothing is due
---         and there is no doorbell; as gendurable._weigh where there are signals, children or
---         large states.
+--         and there is no doorbell; occurrences_bound, one descent where the queue has no schedule;
+--         as gendurable._weigh where there are signals, children or large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer
@@ -62,6 +62,11 @@ begin
 
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).moved;
+        -- The newest row, or dead ones would be read where there is none.
+        if (select o.id from gendurable.occurrences as o where o.queue = gd_pick.queue
+            order by o.queue desc, o.id desc limit 1) is not null then
+            v_due := v_due + gendurable._fire_schedules(gd_pick.queue);
+        end if;
         select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
         if v_tokens or v_slots then
             v_offered := gendurable._answer_doorbells(v_tokens, gd_pick.queue, gd_pick.slots);

@@ -22,8 +22,8 @@ as $$
 declare
     v_in     gendurable.entrance := gendurable._enter_ready();
     v_part   record;
-    v_ids    bigint[] := '{}';
-    v_lately bigint[] := '{}';
+    v_ids    bigint[] := array[]::bigint[];
+    v_lately bigint[] := array[]::bigint[];
     v_keys   text[];
     v_rates  text[];
     v_scoped bigint[];

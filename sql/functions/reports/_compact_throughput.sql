@@ -1,5 +1,5 @@
 -- Adds up what minutes that are over have, and deletes those that are over for a day, for some
--- 20 ms each; answers whether some are left. Called by the one transaction that maintains.
+-- 10 ms each; answers whether some are left. Called by the one transaction that maintains.
 --
 -- What it has done it never looks at again, because it notes the minute to which it came: an index
 -- entry of a deleted row costs nothing, however long a snapshot keeps it. What a transaction that
@@ -29,7 +29,7 @@ begin
     foreach v_task in array '{throughput,throughput_old}'::text[] loop
         v_before := now() - case v_task when 'throughput' then interval '2 minutes'
                                         else interval '1 day' end;
-        v_until := clock_timestamp() + interval '20 ms';
+        v_until := clock_timestamp() + interval '10 ms';
         v_at := gendurable._read_progress(v_task);
         v_from := case when v_at.position = '0' then '-infinity'
                        else to_timestamp(v_at.position::float8) end;

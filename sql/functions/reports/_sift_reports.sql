@@ -1,4 +1,4 @@
--- Looks through the progress that was reported for some 20 ms, from where the last call stopped,
+-- Looks through the progress that was reported for some 10 ms, from where the last call stopped,
 -- and deletes all that no view shows: of a live instance all but the latest, of any other all.
 -- Answers whether it has deleted some and is not through. Called by the one transaction that
 -- maintains.
@@ -18,7 +18,7 @@ set jit = off
 as $$
 declare
     c_blocks constant int := 64;
-    v_until  timestamptz := clock_timestamp() + interval '20 ms';
+    v_until  timestamptz := clock_timestamp() + interval '10 ms';
     v_at     gendurable.progress := gendurable._read_progress('gendurable.reports');
     v_block  int := v_at.position::int;
     v_blocks int := (pg_relation_size('gendurable.reports')

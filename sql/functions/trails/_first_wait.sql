@@ -31,7 +31,7 @@ begin
             return v_first;
         end if;
     end loop;
-    return 'infinity';
+    return timestamptz 'infinity';
 end
 $$;
 comment on function gendurable._first_wait(text, timestamptz, tstzmultirange)

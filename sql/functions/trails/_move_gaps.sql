@@ -8,7 +8,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_gaps    gendurable.gap[] := '{}';
+    v_gaps    gendurable.gap[] := array[]::gendurable.gap[];
     v_gap     gendurable.gap;
     v_pending xid8[];
     v_first   record;

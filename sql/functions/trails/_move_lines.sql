@@ -4,7 +4,7 @@
 -- that began after the trail before the latest one do so. Of the others those that are still open
 -- may fill what the floor passes over: a gap.
 -- p_open: the transactions that were open before this statement.
--- Locks: none. Writes: nothing. Plan: instances_ready, moments_at, one descent each for each line.
+-- Locks: none. Writes: nothing. Plan: instances_ready, one descent for each line.
 create function gendurable._move_lines(p_trail gendurable.trails, p_open xid8[])
 returns gendurable.trails
 language plpgsql stable
@@ -26,7 +26,7 @@ begin
                                              v_line.sealed_at, v_line.sealed_id);
         v_gap := (v_line.priority, v_line.floor_at, v_line.floor_id,
                   coalesce(v_first.at, v_line.sealed_at), coalesce(v_first.id, v_line.sealed_id),
-                  gendurable._late_comers(v_idle, v_line.floor_at), false);
+                  gendurable._late_comers(p_trail, v_idle, v_line.floor_at), false);
         if (v_gap.until_at, v_gap.until_id) > (v_gap.from_at, v_gap.from_id) then
             v_last := (select g from unnest(v_trail.gaps) as g
                        where g.priority = v_line.priority and not g.occupied

@@ -2,8 +2,8 @@
 -- transactions that have been open for long.
 --
 -- It does not pass a transaction that began after the latest trail: that one will have ended soon.
--- Where too many runs are occupied, which takes instances that starve behind more urgent ones, their
--- instances are gathered in the run of this transaction, a thousand at a time.
+-- Where too many runs are occupied, which takes instances that starve behind more urgent ones,
+-- their instances are gathered in the run of this transaction, a thousand at a time.
 -- p_open: the transactions that were open before this statement, and this one. p_next: none of the
 --         others that are open has an earlier id.
 -- Locks:  the instances that it gathers, never waiting. Writes: instances.

@@ -7,7 +7,7 @@
 -- The transactions that are open are asked for before the lines and runs are looked at. So what one
 -- of them writes later is expected, and what has ended is seen.
 -- Locks:  the trail (advisory, until the transaction ends), never waiting.
--- Writes: trails, moments, the sequence fence; instances as gendurable._move_runs.
+-- Writes: trails, the sequence fence; instances as gendurable._move_runs.
 -- Plan:   trails_pkey; instances_pkey; as gendurable._move_lines, _move_gaps and _move_runs.
 create function gendurable._move_trail(p_ids bigint[]) returns void
 language plpgsql volatile
@@ -19,24 +19,31 @@ set jit = off
 as $$
 declare
     c_least constant bigint := -9223372036854775808;
-    v_one   constant bigint := p_ids[1 + floor(random() * cardinality(p_ids))];
+    v_one   constant bigint := p_ids[1 + floor(random() * cardinality(p_ids))::int];
     v_kind  constant int := (select (i.lane >> 40)::int from gendurable.instances as i
                              where i.id = v_one);
+    v_last  record;
     v_old   gendurable.trails;
     v_new   gendurable.trails;
     v_next  xid8;
     v_open  xid8[];
     v_caps  gendurable.line[];
+    v_more  bigint;
 begin
-    if not pg_try_advisory_xact_lock(26472, v_kind) then
+    if v_kind is null or not pg_try_advisory_xact_lock(26472, v_kind) then
         return;
     end if;
-    select t.* into v_old
+    select t as trail, t.xmin = t.xid::xid as counts into v_last
     from gendurable.trails as t
-    where t.kind = v_kind and t.xmin = t.xid::xid
+    where t.kind = v_kind
     order by t.kind, t.seq desc
     limit 1;
-    if pg_xact_status(v_old.xid) <> 'committed' then
+    v_old := v_last.trail;
+    if v_last.counts is not true then
+        v_old := row(v_kind, coalesce(v_old.seq, 0), '0', clock_timestamp(), '{}', '{}', '{}', 1,
+                     '{}', '{}')::gendurable.trails;
+    elsif v_old.xid >= pg_snapshot_xmax(pg_current_snapshot())
+          or pg_xact_status(v_old.xid) <> 'committed' then
         return;
     end if;
     select pg_snapshot_xmax(s.now),
@@ -45,9 +52,6 @@ begin
     into v_next, v_open
     from (select pg_current_snapshot() as now) as s;
 
-    if v_old.kind is null then
-        v_old := (v_kind, 0, '0', '{}', '{}', 1, '{}', '{}');
-    end if;
     v_new := v_old;
     v_new.gaps := gendurable._move_gaps(v_old, v_open);
     v_new := gendurable._move_lines(v_new, v_open[:cardinality(v_open) - 1]);
@@ -61,9 +65,12 @@ begin
         from gendurable.instances as i
         where i.id = any (p_ids) and i.lane = v_kind::bigint << 40
         order by i.priority, i.eligible_at desc, i.id desc);
-    -- Where more priorities come than can have a line, the fence alone says no more where one belongs.
+    -- Where more priorities come than can have a line, the fence alone says no more where one
+    -- belongs.
+    v_more := (select count(*) from unnest(v_caps) as c
+               where c.priority not in (select l.priority from unnest(v_new.lines) as l));
     if gendurable._raise_fence(
-           case when cardinality(v_new.lines) + cardinality(v_caps) >= gendurable._most_lines()
+           case when cardinality(v_new.lines) + v_more >= gendurable._most_lines()
                 then timestamptz '9999-12-31'
                 else (select max(c.cap_at) from unnest(v_caps) as c) end) then
         v_new.lines := array(
@@ -87,15 +94,7 @@ begin
             order by x.priority);
     end if;
 
-    delete from gendurable.trails as t where t.kind = v_kind and t.seq <= v_old.seq;
-    -- A subtransaction, for its id. Nothing in it can fail.
-    begin
-        insert into gendurable.trails (kind, seq, xid, lines, gaps, bound, runs, pending)
-        values (v_kind, v_old.seq + 1, gendurable._note_moment(), v_new.lines, v_new.gaps,
-                v_new.bound, v_new.runs, v_new.pending);
-    exception when sqlstate 'GD000' then
-        null;
-    end;
+    perform gendurable._write_trail(v_old, v_new);
 end
 $$;
 comment on function gendurable._move_trail(bigint[])

@@ -8,7 +8,7 @@
 -- closed if none of them is in it, and what has ended is seen. One that was open already when the
 -- row before was written does not hold the bound: it is pending.
 -- Locks:  the queue's row (advisory, until the transaction ends), never waiting.
--- Writes: waits, moments. Plan: waits_pkey; as gendurable._waiting_runs, _filled and _first_wait.
+-- Writes: waits. Plan: waits_pkey; as gendurable._waiting_runs, _filled and _first_wait.
 create function gendurable._move_waits(p_queue text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -20,23 +20,31 @@ as $$
 declare
     c_looks constant int := 8;
     c_holes constant int := 16;
+    v_last  record;
     v_old   gendurable.waits;
     v_new   gendurable.waits;
     v_open  xid8[];
     v_next  xid8;
     v_runs  bigint[];
-    v_at    timestamptz := '-infinity';
+    v_at    timestamptz := timestamptz '-infinity';
     v_first timestamptz;
+    v_top   bigint;
+    v_place tid;
+    v_low   bigint;
 begin
     if not pg_try_advisory_xact_lock(26473, hashtext(p_queue)) then
         return;
     end if;
-    select w.* into v_old
+    select w as waits, w.xmin = w.xid::xid as counts into v_last
     from gendurable.waits as w
-    where w.queue = p_queue and w.xmin = w.xid::xid
+    where w.queue = p_queue
     order by w.queue, w.seq desc
     limit 1;
-    if pg_xact_status(v_old.xid) <> 'committed' then
+    v_old := v_last.waits;
+    if v_last.counts is not true then
+        v_old := row(p_queue, coalesce(v_old.seq, 0), '0', '{}', 0, '{}')::gendurable.waits;
+    elsif v_old.xid >= pg_snapshot_xmax(pg_current_snapshot())
+          or pg_xact_status(v_old.xid) <> 'committed' then
         return;
     end if;
     select array(select x from pg_snapshot_xip(s.now) as x
@@ -44,9 +52,6 @@ begin
            pg_snapshot_xmax(s.now)
     into v_open, v_next
     from (select pg_current_snapshot() as now) as s;
-    if v_old.queue is null then
-        v_old := (p_queue, 0, '0', '{}', 0, '{}');
-    end if;
 
     v_new := v_old;
     v_new.bound := greatest(v_old.bound, (
@@ -74,11 +79,15 @@ begin
               limit c_holes) as n), '{}');
 
     delete from gendurable.waits as w where w.queue = p_queue and w.seq <= v_old.seq;
-    -- A subtransaction, for its id. Nothing in it can fail.
+    -- As in gendurable._write_trail. The block is there for the id. Nothing in it fails.
+    v_top := pg_current_xact_id()::text::bigint;
     begin
-        insert into gendurable.waits (queue, seq, xid, holes, bound, pending)
-        values (p_queue, v_old.seq + 1, gendurable._note_moment(), v_new.holes, v_new.bound,
-                v_new.pending);
+        insert into gendurable.waits as w (queue, seq, xid, holes, bound, pending)
+        values (p_queue, v_old.seq + 1, '0', v_new.holes, v_new.bound, v_new.pending)
+        returning w.ctid, w.xmin::text::bigint into v_place, v_low;
+        update gendurable.waits as w
+        set xid = (v_top + ((v_low - v_top) & 4294967295))::text::xid8
+        where w.ctid = v_place;
     exception when sqlstate 'GD000' then
         null;
     end;

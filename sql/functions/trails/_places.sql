@@ -23,7 +23,7 @@ declare
     v_runs   bigint[];
     v_odd    boolean;
 begin
-    select array_agg(t order by k.kind) filter (where t.kind is not null),
+    select array_agg(t.trail order by k.kind) filter (where t.kind is not null),
            array_agg(row(k.kind::bigint << 40, c_first, timestamptz '-infinity', c_least,
                          (t.lines[1]).priority, null, null)::gendurable.place),
            array_agg(r.lane) filter (where r.lane is not null),
@@ -31,7 +31,7 @@ begin
     into v_trails, v_places, v_runs, v_odd
     from unnest(p_kinds) as k (kind)
     left join lateral (
-        select x.* from gendurable.trails as x
+        select x as trail, x.* from gendurable.trails as x
         where x.kind = k.kind and x.xmin = x.xid::xid
         order by x.kind, x.seq desc
         limit 1

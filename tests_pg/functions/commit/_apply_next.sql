@@ -10,7 +10,7 @@ create function pg_temp.outcomes() returns gendurable.outcome[] language sql as 
         'step', 'two', 'continue', e.ord <> 2) order by e.ord)) from e
 $$;
 create function pg_temp.moves() returns gendurable.move[] language sql as $$
-    select array_agg(row(e.ord, 'default', 0, false, null, e.ord <> 2)::gendurable.move) from e where e.ord <> 3
+    select array_agg(row(e.ord, 'default', 0, false, null, e.ord <> 2, 'm', 1, 'two')::gendurable.move) from e where e.ord <> 3
 $$;
 select results_eq($$ select a.ord, a.id, a.fence, a.result, a.detail, a.signals
                      from unnest(gendurable._apply_next(1, pg_temp.outcomes(), pg_temp.moves())) as a $$,

@@ -1,7 +1,7 @@
 -- The join: a parent runs once, when every child of its round is terminal.
 begin;
 \ir ../prelude.psql
-select plan(87);
+select plan(113);
 
 create function pg_temp.family(p_fsm text, p_children text[], p_more jsonb default '{}') returns text language plpgsql as $$
 begin
@@ -136,6 +136,49 @@ select pg_temp.family('s', '{l1}', '{"correlation_key": "S", "correlation_scope"
 select is((select count(*)::int from gendurable.correlation_keys where key = 'S'), 0, 'a waiting parent has left a scope without awaiting_children');
 select is(pg_temp.pick(9, 'a') || ' ' || pg_temp.commit('l1', 'done'), 'l1 committed', 'its child ends');
 select is((select instance_id from gendurable.correlation_keys where key = 'S'), pg_temp.id('s'), 'woken it has its key again');
+
+-- Joins that ask for no more than the first that fails, or that is done.
+create function pg_temp.race(p_fsm text, p_join text, p_children text[]) returns text language plpgsql as $$
+begin
+    perform pg_temp.put(p_fsm);
+    perform pg_temp.pick(99);
+    return pg_temp.commit(p_fsm, 'schedule_children', jsonb_build_object('step', 'join', 'join', p_join, 'children', (select jsonb_agg(jsonb_build_object('fsm', c, 'queue', 'a')) from unnest(p_children) as c)))
+           || ' ' || pg_temp.pick(9, 'a');
+end
+$$;
+create function pg_temp.outcome(p_fsm text) returns text language sql as $$
+    select string_agg(concat_ws(' ', x ->> 'fsm', x ->> 'status', x #>> '{error,kind}'), ', ') from jsonb_array_elements(pg_temp.children(p_fsm)) as x
+$$;
+select is(pg_temp.race('ff', 'first_failure', '{m1,m2,m3}'), 'committed m1 m2 m3', 'a join of the first failure');
+select is(pg_temp.commit('m1', 'done') || ', ' || pg_temp.pending('ff'), 'committed, awaiting_children 2', 'one that is done is counted');
+select is(pg_temp.commit('m2', 'retry', '{"error": {"why": 1}}') || ', ' || pg_temp.pending('ff'), 'committed, awaiting_children 2', 'one that tries again is no failure');
+select is(pg_temp.commit('m3', 'stop') || ', ' || pg_temp.pending('ff'), 'committed, ready 0', 'the first that fails wakes the parent');
+select is(pg_temp.status('m2'), 'failed', 'and the rest is cancelled');
+select is(pg_temp.pick(9), 'ff', 'the parent runs');
+select is(pg_temp.outcome('ff'), 'm1 done, m2 failed cancelled, m3 failed', 'with all of them');
+select is(pg_temp.commit('ff', 'next', '{"step": "on"}') || ' ' || pg_temp.pick(9) || ' ' || pg_temp.pick(9, 'a'), 'committed ff -', 'once');
+select is(pg_temp.race('ff all', 'first_failure', '{n1,n2}'), 'committed n1 n2', 'where none fails');
+select is(pg_temp.commit_all('{n1,n2}', 'done') || ', ' || pg_temp.pending('ff all'), 'committed committed, ready 0', 'it ends with the last one');
+select is(pg_temp.race('any', 'any', '{o1,o2,o3}'), 'committed o1 o2 o3', 'a join of any');
+select is(pg_temp.commit('o1', 'stop') || ', ' || pg_temp.pending('any'), 'committed, awaiting_children 2', 'one that fails is counted');
+select is(pg_temp.commit('o2', 'done', '{"result": 2}') || ', ' || pg_temp.pending('any'), 'committed, ready 0', 'the first that is done wakes the parent');
+select is(pg_temp.commit('o3', 'done'), 'stale', 'what the rest still sends is stale');
+select pg_temp.pick(9) \g /dev/null
+select is(pg_temp.outcome('any'), 'o1 failed, o2 done, o3 failed cancelled', 'and it is cancelled');
+select is(pg_temp.race('none', 'any', '{p1,p2}'), 'committed p1 p2', 'where all fail');
+select is(pg_temp.commit_all('{p1,p2}', 'stop') || ', ' || pg_temp.pending('none'), 'committed committed, ready 0', 'it ends with the last one');
+select is(pg_temp.race('batch', 'any', '{q1,q2,q3}'), 'committed q1 q2 q3', 'in one batch');
+select is((select string_agg(a.result, ' ' order by a.n) from (
+    select x.result, row_number() over () as n from gd_commit(:me, (select jsonb_agg(jsonb_build_object('id', c.id, 'fence', c.fence, 'step', 's', 'continue', true, 'kind', case c.fsm when 'q2' then 'done' when 'q1' then 'next' else 'schedule_children' end,
+        'children', '[{"fsm": "of q3"}]'::jsonb) order by c.fsm) from claim as c where c.fsm in ('q1', 'q2', 'q3'))) as x) as a), 'committed committed committed', 'one that is done, one that goes on, one that has children');
+select is(pg_temp.pending('batch') || ', ' || (select string_agg(i.fsm || ' ' || i.status, ' ' order by i.fsm) from gd_instances as i where i.fsm ~ '^(of )?q\d'), 'ready 0, q1 failed q2 done q3 failed',
+    'those that go on are cancelled behind their step, and nothing of them lives');
+select is((select count(*)::int from gendurable.dismissals), 0, 'nothing is left to do');
+select is(pg_temp.race('cancelled', 'first_failure', '{r1,r2}'), 'committed r1 r2', 'a child that is cancelled');
+select is(gd_cancel(pg_temp.id('r1')) || ', ' || pg_temp.pending('cancelled') || ', ' || pg_temp.status('r2'), '1, ready 0, failed', 'has failed');
+select is(gd_retry(pg_temp.id('r2')) || ' ' || pg_temp.pick(9, 'a') || ' ' || pg_temp.commit('r2', 'done') || ' ' || pg_temp.phase('cancelled'), 'retried r2 committed ready', 'one of the rest may be revived, and counts for nothing');
+select is(pg_temp.race('all', 'all', '{s1,s2}') || ' ' || pg_temp.commit('s1', 'stop') || ', ' || pg_temp.pending('all'), 'committed s1 s2 committed, awaiting_children 1', 'all is what a join is without a word');
+select is(pg_temp.race('odd', 'most', '{t1}'), 'invalid: unknown join most -', 'there is no other join');
 
 select * from finish();
 rollback;

@@ -10,7 +10,7 @@ select gendurable._inbox_key(i, 2), i, now(), 's', to_jsonb(repeat('x', m * 1000
 create function pg_temp.large(variadic p_ids int[]) returns text language sql as $$
     select gendurable._large_inboxes(
         array(select jsonb_populate_record(null::gendurable.outcome, jsonb_build_object('ord', o.ord, 'id', o.id)) from unnest(p_ids) with ordinality as o (id, ord)),
-        array(select row(o.ord, 'q', 0, o.id <> 4, null, o.id <> 5)::gendurable.move from unnest(p_ids) with ordinality as o (id, ord)))::text
+        array(select row(o.ord, 'q', 0, o.id <> 4, null, o.id <> 5, 'm', 1, 's')::gendurable.move from unnest(p_ids) with ordinality as o (id, ord)))::text
 $$;
 select is(pg_temp.large(1, 2, 4), '{}', 'as long as they fit together, none');
 select is(pg_temp.large(1, 4, 2, 3), '{4}', 'then the rest, in the order of the batch');

@@ -1,0 +1,182 @@
+"""Connections that are not psycopg's own: SQLAlchemy's, Django's and asyncpg's.
+
+A call goes through what the caller has, so that it is part of the caller's transaction, which may
+begin with it. None of these packages is imported here: what a connection is, its classes say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import psycopg
+
+from gendurable.errors import Said, UsageError
+
+__all__ = [
+    "AsyncHandle",
+    "Driver",
+    "Parameters",
+    "SyncHandle",
+    "driver_of",
+    "said_by",
+]
+
+Parameters: TypeAlias = Mapping[str, str | list[str] | None]
+
+
+class _Result(Protocol):
+    def all(self) -> Sequence[Any]: ...
+
+
+class _SQLAlchemyConnection(Protocol):
+    def exec_driver_sql(self, statement: str, /) -> _Result: ...
+
+
+class _SQLAlchemySession(Protocol):
+    def connection(self) -> _SQLAlchemyConnection: ...
+
+
+class _DjangoConnection(Protocol):
+    def ensure_connection(self) -> None: ...
+
+
+class _SQLAlchemyAsyncConnection(Protocol):
+    def exec_driver_sql(self, statement: str, /) -> Coroutine[Any, Any, _Result]: ...
+
+
+class _SQLAlchemyAsyncSession(Protocol):
+    def connection(self) -> Coroutine[Any, Any, _SQLAlchemyAsyncConnection]: ...
+
+
+class _AsyncpgConnection(Protocol):
+    def fetch(self, query: str, /, *args: Any) -> Coroutine[Any, Any, Sequence[Any]]: ...
+
+
+SyncHandle: TypeAlias = (
+    psycopg.Connection[Any] | _SQLAlchemyConnection | _SQLAlchemySession | _DjangoConnection
+)
+"""A psycopg connection, a SQLAlchemy Connection or Session, or a Django connection."""
+
+AsyncHandle: TypeAlias = (
+    psycopg.AsyncConnection[Any]
+    | _SQLAlchemyAsyncConnection
+    | _SQLAlchemyAsyncSession
+    | _AsyncpgConnection
+)
+"""A psycopg AsyncConnection, a SQLAlchemy AsyncConnection or AsyncSession, or asyncpg's."""
+
+
+class Driver(NamedTuple):
+    """How a query is sent.
+
+    Attributes:
+        is_async: ``rows`` answers with a coroutine.
+        rows: takes the connection, the query with named placeholders and the parameters; answers
+            with rows of one column.
+    """
+
+    is_async: bool
+    rows: Callable[[Any, str, Parameters], Any]
+
+
+def driver_of(conn: object) -> Driver | None:
+    """How to send a query through a connection; None for what is none that is known."""
+    for cls in type(conn).__mro__:
+        found = _DRIVERS.get(f"{cls.__module__}.{cls.__qualname__}")
+        if found is not None:
+            return found
+    return None
+
+
+def said_by(exc: BaseException) -> Said | None:
+    """What the database has said, whichever driver tells it and whatever is wrapped around it."""
+    seen: list[BaseException] = []
+    waiting: list[Any] = [exc]
+    while waiting:
+        one = waiting.pop(0)
+        if not isinstance(one, BaseException) or any(one is other for other in seen):
+            continue
+        seen.append(one)
+        state = getattr(one, "sqlstate", None) or getattr(one, "pgcode", None)
+        diag = getattr(one, "diag", None)
+        if isinstance(state, str) and diag is not None:  # psycopg, psycopg2
+            message = diag.message_primary or str(one)
+            return Said(state, message, diag.message_detail, diag.message_hint)
+        if isinstance(state, str) and hasattr(one, "detail"):  # asyncpg
+            return Said(state, str(one.args[0]), one.detail, getattr(one, "hint", None))
+        # SQLAlchemy's has the driver's own, Django's was raised from it.
+        waiting += [getattr(one, "orig", None), one.__cause__]
+    return None
+
+
+def _sqlalchemy(conn: Any, query: str, parameters: Parameters) -> list[Any]:
+    connection = conn if hasattr(conn, "exec_driver_sql") else conn.connection()
+    sent = _for_dialect(connection.dialect, query, parameters)
+    return list(connection.exec_driver_sql(*sent).all())
+
+
+async def _sqlalchemy_async(conn: Any, query: str, parameters: Parameters) -> list[Any]:
+    connection = conn if hasattr(conn, "exec_driver_sql") else await conn.connection()
+    sent = _for_dialect(connection.dialect, query, parameters)
+    return list((await connection.exec_driver_sql(*sent)).all())
+
+
+def _for_dialect(dialect: Any, query: str, parameters: Parameters) -> tuple[str, Any]:
+    match dialect.name, dialect.driver:
+        case "postgresql", "psycopg" | "psycopg_async" | "psycopg2":
+            return query, dict(parameters)
+        case "postgresql", "asyncpg":
+            statement, values = _numbered(query, parameters)
+            return statement, tuple(values)
+        case name, driver:
+            raise UsageError(
+                f"SQLAlchemy's {name}+{driver} cannot be used\n"
+                "Use postgresql+psycopg, postgresql+psycopg2 or postgresql+asyncpg."
+            )
+
+
+def _django(conn: Any, query: str, parameters: Parameters) -> list[Any]:
+    if conn.vendor != "postgresql":
+        raise UsageError(f"Django's connection {conn.alias!r} is to {conn.vendor}, not PostgreSQL")
+    with conn.cursor() as cursor:
+        cursor.execute(query, dict(parameters))
+        return list(cursor.fetchall())
+
+
+async def _asyncpg(conn: Any, query: str, parameters: Parameters) -> list[Any]:
+    statement, values = _numbered(query, parameters)
+    return list(await conn.fetch(statement, *values))
+
+
+def _numbered(query: str, parameters: Parameters) -> tuple[str, Iterable[Any]]:
+    """The query with numbered placeholders, each of them text, whatever codecs there are."""
+    numbers: dict[str, int] = {}
+
+    def placeholder(found: re.Match[str]) -> str:
+        name = found[1]
+        number = numbers.setdefault(name, len(numbers) + 1)
+        return f"${number}::{'text[]' if isinstance(parameters[name], list) else 'text'}"
+
+    statement = re.sub(r"%\((\w+)\)s", placeholder, query)
+    return statement, [parameters[name] for name in numbers]
+
+
+_SYNC = Driver(is_async=False, rows=_sqlalchemy)
+_ASYNC = Driver(is_async=True, rows=_sqlalchemy_async)
+_DJANGO = Driver(is_async=False, rows=_django)
+_ASYNCPG = Driver(is_async=True, rows=_asyncpg)
+
+_DRIVERS: Mapping[str, Driver] = {
+    "sqlalchemy.engine.base.Connection": _SYNC,
+    "sqlalchemy.orm.session.Session": _SYNC,
+    "sqlalchemy.orm.scoping.scoped_session": _SYNC,
+    "sqlalchemy.ext.asyncio.engine.AsyncConnection": _ASYNC,
+    "sqlalchemy.ext.asyncio.session.AsyncSession": _ASYNC,
+    "sqlalchemy.ext.asyncio.scoping.async_scoped_session": _ASYNC,
+    "django.db.backends.base.base.BaseDatabaseWrapper": _DJANGO,
+    "django.utils.connection.ConnectionProxy": _DJANGO,
+    "asyncpg.connection.Connection": _ASYNCPG,
+    "asyncpg.pool.PoolConnectionProxy": _ASYNCPG,
+}
