@@ -61,6 +61,12 @@
 \ir functions/trails/_raise_fence.sql
 \ir functions/trails/_step_lane.sql
 \ir functions/trails/_write_trail.sql
+\ir functions/trails/_waiting_runs.sql
+\ir functions/trails/_stretches.sql
+\ir functions/trails/_first_wait.sql
+\ir functions/trails/_filled.sql
+\ir functions/trails/_move_waits.sql
+\ir functions/trails/_due_priority.sql
 
 -- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
 -- _announce after it; the wake-up of parks and of what is due.
@@ -106,10 +112,13 @@
 
 -- workers: Workers and their leases: registered, renewed, reaped; their claims are released.
 \ir functions/workers/_lease.sql
+\ir functions/workers/_claims.sql
 \ir functions/workers/_sleeping.sql
 \ir functions/workers/_check_in.sql
 \ir functions/workers/_delete_workers.sql
+\ir functions/workers/_executing.sql
 \ir functions/workers/_forget_workers.sql
+\ir functions/workers/_is_picking.sql
 \ir functions/workers/_lease_until.sql
 \ir functions/workers/_lock_lapsed.sql
 \ir functions/workers/_lost.sql
@@ -117,6 +126,7 @@
 \ir functions/workers/_note_start.sql
 \ir functions/workers/_refuse_worker.sql
 \ir functions/workers/_release.sql
+\ir functions/workers/_release_departed.sql
 \ir functions/workers/_renew.sql
 \ir functions/workers/_up_since.sql
 \ir functions/workers/gd_heartbeat.sql

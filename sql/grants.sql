@@ -95,6 +95,7 @@ begin
         grant execute on function
             gendurable._status(gendurable.phase), gendurable._depths(int), gendurable._usage(int),
             gendurable._stuck(), gendurable._up_since(), gendurable._lease_until(bigint),
+            gendurable._executing(bigint),
             public.gd_next_due(text),
             gendurable._policy(text), gendurable._max_executing(int),
             gendurable._tokens(float8, timestamptz, float8, interval, float8, timestamptz)

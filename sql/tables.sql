@@ -158,8 +158,14 @@ create index instances_ready on gendurable.instances (lane, priority, eligible_a
 -- the deadline).
 create index instances_due on gendurable.instances (queue, eligible_at)
     where phase in ('scheduled', 'awaiting_signal') and eligible_at < 'infinity';
--- What a worker holds.
-create index instances_claims on gendurable.instances (worker_id) where worker_id is not null;
+-- The same, run by run: what came lately, and perhaps into a part of the other that was found empty
+-- (gendurable.waits).
+create index instances_due_lately on gendurable.instances
+    (queue, (lane & 1099511627775), eligible_at)
+    where phase in ('scheduled', 'awaiting_signal') and eligible_at < 'infinity';
+-- What a worker holds: gendurable._claims knows from when on.
+create index instances_claims on gendurable.instances (worker_id, claimed_at)
+    where worker_id is not null;
 -- What was offered a slot of a concurrency key, and what waits for one in the order of picking.
 create index instances_keyed on gendurable.instances
     (concurrency_key, phase, queue, priority, eligible_at, id)
@@ -271,6 +277,30 @@ comment on column gendurable.trails.moments is
 comment on column gendurable.trails.runs is
     'Runs below the bound in which there are instances, each from the first one on.';
 comment on column gendurable.trails.pending is
+    'Transactions below the bound that were open for long: their runs may be filled yet.';
+
+-- Of what waits for a moment: the parts of instances_due that were found empty, so that they are
+-- passed over, whatever dead entries are there. What a transaction writes into them that had not
+-- ended then is found by its run in instances_due_lately. Read and written like trails.
+create unlogged table gendurable.waits (
+    queue   text    not null,
+    seq     bigint  not null,
+    xid     xid8    not null,
+    holes   tstzmultirange not null,
+    bound   bigint  not null,
+    pending xid8[]  not null,
+    primary key (queue, seq)
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.waits is
+    'Where nothing waits for a moment, by queue; the newest row counts.';
+comment on column gendurable.waits.holes is
+    'Moments for which none of the runs below the bound has an instance that waits, but perhaps '
+    'those of pending.';
+comment on column gendurable.waits.pending is
     'Transactions below the bound that were open for long: their runs may be filled yet.';
 
 -- The latest cap of all lines, in microseconds since 1970. A sequence, because a transaction with
@@ -584,6 +614,7 @@ create table gendurable.leases (
     seq          bigint      not null,
     lease_until  timestamptz not null,
     heartbeat_at timestamptz,
+    claims_since timestamptz not null default '-infinity',
     idle_queues  text[]      not null default '{}',
     primary key (worker_id, seq)
 ) with (
@@ -595,8 +626,21 @@ comment on table gendurable.leases is
     'The lease of each worker, when it was last heard of, and where it sleeps.';
 comment on column gendurable.leases.heartbeat_at is
     'Its previous heartbeat; null before the first.';
+comment on column gendurable.leases.claims_since is
+    'It holds no claim that was picked before this, and will not.';
 comment on column gendurable.leases.idle_queues is
     'Queues of which its latest pick came back short: work for them is worth a notification.';
+
+-- Whatever forgets a worker leaves a row here. A commit of its that was in flight may keep a claim
+-- from being released, and a snapshot that is too old does not show them all. A reaper that sees
+-- the row sees every claim that the worker ever made, and deletes the row once none is left.
+create table gendurable.departed (
+    worker_id    bigint      not null primary key,
+    claims_since timestamptz not null
+);
+comment on table gendurable.departed is
+    'Workers that were forgotten, of which there may be claims yet.';
+comment on column gendurable.departed.claims_since is 'As in gendurable.leases.';
 
 -- What workers say that they can run. The rows are written with the worker's own and deleted with
 -- it, and never change.

@@ -42,7 +42,7 @@ comment on view public.gd_instances is 'Every instance, live and finished.';
 
 create view public.gd_workers as
 select w.id, w.name, w.queues,
-       (select count(*) from gendurable.instances as i where i.worker_id = w.id) as executing,
+       gendurable._executing(w.id) as executing,
        w.registered_at, l.lease_until, l.lease_until >= now() as alive, w.info
 from gendurable.workers as w
 cross join lateral (

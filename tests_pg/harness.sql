@@ -33,6 +33,19 @@ $$;
 create trigger claim_now before insert or update of phase on gendurable.instances for each row when (new.phase = 'executing' and new.claimed_at is null)
     execute function test.claim_now();
 
+-- What they let wait for a moment stands in the run of their transaction, as the engine has it. (The engine pins its search_path.)
+create function test.wait_in_run() returns trigger
+language plpgsql as $$
+begin
+    if tg_op = 'UPDATE' or new.lane & 1099511627775 = 0 then
+        new.lane := (new.lane >> 40 << 40) | gendurable._run(pg_current_xact_id());
+    end if;
+    return new;
+end
+$$;
+create trigger wait_in_run before insert or update of phase, eligible_at on gendurable.instances
+for each row when (new.phase in ('scheduled', 'awaiting_signal') and current_setting('search_path') <> 'pg_catalog, pg_temp') execute function test.wait_in_run();
+
 create function test.connect(session text) returns void
 language plpgsql as $$
 begin

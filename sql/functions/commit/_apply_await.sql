@@ -33,21 +33,24 @@ begin
             fsm_version = coalesce(o.fsm_version, i.fsm_version),
             attempt = 0, parks = i.parks + 1, awaits = o.names, last_error = null, joined = false,
             rate_limit = null, weight = null,
-            (phase, eligible_at) = (
+            (phase, eligible_at, lane) = (
                 select case when p.answered
                             then gendurable._runnable(i.concurrency_key, null, false)
                             else 'awaiting_signal' end,
                        case when p.answered then v_in.since
                             else coalesce(now() + o.timeout_ms * interval '1 millisecond',
-                                          'infinity') end
+                                          'infinity') end,
+                       -- A park waits, also one whose deadline is now.
+                       gendurable._step_lane(i.queue, i.fsm,
+                                             coalesce(o.fsm_version, i.fsm_version),
+                                             coalesce(o.step, i.step), i.priority,
+                                             case when p.answered then v_in.since
+                                                  else 'infinity' end, i.id, v_in)
                 from (select i.signalled and exists (
                           select from gendurable.signals as s
                           where s.inbox = gendurable._inbox_key(i.id, i.inbox)
                             and s.name = any (o.names) and s.presented is null
                       ) as answered offset 0) as p),
-            lane = gendurable._step_lane(
-                i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version),
-                coalesce(o.step, i.step), i.priority, v_in.since, i.id, v_in),
             worker_id = null, claimed_at = null
         from unnest(p_outcomes) as o
         where o.kind = 'await' and i.id = o.id and i.fence = o.fence

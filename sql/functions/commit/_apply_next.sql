@@ -11,7 +11,7 @@
 -- Locks:  the caller holds the instances; queues shared (advisory, never waiting), so that no pause
 --         is overtaken; then as gendurable._offer_tokens and _offer_slots, never waiting either.
 -- Writes: signals, instances, doorbells, buckets. Running ahead is a HOT update.
--- Plan:   instances_pkey; as gendurable._places for what is more urgent; instances_due;
+-- Plan:   instances_pkey; as gendurable._places and _due_priority for what is more urgent;
 --         signals_pkey.
 create function gendurable._apply_next(p_worker bigint, p_outcomes gendurable.outcome[],
                                        p_moves gendurable.move[],
@@ -52,12 +52,7 @@ begin
                       from unnest(gendurable._heads(array(
                           select p from unnest(gendurable._places(k.kinds)) as p
                           where p.priority < m.priority))) as h),
-                     (select min(d.priority)
-                      from (select s.priority, s.lane from gendurable.instances as s
-                            where s.queue = m.queue and s.phase = 'scheduled'
-                              and s.eligible_at < 'infinity' and s.eligible_at <= v_now
-                            order by s.queue, s.eligible_at limit 100) as d
-                      where (d.lane >> 40)::int = any (k.kinds))) as waiting
+                     gendurable._due_priority(m.queue, k.kinds, v_now)) as waiting
         from (select x.queue, max(x.priority) as priority
               from unnest(p_moves) as x
               where x.may

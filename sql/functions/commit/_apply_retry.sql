@@ -28,11 +28,14 @@ begin
         set fence = i.fence + 1, updated_at = clock_timestamp(), state = coalesce(o.state, i.state),
             attempt = i.attempt + 1, last_error = o.error,
             fsm_version = coalesce(o.fsm_version, i.fsm_version),
-            phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
-                                         coalesce(o.delay_ms > 0, false)),
+            phase = gendurable._runnable(
+                i.concurrency_key, i.rate_limit,
+                coalesce(o.delay_ms * interval '1 millisecond' > '0', false)),
             lane = gendurable._step_lane(
                 i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version), i.step,
-                i.priority, v_in.since, i.id, v_in),
+                i.priority,
+                v_in.since + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
+                i.id, v_in),
             eligible_at = v_in.since
                           + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null

@@ -36,10 +36,12 @@ begin
             phase = gendurable._runnable(
                 case when not o.release_key
                      then coalesce(o.concurrency_key, i.concurrency_key) end,
-                o.rate_limit, coalesce(o.delay_ms > 0, false)),
+                o.rate_limit, coalesce(o.delay_ms * interval '1 millisecond' > '0', false)),
             lane = gendurable._step_lane(
                 i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version), o.step,
-                coalesce(o.priority, i.priority), v_in.since, i.id, v_in),
+                coalesce(o.priority, i.priority),
+                v_in.since + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
+                i.id, v_in),
             eligible_at = v_in.since
                           + greatest(coalesce(o.delay_ms, 0), 0) * interval '1 millisecond',
             worker_id = null, claimed_at = null

@@ -3,7 +3,8 @@
 -- an instance waits, or a schedule is due. Null: only an enqueue or a signal can bring work.
 --
 -- Locks: none. Writes: nothing.
--- Plan:  instances_due, one descent; instances_waiting, one descent;
+-- Plan:  as gendurable._stretches; instances_due and instances_due_lately, one descent for each;
+--        instances_waiting, one descent;
 --        only if some of this queue wait for tokens, buckets_due up to the first key that waits in
 --        this queue, instances_rated;
 --        as gendurable._next_firing.
@@ -22,12 +23,26 @@ begin
         perform gendurable._refuse_open();
     end if;
     return least((
-        select i.eligible_at
-        from gendurable.instances as i
-        where i.queue = gd_next_due.queue and i.phase in ('scheduled', 'awaiting_signal')
-          and i.eligible_at < 'infinity' and i.eligible_at > now()
-        order by i.queue, i.eligible_at
-        limit 1
+        select min(d.eligible_at)
+        from gendurable._stretches(gd_next_due.queue) as s
+        cross join lateral (
+            (select i.eligible_at from gendurable.instances as i
+             where s.run is null
+               and i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity'
+               and i.queue = gd_next_due.queue
+               and i.eligible_at >= s.from_at and i.eligible_at < s.until_at
+               and i.eligible_at > now()
+             order by i.queue, i.eligible_at
+             limit 1)
+            union all
+            (select i.eligible_at from gendurable.instances as i
+             where s.run is not null
+               and i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity'
+               and i.queue = gd_next_due.queue and (i.lane & 1099511627775) = s.run
+               and i.eligible_at > now()
+             order by i.queue, i.lane & 1099511627775, i.eligible_at
+             limit 1)
+        ) as d
     ), (
         select b.due_at
         from gendurable.buckets as b

@@ -12,13 +12,12 @@
 --         limit; then the instances, and the names of the keys that they need. Never waits: what
 --         another transaction holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
---         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails;
---         holders.
--- Plan:   as gendurable._candidates, so that the cost is that of the slots; instances_due,
---         doorbells_run and buckets_due, a few descents when nothing is due and there is no
---         doorbell; occurrences_bound, one descent where the queue has no schedule; queues_limited,
---         one where it has no limit; as gendurable._weigh where there are signals, children or
---         large states.
+--         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails, waits; holders.
+-- Plan:   as gendurable._candidates, so that the cost is that of the slots; as
+--         gendurable._wake_due, doorbells_run and buckets_due, a few descents when nothing is due
+--         and there is no doorbell; occurrences_bound, one descent where the queue has no schedule;
+--         queues_limited, one where it has no limit; as gendurable._weigh where there are signals,
+--         children or large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer
@@ -31,7 +30,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    v_now     timestamptz := clock_timestamp();
+    v_now     timestamptz;
     v_since   timestamptz;
     v_idle    boolean;
     v_kinds   int[];
@@ -62,8 +61,9 @@ begin
     if gendurable._is_open('public.gd_pick(bigint,text,int)') then
         perform gendurable._refuse_open();
     end if;
-    v_idle := gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots);
-    if gd_pick.slots = 0 then
+    select c.idle, c.at into v_idle, v_now
+    from gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots) as c;
+    if v_now is null or gd_pick.slots = 0 then
         return;
     end if;
 
@@ -171,6 +171,9 @@ begin
             end if;
             if random() < v_claimed / 300.0 then
                 perform gendurable._move_trails(gendurable._drawn(v_ids));
+            end if;
+            if random() < v_claimed / 500.0 then
+                perform gendurable._move_waits(gd_pick.queue);
             end if;
             if v_c.scoped is not null then
                 perform gendurable._sync_keys(v_c.scoped);

@@ -4,7 +4,7 @@
 -- At most some ten thousand, parks and what was scheduled together, so that no transaction holds a
 -- flood of rows: every pick beside it would have to walk over them.
 -- Locks:  the due instances, never waiting. Writes: instances.
--- Plan:   instances_due: one descent for each queue in which something waits for a moment.
+-- Plan:   kinds_key, one descent for each queue; as gendurable._wake_due.
 create function gendurable._expire_awaits(p_until timestamptz, out woken int, out more boolean)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -24,10 +24,9 @@ begin
     more := false;
     -- A walk over the distinct queues of the index, for which SQL has no word.
     loop
-        select i.queue into v_queue from gendurable.instances as i
-        where i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity'
-          and i.queue > coalesce(v_queue, '')
-        order by i.queue
+        select k.queue into v_queue from gendurable.kinds as k
+        where k.queue > coalesce(v_queue, '')
+        order by k.queue
         limit 1;
         exit when not found;
 

@@ -1,12 +1,13 @@
 -- Moves what has become due in a queue into the ready set: scheduled instances, and parks
 -- past their deadline.
 --
--- Earliest first and at most 1,000 in one call, so that a flood that falls due at one moment delays
--- no pick for long; what is left is for the next call. Each instance is moved once in its wait, so
--- the cost of a pick does not grow with what is scheduled.
+-- Earliest first and at most some 1,000 in one call, so that a flood that falls due at one moment
+-- delays no pick for long; what is left is for the next call. Each instance is moved once in its
+-- wait, so the cost of a pick does not grow with what is scheduled.
 -- Locks:  the due instances, never waiting; see gendurable._announce.
--- Writes: instances, doorbells, correlation_keys, history.
--- Plan:   instances_due; one descent when nothing is due.
+-- Writes: instances, doorbells, correlation_keys, history, waits.
+-- Plan:   as gendurable._stretches; instances_due and instances_due_lately, one descent for each
+--         when nothing is due.
 create function gendurable._wake_due(p_queue text, out moved int, out parks int,
                                      out kinds int[])
 language plpgsql volatile
@@ -21,18 +22,41 @@ set jit = off
 as $$
 declare
     v_in     gendurable.entrance := gendurable._enter_ready();
-    v_ids    bigint[];
+    v_part   record;
+    v_ids    bigint[] := array[]::bigint[];
+    v_lately bigint[] := array[]::bigint[];
     v_keys   text[];
     v_rates  text[];
     v_scoped bigint[];
 begin
-    v_ids := array(
-        select i.id from gendurable.instances as i
-        where i.queue = p_queue and i.phase in ('scheduled', 'awaiting_signal')
-          and i.eligible_at < 'infinity' and i.eligible_at <= now()
-        order by i.queue, i.eligible_at
-        limit 1000
-        for no key update skip locked);
+    -- One stretch in most calls. What stands in both indexes is found twice.
+    for v_part in
+        select s.run, s.from_at, s.until_at from gendurable._stretches(p_queue) as s
+        where s.from_at <= now()
+    loop
+        if v_part.run is null then
+            v_ids := v_ids || array(
+                select i.id from gendurable.instances as i
+                where i.queue = p_queue and i.phase in ('scheduled', 'awaiting_signal')
+                  and i.eligible_at < 'infinity' and i.eligible_at <= now()
+                  and i.eligible_at >= v_part.from_at and i.eligible_at < v_part.until_at
+                order by i.queue, i.eligible_at
+                limit 1000 - cardinality(v_ids)
+                for no key update skip locked);
+        else
+            v_lately := v_lately || array(
+                select i.id from gendurable.instances as i
+                where i.queue = p_queue and i.phase in ('scheduled', 'awaiting_signal')
+                  and i.eligible_at < 'infinity' and i.eligible_at <= now()
+                  and (i.lane & 1099511627775) = v_part.run
+                order by i.queue, i.lane & 1099511627775, i.eligible_at
+                limit 1000 - cardinality(v_lately)
+                for no key update skip locked);
+        end if;
+    end loop;
+    if v_lately <> '{}' then
+        v_ids := array(select unnest(v_ids) union select unnest(v_lately));
+    end if;
 
     moved := cardinality(v_ids);
     parks := 0;
@@ -66,6 +90,9 @@ begin
         from woken as w;
         -- The caller notifies: a pick takes some of them itself.
         perform gendurable._announce(null, v_keys, v_rates, v_scoped);
+        if random() < moved / 1000.0 then
+            perform gendurable._move_waits(p_queue);
+        end if;
     end if;
 end
 $$;

@@ -1,5 +1,6 @@
 -- The lane of an instance that this transaction makes ready: the line of its kind, or its run where
--- its place is, or may be, below the cap of its line.
+-- its place is, or may be, below the cap of its line. One that is to wait for a moment stands in
+-- its run too (gendurable.waits).
 --
 -- In most calls the fence alone says so. A transaction with an old snapshot does not see the newest
 -- caps, but the fence, which is none the lower.

@@ -3,9 +3,9 @@
 --
 -- A commit of such a worker that comes later finds that the claim is no longer its own and is
 -- stale. One that is in flight holds the instance's lock: that claim is skipped here, and is either
--- finished by its commit or found by the next reaper as a claim without a worker.
+-- finished by its commit or found by the next reaper (gendurable._release_departed).
 -- Locks:  instances by id (see gendurable._release).
--- Writes: instances, workers, leases, machines.
+-- Writes: instances, workers, leases, machines, departed.
 create function gendurable._forget_workers(p_workers bigint[]) returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -6,7 +6,7 @@
 create function gendurable._lease(p_worker bigint) returns setof gendurable.leases
 language sql stable
 begin atomic
-    select l.worker_id, l.seq, l.lease_until, l.heartbeat_at, l.idle_queues
+    select l.worker_id, l.seq, l.lease_until, l.heartbeat_at, l.claims_since, l.idle_queues
     from gendurable.leases as l
     where l.worker_id = p_worker
     order by l.worker_id desc, l.seq desc

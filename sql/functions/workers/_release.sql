@@ -12,8 +12,8 @@
 -- Locks:  instances by id, skipping locked ones: the transaction that holds one is about to commit,
 --         cancel or release it.
 -- Writes: instances, doorbells, correlation_keys, history.
--- Plan:   instances_claims to find everything of a worker, and to count it; instances_pkey for the
---         locks and the update (`coalesce`: no index serves it).
+-- Plan:   as gendurable._claims to find everything of a worker, and to count it; instances_pkey for
+--         the locks and the update (`coalesce`: no index serves it).
 create function gendurable._release(p_workers bigint[], p_ids bigint[] default null,
                                     p_lost text default null,
                                     p_eligible_at timestamptz default null,
@@ -42,10 +42,7 @@ declare
 begin
     if p_ids is null then
         v_ids := array(
-            select c.id
-            from (select i.id from gendurable.instances as i
-                  where i.worker_id = any (p_workers)) as c
-            order by c.id);
+            select c.id from gendurable._claims(p_workers) as c order by c.id);
     else
         v_ids := array(select distinct c.id from unnest(p_ids) as c (id) order by c.id);
     end if;
@@ -62,10 +59,10 @@ begin
         perform gendurable._note_lost(v_locked, p_lost);
     end if;
     with held as materialized (
-        select i.worker_id, count(*) as claims
-        from gendurable.instances as i
-        where p_lost is not null and i.worker_id = any (p_workers)
-        group by i.worker_id
+        select c.worker_id, count(*) as claims
+        from gendurable._claims(p_workers) as c
+        where p_lost is not null
+        group by c.worker_id
     ), released as (
         update gendurable.instances as i
         set phase = gendurable._runnable(i.concurrency_key, i.rate_limit,

@@ -7,7 +7,8 @@
 -- Locks: none but the row that it deletes. Writes: leases. Plan: leases_pkey.
 create function gendurable._renew(p_worker bigint, p_until timestamptz default null,
                                   p_heartbeat_at timestamptz default null,
-                                  p_idle_queues text[] default null)
+                                  p_idle_queues text[] default null,
+                                  p_claims_since timestamptz default null)
 returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -23,13 +24,15 @@ begin
         delete from gendurable.leases as l
         where l.worker_id = p_worker
           and l.seq = (select n.seq from gendurable._lease(p_worker) as n)
-        returning l.seq, l.lease_until, l.heartbeat_at, l.idle_queues
+        returning l.seq, l.lease_until, l.heartbeat_at, l.claims_since, l.idle_queues
     )
-    insert into gendurable.leases as l (worker_id, seq, lease_until, heartbeat_at, idle_queues)
+    insert into gendurable.leases as l
+        (worker_id, seq, lease_until, heartbeat_at, claims_since, idle_queues)
     select p_worker, p.seq + 1, coalesce(p_until, p.lease_until),
-           coalesce(p_heartbeat_at, p.heartbeat_at), coalesce(p_idle_queues, p.idle_queues)
+           coalesce(p_heartbeat_at, p.heartbeat_at), coalesce(p_claims_since, p.claims_since),
+           coalesce(p_idle_queues, p.idle_queues)
     from previous as p;
 end
 $$;
-comment on function gendurable._renew(bigint, timestamptz, timestamptz, text[])
+comment on function gendurable._renew(bigint, timestamptz, timestamptz, text[], timestamptz)
     is 'Writes the next version of a worker''s lease.';

@@ -7,9 +7,9 @@
 -- heartbeat x reap: the worker's row decides; a worker whose heartbeat is in flight is skipped, one
 -- that was reaped is told GD010 (gendurable._lock_lapsed).
 -- Locks:  workers by id, never waiting; then claims by id, never waiting.
--- Writes: instances, workers, leases, machines, incarnation.
--- Plan:   workers_pkey; as gendurable._lock_lapsed; instances_claims, one descent for each worker
---         that holds something.
+-- Writes: instances, workers, leases, machines, departed, incarnation.
+-- Plan:   workers_pkey; as gendurable._lock_lapsed, gendurable._release_departed and
+--         gendurable._claims.
 create function public.gd_reap(worker bigint default null) returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -20,9 +20,6 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
-declare
-    v_holder   bigint;
-    v_orphaned bigint[] := array[]::bigint[];
 begin
     if gendurable._is_open('public.gd_reap(bigint)') then
         perform gendurable._refuse_open();
@@ -36,21 +33,7 @@ begin
         return gendurable._forget_workers(array[gd_reap.worker]);
     end if;
 
-    -- A claim without a worker: its commit was in flight when its worker was reaped, and then
-    -- failed. A walk over the distinct holders.
-    loop
-        select i.worker_id into v_holder from gendurable.instances as i
-        where i.worker_id > coalesce(v_holder, 0)
-        order by i.worker_id
-        limit 1;
-        exit when not found;
-        if not exists (select from gendurable.workers as w where w.id = v_holder) then
-            v_orphaned := v_orphaned || v_holder;
-        end if;
-    end loop;
-
-    -- What such a worker held beside it is not known any more, so the instance is excused.
-    return gendurable._release(v_orphaned, p_lost => 'the worker died', p_excused => true)
+    return gendurable._release_departed()
            + gendurable._forget_workers(gendurable._lock_lapsed());
 end
 $$;

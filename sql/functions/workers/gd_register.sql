@@ -4,7 +4,7 @@
 -- A live twin (two containers may share a name) keeps its lease and so its claims.
 -- Locks:  the dead namesakes in workers, skipping those that another transaction reaps (see
 --         gendurable._lock_lapsed); then their claims (see gendurable._forget_workers).
--- Writes: workers, leases, machines, versions, instances, incarnation.
+-- Writes: workers, leases, machines, versions, departed, instances, incarnation.
 -- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long,
 --         info that is no object, info.machines that is no list of machines.
 create function public.gd_register(

@@ -3,7 +3,7 @@
 --
 -- Locks:  the worker's row, waiting for its own pick or heartbeat; then its claims by id
 --         (see gendurable._release).
--- Writes: instances, workers, leases, machines.
+-- Writes: instances, workers, leases, machines, departed.
 create function public.gd_unregister(worker bigint) returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp

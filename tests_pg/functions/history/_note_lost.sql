@@ -18,7 +18,7 @@ select is((select string_agg(m.fsm || ' ' || h.event || ' ' || h.worker, ', ' or
 select gd_register('orphan', '{q}') as orphan \gset
 select pg_temp.pick(1, worker => :orphan) \g /dev/null
 delete from gendurable.history;
-delete from gendurable.workers;
+select gendurable._delete_workers(array(select id from gendurable.workers)) \g /dev/null
 select gd_reap() \g /dev/null
 select results_eq($$ select h.worker, h.detail ->> 'worker_id' from gendurable.history as h $$, format($$ values (null::text, '%s') $$, :orphan), 'a worker that is forgotten already has a number, but no name');
 

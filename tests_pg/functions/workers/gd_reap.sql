@@ -24,7 +24,7 @@ select is(gd_reap(), 0, 'of live workers nothing is reaped');
 select is((select count(*)::int from gendurable.instances where phase = 'executing'), 4, 'a reaper leaves the claims of live workers');
 
 update gendurable.workers set lease = '0' where id in (:over1, :over2, :idle); update gendurable.leases set lease_until = now() - interval '1 s' where worker_id in (:over1, :over2, :idle);
-delete from gendurable.workers where id = :gone;
+select gendurable._delete_workers(array[:gone]) \g /dev/null
 select is(gd_reap(), 3, 'it answers how many claims it released');
 select is(pg_temp.row(:o1), 'ready attempt=1 fence=1 worker= claimed= eligible=-01:00:00 error=lost', 'a claim of a dead worker is runnable again, one attempt later, in its place');
 select is(pg_temp.row(:o2), 'ready attempt=1 fence=1 worker= claimed= eligible=-01:00:00 error=lost', 'so is one of every other dead worker');
@@ -56,7 +56,7 @@ select throws_ok(format('select gd_heartbeat(%s)', :killed), 'GD010', null, 'a w
 -- Properties.
 create temp table crowd as select gd_register('crowd' || n) as worker from generate_series(1, 30) as n;
 create temp table held as select c.worker, pg_temp.claim(c.worker) as id from crowd as c;
-delete from gendurable.workers where id in (select worker from crowd where worker % 3 = 0);
+select gendurable._delete_workers(array(select worker from crowd where worker % 3 = 0)) \g /dev/null
 update gendurable.workers set lease = '0' where id in (select worker from crowd where worker % 3 = 1); update gendurable.leases set lease_until = now() - interval '1 s' where worker_id in (select worker from crowd where worker % 3 = 1);
 select is(gd_reap(), 21, 'all dead workers are reaped at once, the forgotten among the living ones too');
 select is_empty($$ select h.id from held as h, lateral gd_status(h.id) as s where s.status <> case when h.worker % 3 = 2 then 'executing' else 'runnable' end $$,
