@@ -12,7 +12,8 @@
 --         limit; then the instances, and the names of the keys that they need. Never waits: what
 --         another transaction holds is skipped.
 -- Writes: instances; signals (the awaited ones that it hands out are marked presented); doorbells,
---         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails, waits; holders.
+--         buckets; correlation_keys (scopes, schedules); leases; occurrences; trails, waits;
+--         holders.
 -- Plan:   as gendurable._candidates, so that the cost is that of the slots; as
 --         gendurable._wake_due, doorbells_run and buckets_due, a few descents when nothing is due
 --         and there is no doorbell; occurrences_bound, one descent where the queue has no schedule;
