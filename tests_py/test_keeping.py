@@ -111,9 +111,9 @@ def test_no_flood_of_old_rows_keeps_a_dead_worker_from_being_reaped(conn: Connec
 def test_no_number_of_keys_that_wait_makes_maintenance_long(conn: Connection) -> None:
     """The sweep goes on where it stopped, and comes to every key in its turn."""
     conn.execute(
-        "insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step,"
-        " state, priority, fsm_version, fsm, queue, concurrency_key)"
-        " select now(), now(), now(), p::gendurable.phase, 's', '{}', 0, 1, 'm', 'q', 'k:' || n"
+        "insert into gendurable.instances (enqueued_at, eligible_at, updated_at, claimed_at, phase,"
+        " step, state, priority, fsm_version, fsm, queue, concurrency_key)"
+        " select now(), now(), now(), now(), p::gendurable.phase, 's', '{}', 0, 1, 'm', 'q', 'k:' || n"
         " from generate_series(1, 20000) as n, unnest('{held,executing}'::text[]) as p"
     )
     conn.execute("analyze gendurable.instances")

@@ -106,6 +106,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The current folder; what is imported from it is forgotten at the end."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
+        monkeypatch.delitem(sys.modules, name)  # of another test's documents
     before = dict(sys.modules)
     yield tmp_path
     for name in sys.modules.keys() - before.keys():
@@ -298,7 +300,7 @@ def test_what_is_no_module_is_said_in_a_sentence(folder: Path) -> None:
         (b"class E(Exception):\n    def __str__(self): return 5\nraise E\n", "3: E: <E who"),
         (BAD_STEP, "5: DefinitionError: M.start: a step takes (self, ctx)"),
         (b"import sys\ndel sys.modules[__name__]\n", ": KeyError: "),
-        (b"import gendurable\ngendurable.status(None, 1)\n", "2: UsageError: expected a psycopg"),
+        (b"import gendurable\ngendurable.status(None, 1)\n", "2: UsageError: expected a connection"),
         (b"open('not_there')\n", "1: FileNotFoundError: [Errno 2]"),
         (b"import no_such_library\n", "1: ModuleNotFoundError: No module named 'no_such_library'"),
     ],

@@ -353,7 +353,7 @@ def test_a_worker_leaves_though_the_database_is_silent(
     @job()
     def nothing() -> None: ...
 
-    async def silence(*_: object) -> None:
+    async def silence(*_: object, **__: object) -> None:
         asked.set()
         await asyncio.Event().wait()
 
