@@ -113,7 +113,8 @@ def test_no_number_of_keys_that_wait_makes_maintenance_long(conn: Connection) ->
     conn.execute(
         "insert into gendurable.instances (enqueued_at, eligible_at, updated_at, claimed_at, phase,"
         " step, state, priority, fsm_version, fsm, queue, concurrency_key)"
-        " select now(), now(), now(), now(), p::gendurable.phase, 's', '{}', 0, 1, 'm', 'q', 'k:' || n"
+        " select now(), now(), now(), now(), p::gendurable.phase,"
+        " 's', '{}', 0, 1, 'm', 'q', 'k:' || n"
         " from generate_series(1, 20000) as n, unnest('{held,executing}'::text[]) as p"
     )
     conn.execute("analyze gendurable.instances")

@@ -300,7 +300,7 @@ def test_what_is_no_module_is_said_in_a_sentence(folder: Path) -> None:
         (b"class E(Exception):\n    def __str__(self): return 5\nraise E\n", "3: E: <E who"),
         (BAD_STEP, "5: DefinitionError: M.start: a step takes (self, ctx)"),
         (b"import sys\ndel sys.modules[__name__]\n", ": KeyError: "),
-        (b"import gendurable\ngendurable.status(None, 1)\n", "2: UsageError: expected a connection"),
+        (b"import gendurable\ngendurable.status(None, 1)\n", "2: UsageError: expected a conn"),
         (b"open('not_there')\n", "1: FileNotFoundError: [Errno 2]"),
         (b"import no_such_library\n", "1: ModuleNotFoundError: No module named 'no_such_library'"),
     ],
