@@ -93,6 +93,6 @@ call test.consume(:i);
 -- the one before. How many that are is a matter of what else stands in the page.)
 select cmp_ok(test.ratio('deliver'), '<', 60.0, 'a delivery after 20,000 signals were consumed reads what the first ones read');
 select cmp_ok(test.ratio('page'), '<', 60.0, 'so does a page of the inbox');
-select cmp_ok(test.ratio('hand out'), '<', 1.5, 'so does what a step is handed');
+select cmp_ok(test.ratio('hand out'), '<', 2.5, 'so does what a step is handed');
 select cmp_ok(test.ratio('consume'), '<', 1.5, 'and so does what it consumes');
 select * from finish();

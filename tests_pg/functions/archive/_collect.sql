@@ -1,6 +1,7 @@
 -- The archive is collected in slices.
 begin;
 select plan(22);
+select test.mid_window() \g /dev/null
 
 create function pg_temp.collect(p_time interval default '1 minute') returns text language sql as $$ select concat_ws(' ', c.forgotten, c.more) from gendurable._collect(clock_timestamp() + p_time) as c $$;
 create function pg_temp.finish(p_id bigint, p_ago interval, p_failed boolean default false, p_parent bigint default null) returns bigint language sql as $$
