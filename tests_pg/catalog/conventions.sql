@@ -1,6 +1,6 @@
 -- Conventions that the database itself can state. Each test lists the offenders.
 begin;
-select plan(17);
+select plan(18);
 
 create temp view engine_function as
 select f.oid, f.proname as name, n.nspname = 'public' as public, f.oid::regprocedure::text as signature,
@@ -112,6 +112,17 @@ select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_
 select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_lane\(' $$, 'gives them a lane');
 select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_announce\(' and m.name <> '_keep_offers'    -- its caller tells of them, when it knows which it takes itself
 $$, 'and announces them afterwards');
+
+-- Two families under one number would keep each other from what is not theirs.
+select is((
+    select string_agg(x.lock, ', ' order by x.lock)
+    from (select format('%s %s', m[1], f.name) collate "C" as lock
+          from engine_function as f join pg_proc as p on p.oid = f.oid
+          cross join lateral regexp_matches(coalesce(nullif(p.prosrc, ''), pg_get_functiondef(p.oid)), '\m(264[67][0-9])\M', 'g') as m
+          group by m[1], f.name) as x),
+    '26468 _name_lock, 26469 _is_paused, 26469 gd_pause, 26469 gd_set_queue_limit, 26470 _await_maintenance, 26470 _lock_maintenance, 26471 _move_limit_trail, 26471 _name_lock, '
+    '26472 _move_trail, 26472 _raise_fence, 26473 _places_left, 26474 _move_waits, 26475 _move_limit_trail',
+    'each family of advisory locks has a number of its own');
 
 select * from finish();
 rollback;

@@ -33,7 +33,7 @@ declare
     v_low   bigint;
     v_place tid;
 begin
-    if not pg_try_advisory_xact_lock(26473, 0) then
+    if not pg_try_advisory_xact_lock(26475, 0) then
         return;
     end if;
     select t.* into v_old

@@ -32,7 +32,7 @@ declare
     v_place tid;
     v_low   bigint;
 begin
-    if not pg_try_advisory_xact_lock(26473, hashtext(p_queue)) then
+    if not pg_try_advisory_xact_lock(26474, hashtext(p_queue)) then
         return;
     end if;
     select w as waits, w.xmin = w.xid::xid as counts into v_last
