@@ -3,7 +3,7 @@
 -- a limit of 0 that is no pause for _is_paused -> 20; no look of its own after a pick was turned away -> 25, 27; one each time -> 28;
 -- _announce_places left out of gd_commit -> 29, of _cancel -> 31, of _release -> 32, of gd_pick -> 38; told of what goes on -> 33; though nothing waits -> 37.
 \ir prelude.psql
-select plan(40);
+select plan(41);
 select test.open('a', 'b', 'l');
 select test.exec('l', 'listen gendurable');
 select gd_register('w', array['q']) as w, gd_register('v', array['q']) as v \gset
@@ -178,4 +178,12 @@ select is(test.heard(), 'q', 'a pick that leaves places and instances tells othe
 select test.query('a', test.pick(:w, 'q', 2));
 select is(test.heard(), 'nothing', 'one that leaves none does not');
 select is(test.running(), 'M1 M2 M3', 'all places are used');
+
+-- Who notes where nothing waits for a moment holds a lock of its own.
+call test.fresh(1, 1);
+call test.awake(:w);
+select test.exec('a', 'begin');
+select test.query('a', $$ select gendurable._move_waits('q')::text as done $$);
+select is(test.names(test.query('b', test.pick(:w, 'q', 1))), 'M1', 'the notes of what waits keep no pick from the places of the queue');
+select test.exec('a', 'rollback');
 select * from finish();
