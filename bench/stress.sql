@@ -276,7 +276,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     cross join lateral (select array_agg(d.pending) as pending from gendurable.countdowns as d where d.parent_id = p.id and d.round = p.round) as b
     where p.phase = 'awaiting_children' and b.pending is distinct from array[c.live::int]
     union all
-    select 'a child lives behind its round, and nobody was told', c.id, format('round %s of %s', c.parent_round, c.parent_id)
+    select 'a child lives behind its round, and no dismissal is noted', c.id, format('round %s of %s', c.parent_round, c.parent_id)
     from gendurable.instances as c join stress.races as r on r.parent_id = c.parent_id and r.round = c.parent_round
     where not c.counted
       and r.joined

@@ -267,7 +267,7 @@ class _Execution(NamedTuple):
 
 
 class _Drain:
-    """What to do in which order, whoever does it: a generator of queries and executions."""
+    """What to do in which order, sync or async: a generator of queries and executions."""
 
     def __init__(self, machines: Machines, queues: str | Iterable[str], limit: int) -> None:
         self.workers: list[int] = []

@@ -521,7 +521,7 @@ class Worker:
         self._finished(claim, settled)
 
     def _unknown_delay(self, kind: Kind) -> float:
-        """Seconds until what nobody here knows is handed out again; longer each time it is met.
+        """Seconds until what is unknown here is handed out again; longer each time it is met.
 
         The engine hands nothing out that this worker has not declared. This is the floor under it.
         """

@@ -2,7 +2,7 @@
 --
 -- Two picks: the row of occurrences is the baton. The one that has locked it fires and replaces it;
 -- the other one skips it, and finds its successor later. What cannot be fired (a row that was
--- changed by hand, a time zone that the server has lost) is put off for a minute, and fails nobody.
+-- changed by hand, a time zone that the server has lost) is put off for a minute: no pick fails.
 -- A hundred schedules at most in one call; what is left is for the next one.
 -- Locks:  the due rows of occurrences, never waiting; then as gendurable._fire.
 -- Writes: occurrences; as gendurable._fire.

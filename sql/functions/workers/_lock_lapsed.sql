@@ -1,6 +1,6 @@
 -- Locks the workers whose lease is over, of one name or of any, and answers them.
 --
--- heartbeat x reap: whoever renews a lease holds the worker's row. So the leases are looked at
+-- heartbeat x reap: what renews a lease holds the worker's row. So the leases are looked at
 -- again, in a statement that begins with the row in hand: one that was renewed between the first
 -- look and the lock is none of these. An older snapshot (REPEATABLE READ) does not show that; then
 -- the worker cannot be deleted, because its lease was replaced (40001, gendurable._delete_workers).

@@ -16,7 +16,7 @@ select test.connect('other'), test.exec('other', 'begin') \g /dev/null
 select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{a,b,mine}'::text[]) as x) limit 1) as n \gset
 select test.query('other', format('select gendurable._lock_name(''slot'', %L)', 'busy' || :n)) \g /dev/null
 insert into gendurable.doorbells (kind, key, rung_by, run) select 'slot', format('busy%s:%s', :n, k), '3', 0 from generate_series(1, 10100) as k;
-select results_eq($$ select keys, cardinality(rings) from gendurable._answerable_doorbells('slot', 9) $$, $$ values ('{a,a:2,b,mine}'::text[], 4) $$, 'a name about which somebody else decides stops no other');
+select results_eq($$ select keys, cardinality(rings) from gendurable._answerable_doorbells('slot', 9) $$, $$ values ('{a,a:2,b,mine}'::text[], 4) $$, 'a name about which another transaction decides stops no other');
 select test.exec('other', 'rollback') \g /dev/null
 select is((select cardinality(rings) from gendurable._answerable_doorbells('slot', 20000)), 10000, 'no more doorbells than ten thousand');
 
