@@ -1,7 +1,6 @@
 -- The runnable instances that cannot start now, and the first reason that applies: each of
--- gendurable._suspects is judged.
+-- gendurable._suspects is judged, of each of its places at most p_most; null: all.
 --
--- p_most: at most so many of each place of gendurable._suspects; null: all.
 -- Locks: none. Plan: as gendurable._suspects and gendurable._capacity.
 create function gendurable._stuck(p_most int default null)
 returns table (id bigint, fsm text, queue text, step text,

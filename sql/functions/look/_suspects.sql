@@ -1,18 +1,17 @@
 -- The runnable instances that may be stuck, place by place, so that a healthy backlog is never
 -- read: everything runnable in queues that are paused or without a worker, what no worker of its
 -- queue can run, everything held, the lines of rate keys without a policy, weights above the burst.
--- No row comes from two of these places.
+-- No row comes from two of these places. Of each at most p_most are listed; null: all.
 --
 -- reason: that of the queue (gendurable._runnable_queues), or no_machine, which comes before
 --         queue_limit.
--- p_most: of each place at most so many; null: all.
 -- Of the rate keys for which instances wait the first 10,000 are looked at. What is scheduled and
 -- due in a queue that is served has only not been moved to its line yet, so the first 1,000 of each
 -- are looked at.
 -- Locks: none.
 -- Plan:  instances_ready, instances_waiting, instances_due and instances_rated, walked queue by
---        queue and key by key; instances_weighted. `limit` keeps each look-up a look-up: a join
---        could become a walk through everything.
+--        queue and key by key; instances_weighted. `offset 0` and `limit` keep each look-up a
+--        look-up: a join could become a walk through everything.
 create function gendurable._suspects(p_most int default null)
 returns table (id bigint, fsm text, queue text, step text, phase gendurable.phase,
                concurrency_key text, rate_limit text, weight float8, eligible_at timestamptz,
@@ -57,7 +56,7 @@ begin
                 select r.* from gendurable.instances as r
                 where r.phase = 'ready'
                   and r.lane >= k.id::bigint << 40 and r.lane < (k.id + 1)::bigint << 40
-                limit p_most
+                offset 0
             ) as i
             where k.queue = q.queue
             limit p_most
