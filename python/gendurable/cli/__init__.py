@@ -5,11 +5,41 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from gendurable.cli import install, run, status, version
+from gendurable.cli import (
+    changing,
+    creating,
+    doctor,
+    install,
+    lists,
+    ps,
+    run,
+    setting,
+    show,
+    status,
+    top,
+    uninstall,
+    version,
+)
 from gendurable.cli.command import app
 from gendurable.cli.streams import leave, open_streams
 
-__all__ = ["app", "install", "main", "run", "status", "version"]
+__all__ = [
+    "app",
+    "changing",
+    "creating",
+    "doctor",
+    "install",
+    "lists",
+    "main",
+    "ps",
+    "run",
+    "setting",
+    "show",
+    "status",
+    "top",
+    "uninstall",
+    "version",
+]
 
 
 def main() -> None:
