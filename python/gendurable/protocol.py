@@ -23,6 +23,7 @@ __all__ = [
     "commit_one",
     "declare_schedules",
     "heartbeat",
+    "is_registered",
     "maintain",
     "other_workers",
     "page",
@@ -287,6 +288,11 @@ async def other_workers(
         with suppress(msgspec.DecodeError, RecursionError, UnicodeError):
             found[other] = msgspec.json.decode(info, type=dict[str, Any])
     return found
+
+
+async def is_registered(conn: Connection, worker: int | None) -> bool:
+    """Whether this database knows the worker."""
+    return bool(await _call(conn, "select from public.gd_workers where id = %s", (worker,)))
 
 
 async def schema_version(conn: Connection) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import socket
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,11 +21,13 @@ import psycopg
 
 from gendurable import protocol
 from gendurable.context import Context
-from gendurable.database import log_failure
+from gendurable.database import connect, conninfo, log_failure
 from gendurable.errors import DefinitionError, EngineError, UsageError, WorkerGoneError
 from gendurable.execution import Claim, Runner
 from gendurable.failures import verdict
+from gendurable.hooks import Lifespan, Middleware, around_steps, opened
 from gendurable.keeper import Keeper
+from gendurable.listener import Listener
 from gendurable.machine import Definition, Machine, definitions_of
 from gendurable.pages import missing_pages
 from gendurable.queues import Queue
@@ -37,11 +38,13 @@ from gendurable.settle import Settled
 from gendurable.suspects import Suspects
 from gendurable.text import safe_str
 from gendurable.threads import Executor
+from gendurable.twins import sole_name
 
 __all__ = ["Worker"]
 
 logger = logging.getLogger("gendurable")
 
+_CONCURRENCY = 10
 _BUSY_WAIT = (0.02, 0.3)
 _AGAIN_WAIT = (0.02, 5.0)
 _MOST_BUSY = 1_000
@@ -73,14 +76,28 @@ class Worker:
     Args:
         machines: machines (classes or objects) and jobs that it can run.
         dsn: connection string; GENDURABLE_DSN or the PG* variables by default.
+        listen_dsn: where to hear notifications, if that is another way to the same database: past
+            a transaction pooler.
         queues: how many steps at once, by queue. A step that was cancelled counts until it ends.
-        name: shown to people; the host name by default. Need not be unique.
+            By default ten at once of each queue that a machine names; without any queue it does
+            maintenance alone.
+        name: shown to people; the host's by default. Two workers of one process that work on one
+            database have different ones.
         lease: seconds without a sign of life after which others take its claims over.
+        heartbeat: seconds between two signs of life; a third of the lease by default.
         drain: seconds that running steps get to finish when it is stopped.
         poll: seconds, the longest time between two looks for work. Notifications and due times
             make it much faster; this is the floor under them.
+        prefetch: how many claims of each queue wait here for a free place. They start without a
+            round trip, but what is more urgent by then does not overtake them.
+        min_demand: how many claims a pick is made for at least, of each queue; what is less waits
+            for ``poll`` at most.
+        maintenance: seconds between two slices of the engine's maintenance; None leaves it to
+            other workers.
         pooler: the database is reached through a transaction pooler: no LISTEN and no prepared
             statements, polling finds the work.
+        lifespans: what is opened before the first pick and closed after the last step.
+        middleware: what is entered around each step, the first one outermost.
 
     Raises:
         DefinitionError: a machine cannot work, or two have the same name and version.
@@ -92,33 +109,56 @@ class Worker:
         machines: Iterable[Machine[Any] | type[Machine[Any]]],
         *,
         dsn: str | None = None,
+        listen_dsn: str | None = None,
         queues: Mapping[str, int] | None = None,
         name: str | None = None,
         lease: float = 60.0,
+        heartbeat: float | None = None,
         drain: float = 30.0,
         poll: float = 1.0,
+        prefetch: int = 0,
+        min_demand: int = 1,
+        maintenance: float | None = 5.0,
         pooler: bool = False,
+        lifespans: Sequence[Lifespan] = (),
+        middleware: Sequence[Middleware] = (),
     ) -> None:
-        queues = {"default": 10} if queues is None else queues
-        check_settings(queues=queues, lease=lease, drain=drain, poll=poll, name=name)
-        self._definitions = _by_name(machines)
+        check_settings(
+            queues=queues, lease=lease, heartbeat=heartbeat, drain=drain, poll=poll, name=name,
+            prefetch=prefetch, min_demand=min_demand, maintenance=maintenance,
+        )  # fmt: skip
+        self._definitions = _by_name(machines, middleware)
+        if queues is None:
+            queues = dict.fromkeys(_queues_of(self._definitions.values()), _CONCURRENCY)
+        if queues and not self._definitions:
+            raise UsageError("there is no machine and no job to run")
         self._queues = {
-            queue: Queue(queue, concurrency, poll) for queue, concurrency in queues.items()
+            queue: Queue(queue, concurrency, poll, prefetch=prefetch, min_demand=min_demand)
+            for queue, concurrency in queues.items()
         }
         self._session = Session(
             dsn,
-            name=name or socket.gethostname(),
+            name=name or "",
             queues=list(self._queues),
             lease=lease,
             pooler=pooler,
             machines=[one.declaration(version) for (_, version), one in self._definitions.items()],
         )
+        hears = listen_dsn is None and not pooler and bool(queues)
         self._keeper = Keeper(
-            self, partial(self._session.connect, listens=True), lease=lease, listen=not pooler
-        )
+            self, partial(self._session.connect, listens=hears), lease=lease, listen=hears,
+            heartbeat=heartbeat, maintenance=maintenance,
+        )  # fmt: skip
+        self._listener: Listener | None = None
+        if listen_dsn is not None and queues:
+            direct = conninfo(listen_dsn)
+            self._listener = Listener(self, partial(connect, direct, listens=True))
+        self._name = name
+        self._lifespans = lifespans
         self._drain = drain
 
         self._claims: set[Claim] = set()
+        self._fetched: set[Claim] = set()
         self._outbox: list[Claim] = []
         self._busy: list[tuple[float, Claim]] = []
         self._unwanted: defaultdict[float | None, list[int]] = defaultdict(list)
@@ -161,6 +201,17 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         if getattr(self._loop, "_default_executor", None) is None:
             self._loop.set_default_executor(Executor())
+        with sole_name(self._session.conninfo, self._name) as self._session.name:
+            try:
+                await self._session.reach()
+                async with opened(self._lifespans):
+                    await self._live()
+            finally:
+                await self._session.close()
+        logger.info("stopped")
+
+    async def _live(self) -> None:
+        # Every step finds the context variables that a lifespan has set.
         self._runner.open()
         try:
             await self._session.start()
@@ -177,15 +228,16 @@ class Worker:
             self._runner.close()
         for claim in self._runner.forsaken:
             logger.warning("left behind: %s still runs, at %s", claim, claim.whereabouts())
-        logger.info("stopped")
 
     async def _work(self) -> None:
         self._turning = asyncio.create_task(self._turns())
-        tasks = (
+        tasks = [
             self._turning,
             asyncio.create_task(self._keeper.run()),
             asyncio.create_task(self._watch()),
-        )
+        ]
+        if self._listener is not None:
+            tasks.append(asyncio.create_task(self._listener.run()))
         try:
             # None ends before the turns by itself; if one does, it has a bug to report.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -224,6 +276,9 @@ class Worker:
         elif self._stop_at is None:
             logger.info("stopping: %d steps have %g s to finish", len(self._claims), self._drain)
             self._stop_at = monotonic() + self._drain
+            for claim in self._fetched & self._claims:
+                self._unwanted[None].append(claim.ctx.id)
+                self._forget(claim)
             self._wake.set()
             if self._loop is not None and self._turning is not None:
                 # A turn on which the database is silent would hold it up for ever.
@@ -321,7 +376,7 @@ class Worker:
         if self._stop_at is not None:
             moments.append(self._stop_at)
         elif self._room(len(self._claims))[0] > 0:
-            moments += [queue.look_at for queue in self._queues.values() if queue.free > 0]
+            moments += [queue.look_at for queue in self._queues.values() if queue.room > 0]
         else:
             moments.append(self._suspects.changes_at())
         return min(moments, default=monotonic() + _LONGEST_WAIT)
@@ -401,7 +456,7 @@ class Worker:
         It asks to go on here where there is a place for that, if the worker wants to keep claims.
         """
         settled, queue = claim.outcome, claim.queue
-        claim.asks = settled.may_run_ahead and stays and queue.free > 0
+        claim.asks = settled.may_run_ahead and stays and queue.room > 0
         if not claim.asks:
             return settled.entry
         queue.reserved += 1
@@ -425,9 +480,9 @@ class Worker:
         # What is committed may be what makes an instance ready, so a commit is worth a look.
         commits = any(not claim.refusals for claim in outbox)
         wanted = {
-            queue.name: queue.free
+            queue.name: queue.room
             for queue in self._queues.values()
-            if queue.free > 0 and queue.may_look(now) and (commits or queue.look_at <= now)
+            if queue.room > 0 and queue.may_look(now) and (commits or queue.look_at <= now)
         }
         # Outcomes that stay here, because their instance is busy, still are claims.
         others = len(self._claims) - sum(not claim.asks for claim in outbox)
@@ -503,14 +558,26 @@ class Worker:
 
     def _start_or_give_back(self, claim: Claim) -> None:
         ctx = claim.ctx
-        if self._stop_at is not None or claim.queue.free <= 0:
+        if self._stop_at is not None or claim.queue.room <= 0:
             self._unwanted[None].append(ctx.id)
         elif not self._suspects.may_start(ctx, len(self._claims)):
             delay = self._suspects.delay(len(self._claims))
             self._unwanted[delay].append(ctx.id)
         else:
             self._claims.add(claim)
+            self._begin(claim)
+
+    def _begin(self, claim: Claim) -> None:
+        """Start a claim, or let it wait for a place: one that was prefetched has none yet."""
+        if claim.queue.has_place:
             self._runner.start(claim)
+        else:
+            self._fetched.add(claim)
+            claim.queue.when_free(partial(self._start_fetched, claim))
+
+    def _start_fetched(self, claim: Claim) -> None:
+        self._fetched.discard(claim)
+        self._start_again(claim)
 
     def _condemn(self, claim: Claim, settled: Settled) -> None:
         """Commit the end of an instance whose step has ended too many workers."""
@@ -646,7 +713,7 @@ class Worker:
         self._suspects.ended(claim.ctx.id)
         claim.advance(answer.fence, answer.signals, answer.children)
         if self._stop_at is None:
-            self._runner.start(claim)
+            self._begin(claim)
         else:
             self._unwanted[None].append(claim.ctx.id)
             self._forget(claim)
@@ -683,12 +750,22 @@ class Worker:
                 )  # fmt: skip
 
 
+def _queues_of(definitions: Iterable[Definition]) -> list[str]:
+    """The queues that machines name; where one names none, the engine's default."""
+    queues: list[str] = []
+    for definition in definitions:
+        queues.append(definition.queue or "default")
+        queues += [each["queue"] for each in definition.schedules if each.get("queue")]
+    return list(dict.fromkeys(queues))
+
+
 def _by_name(
-    machines: Iterable[Machine[Any] | type[Machine[Any]]],
+    machines: Iterable[Machine[Any] | type[Machine[Any]]], middleware: Sequence[Middleware]
 ) -> dict[tuple[str, int], Definition]:
     definitions: dict[tuple[str, int], Definition] = {}
     owners: dict[str, str] = {}
-    for definition in definitions_of(machines):
+    for found in definitions_of(machines):
+        definition = around_steps(found, middleware)
         for key in definition.keys:
             if (other := definitions.get(key)) is not None:
                 raise DefinitionError(_twice(key, definition, other))
@@ -699,8 +776,6 @@ def _by_name(
                     f"two machines have a schedule named {declared['name']!r}: "
                     f"{owners[declared['name']]} and {definition.name}"
                 )
-    if not definitions:
-        raise UsageError("there is no machine and no job to run")
     return definitions
 
 
