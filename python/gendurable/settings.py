@@ -9,7 +9,7 @@ from gendurable.errors import UsageError
 from gendurable.hooks import Lifespan, Middleware
 from gendurable.text import safe_repr
 
-__all__ = ["WorkerSettings", "check_settings"]
+__all__ = ["WorkerSettings", "check_pace", "check_queues", "check_settings"]
 
 _LONGEST = 365 * 24 * 3600.0
 _MOST_AT_ONCE = 10_000
@@ -38,7 +38,7 @@ class WorkerSettings(TypedDict, total=False):
 
 def check_settings(
     *,
-    queues: Mapping[str, int] | None,
+    queues: Mapping[str, int],
     lease: float,
     drain: float,
     poll: float,
@@ -48,10 +48,10 @@ def check_settings(
     min_demand: int = 1,
     maintenance: float | None = None,
 ) -> None:
-    """Refuse settings that no worker can work with.
+    """Refuse settings that no worker of some queues can work with.
 
     Args:
-        queues: how many executions at once, by queue; None: those that the machines name.
+        queues: how many executions at once, by queue.
         lease: seconds.
         drain: seconds.
         poll: seconds.
@@ -63,6 +63,29 @@ def check_settings(
 
     Raises:
         UsageError: the first setting that is out of range, by its name.
+    """
+    check_pace(
+        lease=lease, drain=drain, poll=poll, name=name, heartbeat=heartbeat, prefetch=prefetch,
+        min_demand=min_demand, maintenance=maintenance,
+    )  # fmt: skip
+    check_queues(queues)
+
+
+def check_pace(
+    *,
+    lease: float,
+    drain: float,
+    poll: float,
+    name: str | None,
+    heartbeat: float | None,
+    prefetch: int,
+    min_demand: int,
+    maintenance: float | None,
+) -> None:
+    """Refuse the settings of a worker that have nothing to do with its queues.
+
+    Raises:
+        UsageError: the first one that is out of range, by its name.
     """
     _check_seconds("lease", lease, least=_SHORTEST)
     _check_seconds("poll", poll, least=_SHORTEST)
@@ -80,8 +103,6 @@ def check_settings(
     _check_count("min_demand", min_demand, least=1)
     if name is not None:
         _check_text("the worker's name", name)
-    if queues is not None:
-        _check_queues(queues)
 
 
 def _check_count(setting: str, value: Any, *, least: int) -> None:
@@ -102,8 +123,13 @@ def _check_seconds(setting: str, value: Any, *, least: float) -> None:
         )
 
 
-def _check_queues(queues: Any) -> None:
-    if not isinstance(queues, Mapping):
+def check_queues(queues: Any) -> None:
+    """Refuse what is no number of executions for each of some queues.
+
+    Raises:
+        UsageError: the first queue that is wrong, by its name.
+    """
+    if not isinstance(queues, Mapping) or not queues:
         raise UsageError(
             f"queues is {safe_repr(queues, 40)}: expected how many executions at once by queue, "
             "for example {'default': 10}"

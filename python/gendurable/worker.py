@@ -33,7 +33,7 @@ from gendurable.pages import missing_pages
 from gendurable.queues import Queue
 from gendurable.reports import Reports
 from gendurable.session import Session
-from gendurable.settings import check_settings
+from gendurable.settings import check_pace, check_queues
 from gendurable.settle import Settled
 from gendurable.suspects import Suspects
 from gendurable.text import safe_str
@@ -123,13 +123,15 @@ class Worker:
         lifespans: Sequence[Lifespan] = (),
         middleware: Sequence[Middleware] = (),
     ) -> None:
-        check_settings(
-            queues=queues, lease=lease, heartbeat=heartbeat, drain=drain, poll=poll, name=name,
+        check_pace(
+            lease=lease, heartbeat=heartbeat, drain=drain, poll=poll, name=name,
             prefetch=prefetch, min_demand=min_demand, maintenance=maintenance,
         )  # fmt: skip
         self._definitions = _by_name(machines, middleware)
         if queues is None:
             queues = dict.fromkeys(_queues_of(self._definitions.values()), _CONCURRENCY)
+        if queues != {}:
+            check_queues(queues)
         if queues and not self._definitions:
             raise UsageError("there is no machine and no job to run")
         self._queues = {
@@ -153,9 +155,10 @@ class Worker:
         if listen_dsn is not None and queues:
             direct = conninfo(listen_dsn)
             self._listener = Listener(self, partial(connect, direct, listens=True))
+        self.drain = drain
+        """Seconds that running steps get to finish."""
         self._name = name
         self._lifespans = lifespans
-        self._drain = drain
 
         self._claims: set[Claim] = set()
         self._fetched: set[Claim] = set()
@@ -274,15 +277,15 @@ class Worker:
         if at_once and self._turning is not None:
             self._turning.cancel()
         elif self._stop_at is None:
-            logger.info("stopping: %d steps have %g s to finish", len(self._claims), self._drain)
-            self._stop_at = monotonic() + self._drain
+            logger.info("stopping: %d steps have %g s to finish", len(self._claims), self.drain)
+            self._stop_at = monotonic() + self.drain
             for claim in self._fetched & self._claims:
                 self._unwanted[None].append(claim.ctx.id)
                 self._forget(claim)
             self._wake.set()
             if self._loop is not None and self._turning is not None:
                 # A turn on which the database is silent would hold it up for ever.
-                self._loop.call_later(self._drain + _LAST_TURN, self._turning.cancel)
+                self._loop.call_later(self.drain + _LAST_TURN, self._turning.cancel)
 
     # What the keeper asks and tells.
 
