@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from gendurable import enqueue, get
+from gendurable import enqueue, events, get
 from gendurable.machine import define
+from gendurable.metrics import WORKER_METRICS
 from support import finished, worker_process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -110,6 +112,7 @@ def test_the_client_page_s_code_runs(
     assert placed is not None
     assert placed.correlation_key == "order:A-1"
     assert names["entry"].arguments()["rate_limit"] == "mail"
+    assert names["serve_result"](conn, "no such order") is None
     names["serve"](dsn)
     assert conn.execute("select count(*) from gd_instances where fsm = 'Visit'").fetchone() == (
         1000,
@@ -184,6 +187,30 @@ def test_the_steps_page_s_transfer_does_what_it_says(
     assert conn.execute("select count(*) from gd_instances where fsm = 'Receipt'").fetchone() == (
         1,
     )
+
+
+def test_the_telemetry_page_lists_every_event_with_its_fields(tmp_path: Path) -> None:
+    page = (ROOT / "docs/telemetry.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", page, re.MULTILINE)
+    told = {name: re.findall(r"`(\w+)`", said) for name, said in rows if hasattr(events, name)}
+    assert told == {
+        kind.__name__: [one.name for one in fields(kind) if one.name != "worker"]
+        for kind in vars(events).values()
+        if isinstance(kind, type)
+        and issubclass(kind, events.WorkerEvent)
+        and kind is not events.WorkerEvent
+    }
+    module = tmp_path / "slow.py"
+    module.write_text(blocks("docs/telemetry.md", "python")[0])
+    runpy.run_path(str(module))["stop_listening"]()
+
+
+def test_the_telemetry_page_lists_every_metric_with_its_labels() -> None:
+    page = (ROOT / "docs/telemetry.md").read_text()
+    rows = re.findall(r"^\| `(gendurable_\w+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE)
+    assert [
+        (name, kind, re.findall(r"`(\w+)`", labels), said) for name, kind, labels, said in rows
+    ] == [(one.prometheus_name, one.kind, list(one.labels), one.help) for one in WORKER_METRICS]
 
 
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:

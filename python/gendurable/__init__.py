@@ -63,6 +63,7 @@ from gendurable.errors import (
     StateError,
     StepTimeoutError,
     UsageError,
+    WaitTimeoutError,
     WorkerGoneError,
 )
 from gendurable.hooks import Lifespan, Middleware, lifespan, middleware
@@ -73,6 +74,7 @@ from gendurable.outcomes import Await, Done, Join, Next, Outcome, Retry, Schedul
 from gendurable.process import package_version
 from gendurable.schedules import Schedule
 from gendurable.settings import WorkerSettings
+from gendurable.waiting import wait
 from gendurable.worker import Worker
 
 __all__ = [
@@ -116,6 +118,7 @@ __all__ = [
     "StepTimeoutError",
     "Stop",
     "UsageError",
+    "WaitTimeoutError",
     "Worker",
     "WorkerGoneError",
     "WorkerSettings",
@@ -153,6 +156,7 @@ __all__ = [
     "status",
     "step",
     "unschedule",
+    "wait",
     "watch",
 ]
 

@@ -14,6 +14,7 @@ from gendurable.cli.run import (
     check_options,
     start,
 )
+from gendurable.hosting import end_process
 from gendurable.log import log_to_stderr
 from gendurable.settings import WorkerSettings
 from gendurable.worker import Worker
@@ -51,3 +52,4 @@ def maintain(
         settings["dsn"] = one
         workers.append(Worker([], **settings))
     start(workers)
+    end_process()

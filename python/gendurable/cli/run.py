@@ -7,13 +7,19 @@ import re
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from gendurable.cli.command import command
+from gendurable.cli.streams import say_as
+from gendurable.endpoint import Endpoint, Page, next_port, probes
 from gendurable.errors import UsageError
 from gendurable.hosting import end_process, run_workers
+from gendurable.json_log import JsonFormatter, json_line, note_executions
 from gendurable.loading import load_application
 from gendurable.log import log_to_stderr
 from gendurable.settings import WorkerSettings, check_pace, check_queues
@@ -61,6 +67,13 @@ Pooler = Annotated[
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
 
+class LogFormat(StrEnum):
+    """How a worker's messages look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 @command
 def run(
     target: Annotated[
@@ -103,6 +116,17 @@ def run(
         typer.Option(help="Where to LISTEN past a pooler, one for each --dsn.", show_default=False),
     ] = None,
     pooler: Pooler = False,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Serve /metrics, /healthz and /readyz there; the next ports with --processes.",
+            show_default=False,
+        ),
+    ] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="How messages are written to stderr.")
+    ] = LogFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
     """Run a worker until SIGTERM or SIGINT.
@@ -113,6 +137,10 @@ def run(
     With --processes a supervisor starts them, named NAME-1, NAME-2 and so on. One that ends is
     started again; signals reach all of them.
     """
+    if log_format is LogFormat.JSON:
+        say_as(partial(json_line, "CRITICAL"))
+        note_executions()
+    formatter = JsonFormatter() if log_format is LogFormat.JSON else None
     settings: WorkerSettings = {
         "name": name,
         "lease": lease,
@@ -133,7 +161,7 @@ def run(
         raise UsageError(f"--processes {processes}: expected 1 to {_MOST_PROCESSES:,}")
     place = own_place()
     if processes > 1 and place is None:
-        log_to_stderr(verbose=verbose)
+        log_to_stderr(verbose=verbose, formatter=formatter)
         sys.exit(Supervisor(own_command(), processes, drain=drain).run())
     if place is not None:
         settings["name"] = f"{name or socket.gethostname()}-{place.number}"
@@ -142,23 +170,24 @@ def run(
         os.environ["GENDURABLE_DSN"] = dsn[0]
     found = load_application(target)
     # After the import, which is when a user's module configures logging.
-    log_to_stderr(verbose=verbose)
+    log_to_stderr(verbose=verbose, formatter=formatter)
     settings["lifespans"], settings["middleware"] = found.lifespans, found.middleware
     workers = []
     for one, direct in ways:
         settings["dsn"], settings["listen_dsn"] = one, direct
         workers.append(Worker(found.machines, **settings))
-    start(workers, place)
+    with nullcontext() if metrics is None else _endpoint(metrics, place):
+        start(workers, place)
+    end_process()
 
 
 def start(workers: list[Worker], place: Place | None = None) -> None:
-    """Run workers to their end, and see to it that the process ends too."""
+    """Run workers until a signal, or the end of the supervisor, tells them to leave."""
     if place is None:
         run_workers(workers)
     else:
         place.end_with_supervisor()
         run_workers(workers, ready=place.ready)
-    end_process()
 
 
 def check_options(settings: WorkerSettings) -> None:
@@ -186,6 +215,17 @@ def _ways(
             f"there are {len(directs)} --listen-dsn for {len(dsns)} --dsn: give one for each"
         )
     return list(zip(dsns, directs, strict=True))
+
+
+def _endpoint(address: str, place: Place | None) -> Endpoint:
+    """Metrics and probes of this process's workers, as long as they run."""
+    # Only here: it needs an extra.
+    from gendurable import prometheus  # noqa: PLC0415
+
+    registry = prometheus.instrument()
+    exposition = lambda: Page(prometheus.exposition(registry), prometheus.CONTENT_TYPE)  # noqa: E731
+    own = address if place is None else next_port(address, place.number - 1)
+    return Endpoint(own, {"/metrics": exposition, **probes()})
 
 
 def _queues(options: list[str]) -> dict[str, int]:
