@@ -305,7 +305,7 @@ def test_prefetched_claims_wait_for_a_place_and_start_without_a_pick(
     ids = [one.id for one in enqueue_many(conn, [Entry(work, {}) for _ in range(6)])]
     with running(dsn, [work], queues={"default": 2}, prefetch=3, drain=60) as worker:
         until(lambda: statuses(conn) == {"executing": 5, "runnable": 1})
-        assert len(worker.held()) == 5
+        until(lambda: len(worker.held()) == 5 and len(started) == 2)
         assert sorted(started) == ids[:2]
         for _ in range(6):
             turn.release()

@@ -156,7 +156,7 @@ _CLIENT = (
 )
 _WORKER = (
     "register|heartbeat|pick|commit|release|unregister|next_due|reap|expire_awaits|maintain|report"
-    "|schedule|declare_schedules"
+    "|schedule|declare_schedules|declare|machines"
 )
 
 # A function, a table, a schema.

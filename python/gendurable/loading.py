@@ -22,7 +22,7 @@ from gendurable.job import Job
 from gendurable.machine import Machine, is_abstract
 from gendurable.text import printable, safe_repr, safe_str
 
-__all__ = ["Application", "load", "load_application"]
+__all__ = ["Application", "load", "load_application", "named"]
 
 K = TypeVar("K")
 
@@ -77,6 +77,25 @@ def load_application(target: str) -> Application:
         _kept(module, Lifespan),
         _kept(module, Middleware),
     )
+
+
+def named(name: str) -> Machine[Any]:
+    """The machine or job that a dotted ``MODULE:OBJECT`` names, ready to run.
+
+    Raises:
+        UsageError: there is no such module or object, it cannot be imported, or is no machine.
+        DefinitionError: it cannot work.
+    """
+    module_name, _, object_name = name.partition(":")
+    module = _import_dotted(module_name)
+    found: Any = module
+    for part in object_name.split("."):
+        if found is not module and issubclass(type(found), ModuleType):
+            raise UsageError(f"{_shown(name)} leads to another module")
+        found = _object(found, module_name, part)
+    if not _is_machine(found):
+        raise _no_machine(found, name)
+    return _ready(found, module_name)
 
 
 def _split(target: str) -> tuple[str, str | None]:
@@ -267,7 +286,7 @@ def _error(exc: BaseException) -> str:
 # What is in them.
 
 
-def _object(module: ModuleType, name: str, object_name: str) -> Any:
+def _object(module: Any, name: str, object_name: str) -> Any:
     found: Any = module
     for part in object_name.split("."):
         with _told_of(f"{name}:{object_name}"):

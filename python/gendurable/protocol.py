@@ -21,9 +21,11 @@ __all__ = [
     "Connection",
     "Turn",
     "commit_one",
+    "declare",
     "declare_schedules",
     "heartbeat",
     "is_registered",
+    "machines",
     "maintain",
     "other_workers",
     "page",
@@ -229,6 +231,22 @@ async def declare_schedules(
         (msgspec.json.encode(declarations).decode(),),
     )
     return dict(rows)
+
+
+async def machines(conn: Connection, queues: Sequence[str]) -> list[str]:
+    """The machines of which an instance ever waited in one of the queues."""
+    rows = await _call(conn, "select public.gd_machines(%s)", (list(queues),))
+    return [row[0] for row in rows]
+
+
+async def declare(conn: Connection, worker: int, declared: Sequence[Mapping[str, Any]]) -> None:
+    """Declare that the worker can run more machines.
+
+    Raises:
+        WorkerGoneError: register anew.
+    """
+    document = msgspec.json.encode(declared).decode()
+    await _value(conn, "select public.gd_declare(%s, %s::jsonb)", (worker, document))
 
 
 async def heartbeat(conn: Connection, worker: int, claims: Sequence[int]) -> set[int]:

@@ -34,6 +34,7 @@ class WorkerSettings(TypedDict, total=False):
     pooler: bool
     lifespans: Sequence[Lifespan]
     middleware: Sequence[Middleware]
+    resolve: Sequence[str]
 
 
 def check_settings(

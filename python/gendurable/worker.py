@@ -51,6 +51,7 @@ from gendurable.machine import Definition, Machine, definitions_of
 from gendurable.pages import missing_pages
 from gendurable.queues import Queue
 from gendurable.reports import Reports
+from gendurable.resolver import Resolver
 from gendurable.session import Session
 from gendurable.settings import check_pace, check_queues
 from gendurable.settle import Settled
@@ -118,6 +119,8 @@ class Worker:
             statements, polling finds the work.
         lifespans: what is opened before the first pick and closed after the last step.
         middleware: what is entered around each step, the first one outermost.
+        resolve: modules from which machines are imported when they are first met in a queue: an
+            ``fsm`` such as ``myapp.orders:Checkout``, where ``myapp.`` is one of them.
 
     Raises:
         DefinitionError: a machine cannot work, or two have the same name and version.
@@ -142,6 +145,7 @@ class Worker:
         pooler: bool = False,
         lifespans: Sequence[Lifespan] = (),
         middleware: Sequence[Middleware] = (),
+        resolve: Sequence[str] = (),
     ) -> None:
         check_pace(
             lease=lease, heartbeat=heartbeat, drain=drain, poll=poll, name=name,
@@ -149,15 +153,20 @@ class Worker:
         )  # fmt: skip
         self._definitions = _by_name(machines, middleware)
         if queues is None:
-            queues = dict.fromkeys(_queues_of(self._definitions.values()), _CONCURRENCY)
+            named = _queues_of(self._definitions.values()) or ["default"]
+            queues = dict.fromkeys(named, _CONCURRENCY)
         if queues != {}:
             check_queues(queues)
-        if queues and not self._definitions:
+        if queues and not (self._definitions or resolve):
             raise UsageError("there is no machine and no job to run")
         self._queues = {
             queue: Queue(queue, concurrency, poll, prefetch=prefetch, min_demand=min_demand)
             for queue, concurrency in queues.items()
         }
+        self._machines = [
+            one.declaration(version) for (_, version), one in self._definitions.items()
+        ]
+        self._middleware = middleware
         self._bus = Bus(name or socket.gethostname())
         self._heard = self._bus.heard
         self._session = Session(
@@ -167,7 +176,7 @@ class Worker:
             queues=list(self._queues),
             lease=lease,
             pooler=pooler,
-            machines=[one.declaration(version) for (_, version), one in self._definitions.items()],
+            machines=self._machines,
         )
         hears = listen_dsn is None and not pooler and bool(queues)
         self._keeper = Keeper(
@@ -183,6 +192,9 @@ class Worker:
         if listen_dsn is not None and queues:
             direct = conninfo(listen_dsn)
             self._listener = Listener(self, partial(connect, direct, listens=True))
+        self._resolver: Resolver | None = None
+        if resolve and queues:
+            self._resolver = Resolver(self, resolve, self._session.connect, poll=poll)
         self.drain = drain
         """Seconds that running steps get to finish."""
         self._name = name
@@ -275,6 +287,8 @@ class Worker:
         ]
         if self._listener is not None:
             tasks.append(asyncio.create_task(self._listener.run()))
+        if self._resolver is not None:
+            tasks.append(asyncio.create_task(self._resolver.run()))
         try:
             # None ends before the turns by itself; if one does, it has a bug to report.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -400,6 +414,24 @@ class Worker:
         for claim in list(self._claims):
             self._drop(claim)
         self._wake.set()
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues that it serves."""
+        return list(self._queues)
+
+    def runs(self, fsm: str) -> bool:
+        """Whether it knows a machine of that name, in any version."""
+        return any(name == fsm for name, _ in self._definitions)
+
+    def learn(self, definition: Definition) -> list[dict[str, Any]]:
+        """Run a machine too, from the next registration or declaration on."""
+        framed = around_steps(definition, self._middleware)
+        self._definitions |= dict.fromkeys(framed.keys, framed)
+        declared = [framed.declaration(version) for _, version in framed.keys]
+        # The session says all of it at the next registration.
+        self._machines += declared
+        return declared
 
     def work_arrived(self, queue: str) -> None:
         """Look at the queue now."""

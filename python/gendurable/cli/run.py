@@ -20,8 +20,9 @@ from gendurable.endpoint import Endpoint, Page, next_port, probes
 from gendurable.errors import UsageError
 from gendurable.hosting import end_process, run_workers
 from gendurable.json_log import JsonFormatter, json_line, note_executions
-from gendurable.loading import load_application
+from gendurable.loading import Application, load_application
 from gendurable.log import log_to_stderr
+from gendurable.resolver import check_prefixes
 from gendurable.settings import WorkerSettings, check_pace, check_queues
 from gendurable.supervisor import Place, Supervisor, own_command, own_place
 from gendurable.worker import Worker
@@ -77,12 +78,13 @@ class LogFormat(StrEnum):
 @command
 def run(
     target: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="MODULE[:OBJECT]",
             help="A module or .py file; a machine, job or list in it, or all it has.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     dsn: Dsns = None,
     queue: Annotated[
         list[str] | None,
@@ -111,6 +113,14 @@ def run(
     no_maintenance: Annotated[
         bool, typer.Option("--no-maintenance", help="Leave maintenance to other workers.")
     ] = False,
+    resolve: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PREFIX",
+            help="Import machines named like myapp.orders:Checkout, below myapp.; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     listen_dsn: Annotated[
         list[str] | None,
         typer.Option(help="Where to LISTEN past a pooler, one for each --dsn.", show_default=False),
@@ -156,6 +166,12 @@ def run(
         settings["queues"] = _queues(queue)
         check_queues(settings["queues"])
     check_options(settings)
+    settings["resolve"] = resolve or ()
+    check_prefixes(settings["resolve"])
+    if target is None and not resolve:
+        raise UsageError(
+            "there is nothing to run: give MODULE, for example shop.py, or --resolve PREFIX"
+        )
     ways = _ways(dsn, listen_dsn)
     if not 1 <= processes <= _MOST_PROCESSES:
         raise UsageError(f"--processes {processes}: expected 1 to {_MOST_PROCESSES:,}")
@@ -168,7 +184,7 @@ def run(
     if dsn and len(ways) == 1:
         # What the steps connect to by default is the database that the worker works on.
         os.environ["GENDURABLE_DSN"] = dsn[0]
-    found = load_application(target)
+    found = Application([], [], []) if target is None else load_application(target)
     # After the import, which is when a user's module configures logging.
     log_to_stderr(verbose=verbose, formatter=formatter)
     settings["lifespans"], settings["middleware"] = found.lifespans, found.middleware
