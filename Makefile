@@ -1,7 +1,7 @@
 VENV ?= .venv
 export VENV
 BENCH := bench/.venv
-PYTHON := python tests_py tools/coverage $(wildcard examples bench)
+PYTHON := python tests_py tools/coverage tools/release $(wildcard examples bench)
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,7 +19,7 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/ruff check --quiet --output-format concise $(PYTHON)
 	@$(VENV)/bin/ruff format --quiet --check $(PYTHON)
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml -p gendurable
-	@$(VENV)/bin/mypy --config-file python/pyproject.toml --exclude test_bench tests_py tools/coverage
+	@$(VENV)/bin/mypy --config-file python/pyproject.toml --exclude test_bench tests_py tools/coverage tools/release
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
 	@$(VENV)/bin/mypy --config-file bench/mypy.ini bench tests_py/test_bench.py
 
