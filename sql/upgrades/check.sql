@@ -63,9 +63,8 @@ begin
            or p.pronamespace = 'public'::regnamespace and p.proname::text = any (v_public));
     v_views := array(
         select c.oid from pg_catalog.pg_class as c
-        where c.relkind = 'v'
-          and (c.relnamespace = 'gendurable'::regnamespace
-               or c.relnamespace = 'public'::regnamespace and c.relname::text = any (v_public)));
+        where c.relkind = 'v' and c.relnamespace = 'public'::regnamespace
+          and c.relname::text = any (v_public));
 
     -- What users have built on them would go with them.
     select string_agg(distinct o.name, ', ') into v_others

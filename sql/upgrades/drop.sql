@@ -31,14 +31,16 @@ begin
                     select o.value::oid
                     from json_array_elements_text(v_upgraded -> 'views') as o);
     perform set_config('gendurable.granted', coalesce(
-        (select json_agg(json_build_object('kind', g.kind, 'name', g.name, 'role', a.grantee,
+        (select json_agg(json_build_object('name', g.name, 'object', g.object, 'role', a.grantee,
                                            'privilege', a.privilege_type,
                                            'option', a.is_grantable))
-         from (select 'function' as kind, p.pronamespace as place, p.proname as name,
-                      p.proowner as owner, p.proacl as acl
+         from (select p.pronamespace as place, p.proname as name,
+                      'function ' || p.oid::regprocedure::text as object, p.proowner as owner,
+                      p.proacl as acl
                from pg_catalog.pg_proc as p where p.oid = any (v_oids)
                union all
-               select 'view', c.relnamespace, c.relname, c.relowner, c.relacl
+               select c.relnamespace, c.relname, 'table ' || c.oid::regclass::text, c.relowner,
+                      c.relacl
                from pg_catalog.pg_class as c where c.oid = any (v_oids)) as g
          cross join lateral aclexplode(g.acl) as a
          where a.grantee not in (g.owner, 0) and g.place = 'public'::regnamespace)::text, '[]'),
