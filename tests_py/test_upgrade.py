@@ -138,7 +138,8 @@ def test_upgraded_by_sqitch_psql_and_python_is_installed_fresh(
             before[dsn] = conn.execute(INSTANCES).fetchall()
             phases = conn.execute(MISSING_PHASES).fetchall()
             assert phases == [], "an instance in each"
-    assert dump(by_psql) == dump(old)
+    fresh_0_1_0 = dump(old)
+    assert dump(by_psql) == fresh_0_1_0
 
     sqitch(two, "deploy", "--verify", by_sqitch)
     psql(two, "sql/upgrade.sql", by_psql)
@@ -149,19 +150,20 @@ def test_upgraded_by_sqitch_psql_and_python_is_installed_fresh(
     assert "schema upgraded from 0.1.0 to 0.2.0" in done.stdout, done.stderr
     assert "up to date" in two.command("upgrade", "--dsn", by_python).stdout
 
+    fresh_0_2_0 = dump(fresh)
     for dsn in (by_sqitch, by_psql, by_python):
         assert version(dsn) == "0.2.0"
-        assert dump(dsn) == dump(fresh)
+        assert dump(dsn) == fresh_0_2_0
         with psycopg.connect(dsn) as conn:
             assert conn.execute(INSTANCES).fetchall() == before[dsn]
     # And back.
     sqitch(two, "revert", "-y", "--to", "@v0.1.0", by_sqitch)
-    assert dump(by_sqitch) == dump(old)
+    assert dump(by_sqitch) == fresh_0_1_0
     with psycopg.connect(by_sqitch) as conn:
         assert conn.execute(INSTANCES).fetchall() == before[by_sqitch]
     # What is upgraded once more with the same script is the same.
     psql(two, "sql/upgrade.sql", by_psql)
-    assert dump(by_psql) == dump(fresh)
+    assert dump(by_psql) == fresh_0_2_0
 
 
 def test_an_upgrade_under_workers_of_both_versions_loses_nothing(
@@ -258,6 +260,32 @@ def test_what_cannot_be_upgraded_is_told_and_left_as_it_is(
     assert "its version is 0.2.0, and this is the upgrade to 0.1.0" in newer.stderr
 
 
+def test_the_tree_is_compared_with_what_each_release_is_upgraded_to(
+    made: tuple[Release, Release], empty_dsn: str
+) -> None:
+    _, two = made
+
+    def compared() -> str:
+        return subprocess.run(
+            ["bash", "tests_pg/catalog/upgrade.sh"],
+            cwd=two.tree, env=os.environ | server(empty_dsn), capture_output=True, text=True,
+            check=False,
+        ).stdout  # fmt: skip
+
+    assert "ok 1 - from 0.1.0" in (said := compared())
+    assert "not ok" not in said
+    # A change of the tables that no step makes.
+    with (two.tree / "sql/tables.sql").open("a") as tables:
+        tables.write("create table gendurable.forgotten (id int primary key);\n")
+    # A released script that is changed.
+    with (two.tree / "deploy/tables.sql").open("a") as script:
+        script.write("-- changed\n")
+    said = compared()
+    assert "not ok 1 - from 0.1.0" in said
+    assert "not ok 3 - what was released is as it was" in said
+    releases.run(two.tree, "git", "reset", "--quiet", "--hard", "v0.2.0")
+
+
 def test_a_release_is_refused_in_a_sentence(made: tuple[Release, Release]) -> None:
     _, two = made
 
@@ -348,16 +376,25 @@ def psql(release: Release, script: str, dsn: str) -> None:
 
 def sqitch(release: Release, *arguments: str) -> None:
     *options, dsn = arguments
-    fields = psycopg.conninfo.conninfo_to_dict(dsn)
-    environment = {
-        "PGHOST": fields["host"], "PGPORT": fields.get("port", "5432"), "PGUSER": fields["user"],
-        "SQITCH_FULLNAME": "tests", "SQITCH_EMAIL": "tests@localhost",
-    }  # fmt: skip
+    environment = server(dsn)
     done = subprocess.run(
-        ["sqitch", *options, f"db:pg:{fields['dbname']}"],
+        ["sqitch", *options, f"db:pg:{environment['PGDATABASE']}"],
         cwd=release.tree, env=os.environ | environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def server(dsn: str) -> dict[str, str]:
+    """A database as sqitch and psql are told of it."""
+    fields = psycopg.conninfo.conninfo_to_dict(dsn)
+    return {
+        "PGHOST": str(fields["host"]),
+        "PGPORT": str(fields.get("port", "5432")),
+        "PGUSER": str(fields["user"]),
+        "PGDATABASE": str(fields["dbname"]),
+        "SQITCH_FULLNAME": "tests",
+        "SQITCH_EMAIL": "tests@localhost",
+    }
 
 
 def dump(dsn: str) -> str:
