@@ -112,6 +112,7 @@ def test_the_client_page_s_code_runs(
     assert placed is not None
     assert placed.correlation_key == "order:A-1"
     assert names["entry"].arguments()["rate_limit"] == "mail"
+    assert names["serve_result"](conn, "no such order") is None
     names["serve"](dsn)
     assert conn.execute("select count(*) from gd_instances where fsm = 'Visit'").fetchone() == (
         1000,
