@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from gendurable import events, get
 from gendurable.machine import define
+from gendurable.metrics import WORKER_METRICS
 from gendurable.process import package_version
 from support import finished, worker_process
 
@@ -192,6 +193,14 @@ def test_the_telemetry_page_lists_every_event_with_its_fields(tmp_path: Path) ->
     module = tmp_path / "slow.py"
     module.write_text(blocks("docs/telemetry.md", "python")[0])
     runpy.run_path(str(module))["stop_listening"]()
+
+
+def test_the_telemetry_page_lists_every_metric_with_its_labels() -> None:
+    page = (ROOT / "docs/telemetry.md").read_text()
+    rows = re.findall(r"^\| `(gendurable_\w+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE)
+    assert [
+        (name, kind, re.findall(r"`(\w+)`", labels), said) for name, kind, labels, said in rows
+    ] == [(one.prometheus_name, one.kind, list(one.labels), one.help) for one in WORKER_METRICS]
 
 
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:

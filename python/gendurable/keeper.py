@@ -97,6 +97,16 @@ class Keeper:
         self._maintenance_left = False
 
     @property
+    def lease(self) -> float:
+        """Seconds without a sign of life after which others take the claims over."""
+        return self._lease
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the latest heartbeat that was answered went out, or since the start."""
+        return uptime() - self._in_touch
+
+    @property
     def _interval(self) -> float:
         return self._lease / 3
 
