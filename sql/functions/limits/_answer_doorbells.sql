@@ -33,7 +33,7 @@ begin
         end if;
         -- As many slots as a pick hands out are given up before the next one, and as many newcomers
         -- come.
-        perform gendurable._offer_slots(greatest(500, 2 * least(p_slots, 10000)));
+        perform gendurable._offer_slots(greatest(500, 2 * least(p_slots, 10000)), p_kinds);
     end if;
     return v_mine;
 end

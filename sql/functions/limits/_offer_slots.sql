@@ -10,13 +10,15 @@
 -- Where some go on waiting, each holder of a slot sees them when it gives the slot up, and rings;
 -- unless it is about to (see gendurable._holders_leaving), or they wait only since this call: then
 -- their key is looked at once more.
--- p_most: see gendurable._answerable_doorbells.
+-- p_most:  see gendurable._answerable_doorbells.
+-- p_kinds: those of the pick that calls; null: no pick.
 -- Locks:  names, as gendurable._answerable_doorbells (others keep their doorbells); instances that
 --         move, skipping locked ones (their key keeps one too); some holders, for a moment.
 -- Writes: doorbells, instances.
 -- Plan:   doorbells_run; as gendurable._slot_line; instances_busy for the holders, and as
 --         gendurable._capacity for every count.
-create function gendurable._offer_slots(p_most int default 500) returns void
+create function gendurable._offer_slots(p_most int default 500, p_kinds int[] default null)
+returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -57,7 +59,7 @@ begin
 
     with line as materialized (
         -- A more urgent newcomer gets the offer of a less urgent instance.
-        select n.* from gendurable._slot_line(v_keys) as n
+        select n.* from gendurable._slot_line(v_keys, p_kinds) as n
     ), moving as materialized (
         select n.id, n.key, n.held, i.id is not null as moves
         from line as n
@@ -109,5 +111,5 @@ begin
     end if;
 end
 $$;
-comment on function gendurable._offer_slots(int)
+comment on function gendurable._offer_slots(int, int[])
     is 'Offers free slots of concurrency keys to the instances that wait for them.';

@@ -2,10 +2,11 @@
 -- that wait; and which of them are to have one, because as many slots are free.
 --
 -- A queue has a line of its own, so that a slot does not wait for a row of a paused or full queue,
--- or of one without workers. In a queue each kind that no live worker can run has one as well.
+-- or of one without workers. In a queue each kind that no live worker can run has one as well
+-- (p_kinds: those of the pick that calls it can).
 -- Locks: none. Writes: nothing.
 -- Plan:  as gendurable._capacity, _of_keys and _declared; kinds_pkey.
-create function gendurable._slot_line(p_keys text[])
+create function gendurable._slot_line(p_keys text[], p_kinds int[] default null)
 returns table (key text, id bigint, held boolean, offered boolean)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -36,8 +37,9 @@ begin
                                  'ready', null) as r
     ), lines as materialized (
         select k.id as kind, k.queue,
-               case when k.id <> all (gendurable._declared(
-                        array(select distinct f.kind from found as f), clock_timestamp()))
+               case when k.id not in (select unnest(p_kinds))
+                         and k.id <> all (gendurable._declared(
+                             array(select distinct f.kind from found as f), clock_timestamp()))
                     then k.id end as alone
         from gendurable.kinds as k
         where k.id in (select f.kind from found as f)
@@ -53,5 +55,5 @@ begin
     where n.waited;
 end
 $$;
-comment on function gendurable._slot_line(text[])
+comment on function gendurable._slot_line(text[], int[])
     is 'What is offered a slot of concurrency keys, and what is to be.';
