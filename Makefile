@@ -1,7 +1,7 @@
 VENV ?= .venv
 export VENV
 BENCH := bench/.venv
-PYTHON := python tests_py tools/coverage $(wildcard examples bench)
+PYTHON := python tests_py tools/coverage tools/release $(wildcard examples bench)
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,6 +20,7 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/ruff format --quiet --check $(PYTHON)
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml -p gendurable
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml --exclude test_bench tests_py tools/coverage
+	@$(VENV)/bin/mypy --config-file python/pyproject.toml tools/release
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
 	@$(VENV)/bin/mypy --config-file bench/mypy.ini bench tests_py/test_bench.py
 
@@ -31,6 +32,9 @@ cron: packages venv ## Cron expressions against cronsim, many of them (EXPRESSIO
 
 schedules: packages venv ## A schedule of every second, workers killed, the server restarted (SECONDS=120 WORKERS=10 KILL_EVERY=5)
 	@SECONDS=$(or $(SECONDS),120) WORKERS=$(or $(WORKERS),10) KILL_EVERY=$(or $(KILL_EVERY),5) tools/test py tests_py/test_schedules.py -q -s -k each_second
+
+upgrade: packages venv ## Two releases in a copy, and the upgrade under workers of both versions (ORDERS=2000)
+	@ORDERS=$(or $(ORDERS),2000) tools/test py tests_py/test_upgrade.py -q
 
 bench: packages $(BENCH)/.ready ## This project beside its peers, quick: under ten minutes (RUNS=3)
 	@$(BENCH)/bin/python bench/suite.py --runs $(or $(RUNS),3) --results bench/results/quick
@@ -69,4 +73,4 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py lint stress cron schedules bench bench-full demo packages venv clean
+.PHONY: help test test-pg test-py lint stress cron schedules upgrade bench bench-full demo packages venv clean

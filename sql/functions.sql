@@ -339,7 +339,8 @@
 \ir functions/reports/_compact_throughput.sql
 \ir functions/reports/gd_report.sql
 
--- look: What only looks: the status of an instance, and what the views count.
+-- look: What only looks: the status of an instance, why it does not run, searches, and what the
+-- views count.
 \ir functions/look/_depths.sql
 \ir functions/look/_estimates.sql
 \ir functions/look/_foreign_kinds.sql
@@ -350,6 +351,20 @@
 \ir functions/look/_suspects.sql
 \ir functions/look/_usage.sql
 \ir functions/look/gd_status.sql
+\ir functions/look/gd_stuck.sql
+\ir functions/look/gd_tree.sql
+\ir functions/look/gd_lines.sql
+\ir functions/look/_check_search.sql
+\ir functions/look/_narrowed.sql
+\ir functions/look/gd_find.sql
+\ir functions/look/_clock.sql
+\ir functions/look/_error_line.sql
+\ir functions/look/_why_claimed.sql
+\ir functions/look/_why_parked.sql
+\ir functions/look/_why_limited.sql
+\ir functions/look/_why_locked.sql
+\ir functions/look/_why_runnable.sql
+\ir functions/look/gd_why.sql
 
 -- testing: For tests of applications: time goes by.
 \ir functions/testing/_advance.sql

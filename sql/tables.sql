@@ -114,7 +114,8 @@ comment on column gendurable.instances.eligible_at is
     'Not picked before this moment; also the order of picking within a priority. Awaiting '
     'signals: the deadline, or infinity.';
 comment on column gendurable.instances.fence is
-    'Grows at every claim and at every accepted commit; a commit must carry the current one.';
+    'Grows at every claim, to the time in microseconds or by one, and at every accepted commit; a '
+    'commit must carry the current one.';
 comment on column gendurable.instances.lane is
     'The kind of its step, and in the lower 40 bits the run that it stands in: 0 is the line. '
     'Written when it stops executing: gendurable._lane.';
