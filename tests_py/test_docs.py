@@ -197,10 +197,23 @@ def test_the_telemetry_page_lists_every_event_with_its_fields(tmp_path: Path) ->
 
 def test_the_telemetry_page_lists_every_metric_with_its_labels() -> None:
     page = (ROOT / "docs/telemetry.md").read_text()
-    rows = re.findall(r"^\| `(gendurable_\w+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(gendurable_\w+)` \| `(.+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE
+    )
     assert [
-        (name, kind, re.findall(r"`(\w+)`", labels), said) for name, kind, labels, said in rows
-    ] == [(one.prometheus_name, one.kind, list(one.labels), one.help) for one in WORKER_METRICS]
+        (name, dotted, kind, re.findall(r"`(\w+)`", labels), said)
+        for name, dotted, kind, labels, said in rows
+    ] == [
+        (one.prometheus_name, one.name, one.kind, list(one.labels), one.help)
+        for one in WORKER_METRICS
+    ]
+
+
+def test_the_telemetry_page_s_tracing_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    namespace: dict[str, Any] = {}
+    exec(blocks("docs/telemetry.md", "python")[1], namespace)
+    namespace["stop_tracing"]()
+    assert re.fullmatch(r"[0-9a-f]{32}\n", capsys.readouterr().out)
 
 
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:
