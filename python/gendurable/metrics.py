@@ -13,7 +13,14 @@ from typing import Any, Literal, NamedTuple, Protocol
 from gendurable import events
 from gendurable.events import WorkerEvent
 
-__all__ = ["WORKER_METRICS", "Metric", "Sink", "WorkerMetrics"]
+__all__ = ["BUCKETS", "WORKER_METRICS", "Metric", "Sink", "WorkerMetrics"]
+
+
+# From a millisecond to ten minutes.
+BUCKETS = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
+)  # fmt: skip
+"""The boundaries of every histogram, in seconds."""
 
 
 class Metric(NamedTuple):

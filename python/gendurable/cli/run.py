@@ -134,6 +134,9 @@ def run(
             show_default=False,
         ),
     ] = None,
+    otel: Annotated[
+        bool, typer.Option("--otel", help="Trace and measure with OpenTelemetry.")
+    ] = False,
     log_format: Annotated[
         LogFormat, typer.Option(help="How messages are written to stderr.")
     ] = LogFormat.TEXT,
@@ -192,6 +195,11 @@ def run(
     for one, direct in ways:
         settings["dsn"], settings["listen_dsn"] = one, direct
         workers.append(Worker(found.machines, **settings))
+    if otel:
+        # Only here: it needs an extra.
+        from gendurable.otel import instrument  # noqa: PLC0415
+
+        instrument()
     with nullcontext() if metrics is None else _endpoint(metrics, place):
         start(workers, place)
     end_process()

@@ -1,5 +1,5 @@
--- Notes what a worker can run: a checked info.machines (gendurable._check_machines). Of a machine
--- and version that is noted already, the steps are replaced.
+-- Notes what a worker can run: a checked info.machines (gendurable._check_machines). What it
+-- has said of a machine and version before stays.
 --
 -- two workers x one new version: neither waits for the other, each leaves a row in versions. A
 -- worker that declares what is known already writes none.
@@ -19,8 +19,7 @@ begin
            case when jsonb_typeof(d.steps) = 'array'
                 then array(select s.step from jsonb_array_elements_text(d.steps) as s (step)) end
     from jsonb_to_recordset(p_machines) as d (fsm text, version int, steps jsonb)
-    on conflict (worker_id, fsm, version) do update set steps = excluded.steps
-    where m.steps is distinct from excluded.steps;
+    on conflict (worker_id, fsm, version) do nothing;
 
     insert into gendurable.versions as v (fsm, version)
     select d.fsm, max(d.version)

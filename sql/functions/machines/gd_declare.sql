@@ -1,11 +1,11 @@
--- Adds to what a registered worker declares (info.machines of gd_register); of a machine and version
--- that it declares already, the steps are replaced. A worker that declared nothing can run
--- everything, and stays so.
+-- Adds to what a registered worker declares (info.machines of gd_register). What it has said of a
+-- machine and version before stays. A worker that declared nothing can run everything, and stays
+-- so.
 --
 -- declare x reap: the reaper has the worker's row FOR UPDATE and deletes its machines with it. The
 -- row is locked here, so none is added behind that. A pick or a heartbeat does not wait.
 -- Locks:  the worker's row, shared.
--- Writes: machines, versions.
+-- Writes: machines, versions, doorbells.
 -- Plan:   workers_pkey; as gendurable._declare.
 -- Errors: GD010 the worker is gone; GD002 machines that are no list of machines.
 create function public.gd_declare(worker bigint, machines jsonb) returns void
@@ -27,6 +27,7 @@ begin
         perform gendurable._refuse_worker(gd_declare.worker);
     elsif v_declares then
         perform gendurable._declare(gd_declare.worker, gd_declare.machines);
+        perform gendurable._ring_rates();
     end if;
 end
 $$;
