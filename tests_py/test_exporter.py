@@ -147,9 +147,14 @@ def test_while_the_database_is_away_that_is_what_is_told(
 def test_however_many_ask_it_looks_once_a_second(
     dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = []
+    looks: list[Connection] = []
     real = look.queues
-    monkeypatch.setattr(look, "queues", lambda conn: looks.append(1) or real(conn))
+
+    def noted(conn: Connection) -> list[look.Queue]:
+        looks.append(conn)
+        return real(conn)
+
+    monkeypatch.setattr(look, "queues", noted)
     collector = EngineCollector(dsn)
     served = pages(collector)
     assert looks == []
