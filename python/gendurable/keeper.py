@@ -27,6 +27,7 @@ from gendurable.events import (
 )
 from gendurable.execution import Claim
 from gendurable.process import is_gone, place, uptime
+from gendurable.schema import note_newer
 
 __all__ = ["Keeper", "Kept"]
 
@@ -196,6 +197,8 @@ class Keeper:
         )
         if lost:
             self._worker.claims_lost([claim for claim in held if claim.ctx.id in lost])
+        # The schema may be upgraded under a worker.
+        note_newer(await protocol.schema_version(conn))
 
     def _heard(self, sent: float) -> None:
         """A heartbeat was answered."""

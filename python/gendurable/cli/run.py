@@ -69,6 +69,9 @@ def run(
             show_default=False,
         ),
     ] = None,
+    otel: Annotated[
+        bool, typer.Option("--otel", help="Trace and measure with OpenTelemetry.")
+    ] = False,
     log_format: Annotated[
         LogFormat, typer.Option(help="How messages are written to stderr.")
     ] = LogFormat.TEXT,
@@ -91,6 +94,11 @@ def run(
     # After the import, which is when a user's module configures logging.
     formatter = JsonFormatter() if log_format is LogFormat.JSON else None
     log_to_stderr(verbose=verbose, formatter=formatter)
+    if otel:
+        # Only here: it needs an extra.
+        from gendurable.otel import instrument  # noqa: PLC0415
+
+        instrument()
     with nullcontext() if metrics is None else _endpoint(metrics):
         run_worker(
             machines,
