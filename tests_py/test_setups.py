@@ -349,7 +349,7 @@ def test_steps_run_ahead_though_claims_wait_for_a_place(dsn: str, conn: Connecti
 def test_a_pick_waits_until_it_is_worth_so_many_places_but_not_for_ever() -> None:
     queue = Queue("default", 10, 0.2, min_demand=4)
     assert queue.may_look(queue.look_at)
-    queue.looked(short=False, due=None)
+    queue.looked(found=10, wanted=10, due=None, commits=False)
     queue.running = 7
     now = queue.look_at - 0.2
     assert not queue.may_look(now), "three places are free"

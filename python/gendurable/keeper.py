@@ -95,6 +95,8 @@ class Keeper:
         self._listen = listen
         self._interval = heartbeat or lease / 3
         self._maintenance = maintenance
+        self.listens = False
+        """Notifications are heard at the moment."""
         self._bus = bus
         # By uptime: when the latest heartbeat that was answered went out, and from when on this
         # worker may judge others.
@@ -122,6 +124,7 @@ class Keeper:
                     await self._keep(conn)
             except Exception as exc:  # noqa: BLE001 (a bug here must not cost the worker)
                 self._failed("the worker's upkeep", exc)
+            self.listens = False
             longest = min(_LONGEST_WAIT, self._interval)
             wait = 0.1 if monotonic() - started > 60 else min(longest, wait * 2)
             await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 (no secret)
@@ -129,6 +132,7 @@ class Keeper:
     async def _keep(self, conn: protocol.Connection) -> None:
         if self._listen:
             await listen(conn)
+            self.listens = True
         heartbeat_at = limits_at = uptime()
         maintenance_at = float("inf") if self._maintenance is None else heartbeat_at
         while True:

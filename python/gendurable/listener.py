@@ -46,6 +46,8 @@ class Listener:
     ) -> None:
         self._worker = worker
         self._connect = connect
+        self.listens = False
+        """Notifications are heard at the moment."""
 
     async def run(self) -> None:
         """Listen until cancelled, on a new connection whenever one breaks."""
@@ -55,10 +57,13 @@ class Listener:
             try:
                 async with await self._connect() as conn:
                     await listen(conn)
+                    self.listens = True
                     seconds = shortest
                     await self._hear(conn)
             except Exception as exc:  # noqa: BLE001 (a bug here must not cost the worker)
                 log_failure("listening", exc)
+            finally:
+                self.listens = False
             seconds = min(longest, seconds * 2)
             await asyncio.sleep(seconds * random.uniform(0.5, 1))  # noqa: S311 (no secret)
 
@@ -67,6 +72,7 @@ class Listener:
         while True:
             # A connection that has died in silence says so only when it is used.
             known = await protocol.is_registered(conn, self._worker.id)
+            self.listens = known
             if not (known or told):
                 told = True
                 logger.warning(

@@ -413,6 +413,8 @@ class Worker:
         self._unwanted.clear()
         for claim in list(self._claims):
             self._drop(claim)
+        for queue in self._queues.values():
+            queue.unsettle()
         self._wake.set()
 
     @property
@@ -519,15 +521,12 @@ class Worker:
         report = self._reports.take()
         if not entries and not wanted and report is None:
             return
-        idle = [queue for queue in wanted if self._queues[queue].idle]
+        idle = [queue for queue in wanted if self._queues[queue].look()]
         began = self._turn_began = monotonic()
         try:
             turn = await protocol.turn(conn, worker, entries, wanted, idle, report=report)
         except BaseException as exc:
-            # Unanswered is unknown: sent again, an outcome that was applied is stale.
-            for claim in outbox:
-                self._answered(claim)
-            self._outbox = outbox + self._outbox
+            self._unanswered(outbox, wanted)
             if not (outbox and _is_refused(exc)):
                 raise
             self._one_by_one = self._session.in_doubt = True
@@ -542,22 +541,34 @@ class Worker:
             return
         for claim, answer in zip(outbox, turn.answers, strict=True):
             self._apply(claim, answer)
-        self._looked(turn, wanted)
+        self._looked(turn, wanted, commits=bool(entries))
         if self._heard:
             self._tell_turn(turn, wanted, monotonic() - began)
         await self._give_back(conn, worker)
+
+    def _unanswered(self, outbox: list[Claim], wanted: Iterable[str]) -> None:
+        """Of what was sent nothing is known: an outcome that was applied is stale, sent again."""
+        for claim in outbox:
+            self._answered(claim)
+        self._outbox = outbox + self._outbox
+        for queue in wanted:
+            self._queues[queue].unsettle()
 
     def _stays(self) -> bool:
         """Whether this worker wants to keep claims that may go on."""
         return self._stop_at is None and not self._suspects.making_room
 
-    def _looked(self, turn: protocol.Turn, wanted: Mapping[str, int]) -> None:
+    def _looked(self, turn: protocol.Turn, wanted: Mapping[str, int], *, commits: bool) -> None:
         for queue, failure in turn.failed.items():
             log_failure(f"a pick of queue {queue}", failure)
             self._queues[queue].rest(_FAILED_WAIT)
+        if commits:
+            for name in self._queues.keys() - wanted.keys():
+                self._queues[name].committed()
         for queue, picked in turn.picked.items():
-            short = len(picked) < wanted[queue]
-            self._queues[queue].looked(short=short, due=turn.due.get(queue))
+            self._queues[queue].looked(
+                found=len(picked), wanted=wanted[queue], due=turn.due.get(queue), commits=commits
+            )
             self._take(picked)
 
     def _tell_turn(self, turn: protocol.Turn, wanted: Mapping[str, int], seconds: float) -> None:
@@ -624,12 +635,20 @@ class Worker:
         if self._stop_at is not None:
             return {}
         now = monotonic()
-        # What is committed may be what makes an instance ready, so a commit is worth a look.
+        # What is committed may be what makes an instance ready, so a commit is worth a look; but
+        # not where nothing has come of that, and a notification would tell.
         commits = any(not claim.refusals for claim in outbox)
+        listener = self._keeper if self._listener is None else self._listener
+        listens = listener.listens
         wanted = {
             queue.name: queue.room
             for queue in self._queues.values()
-            if queue.room > 0 and queue.may_look(now) and (commits or queue.look_at <= now)
+            if queue.room > 0
+            and queue.may_look(now)
+            and (
+                queue.look_at <= now
+                or (commits and (queue.follows or not (listens and queue.settled)))
+            )
         }
         # Outcomes that stay here, because their instance is busy, still are claims.
         others = len(self._claims) - sum(not claim.asks for claim in outbox)
