@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ from gendurable.errors import UsageError
 from gendurable.testing import drain
 from support import Connection, finished
 from test_cli import invoke
+from test_docs import commands
 from test_look import Order, Parent, breaks
 
 if TYPE_CHECKING:
@@ -447,6 +449,28 @@ def test_the_json_of_each_command_is_documented() -> None:
         "enqueue": Enqueued,
     }.items():
         assert re.findall(r"`(\w+)`", rows[command]) == list(struct.__struct_fields__), command
+
+
+def test_every_command_of_the_page_does_something(
+    ask: Callable[..., str], conn: Connection
+) -> None:
+    conn.execute("select gd_register('w')")
+    made = enqueue(conn, "Checkout").id
+    claim = conn.execute("select id, fence from gd_pick(1, 'default', 1)").fetchone()
+    conn.execute(
+        "select gd_commit(1, jsonb_build_array(jsonb_build_object('id', %s::bigint,"
+        " 'fence', %s::bigint, 'kind', 'stop', 'error', '{}'::jsonb)))",
+        claim,
+    )
+    enqueue(conn, "Checkout", correlation_key="order:42", concurrency_key="customer")
+    enqueue(conn, "Checkout", {"customer": 7})
+    for line in commands("docs/command-line.md"):
+        words = shlex.split(line)
+        assert words[0] == "gendurable-py"
+        assert ask(*words[1:]) != "", line
+    again = status(conn, made)
+    assert again is not None
+    assert again.status == "runnable"
 
 
 # What is typed.

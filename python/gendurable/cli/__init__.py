@@ -9,8 +9,10 @@ from gendurable.cli import (
     changing,
     creating,
     doctor,
+    exporter,
     install,
     lists,
+    maintain,
     ps,
     run,
     setting,
@@ -18,6 +20,7 @@ from gendurable.cli import (
     status,
     top,
     uninstall,
+    upgrade,
     version,
 )
 from gendurable.cli.command import app
@@ -28,9 +31,11 @@ __all__ = [
     "changing",
     "creating",
     "doctor",
+    "exporter",
     "install",
     "lists",
     "main",
+    "maintain",
     "ps",
     "run",
     "setting",
@@ -38,6 +43,7 @@ __all__ = [
     "status",
     "top",
     "uninstall",
+    "upgrade",
     "version",
 ]
 

@@ -91,12 +91,12 @@ begin
             order by o.queue desc, o.id desc limit 1) is not null then
             v_fired := gendurable._fire_schedules(gd_pick.queue);
         end if;
+        v_kinds := gendurable._kinds(gd_pick.worker, gd_pick.queue);
         select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
         if v_tokens or v_slots then
             v_offered := gendurable._answer_doorbells(
-                v_tokens, case when v_most > 0 then gd_pick.queue end, v_most);
+                v_tokens, case when v_most > 0 then v_kinds end, v_most);
         end if;
-        v_kinds := gendurable._kinds(gd_pick.worker, gd_pick.queue);
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.
