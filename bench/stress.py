@@ -334,12 +334,13 @@ def work(session: Session) -> None:
         name = session.name if session.chance(0.5) else "twin"
         lease = session.random.choice(["300 ms", "1 s", "3 s"])
         session.held.clear()
-        session.machines = None if draining else _machines(session)
-        info = {} if session.machines is None else {"machines": session.machines}
+        machines = None if draining else _machines(session)
+        info = {} if machines is None else {"machines": machines}
         session.worker = session.call(
             "select gd_register(%s, %s, %s, %s)",
             [name, QUEUES, "2 s" if draining else lease, Jsonb(info)],
         )[0][0]
+        session.machines = machines
     try:
         _turn(session, draining=draining)
     except psycopg.Error as error:
@@ -939,8 +940,6 @@ def kill(session: Session) -> None:
 
 def watch(session: Session) -> None:
     """Looks at the invariants all the time."""
-    rows = session.call("select count(*) from gendurable.instances")
-    session.stress.backlog = rows[0][0]
     report(session.stress, session.connect(), "select invariant, id, detail from stress.look()")
     report(
         session.stress,
@@ -953,6 +952,7 @@ def watch(session: Session) -> None:
 def look_out(session: Session) -> None:
     """Watches instances, by ears that none kills: each watched one is told of in the end."""
     stress, roll = session.stress, session.random
+    stress.backlog = session.call("select count(*) from gendurable.instances")[0][0]
     if session.ears is None:
         session.ears = psycopg.connect(stress.dsn, autocommit=True)
         session.ears.execute("listen gendurable_watch")

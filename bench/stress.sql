@@ -300,13 +300,13 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     where i.phase = 'ready' and (k.queue, k.fsm, k.fsm_version, k.step) is distinct from (i.queue, i.fsm, i.fsm_version, i.step)
     union all
     select 'a pick finds others than the most urgent', null, q.queue
-    from (select k.queue, stress.found(k.queue) as found from (select distinct x.queue from gendurable.kinds as x) as k) as q
+    from (select k.queue, stress.found(k.queue) as found from (select distinct x.queue from gendurable.kinds as x) as k offset 0) as q
     where not (stress.ready(q.queue, cardinality(q.found)) <@ q.found)
        or q.found = '{}' and stress.ready(q.queue, 1) <> '{}'
     union all
     select 'a pick finds others than the most urgent that its worker can run', q.id, q.queue
     from (select w.id, u.queue, stress.found(u.queue, w.id) as found
-          from (select x.* from gendurable.workers as x where x.declares order by random() limit 2) as w cross join unnest(w.queues) as u (queue)) as q
+          from (select x.* from gendurable.workers as x where x.declares order by random() limit 2) as w cross join unnest(w.queues) as u (queue) offset 0) as q
     where not (stress.ready(q.queue, q.id, cardinality(q.found)) <@ q.found)
        or q.found = '{}' and stress.ready(q.queue, q.id, 1) <> '{}'
     union all
