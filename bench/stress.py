@@ -421,12 +421,12 @@ def _turn(session: Session, *, draining: bool) -> None:
 
 
 def _report(session: Session) -> None:
-    """Progress of what it holds, and of a claim that it does not; steps, some of them."""
+    """Progress of what it holds, and of claims that it does not; steps, some of them."""
     stress = session.stress
-    progress = [
-        {"id": claim, "fence": c["fence"], "progress": {"id": claim, "fence": c["fence"]}}
-        for claim, c in session.held.items()
-    ]
+    progress = []
+    for claim, c in session.held.items():
+        fence = c["fence"] - session.chance(0.2)
+        progress.append({"id": claim, "fence": fence, "progress": {"id": claim, "fence": fence}})
     if stress.known:
         other = session.random.choice(stress.known)
         progress.append({"id": other, "fence": 1, "progress": {"id": other, "fence": 1}})
@@ -575,6 +575,8 @@ def _outcome(session: Session, claim: dict[str, Any], draining: bool) -> dict[st
             {k: v for k, v in _entry(roll, depth + 1).items() if roll.random() < 0.9 or k == "fsm"}
             for _ in range(roll.choice([0, 1, 2, 3, 6]))
         ]
+        if roll.random() < 0.3:  # which one pick may take together
+            children = [{"fsm": child["fsm"], "fsm_version": 1} for child in children]
         return outcome | {
             "kind": "schedule_children",
             "step": "join",
