@@ -61,8 +61,8 @@ begin
         from (values
             ('gd_client',
              '{gd_enqueue,gd_enqueue_many,gd_signal,gd_signal_many,gd_status,gd_version,'
-             'gd_signals,gd_children,gd_history,'
-             'gd_watch,gd_next_occurrence}'::text[]),
+             'gd_signals,gd_children,gd_history,gd_find,gd_why,gd_stuck,gd_tree,gd_lines,'
+             'gd_horizon,gd_watch,gd_next_occurrence}'::text[]),
             ('gd_worker',
              '{gd_register,gd_heartbeat,gd_pick,gd_commit,gd_release,gd_unregister,gd_next_due,'
              'gd_reap,gd_expire_awaits,gd_maintain,gd_report,'
@@ -94,7 +94,8 @@ begin
         -- What the views call, they call with the rights of the role that looks.
         grant execute on function
             gendurable._status(gendurable.phase), gendurable._depths(int), gendurable._usage(int),
-            gendurable._stuck(), gendurable._up_since(), gendurable._lease_until(bigint),
+            gendurable._stuck(int), gendurable._most_counted(),
+            gendurable._up_since(), gendurable._lease_until(bigint),
             gendurable._executing(bigint),
             public.gd_next_due(text),
             gendurable._policy(text), gendurable._max_executing(int),

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from gendurable import get
+from gendurable import events, get
 from gendurable.machine import define
+from gendurable.metrics import ENGINE_METRICS, WORKER_METRICS
+from gendurable.process import package_version
 from support import finished, worker_process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -110,6 +113,7 @@ def test_the_client_page_s_code_runs(
     assert placed is not None
     assert placed.correlation_key == "order:A-1"
     assert names["entry"].arguments()["rate_limit"] == "mail"
+    assert names["serve_result"](conn, "no such order") is None
     names["serve"](dsn)
     assert conn.execute("select count(*) from gd_instances where fsm = 'Visit'").fetchone() == (
         1000,
@@ -175,6 +179,51 @@ def test_the_steps_page_s_transfer_does_what_it_says(
     )
 
 
+def test_the_telemetry_page_lists_every_event_with_its_fields(tmp_path: Path) -> None:
+    page = (ROOT / "docs/telemetry.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", page, re.MULTILINE)
+    told = {name: re.findall(r"`(\w+)`", said) for name, said in rows if hasattr(events, name)}
+    assert told == {
+        kind.__name__: [one.name for one in fields(kind) if one.name != "worker"]
+        for kind in vars(events).values()
+        if isinstance(kind, type)
+        and issubclass(kind, events.WorkerEvent)
+        and kind is not events.WorkerEvent
+    }
+    module = tmp_path / "slow.py"
+    module.write_text(blocks("docs/telemetry.md", "python")[0])
+    runpy.run_path(str(module))["stop_listening"]()
+
+
+def test_the_telemetry_page_lists_every_metric_with_its_labels() -> None:
+    page = (ROOT / "docs/telemetry.md").read_text()
+    rows = re.findall(
+        r"^\| `(gendurable_\w+)` \| `(.+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE
+    )
+    assert [
+        (name, dotted, kind, re.findall(r"`(\w+)`", labels), said)
+        for name, dotted, kind, labels, said in rows
+    ] == [
+        (one.prometheus_name, one.name, one.kind, list(one.labels), one.help)
+        for one in WORKER_METRICS
+    ]
+
+
+def test_the_telemetry_page_lists_every_metric_of_the_engine() -> None:
+    page = (ROOT / "docs/telemetry.md").read_text().partition("## Metrics of the whole engine")[2]
+    rows = re.findall(r"^\| `(gendurable_\w+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE)
+    assert [
+        (name, kind, re.findall(r"`(\w+)`", labels), said) for name, kind, labels, said in rows
+    ] == [(one.prometheus_name, one.kind, list(one.labels), one.help) for one in ENGINE_METRICS]
+
+
+def test_the_telemetry_page_s_tracing_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    namespace: dict[str, Any] = {}
+    exec(blocks("docs/telemetry.md", "python")[1], namespace)
+    namespace["stop_tracing"]()
+    assert re.fullmatch(r"[0-9a-f]{32}\n", capsys.readouterr().out)
+
+
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:
     conn.execute("select gd_enqueue('M'), gd_enqueue('M')")
     loop, report = blocks("docs/worker-protocol.md", "sql")
@@ -232,6 +281,16 @@ def test_every_command_of_the_readme_is_known_here() -> None:
     ]
 
 
+def test_the_commands_of_an_upgrade_are_those_that_test_upgrade_runs() -> None:
+    assert commands("docs/releases.md") == [
+        "pip install --upgrade gendurable",
+        "gendurable-py upgrade --dry-run",
+        "gendurable-py upgrade",
+        "sqitch deploy --verify db:pg:shop",
+        "psql -1 -v ON_ERROR_STOP=1 -f sql/upgrade.sql shop",
+    ]
+
+
 def test_the_readme_s_psql_command_installs(empty_dsn: str) -> None:
     psql = shutil.which("psql")
     if psql is None:
@@ -245,7 +304,7 @@ def test_the_readme_s_psql_command_installs(empty_dsn: str) -> None:
         env=os.environ | {"PGOPTIONS": "-c client_min_messages=warning"},
     )
     with psycopg.connect(empty_dsn) as conn:
-        assert conn.execute("select gd_version()").fetchone() == ("0.1.0",)
+        assert conn.execute("select gd_version()").fetchone() == (package_version(),)
 
 
 def test_the_readme_s_gendurable_py_command_installs(empty_dsn: str) -> None:
@@ -262,7 +321,7 @@ def test_the_readme_s_gendurable_py_command_installs(empty_dsn: str) -> None:
 def test_every_code_in_the_table_of_errors_is_one_that_the_engine_raises() -> None:
     table = (ROOT / "docs/errors.md").read_text()
     listed = set(re.findall(r"^\| `(GD\d{3})`", table, re.MULTILINE))
-    source = "".join(path.read_text() for path in (ROOT / "sql/functions").rglob("*.sql"))
+    source = "".join(path.read_text() for path in (ROOT / "sql").rglob("*.sql"))
     raised = set(re.findall(r"'(GD\d{3})'", source))
     assert raised - listed == {"GD000"}  # how a turn lets go of its keys; it never leaves
     assert listed <= raised
