@@ -210,6 +210,8 @@
 \ir functions/machines/_newest_version.sql
 \ir functions/machines/_newest_versions.sql
 \ir functions/machines/_sleeps_for.sql
+\ir functions/machines/gd_declare.sql
+\ir functions/machines/gd_machines.sql
 
 -- control: What an operator does: cancel, retry, pause, resume.
 \ir functions/control/_descendants.sql
@@ -360,6 +362,7 @@
 \ir functions/look/gd_status.sql
 \ir functions/look/gd_stuck.sql
 \ir functions/look/gd_tree.sql
+\ir functions/look/gd_horizon.sql
 \ir functions/look/gd_lines.sql
 \ir functions/look/_check_search.sql
 \ir functions/look/_narrowed.sql
