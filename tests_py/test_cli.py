@@ -67,7 +67,8 @@ def invoke(
     monkeypatch.setattr(sys, "path", list(sys.path))
     for name in [n for n in sys.modules if n in ("shop", "broken", "empty")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr("gendurable.cli.log_to_stderr", lambda **_: None)
+    for module in ("install", "run"):
+        monkeypatch.setattr(f"gendurable.cli.{module}.log_to_stderr", lambda **_: None)
 
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["gendurable-py", *arguments])

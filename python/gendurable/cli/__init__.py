@@ -1,0 +1,27 @@
+"""The command line: ``gendurable-py``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+from gendurable.cli import install, run, status, version
+from gendurable.cli.command import app
+from gendurable.cli.streams import leave, open_streams
+
+__all__ = ["app", "install", "main", "run", "status", "version"]
+
+
+def main() -> None:
+    """Run the command line."""
+    open_streams()
+    try:
+        try:
+            app()
+        finally:
+            # Before the end of the process, where a failure would be a traceback. What the user's
+            # module has put in its place, or closed, is no matter.
+            with suppress(ValueError, AttributeError):
+                sys.stdout.flush()
+    except OSError as exc:
+        leave(exc)

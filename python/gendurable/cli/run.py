@@ -1,0 +1,92 @@
+"""``run``: a worker."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Annotated
+
+import typer
+
+from gendurable.cli.command import Dsn, command
+from gendurable.errors import UsageError
+from gendurable.hosting import end_process, run_worker
+from gendurable.loading import load
+from gendurable.log import log_to_stderr
+from gendurable.settings import check_settings
+
+__all__ = ["run"]
+
+
+@command
+def run(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE[:OBJECT]",
+            help="A module or .py file; a machine, job or list in it, or all it has.",
+        ),
+    ],
+    dsn: Dsn = None,
+    queue: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=CONCURRENCY",
+            help="A queue and how many executions at once; repeatable. [default: default=10]",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="The worker's name; the host's by default.", show_default=False),
+    ] = None,
+    lease: Annotated[
+        float, typer.Option(help="Seconds until a silent worker is taken for dead.")
+    ] = 60,
+    drain: Annotated[float, typer.Option(help="Seconds that running steps get at SIGTERM.")] = 30,
+    poll: Annotated[float, typer.Option(help="Seconds, the longest wait between looks.")] = 1,
+    pooler: Annotated[
+        bool, typer.Option("--pooler", help="Behind a transaction pooler: do without LISTEN.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Run a worker until SIGTERM or SIGINT.
+
+    Then it lets running steps finish and exits with code 0. A second signal does not wait for them,
+    a third one ends the process.
+    """
+    queues = _queues(queue or ["default=10"])
+    check_settings(queues=queues, name=name, lease=lease, drain=drain, poll=poll)
+    if dsn is not None:
+        # What the steps connect to by default is the database that the worker works on.
+        os.environ["GENDURABLE_DSN"] = dsn
+    machines = load(target)
+    # After the import, which is when a user's module configures logging.
+    log_to_stderr(verbose=verbose)
+    run_worker(
+        machines,
+        dsn=dsn,
+        queues=queues,
+        name=name,
+        lease=lease,
+        drain=drain,
+        poll=poll,
+        pooler=pooler,
+    )
+    end_process()
+
+
+def _queues(options: list[str]) -> dict[str, int]:
+    queues: dict[str, int] = {}
+    for option in options:
+        name, _, concurrency = option.rpartition("=")
+        # Not isdigit: it is true of '²' too, which is no number.
+        if not name or not re.fullmatch(r"[1-9][0-9]{0,8}", concurrency):
+            raise UsageError(
+                f"--queue {option}: expected NAME=CONCURRENCY with a concurrency of at least 1, "
+                "for example --queue default=10"
+            )
+        if name in queues:
+            raise UsageError(f"--queue {name} is given twice")
+        queues[name] = int(concurrency)
+    return queues
