@@ -335,6 +335,7 @@
 \ir functions/look/_depths.sql
 \ir functions/look/_estimates.sql
 \ir functions/look/_foreign_kinds.sql
+\ir functions/look/_most_counted.sql
 \ir functions/look/_oldest_ready.sql
 \ir functions/look/_runnable_queues.sql
 \ir functions/look/_stuck.sql

@@ -94,7 +94,8 @@ begin
         -- What the views call, they call with the rights of the role that looks.
         grant execute on function
             gendurable._status(gendurable.phase), gendurable._depths(int), gendurable._usage(int),
-            gendurable._stuck(), gendurable._up_since(), gendurable._lease_until(bigint),
+            gendurable._stuck(int), gendurable._most_counted(),
+            gendurable._up_since(), gendurable._lease_until(bigint),
             gendurable._executing(bigint),
             public.gd_next_due(text),
             gendurable._policy(text), gendurable._max_executing(int),

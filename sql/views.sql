@@ -1,6 +1,7 @@
 -- Views for people and exporters; none is used by the engine. gd_queues, gd_limits and gd_stuck may
 -- be looked at every second, whatever there is: they count through indexes, and only so far
--- (gendurable._depths, _usage and _stuck say how far).
+-- (gendurable._depths, _usage and _stuck say how far). With `gendurable.most_counted` a session
+-- says how far it wants them to count; gd_stuck then lists at most so many of each place.
 
 -- Where the views do not count to the end they take the rest from these (gendurable._estimates);
 -- ANALYZE keeps them. They stand here, not beside the table, because they call a function.
@@ -64,7 +65,7 @@ with live as (
            coalesce(sum(d.n) filter (where d.phase in ('awaiting_signal', 'awaiting_children')),
                     0)::bigint as awaiting,
            min(d.oldest) as oldest
-    from gendurable._depths() as d
+    from gendurable._depths(coalesce(gendurable._most_counted(), 100000)) as d
     group by d.queue
 ), served as (
     select q.queue, count(distinct w.id) as workers
@@ -96,12 +97,14 @@ comment on view public.gd_queues is
 
 create view public.gd_limits as
 with used as materialized (
-    select u.kind, u.name, u.keys, u.executing, u.waiting from gendurable._usage() as u
+    select u.kind, u.name, u.keys, u.executing, u.waiting
+    from gendurable._usage(coalesce(gendurable._most_counted(), 100000)) as u
 ), drawn as (
     select l.name, count(*) as keys,
            sum(l.burst - gendurable._tokens(b.tokens, b.refilled_at,
                                             l.allowed, l.period, l.burst, now())) as in_use
-    from (select b.* from gendurable.buckets as b limit 100000) as b
+    from (select b.* from gendurable.buckets as b
+          limit coalesce(gendurable._most_counted(), 100000)) as b
     join gendurable.rate_limits as l on l.name = gendurable._policy(b.key)
     group by l.name
 )
@@ -126,7 +129,8 @@ comment on view public.gd_limits is
     'at for `keys`, and for the tokens in use.';
 
 create view public.gd_stuck as
-select s.id, s.fsm, s.queue, s.step, s.reason, s.detail, s.since from gendurable._stuck() as s;
+select s.id, s.fsm, s.queue, s.step, s.reason, s.detail, s.since
+from gendurable._stuck(gendurable._most_counted()) as s;
 comment on view public.gd_stuck is
     'Every runnable instance that cannot start now, and why; oldest first.';
 

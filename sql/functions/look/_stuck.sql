@@ -1,8 +1,8 @@
 -- The runnable instances that cannot start now, and the first reason that applies: each of
--- gendurable._suspects is judged.
+-- gendurable._suspects is judged, of each of its places at most p_most; null: all.
 --
 -- Locks: none. Plan: as gendurable._suspects and gendurable._capacity.
-create function gendurable._stuck()
+create function gendurable._stuck(p_most int default null)
 returns table (id bigint, fsm text, queue text, step text,
                reason text, detail text, since timestamptz)
 language plpgsql stable security definer
@@ -15,7 +15,7 @@ as $$
 begin
     return query
     with suspects as materialized (
-        select s.* from gendurable._suspects() as s
+        select s.* from gendurable._suspects(p_most) as s
     ), saturated as materialized (
         select k.key
         from (select distinct i.concurrency_key as key
@@ -55,5 +55,5 @@ begin
     order by j.eligible_at, j.id;
 end
 $$;
-comment on function gendurable._stuck() is
+comment on function gendurable._stuck(int) is
     'The runnable instances that cannot start now, and why; oldest first.';

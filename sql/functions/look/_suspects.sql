@@ -1,7 +1,7 @@
 -- The runnable instances that may be stuck, place by place, so that a healthy backlog is never
 -- read: everything runnable in queues that are paused or without a worker, what no worker of its
 -- queue can run, everything held, the lines of rate keys without a policy, weights above the burst.
--- No row comes from two of these places.
+-- No row comes from two of these places. Of each at most p_most are listed; null: all.
 --
 -- reason: that of the queue (gendurable._runnable_queues), or no_machine, which comes before
 --         queue_limit.
@@ -10,9 +10,9 @@
 -- are looked at.
 -- Locks: none.
 -- Plan:  instances_ready, instances_waiting, instances_due and instances_rated, walked queue by
---        queue and key by key; instances_weighted. `offset 0` keeps each look-up a look-up: a join
---        could become a walk through everything.
-create function gendurable._suspects()
+--        queue and key by key; instances_weighted. `offset 0` and `limit` keep each look-up a
+--        look-up: a join could become a walk through everything.
+create function gendurable._suspects(p_most int default null)
 returns table (id bigint, fsm text, queue text, step text, phase gendurable.phase,
                concurrency_key text, rate_limit text, weight float8, eligible_at timestamptz,
                reason text)
@@ -59,7 +59,7 @@ begin
                 offset 0
             ) as i
             where k.queue = q.queue
-            offset 0
+            limit p_most
         ) as x
         where q.phase = 'ready' and q.reason is not null
         union all
@@ -70,7 +70,7 @@ begin
             select i.* from gendurable.instances as i
             where i.phase = 'ready'
               and i.lane >= k.kind::bigint << 40 and i.lane < (k.kind + 1)::bigint << 40
-            offset 0
+            limit p_most
         ) as x
         where q.phase = 'ready'
         union all
@@ -81,7 +81,7 @@ begin
             select i.* from gendurable.instances as i
             where (i.phase not in ('ready', 'executing')) is true
               and i.phase = q.phase and i.queue = q.queue and (i.lane >> 40)::int = k.kind
-            offset 0
+            limit p_most
         ) as x
         where q.phase in ('scheduled', 'held', 'throttled')
         union all
@@ -91,7 +91,7 @@ begin
             select i.* from gendurable.instances as i
             where (i.phase not in ('ready', 'executing')) is true
               and i.phase = q.phase and i.queue = q.queue
-            offset 0
+            limit p_most
         ) as x
         where q.phase = 'held' or q.phase = 'throttled' and q.reason is not null
         union all
@@ -103,7 +103,7 @@ begin
               and i.queue = q.queue and i.eligible_at <= now()
               and i.phase = 'scheduled'
             order by i.queue, i.eligible_at
-            limit case when q.reason is null then 1000 end
+            limit least(p_most, case when q.reason is null then 1000 end)
         ) as x
         where q.phase = 'scheduled'
         union all
@@ -113,7 +113,7 @@ begin
             select i.* from gendurable.instances as i
             where i.rate_limit is not null and i.phase in ('ready', 'throttled')
               and i.rate_limit = k.key
-            offset 0
+            limit p_most
         ) as x
         join queues as q on q.queue = x.queue and q.phase = x.phase
         where (k.burst is null or k.burst < 1) and q.reason is null
@@ -125,7 +125,7 @@ begin
             where i.rate_limit is not null and i.weight is not null
               and i.phase in ('ready', 'throttled')
               and i.rate_limit = k.key and i.weight > k.burst
-            offset 0
+            limit p_most
         ) as x
         join queues as q on q.queue = x.queue and q.phase = x.phase
         where k.burst >= 1 and q.reason is null
@@ -140,4 +140,4 @@ begin
        or (f.lane >> 40)::int not in (select k.kind from foreigners as k);
 end
 $$;
-comment on function gendurable._suspects() is 'The runnable instances that may be stuck.';
+comment on function gendurable._suspects(int) is 'The runnable instances that may be stuck.';
