@@ -55,7 +55,11 @@ def app(
     try:
         from gendurable.web.application import build  # noqa: PLC0415
     except ImportError as exc:
-        if exc.name is None or exc.name.partition(".")[0] not in ("starlette", "jinja2", "markupsafe"):
+        if exc.name is None or exc.name.partition(".")[0] not in (
+            "starlette",
+            "jinja2",
+            "markupsafe",
+        ):
             raise
         raise UsageError(
             f"the dashboard needs the extra web: {exc.name} is not installed\n"

@@ -13,7 +13,13 @@ from psycopg.conninfo import conninfo_to_dict
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -67,9 +73,7 @@ def build(
     ]
     if prefix:
         middleware.insert(0, Middleware(_Prefix, prefix=prefix))
-    made = Starlette(
-        routes=dashboard.routes(), middleware=middleware, lifespan=dashboard.lifespan
-    )
+    made = Starlette(routes=dashboard.routes(), middleware=middleware, lifespan=dashboard.lifespan)
     made.state.dashboard = dashboard
     return made
 
@@ -84,9 +88,7 @@ class Dashboard:
         poll: seconds between two looks.
     """
 
-    def __init__(
-        self, store: Store, *, actions: bool, redact: frozenset[str], poll: float
-    ) -> None:
+    def __init__(self, store: Store, *, actions: bool, redact: frozenset[str], poll: float) -> None:
         self.store = store
         self.hub = Hub(self._content, explain, poll)
         self._actions = actions

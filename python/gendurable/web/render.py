@@ -101,7 +101,7 @@ def _line(value: Any, most: int = 120) -> str:
 
 def _count(value: float | None) -> str:
     if value is None:
-        return "–"
+        return "\N{EN DASH}"
     if isinstance(value, float) and not value.is_integer():
         return f"{value:,.1f}"
     return f"{int(value):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
@@ -116,7 +116,7 @@ def _rate(value: float | None) -> str:
 
 def _duration(value: float | timedelta | None) -> str:
     if value is None:
-        return "–"
+        return "\N{EN DASH}"
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
@@ -124,13 +124,15 @@ def _duration(value: float | timedelta | None) -> str:
         return f"{seconds:.1f} s"
     for unit, length in _UNITS:
         if seconds >= length * 2 or unit == "min":
-            return f"{seconds / length:.1f} {unit}" if seconds < length * 10 else (
-                f"{seconds / length:.0f} {unit}"
+            return (
+                f"{seconds / length:.1f} {unit}"
+                if seconds < length * 10
+                else (f"{seconds / length:.0f} {unit}")
             )
     raise AssertionError
 
 
-def _moment(value: datetime | str | None, absent: str = "–") -> Markup:
+def _moment(value: datetime | str | None, absent: str = "\N{EN DASH}") -> Markup:
     """A moment: absolute in the text and the title; the script makes the text relative."""
     if value is None:
         return Markup('<span class="none">{}</span>').format(absent)
@@ -175,15 +177,15 @@ def _json(value: Any) -> Markup:
     return Markup("\n").join(lines)
 
 
-def _lines(value: Any, indent: str = "", head: Markup = Markup(), tail: str = "") -> Iterator[Markup]:  # noqa: B008
+def _lines(
+    value: Any, indent: str = "", head: Markup = Markup(), tail: str = ""
+) -> Iterator[Markup]:  # noqa: B008
     """The lines of a value, one after the other, so that nobody makes those that are not shown."""
-    start = Markup(indent) + head
+    start = escape(indent) + head
     if isinstance(value, dict) and value:
         yield start + "{"
-        yield from _members(
-            ((_key(key), each) for key, each in value.items()), len(value), indent
-        )
-        yield Markup(f"{indent}}}{tail}")
+        yield from _members(((_key(key), each) for key, each in value.items()), len(value), indent)
+        yield escape(f"{indent}}}{tail}")
     elif isinstance(value, list) and value:
         if _is_flat(value):
             inner = Markup(", ").join(_scalar(each) for each in value)
@@ -191,14 +193,12 @@ def _lines(value: Any, indent: str = "", head: Markup = Markup(), tail: str = ""
             return
         yield start + "["
         yield from _members(((Markup(), each) for each in value), len(value), indent)
-        yield Markup(f"{indent}]{tail}")
+        yield escape(f"{indent}]{tail}")
     else:
         yield start + _scalar(value) + tail
 
 
-def _members(
-    members: Iterator[tuple[Markup, Any]], number: int, indent: str
-) -> Iterator[Markup]:
+def _members(members: Iterator[tuple[Markup, Any]], number: int, indent: str) -> Iterator[Markup]:
     for place, (head, each) in enumerate(members, 1):
         yield from _lines(each, f"{indent}  ", head, "," if place < number else "")
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar
 
 from gendurable.database import Connection, connect, is_loss, is_usable
 
-__all__ = ["Store"]
+__all__ = ["Store", "Write"]
 
 T = TypeVar("T")
 
+Write: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[Any]]
+"""Runs calls in a transaction."""
+
 _SIZE = 4
-_READING = {"default_transaction_read_only": "on", "statement_timeout": "5s"}
+_READING = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "5s",
+    # What a page shows needs no exact count of a million.
+    "gendurable.most_counted": "2000",
+}
 _WRITING = {"statement_timeout": "60s"}
 
 
@@ -45,12 +54,13 @@ class Store:
                 await connect(self.info, pooler=self._pooler, settings=_READING), query
             )
 
-    async def write(self, query: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run calls in one transaction, once."""
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Write]:
+        """A connection of its own: what is called through it is a transaction each, run once."""
         async with self._slots:
             conn = await connect(self.info, pooler=self._pooler, settings=_WRITING)
             try:
-                return await _in_transaction(conn, query)
+                yield lambda query: _in_transaction(conn, query)
             finally:
                 await conn.close()
 
