@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from gendurable import get
+from gendurable import events, get
 from gendurable.machine import define
 from support import finished, worker_process
 
@@ -173,6 +174,22 @@ def test_the_steps_page_s_transfer_does_what_it_says(
     assert conn.execute("select count(*) from gd_instances where fsm = 'Receipt'").fetchone() == (
         1,
     )
+
+
+def test_the_telemetry_page_lists_every_event_with_its_fields(tmp_path: Path) -> None:
+    page = (ROOT / "docs/telemetry.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", page, re.MULTILINE)
+    told = {name: re.findall(r"`(\w+)`", said) for name, said in rows if hasattr(events, name)}
+    assert told == {
+        kind.__name__: [one.name for one in fields(kind) if one.name != "worker"]
+        for kind in vars(events).values()
+        if isinstance(kind, type)
+        and issubclass(kind, events.WorkerEvent)
+        and kind is not events.WorkerEvent
+    }
+    module = tmp_path / "slow.py"
+    module.write_text(blocks("docs/telemetry.md", "python")[0])
+    runpy.run_path(str(module))["stop_listening"]()
 
 
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:

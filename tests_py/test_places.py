@@ -34,6 +34,7 @@ from gendurable import (
     signal,
     step,
 )
+from gendurable.events import Bus
 from gendurable.execution import Claim, Runner
 from gendurable.queues import Queue
 from gendurable.threads import Executor, StepThreads
@@ -437,6 +438,7 @@ def test_a_step_that_is_lost_before_it_begins_gives_its_place_back(colour: str) 
         ended = asyncio.Event()
         runner = Runner(
             1,
+            bus=Bus(),
             finished=lambda *_: None,
             ended=ended.set,
             unstarted=lambda _: None,

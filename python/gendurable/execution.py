@@ -25,6 +25,7 @@ import psycopg
 from gendurable.context import Context
 from gendurable.database import is_loss
 from gendurable.errors import InvalidOutcomeError, OutcomeError, StepTimeoutError
+from gendurable.events import Bus, Execution, StepStarted, StepStopped
 from gendurable.failures import as_exception, check_retry, conclude, last_resort
 from gendurable.machine import Definition, UserFunction
 from gendurable.outcomes import Retry, StepOutcome, Stop
@@ -32,6 +33,7 @@ from gendurable.pages import is_incomplete
 from gendurable.process import GENERATION, end_child
 from gendurable.protocol import CommitResult
 from gendurable.queues import Queue
+from gendurable.reports import KINDS
 from gendurable.settle import Settled, next_context, settle
 from gendurable.text import safe_repr, safe_str, type_name
 from gendurable.threads import Helpers, StepThreads, caller
@@ -47,7 +49,7 @@ from gendurable.transactions import (
     why_again,
 )
 
-__all__ = ["Claim", "Runner"]
+__all__ = ["Claim", "Runner", "kind_of"]
 
 logger = logging.getLogger("gendurable")
 
@@ -113,6 +115,10 @@ class Claim:
         forsaken_at: when it was lost with code still running, on the monotonic clock.
         started_at: when its step was started, on the monotonic clock.
         took: how many seconds passed from there to its outcome.
+        told: its step was told as started to those who hear events, and not yet as stopped.
+        execution: what they are told of it.
+        context: the context variables that they have given it.
+        raised: the exception that its code has raised last, if anyone hears of it.
     """
 
     stage = Stage.STEP
@@ -130,6 +136,10 @@ class Claim:
     helpers: Helpers | None = None
     forsaken_at = 0.0
     took = 0.0
+    told = False
+    execution: Execution | None = None
+    context: contextvars.Context | None = None
+    raised: BaseException | None = None
 
     def __init__(self, definition: Definition, ctx: Context[Any], queue: Queue) -> None:
         self.definition = definition
@@ -159,12 +169,34 @@ class Claim:
             # With the outcome that was stored the instance is of this version.
             self.ctx.fsm_version = self.definition.version
             self.ctx.codec = self.definition.codec
-        self.settled = None
+        self.settled = self.execution = None
 
     def successor(self) -> Claim:
         """The same claim for another outcome than that of the code which runs on."""
         ctx = msgspec.structs.replace(self.ctx, lost=False, overdue=False, _read=None)
-        return Claim(self.definition, ctx, self.queue)
+        successor = Claim(self.definition, ctx, self.queue)
+        successor.started_at = self.started_at
+        successor.told, self.told = self.told, False
+        successor.execution, successor.context = self.execution, self.context
+        return successor
+
+    def described(self) -> Execution:
+        """Its execution, for events."""
+        if self.execution is None:
+            ctx = self.ctx
+            self.execution = Execution(
+                id=ctx.id,
+                fence=ctx.fence,
+                fsm=ctx.fsm,
+                fsm_version=ctx.fsm_version,
+                step=ctx.step,
+                attempt=ctx.attempt,
+                queue=ctx.queue,
+                correlation_key=ctx.correlation_key,
+                parent_id=ctx.parent_id,
+                enqueued_at=ctx.enqueued_at,
+            )
+        return self.execution
 
     def whereabouts(self) -> str:
         """Where its code is at this moment, for a message: the user's line, not a library's."""
@@ -198,6 +230,7 @@ class Runner:
         stays: asked whether the worker wants to keep claims at the moment.
         committed: called with the claim of a transactional step and the engine's answer.
         again: called with a claim whose step has to run again; its outcome is none.
+        bus: where starts and ends of steps are told.
         complete: awaited with an execution of which a pick has left something out; None: it runs
             without that.
     """
@@ -215,6 +248,7 @@ class Runner:
         stays: Callable[[], bool],
         committed: Callable[[Claim, CommitResult], None],
         again: Callable[[Claim], None],
+        bus: Bus,
         complete: Callable[[Context[Any]], Awaitable[None]] | None = None,
     ) -> None:
         self._threads = StepThreads(threads, self._not_started)
@@ -227,6 +261,8 @@ class Runner:
         self._stays = stays
         self._committed = committed
         self._again = again
+        self._bus = bus
+        self._heard = bus.heard
         self._complete = complete
         self._landed: list[tuple[Claim, Result | None]] = []
         self._landing = threading.Lock()
@@ -248,12 +284,30 @@ class Runner:
         claim.stage = Stage.STEP
         claim.failure = None
         claim.started_at = monotonic()
+        if self._heard:
+            self._tell_start(claim)
         if self._complete is not None and is_incomplete(claim.ctx):
             self._enter(claim)
             completing = self._complete(claim.ctx)
             claim.task = self._opened().create_task(self._start_after(claim, completing))
         else:
             self._run_step(claim)
+
+    def stopped(self, claim: Claim, kind: str) -> None:
+        """Tell those who heard a step start that it has ended; ``kind`` as in ``StepStopped``."""
+        claim.told = False
+        raised, claim.raised = claim.raised, None
+        if StepStopped in self._heard:
+            given = getattr(claim.settled.outcome, "error", None) if claim.settled else None
+            self._bus.tell(
+                StepStopped(
+                    worker=self._bus.worker,
+                    execution=claim.described(),
+                    kind=kind,
+                    seconds=monotonic() - claim.started_at,
+                    error=raised or given,
+                )
+            )
 
     def refuse(self, claim: Claim, reason: str) -> None:
         """Find another outcome for a claim whose outcome cannot be applied.
@@ -299,6 +353,17 @@ class Runner:
         else:
             self._call(claim, definition.migrating(ctx.step), ctx)
 
+    def _tell_start(self, claim: Claim) -> None:
+        claim.told = True
+        claim.execution = claim.context = claim.raised = None
+        if StepStarted in self._heard:
+            claim.context = self._context.copy()
+            self._bus.tell(
+                StepStarted(
+                    worker=self._bus.worker, execution=claim.described(), context=claim.context
+                )
+            )
+
     async def _start_after(self, claim: Claim, completing: Awaitable[None]) -> None:
         """Run the step once its lists are complete. It occupies a place meanwhile."""
         try:
@@ -341,9 +406,15 @@ class Runner:
             claim.helpers = None
             # Within the context, not with it as an argument: a task factory of the application need
             # not know that one.
-            claim.task = self._context.copy().run(
-                self._create_task,
-                (self._transact_async if transactional else self._run_async)(claim, function, args),
+            claim.task = (
+                (claim.context or self._context)
+                .copy()
+                .run(
+                    self._create_task,
+                    (self._transact_async if transactional else self._run_async)(
+                        claim, function, args
+                    ),
+                )
             )
         else:
             claim.task = None
@@ -397,7 +468,7 @@ class Runner:
         result: Result | None
         answered = False
         try:
-            answer = self._context.copy().run(function, *args)
+            answer = (claim.context or self._context).copy().run(function, *args)
             answered = True
             if not isinstance(answer, StepOutcome) and isawaitable(answer):
                 # A wrapper of an async function that does not look like one.
@@ -418,7 +489,7 @@ class Runner:
             with self._transactions.lease() as lease:
                 if not claim.ctx.lost:
                     self._lend(claim, lease)
-                    answer = self._context.copy().run(function, *args)
+                    answer = (claim.context or self._context).copy().run(function, *args)
                     result = self._answered_in_transaction(claim, answer)
                     if isinstance(result, Settled):
                         entry = self._last_words(claim, lease, result)
@@ -629,6 +700,8 @@ class Runner:
             end_child(failure.exc)
         if claim.ctx.lost:
             return None
+        if claim.told:
+            claim.raised = failure.exc
         if claim.stage is Stage.STEP and claim.definition.on_error is not None:
             logger.warning(
                 "%s, attempt %d: failed, its error handler decides: %s",
@@ -673,6 +746,11 @@ class Runner:
         else:
             logger.error("%s: no outcome of it can be stored: %s", claim, _shown(failure.exc))
             self._abandoned(claim)
+
+
+def kind_of(settled: Settled) -> str:
+    """What an outcome is called."""
+    return KINDS[type(settled.outcome)]
 
 
 def _told(settled: Settled, answer: CommitResult) -> Committed | Again:

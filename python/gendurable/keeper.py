@@ -12,6 +12,19 @@ from typing import Protocol
 from gendurable import protocol
 from gendurable.database import is_usable, log_failure
 from gendurable.errors import WorkerGoneError
+from gendurable.events import (
+    AwaitsExpired,
+    Bus,
+    CallFailed,
+    Contended,
+    HeartbeatAnswered,
+    Maintained,
+    Reaped,
+    Swept,
+    Throttled,
+    UnknownLimit,
+    WorkerEvent,
+)
 from gendurable.execution import Claim
 from gendurable.process import is_gone, place, uptime
 
@@ -23,6 +36,10 @@ _CHANNEL = "gendurable"
 _MAINTENANCE = 5.0
 _PAUSE = 0.05  # between slices of maintenance
 _LONGEST_WAIT = 5.0
+_LIMITS_EVERY = 5.0
+
+
+_OF_LIMITS = frozenset({Contended, Throttled, UnknownLimit})
 
 
 class Kept(Protocol):
@@ -56,6 +73,7 @@ class Keeper:
         connect: opens a connection.
         lease: seconds; a heartbeat goes out three times in that.
         listen: hear notifications; impossible behind a transaction pooler.
+        bus: where its heartbeats, its housekeeping and what waits for limits are told.
     """
 
     def __init__(
@@ -65,11 +83,13 @@ class Keeper:
         *,
         lease: float,
         listen: bool,
+        bus: Bus,
     ) -> None:
         self._worker = worker
         self._connect = connect
         self._lease = lease
         self._listen = listen
+        self._bus = bus
         # By uptime: when the latest heartbeat that was answered went out, and from when on this
         # worker may judge others.
         self._in_touch = self._judges_from = uptime()
@@ -89,7 +109,7 @@ class Keeper:
                 async with await self._connect() as conn:
                     await self._keep(conn)
             except Exception as exc:  # noqa: BLE001 (a bug here must not cost the worker)
-                log_failure("the worker's upkeep", exc)
+                self._failed("the worker's upkeep", exc)
             longest = min(_LONGEST_WAIT, self._interval)
             wait = 0.1 if monotonic() - started > 60 else min(longest, wait * 2)
             await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 (no secret)
@@ -97,7 +117,7 @@ class Keeper:
     async def _keep(self, conn: protocol.Connection) -> None:
         if self._listen:
             await conn.execute(f"listen {_CHANNEL}")
-        heartbeat_at = maintenance_at = uptime()
+        heartbeat_at = maintenance_at = limits_at = uptime()
         while True:
             now = uptime()
             if now >= heartbeat_at:
@@ -109,7 +129,11 @@ class Keeper:
                 await self._try(conn, "maintenance", self._maintain)
                 if self._maintenance_left:
                     maintenance_at = uptime() + _PAUSE
-            await self._hear(conn, min(heartbeat_at, maintenance_at) - uptime())
+            if now >= limits_at:
+                limits_at = now + _LIMITS_EVERY
+                if not self._bus.heard.keys().isdisjoint(_OF_LIMITS):
+                    await self._try(conn, "a look at the limits", self._look_at_limits)
+            await self._hear(conn, min(heartbeat_at, maintenance_at, limits_at) - uptime())
 
     async def _try(
         self,
@@ -123,7 +147,11 @@ class Keeper:
         except Exception as exc:
             if not is_usable(conn):
                 raise
-            log_failure(what, exc)
+            self._failed(what, exc)
+
+    def _failed(self, what: str, exc: Exception) -> None:
+        log_failure(what, exc)
+        self._bus.tell(CallFailed(worker=self._bus.worker, what=what, error=exc))
 
     async def _hear(self, conn: protocol.Connection, seconds: float) -> None:
         async for notification in conn.notifies(timeout=max(0.0, seconds)):
@@ -144,6 +172,14 @@ class Keeper:
             self._worker.registration_lost(worker)
             return
         self._heard(sent)
+        self._bus.tell(
+            HeartbeatAnswered(
+                worker=self._bus.worker,
+                claims=len(held),
+                lost=len(lost),
+                seconds=uptime() - sent,
+            )
+        )
         if lost:
             self._worker.claims_lost([claim for claim in held if claim.ctx.id in lost])
 
@@ -161,14 +197,27 @@ class Keeper:
     async def _maintain(self, conn: protocol.Connection) -> None:
         self._maintenance_left = False
         # Reaping has a transaction of its own: what goes wrong with the rest does not undo it.
-        for task in (self._reap_the_dead, protocol.reap, self._do_a_slice):
+        for task in (self._reap_the_dead, self._reap, self._do_a_slice):
             # Asked each time: the process may have been stopped while the database answered.
             if not self._may_judge():
                 return
             await task(conn)
 
+    async def _reap(self, conn: protocol.Connection) -> None:
+        if released := await protocol.reap(conn):
+            self._bus.tell(Reaped(worker=self._bus.worker, claims=released))
+
     async def _do_a_slice(self, conn: protocol.Connection) -> None:
+        began = uptime()
         done, self._maintenance_left = await protocol.maintain(conn)
+        name, tell = self._bus.worker, self._bus.tell
+        tell(Maintained(worker=name, done=done, seconds=uptime() - began))
+        if expired := done.get("expire_awaits"):
+            tell(AwaitsExpired(worker=name, count=expired))
+        if swept := done.get("sweep"):
+            tell(Swept(worker=name, count=swept))
+        if reaped := done.get("reap"):
+            tell(Reaped(worker=name, claims=reaped))
         for task, affected in done.items():
             logger.info("maintenance: %s: %d", task, affected)
 
@@ -176,6 +225,18 @@ class Keeper:
         """Whether this worker is in touch, and was not cut off within the last lease."""
         now = uptime()
         return now - self._in_touch <= self._lease and now >= self._judges_from
+
+    async def _look_at_limits(self, conn: protocol.Connection) -> None:
+        """Tell of what waits for limits: no call answers that."""
+        for kind, name, known, waiting in await protocol.waiting_for_limits(conn):
+            event: WorkerEvent
+            if kind == "concurrency":
+                event = Contended(worker=self._bus.worker, name=name, waiting=waiting)
+            elif known:
+                event = Throttled(worker=self._bus.worker, name=name, waiting=waiting)
+            else:
+                event = UnknownLimit(worker=self._bus.worker, name=name, waiting=waiting)
+            self._bus.tell(event)
 
     async def _reap_the_dead(self, conn: protocol.Connection) -> None:
         """Free what workers hold whose process is provably gone, without awaiting their lease."""
@@ -185,6 +246,7 @@ class Keeper:
         for worker, info in workers.items():
             if is_gone(info):
                 released = await protocol.reap(conn, worker)
+                self._bus.tell(Reaped(worker=self._bus.worker, claims=released, dead=worker))
                 logger.warning(
                     "worker %d (pid %s) is dead: %d of its claims are free again",
                     worker, info.get("pid"), released,

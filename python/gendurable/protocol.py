@@ -32,6 +32,7 @@ __all__ = [
     "schema_version",
     "turn",
     "unregister",
+    "waiting_for_limits",
 ]
 
 # The columns of the engine's job are the fields that a context cannot be made without. JSON comes
@@ -287,6 +288,16 @@ async def other_workers(
         with suppress(msgspec.DecodeError, RecursionError, UnicodeError):
             found[other] = msgspec.json.decode(info, type=dict[str, Any])
     return found
+
+
+async def waiting_for_limits(conn: Connection) -> list[tuple[str, str, bool, int]]:
+    """What instances wait for: rate or concurrency, its name, whether it is set, how many."""
+    rows = await _call(
+        conn,
+        "select kind, name, kind = 'concurrency' or allowed is not null, waiting"
+        " from public.gd_limits where waiting > 0 order by kind, name",
+    )
+    return [(kind, name, known, int(waiting)) for kind, name, known, waiting in rows]
 
 
 async def schema_version(conn: Connection) -> str:

@@ -16,12 +16,12 @@ import msgspec
 
 from gendurable.outcomes import Await, Done, Next, Retry, ScheduleChildren, StepOutcome, Stop
 
-__all__ = ["Reports"]
+__all__ = ["KINDS", "Reports"]
 
 _PROGRESS_EVERY = 1.0
 _STEPS_EVERY = 5.0
 
-_KINDS: dict[type[StepOutcome], str] = {
+KINDS: dict[type[StepOutcome], str] = {
     Next: "next",
     Retry: "retry",
     Await: "await",
@@ -71,7 +71,7 @@ class Reports:
         """Count an execution whose outcome was accepted."""
         if not self._steps:
             self._steps_at = monotonic() + _STEPS_EVERY
-        key = (queue, fsm, step, _KINDS[type(outcome)])
+        key = (queue, fsm, step, KINDS[type(outcome)])
         measured = self._steps.get(key)
         if measured is None:
             measured = self._steps[key] = _Measured()

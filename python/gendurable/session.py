@@ -21,6 +21,7 @@ from gendurable.database import (
     refusal,
 )
 from gendurable.errors import DefinitionError, EngineError
+from gendurable.events import Bus, Registered
 from gendurable.process import describe_process
 from gendurable.schema import check_usable
 from gendurable.transactions import Transactions
@@ -42,6 +43,7 @@ class Session:
         queues: which queues it will pick from.
         lease: seconds.
         pooler: do without prepared statements and without settings of the session.
+        bus: where registrations are told; None: nowhere.
         machines: what the worker declares that it can run, said at each registration; None:
             everything.
 
@@ -59,6 +61,7 @@ class Session:
         lease: float,
         pooler: bool,
         machines: Sequence[Mapping[str, Any]] | None = None,
+        bus: Bus | None = None,
     ) -> None:
         self.worker: int | None = None
         self.in_doubt = False
@@ -67,6 +70,7 @@ class Session:
         self._queues = queues
         self._lease = lease
         self._pooler = pooler
+        self._bus = bus or Bus()
         self._machines = machines
         self._conn: protocol.Connection | None = None
         self._failures = 0
@@ -133,6 +137,8 @@ class Session:
             )
             where, queues = describe_dsn(self._conninfo), ", ".join(self._queues)
             logger.info("worker %d (%s) at %s, queues %s", self.worker, self._name, where, queues)
+            if Registered in self._bus.heard:
+                self._bus.tell(Registered(worker=self._name, id=self.worker))
         return self._conn, self.worker
 
     def succeeded(self) -> None:

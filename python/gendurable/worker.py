@@ -12,7 +12,7 @@ import logging
 import random
 import socket
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -24,7 +24,24 @@ from gendurable import protocol
 from gendurable.context import Context
 from gendurable.database import log_failure
 from gendurable.errors import DefinitionError, EngineError, UsageError, WorkerGoneError
-from gendurable.execution import Claim, Runner
+from gendurable.events import (
+    Bus,
+    CallFailed,
+    ClaimLost,
+    DrainEnded,
+    DrainStarted,
+    E,
+    KindUnknown,
+    OutcomeAnswered,
+    Picked,
+    PickFailed,
+    Reclaimed,
+    RegistrationLost,
+    Relieved,
+    Saturated,
+    TurnEnded,
+)
+from gendurable.execution import Claim, Runner, kind_of
 from gendurable.failures import verdict
 from gendurable.keeper import Keeper
 from gendurable.machine import Definition, Machine, definitions_of
@@ -105,16 +122,23 @@ class Worker:
         self._queues = {
             queue: Queue(queue, concurrency, poll) for queue, concurrency in queues.items()
         }
+        self._bus = Bus(name or socket.gethostname())
+        self._heard = self._bus.heard
         self._session = Session(
             dsn,
-            name=name or socket.gethostname(),
+            name=self._bus.worker,
+            bus=self._bus,
             queues=list(self._queues),
             lease=lease,
             pooler=pooler,
             machines=[one.declaration(version) for (_, version), one in self._definitions.items()],
         )
         self._keeper = Keeper(
-            self, partial(self._session.connect, listens=True), lease=lease, listen=not pooler
+            self,
+            partial(self._session.connect, listens=True),
+            lease=lease,
+            listen=not pooler,
+            bus=self._bus,
         )
         self._drain = drain
 
@@ -126,6 +150,7 @@ class Worker:
         self._suspects = Suspects()
         self._one_by_one = False
         self._completing = asyncio.Semaphore(1)
+        self._saturated: set[str] = set()
         self._stop_at: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
@@ -141,6 +166,7 @@ class Worker:
             stays=self._stays,
             committed=self._committed,
             again=self._again,
+            bus=self._bus,
             complete=self._complete,
         )
         self._reports = Reports(self._wake_from_anywhere)
@@ -197,6 +223,21 @@ class Worker:
                 task.cancel()
             await asyncio.wait(tasks, timeout=_CANCELLATION)
 
+    def subscribe(self, handler: Callable[[E], object], *kinds: type[E]) -> Callable[[], None]:
+        """Hear of events, at any time and from any thread (see ``gendurable.events``).
+
+        Args:
+            handler: called with each event, at once, in the thread of the event loop.
+            kinds: types of events; all of them by default.
+
+        Returns:
+            What ends it when it is called.
+
+        Raises:
+            UsageError: the handler is no plain function, or a type is no event.
+        """
+        return self._bus.subscribe(handler, *kinds)
+
     def stop(self, *, at_once: bool = False) -> None:
         """Pick nothing more, let what runs finish for ``drain`` seconds, then leave.
 
@@ -224,6 +265,11 @@ class Worker:
         elif self._stop_at is None:
             logger.info("stopping: %d steps have %g s to finish", len(self._claims), self._drain)
             self._stop_at = monotonic() + self._drain
+            if DrainStarted in self._heard:
+                held = len(self._claims)
+                self._bus.tell(
+                    DrainStarted(worker=self._bus.worker, claims=held, seconds=self._drain)
+                )
             self._wake.set()
             if self._loop is not None and self._turning is not None:
                 # A turn on which the database is silent would hold it up for ever.
@@ -246,6 +292,8 @@ class Worker:
             # An outcome that is on its way gets an answer of its own; it may be the very reason.
             if claim in self._claims and claim.settled is None:
                 logger.info("%s was taken away: its outcome will be dropped", claim)
+                if ClaimLost in self._heard:
+                    self._bus.tell(ClaimLost(worker=self._bus.worker, execution=claim.described()))
                 self._drop(claim)
 
     def registration_lost(self, worker: int) -> None:
@@ -253,6 +301,9 @@ class Worker:
         if self.id != worker:
             return
         logger.warning("worker %d is not registered any more, registering anew", worker)
+        if RegistrationLost in self._heard:
+            held = len(self._claims)
+            self._bus.tell(RegistrationLost(worker=self._bus.worker, id=worker, claims=held))
         self._session.worker = None
         self._unwanted.clear()
         for claim in list(self._claims):
@@ -280,7 +331,13 @@ class Worker:
                 if self.id is not None:
                     self.registration_lost(self.id)
             except Exception as exc:  # noqa: BLE001 (whatever it is, it costs this turn, no more)
+                if CallFailed in self._heard:
+                    self._bus.tell(CallFailed(worker=self._bus.worker, what="a turn", error=exc))
                 await self._session.failed(exc)
+        if DrainEnded in self._heard and self._stop_at is not None:
+            took = monotonic() - (self._stop_at - self._drain)
+            left = len(self._claims)
+            self._bus.tell(DrainEnded(worker=self._bus.worker, left=left, seconds=took))
         await self._report_the_rest()
 
     async def _report_the_rest(self) -> None:
@@ -340,6 +397,7 @@ class Worker:
         if not entries and not wanted and report is None:
             return
         idle = [queue for queue in wanted if self._queues[queue].idle]
+        began = monotonic()
         try:
             turn = await protocol.turn(conn, worker, entries, wanted, idle, report=report)
         except BaseException as exc:
@@ -360,6 +418,8 @@ class Worker:
         for claim, answer in zip(outbox, turn.answers, strict=True):
             self._apply(claim, answer)
         self._looked(turn, wanted)
+        if self._heard:
+            self._tell_turn(turn, wanted, monotonic() - began)
         await self._give_back(conn, worker)
 
     def _stays(self) -> bool:
@@ -374,6 +434,23 @@ class Worker:
             short = len(picked) < wanted[queue]
             self._queues[queue].looked(short=short, due=turn.due.get(queue))
             self._take(picked)
+
+    def _tell_turn(self, turn: protocol.Turn, wanted: Mapping[str, int], seconds: float) -> None:
+        name, tell = self._bus.worker, self._bus.tell
+        picked = sum(map(len, turn.picked.values()))
+        tell(TurnEnded(worker=name, outcomes=len(turn.answers), picked=picked, seconds=seconds))
+        for queue, failure in turn.failed.items():
+            tell(PickFailed(worker=name, queue=queue, error=failure))
+        for queue, found in turn.picked.items():
+            demand = wanted[queue]
+            tell(Picked(worker=name, queue=queue, count=len(found), demand=demand))
+            places = self._queues[queue]
+            if places.free <= 0 and queue not in self._saturated:
+                self._saturated.add(queue)
+                tell(Saturated(worker=name, queue=queue, concurrency=places.concurrency))
+            elif len(found) < demand and queue in self._saturated:
+                self._saturated.discard(queue)
+                tell(Relieved(worker=name, queue=queue))
 
     def _take_outbox(self) -> list[Claim]:
         """What is to be committed now, as far as it goes into one statement."""
@@ -494,12 +571,21 @@ class Worker:
                 if (rest := self._suspects.rest(ctx, definition.policy(ctx.step))) > 0:
                     self._unwanted[rest].append(ctx.id)
                     continue
-                suspects = suspects or self._suspects.is_suspect(ctx)
+                suspects = self._is_reclaimed(definition, ctx) or suspects
             self._start_or_give_back(Claim(definition, ctx, self._queues[ctx.queue]))
         if picked and not suspects:
             self._suspects.none_left()
         for kind, ids in unknown.items():
-            self._unwanted[self._unknown_delay(kind)] += ids
+            self._unwanted[self._unknown_delay(kind, len(ids))] += ids
+
+    def _is_reclaimed(self, definition: Definition, ctx: Context[Any]) -> bool:
+        """Whether its last execution was lost with its worker; told if it was."""
+        if not self._suspects.is_suspect(ctx):
+            return False
+        if Reclaimed in self._heard:
+            execution = Claim(definition, ctx, self._queues[ctx.queue]).described()
+            self._bus.tell(Reclaimed(worker=self._bus.worker, execution=execution))
+        return True
 
     def _start_or_give_back(self, claim: Claim) -> None:
         ctx = claim.ctx
@@ -520,18 +606,26 @@ class Worker:
         self._claims.add(claim)
         self._finished(claim, settled)
 
-    def _unknown_delay(self, kind: Kind) -> float:
+    def _unknown_delay(self, kind: Kind, count: int) -> float:
         """Seconds until what is unknown here is handed out again; longer each time it is met.
 
         The engine hands nothing out that this worker has not declared. This is the floor under it.
         """
+        fsm, version, step = kind
+        if KindUnknown in self._heard:
+            self._bus.tell(
+                KindUnknown(
+                    worker=self._bus.worker, fsm=fsm, fsm_version=version, step=step, count=count
+                )
+            )
         shortest, longest = _UNKNOWN_WAIT
         if len(self._unknown) >= _MOST_UNKNOWN:
             self._unknown.clear()
         if kind not in self._unknown:
             logger.warning(
                 "no %s version %d with a step %r here (%s): left to a worker that has it",
-                *kind, ", ".join(f"{name} v{version}" for name, version in self._definitions),
+                fsm, version, step,
+                ", ".join(f"{name} v{version}" for name, version in self._definitions),
             )  # fmt: skip
         delay = self._unknown.get(kind, shortest)
         self._unknown[kind] = min(longest, 2 * delay)
@@ -549,6 +643,8 @@ class Worker:
         claim.settled = settled
         claim.took = monotonic() - claim.started_at
         claim.refusals = 0
+        if claim.told:
+            self._runner.stopped(claim, kind_of(settled))
         self._outbox.append(claim)
         self._wake.set()
 
@@ -567,6 +663,8 @@ class Worker:
 
         The queue rests for less: behind a backlog of sync steps there may be async ones.
         """
+        if claim.told:
+            self._runner.stopped(claim, "unstarted")
         if claim in self._claims:
             self._unwanted[_UNSTARTED_WAIT].append(claim.ctx.id)
             self._forget(claim)
@@ -576,6 +674,8 @@ class Worker:
     def _abandoned(self, claim: Claim) -> None:
         """Give back what no outcome can be stored of, for a time when there is less wrong."""
         self._runner.cancel(claim)
+        if claim.told:
+            self._runner.stopped(claim, "lost")
         if claim in self._claims:
             self._unwanted[_UNSTORABLE_WAIT].append(claim.ctx.id)
             self._forget(claim)
@@ -585,6 +685,8 @@ class Worker:
         """A transactional step has committed its outcome itself, or has tried to."""
         claim.refusals = 0
         claim.took = monotonic() - claim.started_at
+        if claim.told:
+            self._runner.stopped(claim, kind_of(claim.outcome))
         self._apply(claim, answer)
         for queue in self._queues.values():
             # What was committed may be what makes an instance ready.
@@ -593,6 +695,8 @@ class Worker:
 
     def _again(self, claim: Claim) -> None:
         """Run a transactional step again after a pause, in which it has no place."""
+        if claim.told:
+            self._runner.stopped(claim, "again")
         if claim in self._claims:
             self._busy.append((monotonic() + _wait(_AGAIN_WAIT, claim.refusals), claim))
             claim.refusals += 1
@@ -612,6 +716,16 @@ class Worker:
         held = claim in self._claims
         goes_on = held and answer.result == "continued" and self._stop_at is None
         self._answered(claim, goes_on=goes_on)
+        if OutcomeAnswered in self._heard:
+            self._bus.tell(
+                OutcomeAnswered(
+                    worker=self._bus.worker,
+                    execution=claim.described(),
+                    kind=kind_of(claim.outcome),
+                    result=answer.result,
+                    detail=answer.detail,
+                )
+            )
         if not held:
             return
         if answer.result in ("continued", "committed"):
@@ -653,6 +767,8 @@ class Worker:
 
     def _drop(self, claim: Claim) -> None:
         self._runner.cancel(claim)
+        if claim.told:
+            self._runner.stopped(claim, "lost")
         self._forget(claim)
         self._wake.set()
 

@@ -71,7 +71,7 @@ begin
         perform gendurable._note_outcomes(
             v_outcomes,
             (select i.worker_id from gendurable.instances as i where i.id = v_outcomes[1].id),
-            'schedule_children');
+            '{schedule_children}');
     end if;
     v_in := gendurable._enter_ready();
     with scheduled as (

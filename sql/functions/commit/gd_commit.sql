@@ -36,6 +36,7 @@ declare
     v_children bigint[];    -- that end and are to be counted, and the parent of each
     v_parents  bigint[];
     v_inboxes  boolean;
+    v_noted   boolean;
     v_keyed   bigint[];
     v_keys    text[];
     v_scoped  bigint[];
@@ -103,10 +104,8 @@ begin
     if v_children is not null then
         v_mine := gendurable._lock_parents(v_mine, v_children, v_parents);
     end if;
-    if v_kinds && '{retry,stop}'
-       or exists (select from gendurable.history_levels as l where l.level = 'steps') then
-        perform gendurable._note_outcomes(v_mine, v_worker);
-    end if;
+    v_noted := v_kinds && '{retry,stop}'
+               or exists (select from gendurable.history_levels as l where l.level = 'steps');
 
     if exists (select from gendurable.queues as q where q.max_executing is not null) then
         select array_agg(i.id), array_agg(i.queue) into v_placed, v_queues
@@ -116,7 +115,20 @@ begin
     end if;
 
     if v_kinds && '{done,stop}' then
+        if v_noted then
+            perform gendurable._note_outcomes(v_mine, v_worker, '{done,stop}');
+        end if;
         perform gendurable._finish(v_mine);
+        -- A child that ends its round early has cancelled the rest of it, of this batch too.
+        if v_children is not null and not v_kinds <@ '{done,stop}' then
+            v_mine := array(select o from unnest(v_mine) as o
+                            where o.kind in ('done', 'stop')
+                               or exists (select from gendurable.instances as i
+                                          where i.id = o.id));
+        end if;
+    end if;
+    if v_noted and v_kinds && '{next,retry,await}' then
+        perform gendurable._note_outcomes(v_mine, v_worker, '{next,retry,await}');
     end if;
     if v_moves is not null then
         v_answers := gendurable._apply_next(v_worker, v_mine, v_moves, v_inboxes);

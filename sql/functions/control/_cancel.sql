@@ -36,7 +36,7 @@ begin
     if v_outcomes is null then
         return 0;
     end if;
-    perform gendurable._note_outcomes(v_outcomes, null);
+    perform gendurable._note_outcomes(v_outcomes, null, '{stop}');
     perform gendurable._finish(v_outcomes);
     if v_keys is not null or v_rates is not null then
         perform gendurable._announce(null, v_keys, v_rates);

@@ -2,13 +2,12 @@
 -- for all of them.
 --
 -- p_worker: whose steps they end; null: they are cancellations.
--- p_kind:   only those of this kind; null: all but schedule_children, which may still turn out to
---           be no outcome that can be applied: gendurable._apply_children notes it when it is.
+-- p_kinds:  only those of these kinds: as far as it is certain by now that they are applied.
 -- Before the outcomes are applied, because a running step began when its instance was last written:
 -- by its claim, or by the outcome before it that ran ahead.
 -- Locks:  the caller holds the instances. Writes: history. Plan: instances_pkey, workers_pkey.
 create function gendurable._note_outcomes(p_outcomes gendurable.outcome[], p_worker bigint,
-                                          p_kind text default null)
+                                          p_kinds text[])
 returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -40,10 +39,10 @@ begin
            end
     from unnest(p_outcomes) as o
     join gendurable.instances as i on i.id = o.id
-    where case when p_kind is null then o.kind <> 'schedule_children' else o.kind = p_kind end
+    where o.kind = any (p_kinds)
       and gendurable._is_noted(v_levels, i.fsm,
                                o.kind = 'stop' or o.kind = 'retry' and o.error is not null);
 end
 $$;
-comment on function gendurable._note_outcomes(gendurable.outcome[], bigint, text)
+comment on function gendurable._note_outcomes(gendurable.outcome[], bigint, text[])
     is 'Notes outcomes that are about to be applied in the history.';

@@ -170,9 +170,9 @@ select is(pg_temp.commit_all('{p1,p2}', 'stop') || ', ' || pg_temp.pending('none
 select is(pg_temp.race('batch', 'any', '{q1,q2,q3}'), 'committed q1 q2 q3', 'in one batch');
 select is((select string_agg(a.result, ' ' order by a.n) from (
     select x.result, row_number() over () as n from gd_commit(:me, (select jsonb_agg(jsonb_build_object('id', c.id, 'fence', c.fence, 'step', 's', 'continue', true, 'kind', case c.fsm when 'q2' then 'done' when 'q1' then 'next' else 'schedule_children' end,
-        'children', '[{"fsm": "of q3"}]'::jsonb) order by c.fsm) from claim as c where c.fsm in ('q1', 'q2', 'q3'))) as x) as a), 'committed committed committed', 'one that is done, one that goes on, one that has children');
+        'children', '[{"fsm": "of q3"}]'::jsonb) order by c.fsm) from claim as c where c.fsm in ('q1', 'q2', 'q3'))) as x) as a), 'stale committed stale', 'one that is done, before one that would go on, and one that would have children');
 select is(pg_temp.pending('batch') || ', ' || (select string_agg(i.fsm || ' ' || i.status, ' ' order by i.fsm) from gd_instances as i where i.fsm ~ '^(of )?q\d'), 'ready 0, q1 failed q2 done q3 failed',
-    'those that go on are cancelled behind their step, and nothing of them lives');
+    'those two are cancelled, and nothing of them lives');
 select is((select count(*)::int from gendurable.dismissals), 0, 'nothing is left to do');
 select is(pg_temp.race('cancelled', 'first_failure', '{r1,r2}'), 'committed r1 r2', 'a child that is cancelled');
 select is(gd_cancel(pg_temp.id('r1')) || ', ' || pg_temp.pending('cancelled') || ', ' || pg_temp.status('r2'), '1, ready 0, failed', 'has failed');

@@ -9,31 +9,31 @@ $$;
 select pg_temp.put('a'), pg_temp.put('b'), pg_temp.put('c') \g /dev/null
 select pg_temp.pick(3) \g /dev/null
 
-select gendurable._note_outcomes(array[pg_temp.outcome('a', 'stop', '{"error": {"e": 1}}'), pg_temp.outcome('b', 'retry', '{"error": {"e": 2}}'), pg_temp.outcome('c', 'retry')], :me) \g /dev/null
+select gendurable._note_outcomes(array[pg_temp.outcome('a', 'stop', '{"error": {"e": 1}}'), pg_temp.outcome('b', 'retry', '{"error": {"e": 2}}'), pg_temp.outcome('c', 'retry')], :me, '{next,retry,await,done,stop}') \g /dev/null
 select is(pg_temp.events(), e'a stop start 0 me {"e": 1}\nb retry start 0 me {"e": 2}', 'a stop, and a retry with an error, are noted with it');
 select is((select count(distinct h.at)::int from gendurable.history as h), 1, 'at one time');
 select results_eq($$ select h.fence, h.started_at from gendurable.history as h $$, $$ select i.fence, i.updated_at from gendurable.instances as i where i.fsm in ('a', 'b') $$, 'under the fence of the claim; the step began when it was claimed');
 delete from gendurable.history;
-select gendurable._note_outcomes(array[pg_temp.outcome('a', 'next', '{"step": "two"}'), pg_temp.outcome('b', 'await', '{"names": ["x", "y"]}'), pg_temp.outcome('c', 'done', '{"result": 1}')], :me) \g /dev/null
+select gendurable._note_outcomes(array[pg_temp.outcome('a', 'next', '{"step": "two"}'), pg_temp.outcome('b', 'await', '{"names": ["x", "y"]}'), pg_temp.outcome('c', 'done', '{"result": 1}')], :me, '{next,retry,await,done,stop}') \g /dev/null
 select is(pg_temp.events(), null, 'what is no error is not noted on the level errors');
 select gd_set_history('a', 'steps'), gd_set_history('b', 'steps'), gd_set_history('c', 'none') \g /dev/null
-select gendurable._note_outcomes(array[pg_temp.outcome('a', 'next', '{"step": "two"}'), pg_temp.outcome('b', 'await', '{"names": ["x", "y"]}'), pg_temp.outcome('c', 'stop')], :me) \g /dev/null
+select gendurable._note_outcomes(array[pg_temp.outcome('a', 'next', '{"step": "two"}'), pg_temp.outcome('b', 'await', '{"names": ["x", "y"]}'), pg_temp.outcome('c', 'stop')], :me, '{next,retry,await,done,stop}') \g /dev/null
 select is(pg_temp.events(), e'a next start 0 me {"to": "two"}\nb await start 0 me {"names": ["x", "y"]}', 'on the level steps it is, with where it goes and what it awaits; on the level none nothing is');
 delete from gendurable.history;
-select gendurable._note_outcomes(array[pg_temp.outcome('a', 'done', '{"result": 1}'), pg_temp.outcome('b', 'retry'), pg_temp.outcome('b', 'stop')], :me) \g /dev/null
+select gendurable._note_outcomes(array[pg_temp.outcome('a', 'done', '{"result": 1}'), pg_temp.outcome('b', 'retry'), pg_temp.outcome('b', 'stop')], :me, '{next,retry,await,done,stop}') \g /dev/null
 select is(pg_temp.events(), e'a done start 0 me -\nb retry start 0 me -\nb stop start 0 me {}', 'the end of an instance, a retry and a stop without an error');
 delete from gendurable.history;
-select gendurable._note_outcomes(array[pg_temp.outcome('a', 'schedule_children', '{"children": [{"fsm": "k"}, {"fsm": "k"}]}'), pg_temp.outcome('b', 'done')], :me) \g /dev/null
-select is(pg_temp.events(), 'b done start 0 me -', 'children are not noted before it is known whether they can be created');
-select gendurable._note_outcomes(array[pg_temp.outcome('a', 'schedule_children', '{"children": [{"fsm": "k"}, {"fsm": "k"}]}'), pg_temp.outcome('b', 'done')], :me, 'schedule_children') \g /dev/null
-select is(pg_temp.events(), e'b done start 0 me -\na schedule_children start 0 me {"children": 2}', 'but when they are, alone, with their number');
+select gendurable._note_outcomes(array[pg_temp.outcome('a', 'schedule_children', '{"children": [{"fsm": "k"}, {"fsm": "k"}]}'), pg_temp.outcome('b', 'done')], :me, '{done,stop}') \g /dev/null
+select is(pg_temp.events(), 'b done start 0 me -', 'only those of some kinds: the others are not known to be applied yet');
+select gendurable._note_outcomes(array[pg_temp.outcome('a', 'schedule_children', '{"children": [{"fsm": "k"}, {"fsm": "k"}]}'), pg_temp.outcome('b', 'done')], :me, '{schedule_children}') \g /dev/null
+select is(pg_temp.events(), e'b done start 0 me -\na schedule_children start 0 me {"children": 2}', 'children, when they are created, with their number');
 delete from gendurable.history;
 
 -- Cancellations.
 select pg_temp.put('waits') \g /dev/null
 select gendurable._note_outcomes(array[
     pg_temp.outcome('a', 'stop', '{"error": {"kind": "cancelled", "reason": "why"}}'),
-    jsonb_populate_record(null::gendurable.outcome, jsonb_build_object('id', pg_temp.id('waits'), 'fence', 0, 'kind', 'stop', 'error', '{"kind": "cancelled", "reason": null}'::jsonb))], null) \g /dev/null
+    jsonb_populate_record(null::gendurable.outcome, jsonb_build_object('id', pg_temp.id('waits'), 'fence', 0, 'kind', 'stop', 'error', '{"kind": "cancelled", "reason": null}'::jsonb))], null, '{stop}') \g /dev/null
 select is(pg_temp.events(), e'a cancelled start 0 me {"reason": "why"}\nwaits cancelled start 0 - {"reason": null}', 'without a worker they are cancellations, which are noted with the reason and the worker that is interrupted');
 select is((select string_agg((h.started_at is null)::text, ' ' order by h.instance_id) from gendurable.history as h), 'false true', 'what does not execute has not begun');
 delete from gendurable.history;

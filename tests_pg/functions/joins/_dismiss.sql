@@ -1,7 +1,7 @@
 -- The rest of a round is cancelled, with all that is below it.
 begin;
 \ir ../prelude.psql
-select plan(13);
+select plan(18);
 
 create function pg_temp.family(p_fsm text, p_children text[], p_more jsonb default '{}') returns text language plpgsql as $$
 begin
@@ -45,6 +45,29 @@ select results_eq($$ select d.parent_id, d.round, d.after from gendurable.dismis
     $$ select f.id, 3, 0 from gendurable.finished as f where f.fsm = 'w20' $$, 'also of what is below');
 select is(gendurable._dismiss(array[pg_temp.id('wide')], '{1}', '{1590}'), 10, 'it begins where it is told');
 select is((select max(ord) from gendurable.instances where fsm ~ '^w\d'), 1590, 'and no sooner');
+
+-- The rest of the round has outcomes in the batch of the child that ends it, before an outcome of another family.
+delete from gendurable.instances;
+delete from gendurable.dismissals;
+delete from gendurable.history;
+select gd_set_history(null, 'steps') \g /dev/null
+select pg_temp.put('p'), pg_temp.pick(9) \g /dev/null
+select pg_temp.commit('p', 'schedule_children', '{"join": "first_failure", "children": [{"fsm": "bad"}, {"fsm": "kids"}, {"fsm": "next"}, {"fsm": "await"}, {"fsm": "retry"}, {"fsm": "done"}]}'),
+    pg_temp.put('other'), pg_temp.put('none'), pg_temp.pick(9) \g /dev/null
+select jsonb_agg(jsonb_build_object('id', c.id, 'fence', c.fence) || o.outcome order by c.id) as outcomes
+from claim as c
+join (values ('bad', '{"kind": "stop"}'::jsonb), ('kids', '{"kind": "schedule_children", "children": [{"fsm": "x"}, {"fsm": "x"}]}'), ('next', '{"kind": "next", "step": "two", "continue": true}'),
+      ('await', '{"kind": "await", "names": ["go"]}'), ('retry', '{"kind": "retry", "error": {}}'), ('done', '{"kind": "done"}'),
+      ('other', '{"kind": "schedule_children", "children": [{"fsm": "y"}]}'), ('none', '{"kind": "schedule_children"}')) as o (fsm, outcome) using (fsm) \gset
+select is((select string_agg(c.fsm || ' ' || a.result, ', ' order by c.id) from gd_commit(:me, :'outcomes') as a join claim as c using (id)),
+    'bad committed, kids stale, next stale, await stale, retry stale, done committed, other committed, none committed', 'outcomes of the rest of a round that ends in the same batch are stale');
+select is(pg_temp.live(), 'none other p y', 'they apply nothing');
+select results_eq($$ select m.fsm, i.phase::text, i.joined, (select min(d.pending) from gendurable.countdowns as d where d.parent_id = i.id) from gendurable.instances as i join made as m using (id) where m.fsm in ('other', 'none') order by m.id $$,
+    $$ values ('other', 'awaiting_children', false, 1), ('none', 'ready', true, null) $$, 'parents of other families wait for their own children');
+select is((select string_agg(m.fsm || ' ' || h.event, ', ' order by m.id, h.at) from gendurable.history as h join made as m on m.id = h.instance_id where m.fsm not in ('p', 'other', 'none')),
+    'bad stop, kids cancelled, next cancelled, await cancelled, retry cancelled, done done', 'and each that was cancelled has that in its history, no outcome');
+select is((select string_agg(j ->> 'fsm' || ' ' || (j ->> 'status'), ', ' order by j ->> 'ord') from gd_pick(:me, 'q', 9) as p cross join jsonb_array_elements(p.children) as j where p.fsm = 'p'),
+    'bad failed, kids failed, next failed, await failed, retry failed, done done', 'the parent is handed all of the round');
 
 select * from finish();
 rollback;
