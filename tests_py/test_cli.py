@@ -69,6 +69,7 @@ def invoke(
         monkeypatch.delitem(sys.modules, name)
     for module in ("install", "run"):
         monkeypatch.setattr(f"gendurable.cli.{module}.log_to_stderr", lambda **_: None)
+    monkeypatch.setattr("gendurable.cli.streams._forms", [])
 
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["gendurable-py", *arguments])

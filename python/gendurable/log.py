@@ -17,7 +17,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, TextIO, TypeAlias
 
-from gendurable.text import printable, safe_repr, safe_str
+from gendurable.text import printable, redacted, safe_repr, safe_str
 
 __all__ = ["log_to_stderr", "quieten"]
 
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[0-9]+")
 _Key: TypeAlias = tuple[int, str, str | None]
 
 
-def log_to_stderr(*, verbose: bool = False) -> None:
+def log_to_stderr(*, verbose: bool = False, formatter: logging.Formatter | None = None) -> None:
     """Make sure that the package's messages are seen, whatever was configured before.
 
     A configuration of the user's own is respected: its handlers get the messages, in its format,
@@ -42,9 +42,11 @@ def log_to_stderr(*, verbose: bool = False) -> None:
 
     Args:
         verbose: log more, also of others.
+        formatter: of the messages; it is also given to what the user's own configuration writes to
+            the console. None: plain text, and the user's configuration stays as it is.
     """
     handler = _Stderr(sys.stderr)
-    handler.setFormatter(_Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    handler.setFormatter(formatter or _Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     if not logging.root.handlers:
         logging.root.addHandler(handler)
         logging.root.setLevel(logging.INFO if verbose else logging.WARNING)
@@ -61,6 +63,10 @@ def log_to_stderr(*, verbose: bool = False) -> None:
         # It tells of every broken connection what this package tells in its own words.
         psycopg.setLevel(logging.ERROR)
     quieten(logger).unheard = handler
+    if formatter is not None:
+        for own in (*logging.root.handlers, *logger.handlers):
+            if _is_console(own):
+                own.setFormatter(formatter)
 
 
 def quieten(logger: logging.Logger, *, window: float = _WINDOW) -> Quiet:
@@ -269,4 +275,4 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text; only its line ends are left as they are."""
-        return "\n".join(map(printable, super().format(record).split("\n")))
+        return "\n".join(map(printable, redacted(super().format(record)).split("\n")))

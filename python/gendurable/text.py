@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["printable", "safe_repr", "safe_str", "storable", "type_name"]
+__all__ = ["printable", "redacted", "safe_repr", "safe_str", "storable", "type_name"]
+
+
+# In a connection string (password=..., also with quotes), in a URI, and in the repr of a mapping.
+_SECRET = re.compile(
+    r"""(?ix) ( \b (?:ssl)? pass (?:word|wd)? (?: \s*=\s* | ['"]\s*:\s* ) )
+              ( '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | [^\s,;&)'"]+ )
+            | ( [a-z][a-z0-9+.-]* :// [^\s:/@]* : ) ( [^\s@/]+ ) (?=@)"""
+)
+
+
+def redacted(text: str) -> str:
+    """The text with ``***`` for each password that a library may have told in a message."""
+    return _SECRET.sub(lambda found: f"{found[1] or found[3]}***", text)
 
 
 def safe_str(value: Any, limit: int = 1000) -> str:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import os
 import re
+from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from gendurable.cli.command import Dsn, command
+from gendurable.cli.streams import say_as
 from gendurable.errors import UsageError
 from gendurable.hosting import end_process, run_worker
+from gendurable.json_log import JsonFormatter, json_line, note_executions
 from gendurable.loading import load
 from gendurable.log import log_to_stderr
 from gendurable.settings import check_settings
 
 __all__ = ["run"]
+
+
+class LogFormat(StrEnum):
+    """How a worker's messages look."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 @command
@@ -48,6 +59,9 @@ def run(
     pooler: Annotated[
         bool, typer.Option("--pooler", help="Behind a transaction pooler: do without LISTEN.")
     ] = False,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="How messages are written to stderr.")
+    ] = LogFormat.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Run a worker until SIGTERM or SIGINT.
@@ -55,6 +69,9 @@ def run(
     Then it lets running steps finish and exits with code 0. A second signal does not wait for them,
     a third one ends the process.
     """
+    if log_format is LogFormat.JSON:
+        say_as(partial(json_line, "CRITICAL"))
+        note_executions()
     queues = _queues(queue or ["default=10"])
     check_settings(queues=queues, name=name, lease=lease, drain=drain, poll=poll)
     if dsn is not None:
@@ -62,7 +79,8 @@ def run(
         os.environ["GENDURABLE_DSN"] = dsn
     machines = load(target)
     # After the import, which is when a user's module configures logging.
-    log_to_stderr(verbose=verbose)
+    formatter = JsonFormatter() if log_format is LogFormat.JSON else None
+    log_to_stderr(verbose=verbose, formatter=formatter)
     run_worker(
         machines,
         dsn=dsn,

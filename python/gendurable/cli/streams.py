@@ -5,24 +5,32 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
 from gendurable.text import printable
 
-__all__ = ["fail", "leave", "open_streams", "say"]
+__all__ = ["fail", "leave", "open_streams", "say", "say_as"]
+
+_forms: list[Callable[[str], str]] = []
+
+
+def say_as(form: Callable[[str], str]) -> None:
+    """Have all that is said from now on written in a form of its own, each on one line."""
+    _forms[:] = [form]
 
 
 def fail(message: str) -> NoReturn:
     """Say what was wrong, and exit with code 1."""
-    say(f"error: {message}")
+    say(message if _forms else f"error: {message}")
     sys.exit(1)
 
 
 def say(text: str) -> None:
     """Write to stderr what may quote anything; if it is closed, the exit code has to do."""
     with suppress(OSError, ValueError):
-        shown = "\n".join(map(printable, text.split("\n")))
+        shown = _forms[0](text) if _forms else "\n".join(map(printable, text.split("\n")))
         print(shown, file=sys.stderr or sys.__stderr__)
 
 
