@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -15,6 +16,7 @@ import msgspec
 from gendurable import client
 from gendurable.database import Connection
 from gendurable.errors import UsageError
+from gendurable.web.pages import SPANS, failed
 from gendurable.web.store import Write
 
 __all__ = ["ACTIONS", "Action", "Form"]
@@ -120,6 +122,18 @@ async def _cancel_many(write: Write, form: Form, user: str | None) -> str:
 
 async def _retry_many(write: Write, form: Form, _: str | None) -> str:
     return await _many(write, form.ids(), client.retry_many)
+
+
+async def _retry_found(write: Write, form: Form, _: str | None) -> str:
+    """Retry what the page of failures spoke of: read again, because there may be others now."""
+    given = form.get("since")
+    if given not in SPANS:
+        raise UsageError(f"since: {given[:40]} is none of {', '.join(SPANS)}")
+    span, machine, step = timedelta(seconds=SPANS[given]), form.get("machine"), form.get("step")
+    found = await write(lambda conn: failed(conn, span, machine or None, step or None))
+    if not found:
+        return "Nothing is failed any more."
+    return await _many(write, [each.id for each in found], client.retry_many)
 
 
 async def _pause(write: Write, form: Form, _: str | None) -> str:
@@ -234,6 +248,7 @@ ACTIONS: Mapping[str, Action] = {
     "resume": _resume,
     "resume-schedule": _resume_schedule,
     "retry": _retry,
+    "retry-found": _retry_found,
     "retry-many": _retry_many,
     "signal": _signal,
 }

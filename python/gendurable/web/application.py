@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
+import msgspec
 import psycopg
+from markupsafe import Markup
 from psycopg.conninfo import conninfo_to_dict
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import (
     HTMLResponse,
-    JSONResponse,
     PlainTextResponse,
     Response,
     StreamingResponse,
@@ -26,15 +29,30 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gendurable.database import Connection, conninfo, describe_dsn, is_loss, one_line
 from gendurable.errors import GendurableError, UsageError, engine_errors
-from gendurable.text import type_name
+from gendurable.text import safe_str, type_name
 from gendurable.web.access import Auth, Guard, csrf_token, is_forged
 from gendurable.web.actions import ACTIONS, Form
 from gendurable.web.hub import Hub, News
-from gendurable.web.pages import PAGES, Missing, Page, Query
+from gendurable.web.pages import (
+    PAGES,
+    REMEDIES,
+    SPANS,
+    STATUSES,
+    Missing,
+    Names,
+    Page,
+    answers,
+    names,
+    of_topic,
+    raw,
+)
+from gendurable.web.rates import KINDS
 from gendurable.web.render import STATIC, asset_version, environment, redacted
 from gendurable.web.store import Store
 
 __all__ = ["Dashboard", "build"]
+
+T = TypeVar("T")
 
 logger = logging.getLogger("gendurable")
 
@@ -93,20 +111,32 @@ class Dashboard:
         self.hub = Hub(self._content, explain, poll)
         self._actions = actions
         self._redact = redact
-        self._templates = environment()
+        self._templates = environment(redact)
+        self._templates.globals |= {
+            "actions": actions,
+            "statuses": STATUSES,
+            "spans": list(SPANS),
+            "kinds": KINDS,
+            "remedies": REMEDIES,
+        }
         self._version = asset_version()
         self._where = _name_of(store.info)
+        self._names, self._names_until = Names(), 0.0
 
     def routes(self) -> list[Route | Mount]:
         """All of them."""
-        pages = [Route(page.path, self._page(page), name=page.name) for page in PAGES.values()]
+        pages = [
+            Route(page.path, self._page(page), name=page.name)
+            for page in PAGES.values()
+            if page.path
+        ]
         return [
             *pages,
             Route("/instances/{id:int}/raw.json", self._raw, name="raw"),
             Route("/live/{topic:path}", self._live, name="live"),
             Route("/do/{action}", self._do, methods=["POST"], name="do"),
             Route("/healthz", self._health, name="health"),
-            Mount("/static", StaticFiles(directory=STATIC), name="static"),
+            Mount("/static", _Static(directory=STATIC), name="static"),
             Route("/{rest:path}", self._lost, name="lost"),
         ]
 
@@ -132,7 +162,7 @@ class Dashboard:
         """The live part of a page, the same for everyone who looks."""
         page, query = of_topic(topic)
         found = await self._read(lambda conn: page.load(conn, query))
-        return self._render(page.template, query=query, **redacted(found, self._redact))
+        return self._render(page.template, query=query, **found)
 
     async def _read(self, load: Callable[[Connection], Awaitable[T]]) -> T:
         async def run(conn: Connection) -> T:
@@ -158,17 +188,18 @@ class Dashboard:
                 user=request.scope["state"].get("user"),
                 where=self._where,
                 version=self._version,
-                choices=await self._choices(page, status),
+                now=datetime.now(UTC),
+                choices=await self._choices(page),
             ),
             status,
         )
 
     def _render(self, template: str, **context: Any) -> str:
         made = self._templates.get_template(template)
-        return made.render(actions=self._actions, hidden=self._redact, **context)
+        return made.render(**context)
 
     def _trouble(self, exc: Exception) -> tuple[str, int]:
-        status = 404 if isinstance(exc, Missing) else 400 if isinstance(exc, Wrong) else 503
+        status = 404 if isinstance(exc, Missing) else 400 if isinstance(exc, UsageError) else 503
         return self._render("trouble.html", status=status, text=explain(exc)), status
 
     async def _live(self, request: Request) -> Response:
@@ -176,7 +207,7 @@ class Dashboard:
         topic = f"{request.path_params['topic']}?{request.url.query}"
         try:
             of_topic(topic)
-        except Wrong as exc:
+        except UsageError as exc:
             return PlainTextResponse(f"{exc}\n", 404)
         if self.hub.is_full:
             return PlainTextResponse("Too many look at this dashboard.\n", 503)
@@ -213,13 +244,11 @@ class Dashboard:
     async def _act(self, name: str, form: Form, user: str | None) -> str:
         act = ACTIONS.get(name)
         if act is None:
-            raise Wrong(f"there is no action {name!r}")
+            raise UsageError(f"there is no action {name!r}")
 
-        async def run(conn: Connection) -> str:
-            with engine_errors():
-                return await act(conn, form, user)
-
-        said = await self.store.write(run)
+        with engine_errors():
+            async with self.store.writing() as write:
+                said = await act(write, form, user)
         logger.info(
             "dashboard: %s by %s: %s", name, safe_str(user or "unknown", 100), safe_str(said, 300)
         )
@@ -236,18 +265,38 @@ class Dashboard:
         shown = msgspec.json.format(msgspec.json.encode(redacted(found, self._redact)), indent=2)
         return Response(shown, media_type="application/json")
 
-    async def _metrics(self, request: Request) -> Response: ...
+    async def _choices(self, page: Page) -> Names:
+        """What to offer in the filters; it need not be the newest."""
+        if page.filters is None:
+            return Names()
+        now = asyncio.get_running_loop().time()
+        if now > self._names_until:
+            with suppress(Exception):
+                self._names = await self._read(names)
+                self._names_until = now + 30
+        return self._names
 
     async def _health(self, _: Request) -> Response:
         """Whether the database answers."""
         try:
-            version = await self._read(answers)
+            await self._read(answers)
         except Exception as exc:  # noqa: BLE001 (the answer says what was wrong)
             return PlainTextResponse(f"{explain(exc)}\n", 503)
-        return PlainTextResponse(f"ok {version}\n")
+        return PlainTextResponse("ok\n")
 
-    async def _lost(self, _: Request) -> Response:
-        return HTMLResponse(*self._trouble(Missing("There is no such page.")))
+    async def _lost(self, request: Request) -> Response:
+        content, status = self._trouble(Missing("There is no such page."))
+        return await self._whole(request, PAGES["lost"], "", content, status)
+
+
+class _Static(StaticFiles):
+    """Files that a browser may keep: their address changes when they do."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """One of them."""
+        answer = await super().get_response(path, scope)
+        answer.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return answer
 
 
 class _Prefix:
@@ -288,11 +337,11 @@ async def _form(request: Request) -> Form:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _LONGEST_FORM:
-            raise Wrong("this is more than a form of this dashboard sends")
+            raise UsageError("this is more than a form of this dashboard sends")
     try:
         return Form(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError as exc:
-        raise Wrong("this is no form of this dashboard") from exc
+        raise UsageError("this is no form of this dashboard") from exc
 
 
 def _event(news: News) -> str:

@@ -22,21 +22,29 @@ HIDDEN = "•••"
 STATIC = Path(__file__).parent / "static"
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_SAID = ("type", "kind", "message", "reason", "traceback")
 _MOST_LINES = 400
 _LONGEST_TEXT = 2_000
 _STATUS = {
     "runnable": ("●", "waits"),
     "executing": ("▶", "runs"),
-    "awaiting_signal": ("✉", "parked"),
-    "awaiting_children": ("⑂", "parked"),
+    "awaiting_signal": ("◇", "parked"),
+    "awaiting_children": ("◆", "parked"),
     "done": ("✓", "good"),
     "failed": ("✕", "bad"),
 }
+_NOTHING = Markup()
+_UNKNOWN = ("○", "waits")
+_LONGEST_TRACE = 16_000
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
-def environment() -> Environment:
-    """The templates, which escape everything, with the filters that they use."""
+def environment(hidden: Collection[str] = ()) -> Environment:
+    """The templates, which escape everything, with the filters that they use.
+
+    Args:
+        hidden: keys, in lower case, of which no value is shown.
+    """
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -47,14 +55,19 @@ def environment() -> Environment:
     made.filters |= {
         "count": _count,
         "duration": _duration,
-        "json": _json,
-        "line": _line,
+        "error": lambda value, most=160: _error(redacted(value, hidden), most),
+        "json": lambda value: _json(redacted(value, hidden)),
+        "line": lambda value, most=120: _line(redacted(value, hidden), most),
+        "lines": _sentences,
         "moment": _moment,
+        "plain": lambda value: "" if value is None else f"{value:g}",
         "query": _query,
         "rate": _rate,
         "short": _short,
         "status": _status,
+        "status_kind": lambda value: _STATUS.get(value, _UNKNOWN)[1],
         "text": _text,
+        "words": lambda value: _text(value).replace("_", " "),
     }
     return made
 
@@ -102,7 +115,7 @@ def _line(value: Any, most: int = 120) -> str:
 def _count(value: float | None) -> str:
     if value is None:
         return "\N{EN DASH}"
-    if isinstance(value, float) and not value.is_integer():
+    if not float(value).is_integer():
         return f"{value:,.1f}"
     return f"{int(value):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
@@ -118,6 +131,8 @@ def _duration(value: float | timedelta | None) -> str:
     if value is None:
         return "\N{EN DASH}"
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if 0 < seconds < 0.001:
+        return "< 1 ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
@@ -132,8 +147,44 @@ def _duration(value: float | timedelta | None) -> str:
     raise AssertionError
 
 
-def _moment(value: datetime | str | None, absent: str = "\N{EN DASH}") -> Markup:
-    """A moment: absolute in the text and the title; the script makes the text relative."""
+def _sentences(value: object) -> str:
+    """Text of several lines."""
+    return "\n".join(map(_text, str(value).split("\n")))
+
+
+def _error(value: Any, most: int) -> Markup:
+    """An error: what kind, what it says, and behind a click where it was raised."""
+    if not isinstance(value, dict) or not ("message" in value or "kind" in value):
+        return escape(_line(value, most))
+    kind = value.get("type") or value.get("kind")
+    said = value.get("message") or value.get("reason")
+    rest = {k: v for k, v in value.items() if k not in _SAID}
+    parts = [
+        Markup("<strong>{}</strong>").format(_short(kind, most)) if kind else None,
+        escape(_short(said, most)) if said is not None else None,
+        Markup('<span class="soft json">{}</span>').format(_line(rest, most)) if rest else None,
+    ]
+    trace = value.get("traceback")
+    shown = Markup(" ").join(part for part in parts if part is not None)
+    if trace is None:
+        return shown
+    return Markup(
+        '{}<details><summary>traceback</summary><pre class="trace" tabindex="0">{}</pre></details>'
+    ).format(shown, _sentences(str(trace)[-_LONGEST_TRACE:]))
+
+
+def _moment(
+    value: datetime | str | None,
+    absent: str = "\N{EN DASH}",
+    as_: str = "distance",
+) -> Markup:
+    """A moment: absolute in the text and the title; the script makes the text relative.
+
+    Args:
+        value: the moment.
+        absent: what stands where there is none.
+        as_: ``distance``, such as *2 min ago*; or ``age``, such as *2 min*.
+    """
     if value is None:
         return Markup('<span class="none">{}</span>').format(absent)
     if isinstance(value, str):
@@ -143,13 +194,13 @@ def _moment(value: datetime | str | None, absent: str = "\N{EN DASH}") -> Markup
             return Markup("<span>{}</span>").format(_text(value))
     at = value.astimezone(UTC)
     shown = at.strftime("%Y-%m-%d %H:%M:%S")
-    return Markup('<time datetime="{}" title="{} UTC">{} UTC</time>').format(
-        at.isoformat(timespec="milliseconds"), at.isoformat(" ", "milliseconds")[:23], shown
+    return Markup('<time datetime="{}" title="{} UTC" data-as="{}">{} UTC</time>').format(
+        at.isoformat(timespec="milliseconds"), at.isoformat(" ", "milliseconds")[:23], as_, shown
     )
 
 
 def _status(value: str) -> Markup:
-    mark, kind = _STATUS.get(value, ("○", "waits"))
+    mark, kind = _STATUS.get(value, _UNKNOWN)
     return Markup(
         '<span class="status {}"><span class="mark" aria-hidden="true">{}</span>{}</span>'
     ).format(kind, mark, value.replace("_", " "))
@@ -178,8 +229,8 @@ def _json(value: Any) -> Markup:
 
 
 def _lines(
-    value: Any, indent: str = "", head: Markup = Markup(), tail: str = ""
-) -> Iterator[Markup]:  # noqa: B008
+    value: Any, indent: str = "", head: Markup = _NOTHING, tail: str = ""
+) -> Iterator[Markup]:
     """The lines of a value, one after the other, so that nobody makes those that are not shown."""
     start = escape(indent) + head
     if isinstance(value, dict) and value:

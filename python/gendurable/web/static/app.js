@@ -35,6 +35,7 @@
   const charts = new Map();
   const COLOURS = { next: "--runs", done: "--good", retry: "--waits", stop: "--bad", await: "--parked", schedule_children: "--soft" };
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const clock = (at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   function draw() {
     for (const [element, chart] of charts) {
       if (!element.isConnected) { chart.plot?.destroy(); charts.delete(element); }
@@ -56,13 +57,13 @@
       known?.plot.destroy();
       const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
       const plot = new uPlot({
-        width, height: 180, padding: [8, 8, 0, 0], cursor: { y: false },
+        width, height: 180, padding: [8, 24, 0, 0], cursor: { y: false },
         scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
-        axes: [axis, { ...axis, size: 55, values: (_, ticks) => ticks.map((value) => value.toLocaleString("en")) }],
+        axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 55, values: (_, ticks) => ticks.map((value) => value.toLocaleString("en")) }],
         series: [
-          { value: (_, at) => at == null ? "–" : new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) },
+          { label: "at", value: (_, at) => at == null ? "–" : clock(at) },
           ...series.map((each) => ({
-            label: each.name, width: 1.75, points: { show: false },
+            label: each.name.replaceAll("_", " "), width: 1.75, points: { show: false },
             stroke: colour(COLOURS[each.name] ?? "--soft"),
             dash: each.name === "stop" ? [2, 2] : each.name === "retry" ? [6, 3] : undefined,
           })),
@@ -92,9 +93,12 @@
   const KEPT = new Set(["checked", "open", "value", "selected"]);
   const callbacks = {
     beforeAttributeUpdated: (name) => !KEPT.has(name),
-    beforeNodeMorphed: (old) => !(old.nodeType === 1 && (old.hasAttribute("data-keep") || old === document.activeElement && /^(INPUT|TEXTAREA|SELECT)$/.test(old.tagName))),
-    beforeNodeRemoved: (node) => !node.parentElement?.closest(".chart, [data-keep]"),
-    beforeNodeAdded: (node) => !node.parentElement?.closest?.("[data-keep]"),
+    beforeNodeMorphed: (old, fresh) => {
+      if (old.nodeType !== 1) return true;
+      if (old === document.activeElement && /^(INPUT|TEXTAREA|SELECT)$/.test(old.tagName)) return false;
+      return !("keep" in old.dataset && old.dataset.keep === fresh.dataset?.keep);
+    },
+    beforeNodeRemoved: (node) => !node.parentElement?.closest(".chart"),
   };
   function show(html) {
     Idiomorph.morph(live, html, { morphStyle: "innerHTML", ignoreActiveValue: true, callbacks });
