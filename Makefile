@@ -1,7 +1,7 @@
 VENV ?= .venv
 export VENV
 BENCH := bench/.venv
-PYTHON := python tests_py tools/coverage $(wildcard examples bench)
+PYTHON := python tests_py tools/coverage tools/release tools/sbom $(wildcard examples bench)
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,6 +20,8 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/ruff format --quiet --check $(PYTHON)
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml -p gendurable
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml --exclude test_bench tests_py tools/coverage
+	@$(VENV)/bin/mypy --config-file python/pyproject.toml tools/release
+	@$(VENV)/bin/mypy --config-file python/pyproject.toml tools/sbom
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
 	@$(VENV)/bin/mypy --config-file bench/mypy.ini bench tests_py/test_bench.py
 
@@ -32,6 +34,9 @@ cron: packages venv ## Cron expressions against cronsim, many of them (EXPRESSIO
 schedules: packages venv ## A schedule of every second, workers killed, the server restarted (SECONDS=120 WORKERS=10 KILL_EVERY=5)
 	@SECONDS=$(or $(SECONDS),120) WORKERS=$(or $(WORKERS),10) KILL_EVERY=$(or $(KILL_EVERY),5) tools/test py tests_py/test_schedules.py -q -s -k each_second
 
+upgrade: packages venv ## Two releases in a copy, and the upgrade under workers of both versions (ORDERS=2000)
+	@ORDERS=$(or $(ORDERS),2000) tools/test py tests_py/test_upgrade.py -q
+
 bench: packages $(BENCH)/.ready ## This project beside its peers, quick: under ten minutes (RUNS=3)
 	@$(BENCH)/bin/python bench/suite.py --runs $(or $(RUNS),3) --results bench/results/quick
 
@@ -40,6 +45,15 @@ bench-full: packages $(BENCH)/.ready ## The same at length, and hours of it over
 	@$(BENCH)/bin/python bench/suite.py --full --runs $(or $(RUNS),3) --results bench/results --report bench/RESULTS.md
 	@$(BENCH)/bin/python bench/over_time.py --all --seconds $(or $(SECONDS),600) --out bench/results/over_time.jsonl
 	@$(BENCH)/bin/python bench/report.py bench/results --report bench/RESULTS.md
+
+wheel: venv ## The wheel, the source archive and the bill of materials, in python/dist
+	@rm -rf python/dist
+	@cd python && $(abspath $(VENV))/bin/python -m build --no-isolation
+	@$(VENV)/bin/python tools/sbom >python/dist/gendurable.cdx.json
+
+up: ## A shell in a container that has everything (Docker)
+	@docker build --quiet --tag gendurable-dev --file .devcontainer/Dockerfile .
+	@docker run --rm --interactive --tty --volume "$(CURDIR)":/src --workdir /src gendurable-dev bash
 
 demo: venv ## The checkout example on an embedded PostgreSQL (or on GENDURABLE_DSN)
 	@$(VENV)/bin/python examples/checkout/demo.py
@@ -66,7 +80,7 @@ $(BENCH)/.ready: python/pyproject.toml bench/requirements.txt bench/package.json
 	@touch $@
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
+	rm -rf $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py lint stress cron schedules bench bench-full demo packages venv clean
+.PHONY: help test test-pg test-py lint stress cron schedules upgrade bench bench-full demo wheel up packages venv clean

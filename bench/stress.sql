@@ -82,8 +82,8 @@ begin
     end if;
     v_bad := case
         when new.fence < old.fence then 'the fence went back'
-        when new.fence > old.fence + 1 then 'the fence jumped'
-        when old.phase <> 'executing' and (new.fence = old.fence + 1) <> (new.phase = 'executing') then 'a fence without a claim'
+        when new.fence > old.fence + 1 and not (new.phase = 'executing' and old.phase <> 'executing') then 'the fence jumped'
+        when old.phase <> 'executing' and (new.fence > old.fence) <> (new.phase = 'executing') then 'a fence without a claim'
         when old.phase = 'executing' and new.phase = 'executing' and new.worker_id <> old.worker_id then 'a claim changed hands'
         when new.phase = 'executing' and old.phase not in ('ready', 'executing') and (old.phase <> 'throttled' or old.concurrency_key is not null) then 'claimed out of ' || old.phase
         when old.phase in ('awaiting_signal', 'awaiting_children') and new.phase not in (old.phase, 'ready', 'held') then 'woken to ' || new.phase

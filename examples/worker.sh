@@ -15,7 +15,8 @@ sql() {  # sql STATEMENTS [psql's options]: its variables are :'queue', :'worker
 pick() {
     sql "select from gd_heartbeat(:'worker', '{}');
          select where (select count(*) from gd_maintain()) < 0;
-         select j.attempt, format('%s %s %s', j.fsm, j.fsm_version, j.step), to_jsonb(j) from gd_pick(:'worker', :'queue', 1) as j"
+         begin; set local synchronous_commit = off;  -- a claim may be forgotten, an outcome may not
+         select j.attempt, format('%s %s %s', j.fsm, j.fsm_version, j.step), to_jsonb(j) from gd_pick(:'worker', :'queue', 1) as j; commit"
 }
 run_step() {  # prints the outcome
     sql "with job as (

@@ -72,6 +72,7 @@
 -- _announce after it; the wake-up of parks and of what is due.
 \ir functions/ready/_enter_ready.sql
 \ir functions/ready/_runnable.sql
+\ir functions/ready/_notifies.sql
 \ir functions/ready/_announce.sql
 \ir functions/ready/_wake.sql
 \ir functions/ready/_wake_due.sql
@@ -115,6 +116,7 @@
 \ir functions/workers/_claims.sql
 \ir functions/workers/_sleeping.sql
 \ir functions/workers/_check_in.sql
+\ir functions/workers/_declared.sql
 \ir functions/workers/_delete_workers.sql
 \ir functions/workers/_executing.sql
 \ir functions/workers/_forget_workers.sql
@@ -153,7 +155,11 @@
 \ir functions/limits/_capacity.sql
 \ir functions/limits/_name_lock.sql
 \ir functions/limits/_lock_name.sql
-\ir functions/limits/_token_line.sql
+\ir functions/limits/_key_rows.sql
+\ir functions/limits/_key_kind.sql
+\ir functions/limits/_of_keys.sql
+\ir functions/limits/_slot_line.sql
+\ir functions/limits/_startable.sql
 \ir functions/limits/_tokens.sql
 \ir functions/limits/_bucket.sql
 \ir functions/limits/_admit_slots.sql
@@ -172,10 +178,11 @@
 \ir functions/limits/_ring.sql
 \ir functions/limits/_ring_freed_slots.sql
 \ir functions/limits/_ring_name.sql
+\ir functions/limits/_ring_rates.sql
 \ir functions/limits/_sweep_buckets.sql
 \ir functions/limits/_sweep_busy_floors.sql
 \ir functions/limits/_sweep_slots.sql
-\ir functions/limits/_waiting_queues.sql
+\ir functions/limits/_waiting_keys.sql
 \ir functions/limits/_warn_of_rates.sql
 \ir functions/limits/gd_drop_concurrency_limit.sql
 \ir functions/limits/gd_drop_rate_limit.sql
@@ -183,6 +190,7 @@
 \ir functions/limits/gd_set_rate_limit.sql
 
 -- queues: The limits of queues: counted, noted, set; places that become free are told.
+\ir functions/queues/_is_full.sql
 \ir functions/queues/_places_left.sql
 \ir functions/queues/_note_holders.sql
 \ir functions/queues/_announce_places.sql
@@ -331,7 +339,8 @@
 \ir functions/reports/_compact_throughput.sql
 \ir functions/reports/gd_report.sql
 
--- look: What only looks: the status of an instance, and what the views count.
+-- look: What only looks: the status of an instance, why it does not run, searches, and what the
+-- views count.
 \ir functions/look/_depths.sql
 \ir functions/look/_estimates.sql
 \ir functions/look/_foreign_kinds.sql
@@ -342,6 +351,20 @@
 \ir functions/look/_suspects.sql
 \ir functions/look/_usage.sql
 \ir functions/look/gd_status.sql
+\ir functions/look/gd_stuck.sql
+\ir functions/look/gd_tree.sql
+\ir functions/look/gd_lines.sql
+\ir functions/look/_check_search.sql
+\ir functions/look/_narrowed.sql
+\ir functions/look/gd_find.sql
+\ir functions/look/_clock.sql
+\ir functions/look/_error_line.sql
+\ir functions/look/_why_claimed.sql
+\ir functions/look/_why_parked.sql
+\ir functions/look/_why_limited.sql
+\ir functions/look/_why_locked.sql
+\ir functions/look/_why_runnable.sql
+\ir functions/look/gd_why.sql
 
 -- testing: For tests of applications: time goes by.
 \ir functions/testing/_advance.sql

@@ -114,7 +114,8 @@ comment on column gendurable.instances.eligible_at is
     'Not picked before this moment; also the order of picking within a priority. Awaiting '
     'signals: the deadline, or infinity.';
 comment on column gendurable.instances.fence is
-    'Grows at every claim and at every accepted commit; a commit must carry the current one.';
+    'Grows at every claim, to the time in microseconds or by one, and at every accepted commit; a '
+    'commit must carry the current one.';
 comment on column gendurable.instances.lane is
     'The kind of its step, and in the lower 40 bits the run that it stands in: 0 is the line. '
     'Written when it stops executing: gendurable._lane.';
@@ -166,15 +167,18 @@ create index instances_due_lately on gendurable.instances
 -- What a worker holds: gendurable._claims knows from when on.
 create index instances_claims on gendurable.instances (worker_id, claimed_at)
     where worker_id is not null;
--- What was offered a slot of a concurrency key, and what waits for one in the order of picking.
+-- What was offered a slot of a concurrency key, and what waits for one: of each kind in the order
+-- of picking.
 create index instances_keyed on gendurable.instances
-    (concurrency_key, phase, queue, priority, eligible_at, id)
+    (concurrency_key, phase, (lane >> 40), priority, eligible_at, id)
     where concurrency_key is not null and phase in ('ready', 'held');
 -- What holds a slot of a concurrency key, from the floor of the key on (gendurable.busy_floors).
 create index instances_busy on gendurable.instances (concurrency_key, claimed_at)
     where concurrency_key is not null and phase = 'executing';
--- What waits for tokens of a rate limit, in the order of granting, and what was offered some.
-create index instances_rated on gendurable.instances (rate_limit, phase, priority, eligible_at, id)
+-- What waits for tokens of a rate limit, and what was offered some: of each kind in the order of
+-- granting.
+create index instances_rated on gendurable.instances
+    (rate_limit, phase, (lane >> 40), priority, eligible_at, id)
     where rate_limit is not null and phase in ('ready', 'throttled');
 -- What neither can be picked nor is held by a worker: what the views count in. `is true` hides it
 -- from every query that does not say so, or the engine's own look-ups of one key or one due queue

@@ -46,6 +46,10 @@ $$;
 create trigger wait_in_run before insert or update of phase, eligible_at on gendurable.instances
 for each row when (new.phase in ('scheduled', 'awaiting_signal') and current_setting('search_path') <> 'pg_catalog, pg_temp') execute function test.wait_in_run();
 
+create function test.fence(id bigint) returns bigint
+language sql stable as $$ select i.fence from gendurable.instances as i where i.id = fence.id $$;
+comment on function test.fence(bigint) is 'The current fence of an instance: a claim has any that is greater than the one before.';
+
 create function test.connect(session text) returns void
 language plpgsql as $$
 begin

@@ -23,6 +23,8 @@ from sqlalchemy.orm import Session
 
 from gendurable import events, get
 from gendurable.machine import define
+from gendurable.metrics import WORKER_METRICS
+from gendurable.process import package_version
 from support import finished, worker_process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,6 +113,7 @@ def test_the_client_page_s_code_runs(
     assert placed is not None
     assert placed.correlation_key == "order:A-1"
     assert names["entry"].arguments()["rate_limit"] == "mail"
+    assert names["serve_result"](conn, "no such order") is None
     names["serve"](dsn)
     assert conn.execute("select count(*) from gd_instances where fsm = 'Visit'").fetchone() == (
         1000,
@@ -192,6 +195,27 @@ def test_the_telemetry_page_lists_every_event_with_its_fields(tmp_path: Path) ->
     runpy.run_path(str(module))["stop_listening"]()
 
 
+def test_the_telemetry_page_lists_every_metric_with_its_labels() -> None:
+    page = (ROOT / "docs/telemetry.md").read_text()
+    rows = re.findall(
+        r"^\| `(gendurable_\w+)` \| `(.+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE
+    )
+    assert [
+        (name, dotted, kind, re.findall(r"`(\w+)`", labels), said)
+        for name, dotted, kind, labels, said in rows
+    ] == [
+        (one.prometheus_name, one.name, one.kind, list(one.labels), one.help)
+        for one in WORKER_METRICS
+    ]
+
+
+def test_the_telemetry_page_s_tracing_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    namespace: dict[str, Any] = {}
+    exec(blocks("docs/telemetry.md", "python")[1], namespace)
+    namespace["stop_tracing"]()
+    assert re.fullmatch(r"[0-9a-f]{32}\n", capsys.readouterr().out)
+
+
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:
     conn.execute("select gd_enqueue('M'), gd_enqueue('M')")
     loop, report = blocks("docs/worker-protocol.md", "sql")
@@ -249,6 +273,16 @@ def test_every_command_of_the_readme_is_known_here() -> None:
     ]
 
 
+def test_the_commands_of_an_upgrade_are_those_that_test_upgrade_runs() -> None:
+    assert commands("docs/releases.md") == [
+        "pip install --upgrade gendurable",
+        "gendurable-py upgrade --dry-run",
+        "gendurable-py upgrade",
+        "sqitch deploy --verify db:pg:shop",
+        "psql -1 -v ON_ERROR_STOP=1 -f sql/upgrade.sql shop",
+    ]
+
+
 def test_the_readme_s_psql_command_installs(empty_dsn: str) -> None:
     psql = shutil.which("psql")
     if psql is None:
@@ -262,7 +296,7 @@ def test_the_readme_s_psql_command_installs(empty_dsn: str) -> None:
         env=os.environ | {"PGOPTIONS": "-c client_min_messages=warning"},
     )
     with psycopg.connect(empty_dsn) as conn:
-        assert conn.execute("select gd_version()").fetchone() == ("0.1.0",)
+        assert conn.execute("select gd_version()").fetchone() == (package_version(),)
 
 
 def test_the_readme_s_gendurable_py_command_installs(empty_dsn: str) -> None:
@@ -279,7 +313,7 @@ def test_the_readme_s_gendurable_py_command_installs(empty_dsn: str) -> None:
 def test_every_code_in_the_table_of_errors_is_one_that_the_engine_raises() -> None:
     table = (ROOT / "docs/errors.md").read_text()
     listed = set(re.findall(r"^\| `(GD\d{3})`", table, re.MULTILINE))
-    source = "".join(path.read_text() for path in (ROOT / "sql/functions").rglob("*.sql"))
+    source = "".join(path.read_text() for path in (ROOT / "sql").rglob("*.sql"))
     raised = set(re.findall(r"'(GD\d{3})'", source))
     assert raised - listed == {"GD000"}  # how a turn lets go of its keys; it never leaves
     assert listed <= raised

@@ -185,13 +185,19 @@ def sqlalchemy_async(driver: str, kind: str) -> Any:
     return opened
 
 
+def configure_django() -> None:
+    """Have Django's settings, once in a process."""
+    if not django.conf.settings.configured:
+        django.conf.settings.configure(
+            DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres"}},
+            USE_TZ=True,
+        )
+        django.setup()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _django() -> None:
-    django.conf.settings.configure(
-        DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres"}},
-        USE_TZ=True,
-    )
-    django.setup()
+    configure_django()
 
 
 SYNC = {

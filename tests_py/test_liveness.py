@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from database import create_database, own_cluster
-from gendurable import Context, job, process, protocol
+from gendurable import Context, Done, Machine, Next, Outcome, job, process, protocol, step
 from gendurable.cli import main
+from gendurable.database import connect, conninfo
 from gendurable.errors import GendurableError
 from gendurable.install import install
 from gendurable.process import describe_process, is_gone, place, uptime
@@ -431,6 +433,7 @@ def test_no_step_runs_twice_because_the_server_was_down_for_longer_than_a_lease(
             with psycopg.connect(crashing_dsn, autocommit=True) as conn:
                 ids = [work.enqueue(conn).id for _ in range(2)]
                 until(lambda: len(runs) == 2)
+                conn.execute("checkpoint")  # The claims are durable as well.
             cluster.stop(mode)
             down_until = time.monotonic() + 2 * lease
             until(lambda: time.monotonic() > down_until, "every lease is over")
@@ -443,6 +446,150 @@ def test_no_step_runs_twice_because_the_server_was_down_for_longer_than_a_lease(
                 opened.set()
                 assert [finished(conn, instance).result for instance in ids] == [0, 0]
     assert sorted(runs) == sorted(ids)
+
+
+# What a crash of the server forgets.
+
+
+@pytest.fixture
+def forgetful_dsn(cluster: Server, crashing_dsn: str) -> Iterator[str]:
+    """A database whose server writes WAL only where a commit waits for that."""
+    configure(cluster, "set wal_writer_delay = '10s'")
+    yield crashing_dsn
+    configure(cluster, "reset wal_writer_delay")
+
+
+def configure(cluster: Server, change: str) -> None:
+    with psycopg.connect(cluster.admin_dsn, autocommit=True) as conn:
+        conn.execute(f"alter system {change}")
+    cluster.stop("fast")  # A WAL writer that has slept for long is woken by the next commit.
+    cluster.start()
+
+
+def crash(cluster: Server) -> None:
+    """Stop the server without a word, and start it again."""
+    cluster.stop("immediate")
+    cluster.start()
+
+
+@pytest.mark.parametrize("key", [None, "one at a time"])
+def test_a_claim_may_be_forgotten_unless_a_limit_counts_it(
+    cluster: Server, forgetful_dsn: str, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    runs: list[tuple[int, int]] = []
+    upkeep: list[bool] = []
+    real = protocol.maintain
+
+    async def maintain(connection: protocol.Connection) -> tuple[dict[str, int], bool]:
+        done = await real(connection)
+        upkeep.append(True)
+        return done
+
+    monkeypatch.setattr(protocol, "maintain", maintain)
+    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 600)
+
+    @job()
+    def work(ctx: Context[Any]) -> None:
+        runs.append((ctx.fence, ctx.attempt))
+        opened.wait(60)
+
+    with gate() as opened, running(forgetful_dsn, [work], queues={"default": 4}, lease=600):
+        with psycopg.connect(forgetful_dsn, autocommit=True) as conn:
+            until(lambda: upkeep, "nothing else commits from here on")
+            instance = work.options(concurrency_key=key).enqueue(conn).id
+            until(lambda: runs)
+        crash(cluster)
+        if key is None:
+            until(lambda: len(runs) == 2, "what is forgotten is picked again")
+        opened.set()
+        with psycopg.connect(forgetful_dsn, autocommit=True) as conn:
+            assert finished(conn, instance).status == "done"
+    assert [attempt for _, attempt in runs] == [0] * (2 if key is None else 1)
+    fences = [fence for fence, _ in runs]
+    assert sorted(set(fences)) == fences
+
+
+@pytest.mark.parametrize("pooler", [False, True])
+def test_that_a_claim_is_not_durable_is_said_of_no_other_transaction(
+    crashing_dsn: str, *, pooler: bool
+) -> None:
+    async def take_turns() -> None:
+        conn = await connect(conninfo(crashing_dsn), pooler=pooler)
+        async with conn:
+            worker = await protocol.register(conn, "w", ["a", "b"], 60, {})
+            await conn.execute("select public.gd_enqueue('m', queue => 'a')")
+            wanted = {"a": 1, "b": 1}
+            entries: list[bytes] = []
+            for _ in range(2):
+                turn = await protocol.turn(conn, worker, entries, wanted, ["b"])
+                entries = [
+                    json.dumps({"id": ctx.id, "fence": ctx.fence, "kind": "done"}).encode()
+                    for ctx in turn.picked["a"]
+                ]
+                cursor = await conn.execute("show synchronous_commit")
+                assert await cursor.fetchone() == ("on",)
+            assert [answer.result for answer in turn.answers] == ["committed"]
+
+    asyncio.run(take_turns())
+
+
+def test_a_crash_under_load_uses_no_fence_twice_and_loses_no_outcome(
+    cluster: Server, forgetful_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims: list[tuple[int, int]] = []
+    accepted: set[tuple[int, str]] = set()
+    run_again: list[tuple[int, str]] = []
+    real = protocol.turn
+
+    async def turn(*args: Any, **options: Any) -> protocol.Turn:
+        came = await real(*args, **options)
+        claims.extend((ctx.id, ctx.fence) for each in came.picked.values() for ctx in each)
+        for entry, answer in zip(args[2], came.answers, strict=True):
+            if answer.result in ("committed", "continued"):
+                accepted.add((answer.id, steps[json.loads(entry)["kind"]]))
+        return came
+
+    class Load(Machine[dict[str, Any]]):
+        name = "load"
+
+        @step
+        async def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            note(ctx)
+            return Next(self.end)
+
+        @step
+        async def end(self, ctx: Context[dict[str, Any]]) -> Outcome:
+            note(ctx)
+            return Done()
+
+    def has_accepted(some: int) -> bool:
+        return len(accepted) > some
+
+    def note(ctx: Context[Any]) -> None:
+        if (ctx.id, ctx.step) in accepted:
+            run_again.append((ctx.id, ctx.step))
+
+    steps = {"next": "start", "done": "end"}
+    monkeypatch.setattr(protocol, "turn", turn)
+    count = 3000
+    settings: dict[str, Any] = {"queues": {"default": 20}, "lease": 600}
+    with running(forgetful_dsn, [Load], **settings), running(forgetful_dsn, [Load], **settings):
+        with psycopg.connect(forgetful_dsn, autocommit=True) as conn:
+            conn.execute(
+                "select gd_enqueue_many(jsonb_agg(jsonb_build_object('fsm', 'load')))"
+                " from generate_series(1, %s)",
+                (count,),
+            )
+        for some in (count // 3, count * 2 // 3, count):
+            until(partial(has_accepted, some))
+            crash(cluster)
+        with psycopg.connect(forgetful_dsn, autocommit=True) as conn:
+            until(lambda: statuses(conn) == {"done": count})
+            ended = "select count(*), count(distinct id) from gd_instances"
+            assert conn.execute(ended).fetchone() == (count, count)
+    assert len(claims) > count, "some claims were forgotten, or an answer was lost"
+    assert len(set(claims)) == len(claims), "a fence was handed out twice"
+    assert not run_again, "an accepted outcome was lost"
 
 
 # After the worker was cut off.

@@ -63,6 +63,7 @@ from gendurable.errors import (
     StateError,
     StepTimeoutError,
     UsageError,
+    WaitTimeoutError,
     WorkerGoneError,
 )
 from gendurable.hosting import run_worker
@@ -72,6 +73,7 @@ from gendurable.outcomes import Await, Done, Join, Next, Outcome, Retry, Schedul
 from gendurable.process import package_version
 from gendurable.schedules import Schedule
 from gendurable.settings import WorkerSettings
+from gendurable.waiting import wait
 from gendurable.worker import Worker
 
 __all__ = [
@@ -113,6 +115,7 @@ __all__ = [
     "StepTimeoutError",
     "Stop",
     "UsageError",
+    "WaitTimeoutError",
     "Worker",
     "WorkerGoneError",
     "WorkerSettings",
@@ -147,6 +150,7 @@ __all__ = [
     "status",
     "step",
     "unschedule",
+    "wait",
     "watch",
 ]
 

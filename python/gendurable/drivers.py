@@ -21,6 +21,8 @@ __all__ = [
     "SyncHandle",
     "driver_of",
     "said_by",
+    "within",
+    "within_async",
 ]
 
 Parameters: TypeAlias = Mapping[str, str | list[str] | None]
@@ -88,6 +90,28 @@ def driver_of(conn: object) -> Driver | None:
         if found is not None:
             return found
     return None
+
+
+def within(conn: Any) -> Any:
+    """The driver's own connection, below a sync one of SQLAlchemy or Django; no transaction begins.
+
+    It is for what has no transaction, such as listening.
+    """
+    if isinstance(conn, psycopg.Connection):
+        return conn
+    if driver_of(conn) is _DJANGO:
+        conn.ensure_connection()
+        return conn.connection
+    connection = conn if hasattr(conn, "exec_driver_sql") else conn.connection()
+    return connection.connection.driver_connection
+
+
+async def within_async(conn: Any) -> Any:
+    """The driver's own connection, below an async one of SQLAlchemy (see ``within``)."""
+    if driver_of(conn) is not _ASYNC:
+        return conn
+    connection = conn if hasattr(conn, "exec_driver_sql") else await conn.connection()
+    return (await connection.get_raw_connection()).driver_connection
 
 
 def said_by(exc: BaseException) -> Said | None:

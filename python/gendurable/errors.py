@@ -25,6 +25,7 @@ __all__ = [
     "StateError",
     "StepTimeoutError",
     "UsageError",
+    "WaitTimeoutError",
     "WorkerGoneError",
     "engine_errors",
     "error_for",
@@ -57,6 +58,23 @@ class BufferFullError(GendurableError):
 
 class StepTimeoutError(GendurableError, TimeoutError):
     """An execution of a step took longer than its ``timeout``."""
+
+
+class WaitTimeoutError(GendurableError, TimeoutError):
+    """The time of a ``wait`` is over.
+
+    Attributes:
+        status: the instance as it was seen last: a ``Status``, or None.
+    """
+
+    def __init__(self, status: Any = None) -> None:
+        self.status = status
+        where = "" if status is None else f": instance {status.id} is {status.status}"
+        super().__init__(f"the time to wait is over{where}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by what was seen, not by the text that is made of it."""
+        return type(self), (self.status,)
 
 
 class InvalidOutcomeError(GendurableError):
@@ -133,7 +151,7 @@ _BY_SQLSTATE: dict[str, type[EngineError]] = {
 # What gd_client and gd_worker may call, as in sql/grants.sql; gd_admin may call everything.
 _CLIENT = (
     "enqueue|enqueue_many|signal|signal_many|signals|children|status|history|watch|version"
-    "|next_occurrence"
+    "|next_occurrence|find|why|tree|lines"
     "|instances|queues|workers|limits|stuck|throughput|schedules"
 )
 _WORKER = (

@@ -1,7 +1,7 @@
 """Installing the schema that ships with this package, without psql and without sqitch.
 
-The one module besides LISTEN that speaks SQL which is not a call of the engine: it runs before
-there is one.
+With upgrade.py the one module besides LISTEN that speaks SQL which is not a call of the engine: it
+runs before there is one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gendurable.database import connect_sync, conninfo, log_warning, to_primary
 from gendurable.errors import InstallError
 from gendurable.schema import release
 
-__all__ = ["install", "schema_sql"]
+__all__ = ["install", "own_version", "packaged", "schema_sql"]
 
 _INCLUDE = re.compile(r"^\\ir\s+(\S+)[ \t]*$", re.MULTILINE)
 _CREATED = re.compile(
@@ -82,7 +82,7 @@ def install(dsn: str | None = None, *, repair_privileges: bool = False) -> bool:
             if not complete:
                 conn.execute(schema_sql())
             elif repair_privileges:
-                conn.execute((_packaged() / "grants.sql").read_text(encoding="utf-8"))
+                conn.execute((packaged() / "grants.sql").read_text(encoding="utf-8"))
         except psycopg.errors.InsufficientPrivilege as exc:
             raise InstallError(
                 f"this role may not install here: {exc.diag.message_primary}\n"
@@ -97,18 +97,19 @@ def install(dsn: str | None = None, *, repair_privileges: bool = False) -> bool:
     return not complete
 
 
-def schema_sql() -> str:
-    """The whole schema as one script."""
-    return "".join(_expand(_packaged() / "install.sql"))
+def schema_sql(manifest: str = "install.sql") -> str:
+    """The whole schema as one script, or what another manifest of it includes."""
+    return "".join(_expand(packaged() / manifest))
 
 
-def _packaged() -> Traversable:
+def packaged() -> Traversable:
+    """The folder of the schema in this package."""
     return files("gendurable") / "sql"
 
 
 def _expand(file: Traversable, folder: Traversable | None = None) -> Iterator[str]:
     r"""The file with each ``\ir`` line replaced by the file it names, seen from its folder."""
-    folder = _packaged() if folder is None else folder
+    folder = packaged() if folder is None else folder
     text = file.read_text(encoding="utf-8")
     end = 0
     for include in _INCLUDE.finditer(text):
@@ -162,13 +163,13 @@ def _refuse_open(conn: psycopg.Connection[Any]) -> None:
 def _check_version(conn: psycopg.Connection[Any], script: str) -> None:
     row = conn.execute("select public.gd_version()").fetchone()
     installed = str(row[0]) if row else ""
-    own = _own_version(script)
+    own = own_version(script)
     if installed == own:
         return
     if release(installed) < release(own):
         raise InstallError(
             f"the database has the older schema version {installed}, this package has {own}\n"
-            "Upgrade it with sqitch deploy; install only makes new schemas."
+            "Upgrade it: gendurable-py upgrade (with sqitch: sqitch deploy)."
         )
     raise InstallError(
         f"the database has schema version {installed}, newer than this package's {own}\n"
@@ -176,7 +177,8 @@ def _check_version(conn: psycopg.Connection[Any], script: str) -> None:
     )
 
 
-def _own_version(script: str) -> str:
+def own_version(script: str) -> str:
+    """The version that a script of the schema installs."""
     body = script[script.index("function public.gd_version") :]
     found = re.search(r"'(\d[^']*)'", body)
     assert found is not None  # noqa: S101 (the packaged schema says its version)

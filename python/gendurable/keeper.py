@@ -27,6 +27,7 @@ from gendurable.events import (
 )
 from gendurable.execution import Claim
 from gendurable.process import is_gone, place, uptime
+from gendurable.schema import note_newer
 
 __all__ = ["Keeper", "Kept"]
 
@@ -94,6 +95,16 @@ class Keeper:
         # worker may judge others.
         self._in_touch = self._judges_from = uptime()
         self._maintenance_left = False
+
+    @property
+    def lease(self) -> float:
+        """Seconds without a sign of life after which others take the claims over."""
+        return self._lease
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the latest heartbeat that was answered went out, or since the start."""
+        return uptime() - self._in_touch
 
     @property
     def _interval(self) -> float:
@@ -182,6 +193,8 @@ class Keeper:
         )
         if lost:
             self._worker.claims_lost([claim for claim in held if claim.ctx.id in lost])
+        # The schema may be upgraded under a worker.
+        note_newer(await protocol.schema_version(conn))
 
     def _heard(self, sent: float) -> None:
         """A heartbeat was answered."""

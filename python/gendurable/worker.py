@@ -43,6 +43,7 @@ from gendurable.events import (
 )
 from gendurable.execution import Claim, Runner, kind_of
 from gendurable.failures import verdict
+from gendurable.health import RUNNING, Health
 from gendurable.keeper import Keeper
 from gendurable.machine import Definition, Machine, definitions_of
 from gendurable.pages import missing_pages
@@ -72,6 +73,7 @@ _UNSTORABLE_WAIT = 60.0
 _LONGEST_WAIT = 60.0
 _CANCELLATION = 2.0
 _LAST_TURN = 5.0
+_SLOW_TURN = 10.0
 _WATCH = 5.0
 _HUNG_AGAIN = 60.0
 
@@ -151,6 +153,7 @@ class Worker:
         self._one_by_one = False
         self._completing = asyncio.Semaphore(1)
         self._saturated: set[str] = set()
+        self._turn_began: float | None = None
         self._stop_at: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
@@ -185,6 +188,7 @@ class Worker:
             DefinitionError: the engine refuses a schedule of a machine.
         """
         self._loop = asyncio.get_running_loop()
+        RUNNING.add(self)
         if getattr(self._loop, "_default_executor", None) is None:
             self._loop.set_default_executor(Executor())
         self._runner.open()
@@ -195,6 +199,7 @@ class Worker:
             )
             await self._work()
         finally:
+            RUNNING.discard(self)
             for claim in list(self._claims):
                 self._drop(claim)
             await self._runner.cleaned_up(_CANCELLATION)
@@ -276,6 +281,31 @@ class Worker:
                 self._loop.call_later(self._drain + _LAST_TURN, self._turning.cancel)
 
     # What the keeper asks and tells.
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop in which it runs."""
+        return self._loop
+
+    def health(self) -> Health:
+        """How it is, for those who would restart or avoid it. Any thread may ask."""
+        now, name = monotonic(), self._bus.worker
+        not_live, not_ready = [], []
+        silence = self._keeper.silence
+        if self.id is not None and silence > self._keeper.lease:
+            not_live.append(
+                f"{name}: no heartbeat was answered for {silence:.0f} s, "
+                f"and the lease is {self._keeper.lease:g} s"
+            )
+        if not self._session.ready:
+            not_ready.append(f"{name}: not connected, or not registered")
+        elif self._stop_at is not None:
+            not_ready.append(f"{name}: stopping")
+        elif self._turn_began is not None and now - self._turn_began > _SLOW_TURN:
+            not_ready.append(
+                f"{name}: the database has not answered for {now - self._turn_began:.0f} s"
+            )
+        return Health(not_live, not_live + not_ready)
 
     @property
     def id(self) -> int | None:
@@ -397,7 +427,7 @@ class Worker:
         if not entries and not wanted and report is None:
             return
         idle = [queue for queue in wanted if self._queues[queue].idle]
-        began = monotonic()
+        began = self._turn_began = monotonic()
         try:
             turn = await protocol.turn(conn, worker, entries, wanted, idle, report=report)
         except BaseException as exc:
@@ -410,6 +440,8 @@ class Worker:
             self._one_by_one = self._session.in_doubt = True
             await conn.rollback()
             return
+        finally:
+            self._turn_began = None
         if self.id != worker:
             # The keeper heard meanwhile that nothing of this is ours any more.
             for claim in outbox:

@@ -79,11 +79,11 @@ $$, 'the table of contents lists each function under its room');
 
 -- The Python installer knows this one command.
 select is_empty($$ select c.path, c.number, c.text from code as c
-    where c.text ~ '^\s*\\' and not (c.path = 'sql/install.sql' or c.path = 'sql/functions.sql')
+    where c.text ~ '^\s*\\' and not (c.path in ('sql/install.sql', 'sql/functions.sql', 'sql/upgrade.sql'))
         or c.text ~ '\\(g|gset|gexec|if|set|i|echo)\M' $$,
     'no psql meta-command but \ir, and that only in a manifest');
 select is_empty($$ select c.path, c.number, c.text from code as c
-    where c.path in ('sql/install.sql', 'sql/functions.sql') and c.text !~ '^(\\ir [\w./]+\.sql)?\s*$' $$,
+    where c.path in ('sql/install.sql', 'sql/functions.sql', 'sql/upgrade.sql') and c.text !~ '^(\\ir [\w./]+\.sql)?\s*$' $$,
     'a manifest holds only \ir lines');
 select is_empty($$
     select f.path from function_file as f

@@ -51,7 +51,7 @@ select pg_advisory_lock(1) \g /dev/null
 select test.send('b', format($$ select * from gd_heartbeat(%s, '{}') $$, :w));
 select ok(test.is_blocked('b'), 'a heartbeat is about to release a claim that it missed');
 select is(test.results(test.query('a', test.commit(:w, test.outcome(:i, :f, 'next', '{"step": "two"}')))), 'committed', 'its commit arrives after all');
-select is((select p.fence from gd_pick(:w, 'default', 1) as p), (:f + 2)::bigint, 'and the same worker picks the next step');
+select cmp_ok((select p.fence from gd_pick(:w, 'default', 1) as p), '>', :f + 1, 'and the same worker picks the next step');
 select pg_advisory_unlock(1) \g /dev/null
 select test.answer('b');
 select is((select row(i.phase, i.attempt)::text from gendurable.instances as i), '(executing,0)', 'the new claim is not released');

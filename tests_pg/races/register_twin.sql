@@ -48,7 +48,7 @@ select test.answer('b');
 select test.exec('a', 'commit');
 select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'done')))), 'stale', 'registration first: the late commit is stale');
 select is((select row(i.phase, i.attempt)::text from gendurable.instances as i), '(ready,1)', 'the claim was lost once');
-select is((select p.fence from gd_pick(:v, 'default', 1) as p), (:f + 1)::bigint, 'and the heir picks it');
+select cmp_ok((select p.fence from gd_pick(:v, 'default', 1) as p), '>', :f, 'and the heir picks it');
 
 -- A late continue that is in flight leaves a claim of a forgotten worker; the next reaper frees it, and meanwhile its commits are stale.
 select gd_register('dead') as w \gset

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from gendurable.cli import install, run, status, version, web
+from gendurable.cli import install, run, status, upgrade, version, web
 from gendurable.cli.command import app
 from gendurable.cli.streams import leave, open_streams
 
-__all__ = ["app", "install", "main", "run", "status", "version", "web"]
+__all__ = ["app", "install", "main", "run", "status", "upgrade", "version", "web"]
 
 
 def main() -> None:

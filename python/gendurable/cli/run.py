@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import nullcontext
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 
 from gendurable.cli.command import Dsn, command
 from gendurable.cli.streams import say_as
+from gendurable.endpoint import Endpoint, Page, probes
 from gendurable.errors import UsageError
 from gendurable.hosting import end_process, run_worker
 from gendurable.json_log import JsonFormatter, json_line, note_executions
@@ -59,6 +61,17 @@ def run(
     pooler: Annotated[
         bool, typer.Option("--pooler", help="Behind a transaction pooler: do without LISTEN.")
     ] = False,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Serve /metrics, /healthz and /readyz there.",
+            show_default=False,
+        ),
+    ] = None,
+    otel: Annotated[
+        bool, typer.Option("--otel", help="Trace and measure with OpenTelemetry.")
+    ] = False,
     log_format: Annotated[
         LogFormat, typer.Option(help="How messages are written to stderr.")
     ] = LogFormat.TEXT,
@@ -81,17 +94,33 @@ def run(
     # After the import, which is when a user's module configures logging.
     formatter = JsonFormatter() if log_format is LogFormat.JSON else None
     log_to_stderr(verbose=verbose, formatter=formatter)
-    run_worker(
-        machines,
-        dsn=dsn,
-        queues=queues,
-        name=name,
-        lease=lease,
-        drain=drain,
-        poll=poll,
-        pooler=pooler,
-    )
+    if otel:
+        # Only here: it needs an extra.
+        from gendurable.otel import instrument  # noqa: PLC0415
+
+        instrument()
+    with nullcontext() if metrics is None else _endpoint(metrics):
+        run_worker(
+            machines,
+            dsn=dsn,
+            queues=queues,
+            name=name,
+            lease=lease,
+            drain=drain,
+            poll=poll,
+            pooler=pooler,
+        )
     end_process()
+
+
+def _endpoint(address: str) -> Endpoint:
+    """Metrics and probes of this process's workers, as long as they run."""
+    # Only here: it needs an extra.
+    from gendurable import prometheus  # noqa: PLC0415
+
+    registry = prometheus.instrument()
+    exposition = lambda: Page(prometheus.exposition(registry), prometheus.CONTENT_TYPE)  # noqa: E731
+    return Endpoint(address, {"/metrics": exposition, **probes()})
 
 
 def _queues(options: list[str]) -> dict[str, int]:

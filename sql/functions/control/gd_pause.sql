@@ -3,7 +3,7 @@
 --
 -- Locks:  the queue (advisory, exclusive until the transaction ends), waiting for picks and
 --         run-aheads that are in flight.
--- Writes: queues.
+-- Writes: queues, doorbells.
 -- Errors: GD001 queue missing; GD002 a queue that is too long.
 create function public.gd_pause(queue text) returns void
 language plpgsql volatile security definer
@@ -17,6 +17,7 @@ begin
     perform pg_advisory_xact_lock(26469, hashtext(gd_pause.queue));
     insert into gendurable.queues as q (name, paused) values (gd_pause.queue, true)
     on conflict (name) do update set paused = true;
+    perform gendurable._ring_rates();
 end
 $$;
 comment on function public.gd_pause(text) is 'Pauses a queue: nothing more is handed out.';

@@ -1,6 +1,6 @@
 -- Ends the pause of a queue. Not paused is no error.
 --
--- Locks:  the queue's row. Writes: queues.
+-- Locks:  the queue's row. Writes: queues, doorbells.
 -- Errors: GD001 queue missing; GD002 a queue that is too long.
 create function public.gd_resume(queue text) returns void
 language plpgsql volatile security definer
@@ -15,6 +15,7 @@ begin
     delete from gendurable.queues as q
     where q.name = gd_resume.queue and q.max_executing is null;
     perform gendurable._announce(array[gd_resume.queue]);
+    perform gendurable._ring_rates();
 end
 $$;
 comment on function public.gd_resume(text) is 'Ends the pause of a queue.';

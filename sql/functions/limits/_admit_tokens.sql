@@ -2,12 +2,13 @@
 -- may be claimed as far as tokens go, which are drawn. The others leave the ready set.
 --
 -- Strict order within a key: the most urgent prefix whose cumulative weight fits, and none that is
--- less urgent than one that waits already.
+-- less urgent than one that waits already and can start.
 -- two picks x first grant: only the holder of the name's lock reads and writes the bucket, in
 -- statements that are younger than the lock.
 -- Locks:  none; the caller holds the instances and the names.
 -- Writes: buckets, instances, doorbells, limit_trails.
--- Plan:   instances_pkey, instances_rated for the head of the line, buckets_pkey, rate_limits_pkey.
+-- Plan:   instances_pkey, buckets_pkey, rate_limits_pkey; as gendurable._of_keys for the head of
+--         the line, and _startable.
 create function gendurable._admit_tokens(p_ids bigint[]) returns bigint[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -19,6 +20,8 @@ set enable_sort = on
 set jit = off
 as $$
 declare
+    -- as in gendurable._candidates
+    c_throttled constant gendurable.phase := 'throttled'::gendurable.phase;
     v_now     timestamptz := clock_timestamp();
     v_cap     timestamptz := gendurable._due_cap();
     v_drawn   int;
@@ -28,24 +31,37 @@ declare
     v_keys    text[];
 begin
     with ranked as materialized (
-        select i.id, i.rate_limit, i.concurrency_key, i.priority, i.eligible_at,
+        select i.id, i.rate_limit, i.concurrency_key, i.priority, i.eligible_at, i.queue,
+               i.phase = c_throttled as waits,
                sum(least(coalesce(i.weight, 1), 1e100))
                    over (partition by i.rate_limit
                          order by i.priority, i.eligible_at, i.id) as weight
         from gendurable.instances as i
         where i.id = any (p_ids)
+    ), head as materialized (
+        -- The first that waits, of each kind; those of the pick may wait as well.
+        select h.key, h.kind, h.id, h.priority, h.eligible_at
+        from (select array_agg(n.rate_limit) as keys, array_agg(n.own + 1) as each
+              from (select r.rate_limit, count(*) filter (where r.waits)::int as own
+                    from ranked as r
+                    where r.rate_limit is not null
+                    group by r.rate_limit) as n) as a
+        cross join lateral gendurable._of_keys('tokens', a.keys, 'throttled', 1, a.each) as h
+        where h.id <> all (p_ids)
     ), bucket as materialized (
         select r.key, b.*, h.priority, h.eligible_at, h.id
         from (select distinct x.rate_limit as key from ranked as x
               where x.rate_limit is not null) as r
         cross join lateral gendurable._bucket(r.key, v_now) as b
-        left join lateral (
-            select i.priority, i.eligible_at, i.id from gendurable.instances as i
-            where i.rate_limit = r.key and i.phase = 'throttled' and i.id <> all (p_ids)
-            order by i.priority, i.eligible_at, i.id
-            limit 1) as h on true
+        left join (select distinct on (x.key) x.key, x.priority, x.eligible_at, x.id
+                   from head as x
+                   where x.kind in (
+                       select unnest(gendurable._startable(
+                           array(select distinct n.kind from head as n), v_now)))
+                   order by x.key, x.priority, x.eligible_at, x.id) as h on h.key = r.key
     ), judged as materialized (
-        select r.id, r.rate_limit, r.concurrency_key, r.weight, b.tokens,
+        select r.id, r.rate_limit, r.concurrency_key, r.queue, r.weight, b.tokens,
+               b.id is not null and b.due_at is null as unnoted,
                case when r.rate_limit is null then true
                     else coalesce(r.weight <= b.tokens, false)
                          and (b.id is null
@@ -71,7 +87,10 @@ begin
     )
     select (select count(*)::int from drawn),
            array_agg(j.id) filter (where j.granted), array_agg(j.id) filter (where not j.granted),
-           array_agg(j.rate_limit) filter (where not j.granted),
+           array_agg(j.rate_limit) filter (
+               where not j.granted or j.unnoted
+                     or exists (select from gendurable.queues as q
+                                where q.name = j.queue and q.max_executing is not null)),
            array_agg(j.concurrency_key) filter (where not j.granted)
     into v_drawn, v_ids, v_refused, v_rates, v_keys
     from judged as j;
@@ -81,7 +100,10 @@ begin
     end if;
     if v_refused is not null then
         update gendurable.instances as i set phase = 'throttled' where i.id = any (v_refused);
-        -- The line has to be looked at once to learn when it is due; and a slot that one of them
+    end if;
+    if v_rates is not null then
+        -- The line has to be looked at once to learn when it is due, also where those that wait
+        -- could not start before (a full queue has a place now); and a slot that one of the refused
         -- was offered is free for others.
         perform gendurable._announce(null, v_keys, v_rates);
     end if;

@@ -4,9 +4,10 @@
 -- limit change x newcomer: the name is rung for by a change that is committed, and looked through
 -- under the name's lock. So an instance that waits is found here, or rings later than this and is
 -- counted against the new limit.
+-- The empty name stands for all: something has happened to what can start.
 -- p_kind: 'concurrency_limit' or 'rate_limit'.
 -- Locks:  names, those that are free at once. Writes: doorbells.
--- Plan:   as gendurable._rung; instances_keyed or instances_rated, walked key by key.
+-- Plan:   as gendurable._rung and _waiting_keys.
 create function gendurable._expand_name_doorbells(p_kind gendurable.doorbell_kind) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -20,7 +21,6 @@ declare
                                              then 'tokens'::gendurable.doorbell_kind
                                              else 'slot' end;
     v_names text[];
-    v_key   text := '';
     v_keys  text[];
 begin
     v_names := array(
@@ -30,27 +30,7 @@ begin
     if v_names = '{}' then
         return;
     end if;
-    -- The keys of a name need not be neighbours in the database's collation, so the walk covers all
-    -- keys that wait.
-    loop
-        if p_kind = 'rate_limit' then
-            select i.rate_limit into v_key
-            from gendurable.instances as i
-            where i.rate_limit > v_key and i.phase = 'throttled'
-            order by i.rate_limit
-            limit 1;
-        else
-            select i.concurrency_key into v_key
-            from gendurable.instances as i
-            where i.concurrency_key > v_key and i.phase = 'held'
-            order by i.concurrency_key
-            limit 1;
-        end if;
-        exit when v_key is null;
-        if gendurable._policy(v_key) = any (v_names) then
-            v_keys := v_keys || v_key;
-        end if;
-    end loop;
+    v_keys := gendurable._waiting_keys(v_kind, v_names);
     delete from gendurable.doorbells as d
     where d.ctid = any (array(select x.place from gendurable._rung(p_kind) as x
                               where x.key = any (v_names)));

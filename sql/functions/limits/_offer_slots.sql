@@ -1,22 +1,24 @@
 -- Offers the free slots of concurrency keys to those that wait for them: as many as are free, in
--- every queue where some wait, the most urgent first.
+-- every line where some wait (gendurable._slot_line), the most urgent first.
 --
 -- An offer is only a place in the ready set; gd_pick counts again before it admits. So too many
--- offers do no harm, and a slot does not wait for a row in a paused queue. An offer that no pick
--- has taken up is taken back for a more urgent instance.
+-- offers do no harm, and a slot does not wait for what cannot start. An offer that no pick has
+-- taken up is taken back for a more urgent instance.
 -- slot freed x rows just held back: see gendurable._ring. Only the holder of the name's lock
 -- uses up a doorbell, and it notes which before it counts, so that what it used up is visible
 -- to the count.
 -- Where some go on waiting, each holder of a slot sees them when it gives the slot up, and rings;
 -- unless it is about to (see gendurable._holders_leaving), or they wait only since this call: then
 -- their key is looked at once more.
--- p_most: see gendurable._answerable_doorbells.
+-- p_most:  see gendurable._answerable_doorbells.
+-- p_kinds: those of the pick that calls; null: no pick.
 -- Locks:  names, as gendurable._answerable_doorbells (others keep their doorbells); instances that
 --         move, skipping locked ones (their key keeps one too); some holders, for a moment.
 -- Writes: doorbells, instances.
--- Plan:   doorbells_run; instances_keyed for every head; instances_busy for the holders, and as
+-- Plan:   doorbells_run; as gendurable._slot_line; instances_busy for the holders, and as
 --         gendurable._capacity for every count.
-create function gendurable._offer_slots(p_most int default 500) returns void
+create function gendurable._offer_slots(p_most int default 500, p_kinds int[] default null)
+returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -27,9 +29,6 @@ set enable_sort = on
 set jit = off
 as $$
 declare
-    -- not spelled out: a literal would let instances_ready serve, which holds
-    -- the ready rows of all keys
-    c_ready  constant gendurable.phase := 'ready'::gendurable.phase;
     v_keys   text[];
     v_rings  tid[];
     v_ids    bigint[];
@@ -58,29 +57,11 @@ begin
         offset 0
     ) as e;
 
-    with waiting as materialized (
-        select n.key, n.queue, c.free
-        from gendurable._waiting_queues(v_keys) as n
-        cross join lateral gendurable._capacity(n.key) as c
-    ), line as materialized (
-        -- Those that have an offer and the first of those that wait: a more urgent newcomer gets
-        -- the offer of a less urgent instance.
-        select n.key, n.queue, x.id, x.held,
-               row_number() over (partition by n.key, n.queue
-                                  order by x.priority, x.eligible_at, x.id) <= n.free as offered
-        from waiting as n
-        cross join lateral (
-            (select r.id, r.priority, r.eligible_at, false as held from gendurable.instances as r
-             where r.concurrency_key = n.key and r.phase in ('ready', 'held')
-               and r.phase = c_ready and r.queue = n.queue)
-            union all
-            (select h.id, h.priority, h.eligible_at, true from gendurable.instances as h
-             where h.concurrency_key = n.key and h.phase = 'held' and h.queue = n.queue
-             order by h.priority, h.eligible_at, h.id
-             limit n.free)
-        ) as x
+    with line as materialized (
+        -- A more urgent newcomer gets the offer of a less urgent instance.
+        select n.* from gendurable._slot_line(v_keys, p_kinds) as n
     ), moving as materialized (
-        select n.id, n.key, n.queue, n.held, i.id is not null as moves
+        select n.id, n.key, n.held, i.id is not null as moves
         from line as n
         left join lateral (
             select x.id from gendurable.instances as x
@@ -91,12 +72,11 @@ begin
     )
     select array_agg(m.id) filter (where m.moves and m.held),
            array_agg(m.id) filter (where m.moves and not m.held),
-           array_agg(distinct m.queue) filter (where m.moves and m.held),
            -- Look again where an instance that is to have an offer did not move, because another
            -- transaction holds its row for a moment; and where one whose offer is taken back did:
            -- a holder that commits before this transaction cannot see that it waits.
            array_agg(distinct m.key) filter (where m.held <> m.moves)
-    into v_ids, v_back, v_queues, v_again
+    into v_ids, v_back, v_again
     from moving as m;
 
     if v_back is not null then
@@ -115,9 +95,11 @@ begin
             set phase = 'ready',
                 lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
             where i.id = any (v_ids)
-            returning i.lane
+            returning i.queue, i.lane
         )
-        select array_agg(distinct (o.lane >> 40)::int) into v_kinds from offered as o;
+        select array_agg(distinct o.queue), array_agg(distinct (o.lane >> 40)::int)
+        into v_queues, v_kinds
+        from offered as o;
         perform gendurable._announce(v_queues, p_kinds => v_kinds);
     end if;
     if v_holders is not null then
@@ -129,5 +111,5 @@ begin
     end if;
 end
 $$;
-comment on function gendurable._offer_slots(int)
+comment on function gendurable._offer_slots(int, int[])
     is 'Offers free slots of concurrency keys to the instances that wait for them.';

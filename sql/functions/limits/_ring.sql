@@ -1,12 +1,12 @@
--- Lets the next pick look at these concurrency keys and rate keys; answers the queues in which
--- instances wait for them, if any worker sleeps. Called by gendurable._announce.
+-- Lets the next pick look at these concurrency keys and rate keys; answers the kinds of the
+-- instances that wait for them, if any worker sleeps. Called by gendurable._announce.
 --
 -- The doorbell belongs to the very transaction that makes an instance wait or frees a slot, so that
 -- it becomes visible together with what it tells of. (A commit that frees a slot rings only if it
 -- sees an instance wait.) Why that is enough: docs/concurrency.md, Doorbells.
 -- Locks: none. Writes: doorbells.
--- Plan:  as gendurable._sleeping and _waiting_queues; instances_rated.
-create function gendurable._ring(p_keys text[], p_rates text[] default null) returns text[]
+-- Plan:  as gendurable._sleeping and _of_keys.
+create function gendurable._ring(p_keys text[], p_rates text[] default null) returns int[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -34,17 +34,13 @@ begin
         return null;
     end if;
     return array(
-        select n.queue
-        from gendurable._waiting_queues(array(select distinct k from unnest(p_keys) as k)) as n
+        select n.kind
+        from gendurable._of_keys('slot', array(select distinct k from unnest(p_keys) as k),
+                                 'held', 1) as n
         union
-        select q.queue
-        from (select distinct r from unnest(p_rates) as r) as d (key)
-        cross join lateral (
-            select i.queue from gendurable.instances as i
-            where i.rate_limit = d.key and i.phase = 'throttled'
-            order by i.priority, i.eligible_at, i.id
-            limit 1
-        ) as q);
+        select n.kind
+        from gendurable._of_keys('tokens', array(select distinct r from unnest(p_rates) as r),
+                                 'throttled', 1) as n);
 end
 $$;
 comment on function gendurable._ring(text[], text[])

@@ -1,11 +1,12 @@
 -- Rings for a name whose limit was changed ('concurrency_limit', 'rate_limit'): the next pick looks
--- at every key of it for which an instance waits. Notifies all workers that sleep: any queue may
--- have such an instance.
+-- at every key of it for which an instance waits. Notifies the workers that sleep and can run one
+-- of these. The empty name stands for all names.
 --
--- Which keys those are is looked up by the pick that answers, once the change is committed
+-- Which keys those are is looked up again by the pick that answers, once the change is committed
 -- (gendurable._expand_name_doorbells): an instance that comes to wait in between is found as well,
 -- and a transaction with an old snapshot misses none.
--- Locks: none. Writes: doorbells. Plan: as gendurable._sleeping.
+-- Locks: none. Writes: doorbells.
+-- Plan:  as gendurable._sleeping; if any sleeps, as gendurable._waiting_keys and _of_keys.
 create function gendurable._ring_name(p_kind gendurable.doorbell_kind, p_name text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -14,12 +15,23 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 as $$
+declare
+    v_sort gendurable.doorbell_kind := case p_kind when 'rate_limit'
+                                       then 'tokens'::gendurable.doorbell_kind else 'slot' end;
+    v_kinds int[];
 begin
     insert into gendurable.doorbells (kind, key) values (p_kind, p_name);
-    perform gendurable._announce(array(
-        select distinct q
-        from gendurable._sleeping() as s
-        cross join lateral unnest(s.queues) as q));
+    if exists (select from gendurable._sleeping()) then
+        v_kinds := array(
+            select distinct n.kind
+            from gendurable._of_keys(
+                v_sort, gendurable._waiting_keys(v_sort, array[p_name]),
+                case v_sort when 'tokens' then 'throttled'::gendurable.phase else 'held' end,
+                1) as n);
+        perform gendurable._announce(
+            array(select distinct k.queue from gendurable.kinds as k where k.id = any (v_kinds)),
+            p_kinds => v_kinds);
+    end if;
 end
 $$;
 comment on function gendurable._ring_name(gendurable.doorbell_kind, text)

@@ -6,7 +6,7 @@
 -- no call takes long. One transaction at a time sweeps, the others leave it out.
 -- Locks:  the sweep (advisory), never waiting.
 -- Writes: doorbells, progress.
--- Plan:   instances_keyed, walked key by key; as gendurable._rung.
+-- Plan:   instances_keyed, walked key by key; as gendurable._slot_line and _rung.
 create function gendurable._sweep_slots() returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -18,8 +18,6 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    -- as in gendurable._offer_slots
-    c_ready    constant gendurable.phase := 'ready'::gendurable.phase;
     c_most     constant int := 2000;
     v_at       gendurable.progress;
     v_waiting  text[];
@@ -45,19 +43,13 @@ begin
     from (select x.key from waiting as x where x.key is not null limit c_most) as w;
     perform gendurable._note_progress(v_at);
 
+    -- Fewer were offered a slot in a line than there are.
     select array_agg(distinct n.key) into v_stranded
-    from gendurable._waiting_queues(v_waiting) as n
-    cross join lateral gendurable._capacity(n.key) as c
-    -- Fewer were offered a slot in this queue than there are.
-    where c.free > (select count(*)
-                    from (select from gendurable.instances as r
-                          where r.concurrency_key = n.key
-                            and r.phase in ('ready', 'held')
-                            and r.phase = c_ready and r.queue = n.queue
-                          limit c.free) as x)
+    from gendurable._slot_line(v_waiting) as n
+    where n.held and n.offered
       and n.key not in (select d.key from gendurable._rung('slot') as d)
-      and gendurable._policy(n.key) not in (select d.key
-                                            from gendurable._rung('concurrency_limit') as d);
+      and not exists (select from gendurable._rung('concurrency_limit') as d
+                      where d.key in ('', gendurable._policy(n.key)));
 
     if v_stranded is not null then
         perform gendurable._announce(null, v_stranded);

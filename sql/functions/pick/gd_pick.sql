@@ -6,6 +6,13 @@
 -- place. An instance that cannot be handed out at all fails (gendurable._weigh says which), so
 -- that no row can make a pick fail.
 --
+-- The fence of a claim is the time in microseconds, or one more than it was, if that is greater:
+-- a claim need not be durable (docs/concurrency.md), and the next one after a crash of the server
+-- that forgot it must not have its fence.
+--
+-- Where a limit decided, a schedule fired or an instance failed, it is durable whatever the driver
+-- said for claims alone: a limit that a crash forgot would let more execute than it allows.
+--
 -- The body is long because the statement that claims is the one that returns: a function between
 -- them would copy each row once more.
 -- Locks:  the worker's row (gendurable._check_in); the queue shared, and its places if it has a
@@ -33,6 +40,7 @@ as $$
 declare
     v_now     timestamptz;
     v_since   timestamptz;
+    v_fence   bigint;
     v_idle    boolean;
     v_kinds   int[];
     v_counted boolean := false;        -- the queue has a limit
@@ -51,6 +59,7 @@ declare
     v_room    bigint := gendurable._most_bytes();
     v_left    bigint[] := array[]::bigint[];    -- what does not fit into this pick
     v_failed  boolean;
+    v_ended   boolean := false;        -- some have failed
     v_limited boolean := false;
     v_rounds  int := 0;
     v_seen    bigint[] := array[]::bigint[];
@@ -67,6 +76,7 @@ begin
     if v_now is null or gd_pick.slots = 0 then
         return;
     end if;
+    v_fence := (extract(epoch from v_now) * 1000000)::bigint;
 
     if not gendurable._is_paused(gd_pick.queue) then
         v_due := (gendurable._wake_due(gd_pick.queue)).kinds;
@@ -81,12 +91,12 @@ begin
             order by o.queue desc, o.id desc limit 1) is not null then
             v_fired := gendurable._fire_schedules(gd_pick.queue);
         end if;
+        v_kinds := gendurable._kinds(gd_pick.worker, gd_pick.queue);
         select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
         if v_tokens or v_slots then
             v_offered := gendurable._answer_doorbells(
-                v_tokens, case when v_most > 0 then gd_pick.queue end, v_most);
+                v_tokens, case when v_most > 0 then v_kinds end, v_most);
         end if;
-        v_kinds := gendurable._kinds(gd_pick.worker, gd_pick.queue);
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.
@@ -105,6 +115,7 @@ begin
                 v_failed := v_load.too_large <> '{}';
                 if v_failed then
                     perform gendurable._fail_too_large(gd_pick.worker, v_load.too_large);
+                    v_ended := true;
                 end if;
             end if;
             if v_offered is not null then
@@ -147,7 +158,8 @@ begin
             return query
             with claimed as (
                 update gendurable.instances as i
-                set phase = 'executing', worker_id = gd_pick.worker, fence = i.fence + 1,
+                set phase = 'executing', worker_id = gd_pick.worker,
+                    fence = greatest(i.fence + 1, v_fence),
                     claimed_at = greatest(v_now, v_since), updated_at = v_now, chain = 0
                 where i.ctid = any (v_places)
                 returning i.*
@@ -187,6 +199,10 @@ begin
         end loop;
         if v_counted and v_picked > 0 then
             perform gendurable._note_holders(gd_pick.queue, v_holders);
+        end if;
+        if (v_limited or v_counted or v_fired > 0 or v_ended)
+           and current_setting('synchronous_commit') = 'off' then
+            set local synchronous_commit to default;
         end if;
         if v_limited and v_picked < gd_pick.slots
            and exists (select from gendurable._rung('tokens')) then

@@ -6,7 +6,7 @@
 -- does; those that come meanwhile hand nothing out. So no pick counts against the old limit, or
 -- claims without counting, once this has returned.
 -- Locks:  the queue (advisory, exclusive until the transaction ends).
--- Writes: queues. Plan: queues_pkey.
+-- Writes: queues, doorbells. Plan: queues_pkey.
 -- Errors: GD001 queue missing; GD002 a queue that is too long, a negative limit.
 create function public.gd_set_queue_limit(queue text, max_executing int) returns void
 language plpgsql volatile security definer
@@ -35,6 +35,7 @@ begin
         set max_executing = excluded.max_executing, limit_id = excluded.limit_id;
     end if;
     perform gendurable._announce(array[gd_set_queue_limit.queue]);
+    perform gendurable._ring_rates();
 end
 $$;
 comment on function public.gd_set_queue_limit(text, int)

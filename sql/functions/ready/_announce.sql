@@ -6,8 +6,7 @@
 -- p_rates:  rate keys for which one begins to wait (`throttled`), or has lost tokens.
 -- p_scoped: instances whose correlation keys have a scope of their own.
 -- p_kinds:  the kinds of those of p_queues; null: any. A worker that declares what it can run is
---           not notified of others. (Of a doorbell it is: any pick may answer it, and the offers
---           that it makes are announced with their kinds.)
+--           not notified of others, nor of a doorbell for which none of its kinds waits.
 --
 -- A notification is only sent for a queue of which some worker's latest pick came back short,
 -- because NOTIFY serialises the commits of its senders. It can be missed by a transaction
@@ -28,16 +27,21 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_rung text[];
+    v_rung int[];
 begin
     -- One question spares most calls all others.
     if p_keys is not null or p_rates is not null or p_scoped is not null then
         if p_keys is not null or p_rates is not null then
             v_rung := gendurable._ring(p_keys, p_rates);
-            p_queues := p_queues || v_rung;
         end if;
         if p_scoped is not null then
             perform gendurable._sync_keys(p_scoped);
+        end if;
+        if v_rung <> '{}' then
+            perform pg_notify('gendurable', k.queue)
+            from (select distinct x.queue from gendurable.kinds as x
+                  where x.id = any (v_rung)) as k
+            where gendurable._notifies() and gendurable._sleeps_for(k.queue, v_rung);
         end if;
         if p_queues is null then
             return;
@@ -45,13 +49,11 @@ begin
     end if;
     perform pg_notify('gendurable', q.queue)
     from unnest(p_queues) as q (queue)
-    where coalesce(current_setting('gendurable.notify', true), '')
-              not in ('off', 'false', 'no', '0')
+    where gendurable._notifies()
       -- In this order: in most calls no worker sleeps.
       and case when exists (select from gendurable._sleeping() as s
                             where q.queue = any (s.queues))
-               then p_kinds is null or coalesce(q.queue = any (v_rung), false)
-                    or gendurable._sleeps_for(q.queue, p_kinds) end;
+               then p_kinds is null or gendurable._sleeps_for(q.queue, p_kinds) end;
 end
 $$;
 comment on function gendurable._announce(text[], text[], text[], bigint[], int[])

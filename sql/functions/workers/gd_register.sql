@@ -4,7 +4,7 @@
 -- A live twin (two containers may share a name) keeps its lease and so its claims.
 -- Locks:  the dead namesakes in workers, skipping those that another transaction reaps (see
 --         gendurable._lock_lapsed); then their claims (see gendurable._forget_workers).
--- Writes: workers, leases, machines, versions, departed, instances, incarnation.
+-- Writes: workers, leases, machines, versions, departed, instances, incarnation, doorbells.
 -- Errors: GD001 name missing; GD002 a lease of zero or less, a name or queue that is too long,
 --         info that is no object, info.machines that is no list of machines.
 create function public.gd_register(
@@ -59,6 +59,7 @@ begin
     if v_machines is not null then
         perform gendurable._declare(v_worker, v_machines);
     end if;
+    perform gendurable._ring_rates();
     return v_worker;
 end
 $$;

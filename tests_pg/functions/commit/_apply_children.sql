@@ -12,7 +12,7 @@ select is(pg_temp.commit('p', 'schedule_children', '{"step": "join", "state": {"
     {"fsm": "c3", "delay": 3600}]}'), 'committed', 'children are scheduled');
 insert into made select i.fsm, i.id from gendurable.instances as i where i.parent_id = pg_temp.id('p');
 select results_eq($$ select phase::text, step, state, attempt, last_error, awaits, rate_limit, weight, joined, worker_id, claimed_at, round, fence from pg_temp.row('p') $$,
-    $$ values ('awaiting_children', 'join', '{"n": 2}'::jsonb, 0, null::jsonb, null::text[], null::text, null::float8, false, null::bigint, null::timestamptz, 1, 2::bigint) $$,
+    $$ values ('awaiting_children', 'join', '{"n": 2}'::jsonb, 0, null::jsonb, null::text[], null::text, null::float8, false, null::bigint, null::timestamptz, 1, (select c.fence + 1 from claim as c where c.fsm = 'p')) $$,
     'the parent is parked at the step of the join and leaves nothing of its old step behind');
 select results_eq($$ select fsm, ord, queue, step, state, priority, fsm_version, weight, concurrency_key, correlation_key, phase::text, parent_round
                      from gendurable.instances where parent_id = pg_temp.id('p') order by ord $$,
@@ -25,7 +25,6 @@ select pg_temp.put('next of key', '{"queue": "a", "concurrency_key": "pk"}') \g 
 select is(pg_temp.pick(5, 'a'), 'c1 next of key', 'children are handed out, the parent is not; parked it holds no slot of its key');
 select is((select parent_id from gd_instances where id = pg_temp.id('c1')), pg_temp.id('p'), 'a child knows its parent');
 select is(pg_temp.pick(5, 'b'), 'c2', 'a child in another queue is handed out there');
-update claim set fence = 1 where fsm = 'p';
 select is(pg_temp.commit('p', 'schedule_children', '{"children": [{"fsm": "again"}]}'), 'stale', 'sent again it is stale');
 select is((select count(*)::int from gendurable.instances where parent_id = pg_temp.id('p')), 3, 'and spawns nothing');
 
@@ -93,7 +92,7 @@ select matches(pg_temp.bad('[{"fsm": "x", "delay": "1000000 years"}]'), '^invali
 select is(pg_temp.bad('{"fsm": "x"}'), 'invalid: children is no array', 'children that are no array are invalid');
 select is((select count(*) from gendurable.instances), :before::bigint, 'nothing of an invalid batch of children is stored');
 select is((select count(*)::int from gendurable.correlation_keys where key = 'bad:1'), 0, 'no key is taken');
-select results_eq($$ select phase::text, fence, step, round from pg_temp.row('bad') $$, $$ values ('executing', 1::bigint, 'start', 0) $$, 'the claim is still held under the same fence');
+select results_eq($$ select phase::text, fence, step, round from pg_temp.row('bad') $$, $$ select 'executing', c.fence, 'start', 0 from claim as c where c.fsm = 'bad' $$, 'the claim is still held under the same fence');
 select is((select string_agg(a.result, ' ' order by a.n) from (
     select x.result, row_number() over () as n from gd_commit(:me, (select jsonb_agg(jsonb_build_object('id', c.id, 'fence', c.fence, 'kind', 'schedule_children',
         'children', case c.fsm when 'bad' then '[{}]'::jsonb else '[{"fsm": "fine"}]' end) order by c.fsm) from claim as c where c.fsm in ('bad', 'good'))) as x) as a),
@@ -108,11 +107,11 @@ select is((select string_agg(concat_ws(': ', a.result, a.detail), ' | ' order by
                          when c.fsm = 'many 5' then '[]' else jsonb_build_array(jsonb_build_object('fsm', 'of ' || c.fsm)) end) order by c.fsm desc) from claim as c where c.fsm like 'many%')) as x) as a),
     'invalid: children, ord 2: unknown field bad | committed | committed | committed | invalid: children, ord 2: unknown field bad | invalid: children, ord 2: unknown field bad | committed',
     'of seven parents those with a bad child are invalid, each with its own reason');
-select results_eq($$ select p.fsm, p.phase::text, p.step, p.round, p.fence, (select string_agg(c.fsm || ' ' || c.queue, ' ') from gendurable.instances as c where c.parent_id = p.id), (select d.pending from gendurable.countdowns as d where d.parent_id = p.id)
+select results_eq($$ select p.fsm, p.phase::text, p.step, p.round, p.fence - (select c.fence from claim as c where c.fsm = p.fsm), (select string_agg(c.fsm || ' ' || c.queue, ' ') from gendurable.instances as c where c.parent_id = p.id), (select d.pending from gendurable.countdowns as d where d.parent_id = p.id)
                      from gendurable.instances as p where p.fsm like 'many%' order by p.fsm $$,
-    $$ values ('many 1', 'awaiting_children', 'jmany 1', 1, 2::bigint, 'of many 1 b', 1), ('many 2', 'executing', 'start', 0, 1, null, null), ('many 3', 'executing', 'start', 0, 1, null, null),
-              ('many 4', 'awaiting_children', 'jmany 4', 1, 2, 'of many 4 b', 1), ('many 5', 'ready', 'jmany 5', 1, 2, null, null), ('many 6', 'awaiting_children', 'jmany 6', 1, 2, 'of many 6 b', 1),
-              ('many 7', 'executing', 'start', 0, 1, null, null) $$, 'and the others wait for their own, or for none');
+    $$ values ('many 1', 'awaiting_children', 'jmany 1', 1, 1::bigint, 'of many 1 b', 1), ('many 2', 'executing', 'start', 0, 0, null, null), ('many 3', 'executing', 'start', 0, 0, null, null),
+              ('many 4', 'awaiting_children', 'jmany 4', 1, 1, 'of many 4 b', 1), ('many 5', 'ready', 'jmany 5', 1, 1, null, null), ('many 6', 'awaiting_children', 'jmany 6', 1, 1, 'of many 6 b', 1),
+              ('many 7', 'executing', 'start', 0, 0, null, null) $$, 'and the others wait for their own, or for none');
 
 -- The inbox.
 select pg_temp.parent('inbox') \g /dev/null
@@ -143,7 +142,7 @@ select clock_timestamp() as from \gset
 select is(pg_temp.commit('waiting', 'schedule_children', '{"children": [{"fsm": "w1"}, {"fsm": "w2", "correlation_key": "being taken"}]}'), 'busy', 'a child''s key in an open transaction is busy');
 select cmp_ok(clock_timestamp() - :'from'::timestamptz, '<', interval '20 s', 'soon');
 select is(current_setting('lock_timeout'), '61s', 'the session''s lock_timeout is as it was');
-select results_eq($$ select phase::text, fence, (select count(*) from gendurable.instances where fsm = 'w1') from pg_temp.row('waiting') $$, $$ values ('executing', 1::bigint, 0::bigint) $$,
+select results_eq($$ select phase::text, fence, (select count(*) from gendurable.instances where fsm = 'w1') from pg_temp.row('waiting') $$, $$ select 'executing', c.fence, 0::bigint from claim as c where c.fsm = 'waiting' $$,
     'the claim is still held, and no child was made');
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.commit('waiting', 'schedule_children', '{"children": [{"fsm": "w1"}, {"fsm": "w2", "correlation_key": "being taken"}]}'), 'committed', 'offered again it is accepted');

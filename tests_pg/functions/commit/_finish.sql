@@ -9,7 +9,7 @@ select is((select count(gd_signal(e.id, 'n', dedup_key => 'd'))::int from e), 4,
 update gendurable.instances set parent_id = 42, parent_round = 2, ord = 7, weight = 2.5, priority = 4, rate_limit = 'r', concurrency_key = 'c', correlation_scope = '{runnable}', attempt = 3
 where id = (select id from e where ord = 1);
 create function pg_temp.outcomes() returns gendurable.outcome[] language sql as $$
-    select gendurable._parse_outcomes(jsonb_agg(jsonb_build_object('id', e.id, 'fence', case when e.ord = 4 then 9 else 1 end, 'kind', ('{done,stop,retry,done}'::text[])[e.ord],
+    select gendurable._parse_outcomes(jsonb_agg(jsonb_build_object('id', e.id, 'fence', test.fence(e.id) + case when e.ord = 4 then 1 else 0 end, 'kind', ('{done,stop,retry,done}'::text[])[e.ord],
         'result', '"r"'::jsonb, 'error', '"e"'::jsonb) order by e.ord)) from e
 $$;
 update gendurable.correlation_keys set instance_id = 42 where key = 'b';

@@ -18,7 +18,7 @@ select is((select string_agg(i.phase::text, ' ' order by i.fsm) from gendurable.
 select is((select string_agg(d.kind || ' ' || d.key, ', ') from gendurable.doorbells as d), 'slot other', 'a new key is rung for; the slot that was kept is gd_commit''s to ring for');
 select gendurable._put_back(pg_temp.outcomes(), null) \g /dev/null
 select is((select string_agg(i.phase::text, ' ' order by i.fsm) from gendurable.instances as i), 'held held scheduled throttled', 'or all, but for those whose fence has grown');
-select is((select string_agg(i.fence::text, ' ' order by i.fsm) from gendurable.instances as i), '2 2 2 2', 'each once');
+select is((select string_agg((i.fence - c.fence)::text, ' ' order by i.fsm) from gendurable.instances as i join claim as c on c.id = i.id), '1 1 1 1', 'each once');
 select is((select string_agg(d.kind || ' ' || d.key, ', ' order by d.kind) from gendurable.doorbells as d), 'slot other, tokens r', 'what rests rings when it is due');
 
 select * from finish();

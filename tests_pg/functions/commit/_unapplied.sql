@@ -7,7 +7,8 @@ select e.id from gd_enqueue_many('[{"fsm": "m"}, {"fsm": "m"}, {"fsm": "m"}]') a
 select array_agg(p.id order by p.id) as ids from gd_pick(:me, 'default', 2) as p \gset
 select p.id from gd_pick(:other, 'default', 1) as p \g /dev/null
 create function pg_temp.outcome(p_id bigint, p_fence bigint) returns jsonb language sql as $$ select jsonb_build_object('id', p_id, 'fence', p_fence, 'kind', 'done') $$;
-select gendurable._parse_outcomes(jsonb_build_array(pg_temp.outcome(i[1], 1), pg_temp.outcome(i[2], 1), pg_temp.outcome(i[2], 0), pg_temp.outcome(i[2] + 1, 1),
+select gendurable._parse_outcomes(jsonb_build_array(pg_temp.outcome(i[1], test.fence(i[1])), pg_temp.outcome(i[2], test.fence(i[2])), pg_temp.outcome(i[2], 0),
+                                                    pg_temp.outcome(i[2] + 1, test.fence(i[2] + 1)),
                                                     pg_temp.outcome(-1, 1), '{"kind": "?"}'::jsonb))::text as parsed from (values (:'ids'::bigint[])) as v (i) \gset
 select results_eq(format($$ select a.ord, a.result, a.detail from unnest(gendurable._unapplied(%s, %L::gendurable.outcome[], (%2$L::gendurable.outcome[])[1:1])) as a $$, :me, :'parsed'),
     $$ values (2, 'busy', null), (3, 'stale', null), (4, 'stale', null), (5, 'stale', null), (6, 'invalid', 'id and fence are required') $$,

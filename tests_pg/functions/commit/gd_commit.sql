@@ -47,12 +47,12 @@ update gendurable.instances set attempt = 3, last_error = '{}', rate_limit = 'r'
     awaits = '{x}' where id = (pg_temp.job('next')).id;
 select results_eq(
     format($$ select id, fence, result, detail, signals, children from gd_commit(%s, jsonb_build_array(jsonb_build_object(
-        'id', (pg_temp.job('next')).id, 'fence', 1, 'kind', 'next', 'step', 'two', 'state', '{"n": 1}'::jsonb))) $$, :me),
-    $$ select (pg_temp.job('next')).id, 1::bigint, 'committed', null::text, null::jsonb, null::jsonb $$,
+        'id', (pg_temp.job('next')).id, 'fence', (pg_temp.job('next')).fence, 'kind', 'next', 'step', 'two', 'state', '{"n": 1}'::jsonb))) $$, :me),
+    $$ select (pg_temp.job('next')).id, (pg_temp.job('next')).fence, 'committed', null::text, null::jsonb, null::jsonb $$,
     'an answer has every field, and repeats the fence that was sent');
 select results_eq($$ select step, state, attempt, last_error, rate_limit, weight, joined, awaits, phase::text, fence, worker_id, claimed_at, eligible_at, updated_at > now()
                      from pg_temp.row('next') $$,
-    $$ values ('two', '{"n": 1}'::jsonb, 0, null::jsonb, null::text, null::float8, false, null::text[], 'ready', 2::bigint, null::bigint, null::timestamptz, now(), true) $$,
+    $$ values ('two', '{"n": 1}'::jsonb, 0, null::jsonb, null::text, null::float8, false, null::text[], 'ready', (pg_temp.job('next')).fence + 1, null::bigint, null::timestamptz, now(), true) $$,
     'next goes to the step, runnable now, and leaves nothing of the old one behind');
 update jobs set job = pg_temp.repick(:me, (job).id) where label = 'next';
 select is(pg_temp.commit(:me, pg_temp.job('next'), '{"kind": "next", "step": "three"}'), 'committed', 'next without a state');
@@ -74,20 +74,20 @@ update gendurable.instances set attempt = 3, last_error = '{}', rate_limit = 'r'
     claimed_at = now() - interval '1 hour', eligible_at = now() - interval '1 day' where id = (pg_temp.job('ahead')).id;
 select results_eq(
     format($$ select id, fence, result, detail, signals, children from gd_commit(%s, jsonb_build_array(jsonb_build_object(
-        'id', (pg_temp.job('ahead')).id, 'fence', 1, 'kind', 'next', 'step', 'two', 'state', '{"n": 1}'::jsonb, 'continue', true, 'priority', 2))) $$, :me),
-    $$ select (pg_temp.job('ahead')).id, 2::bigint, 'continued', null::text, '[]'::jsonb, null::jsonb $$,
+        'id', (pg_temp.job('ahead')).id, 'fence', (pg_temp.job('ahead')).fence, 'kind', 'next', 'step', 'two', 'state', '{"n": 1}'::jsonb, 'continue', true, 'priority', 2))) $$, :me),
+    $$ select (pg_temp.job('ahead')).id, (pg_temp.job('ahead')).fence + 1, 'continued', null::text, '[]'::jsonb, null::jsonb $$,
     'after continued the fence is the one to use next, and signals is the inbox');
 select results_eq($$ select step, state, attempt, last_error, rate_limit, weight, joined, awaits, phase::text, fence, chain, priority, claimed_at, eligible_at, updated_at > now()
                      from pg_temp.row('ahead') $$,
-    $$ values ('two', '{"n": 1}'::jsonb, 0, null::jsonb, null::text, null::float8, false, null::text[], 'executing', 2::bigint, 1, 2,
+    $$ values ('two', '{"n": 1}'::jsonb, 0, null::jsonb, null::text, null::float8, false, null::text[], 'executing', (pg_temp.job('ahead')).fence + 1, 1, 2,
                now() - interval '1 hour', now() - interval '1 day', true) $$,
     'running ahead commits the step and its state, and keeps the claim and its time');
 select is((pg_temp.row('ahead')).worker_id, :me::bigint, 'running ahead keeps the worker');
 select is(pg_temp.commit(:me, pg_temp.job('ahead'), '{"kind": "done"}'), 'stale', 'the fence of before a continue is stale');
-update jobs set job.fence = 2 where label = 'ahead';
+update jobs set job.fence = (job).fence + 1 where label = 'ahead';
 select is(pg_temp.commit(:me, pg_temp.job('ahead'), '{"kind": "next", "step": "three", "continue": true}'), 'continued', 'a chain goes on');
 select is((pg_temp.row('ahead')).state, '{"n": 1}'::jsonb, 'running ahead without a state keeps the stored one');
-update jobs set job.fence = 3 where label = 'ahead';
+update jobs set job.fence = (job).fence + 1 where label = 'ahead';
 select is(pg_temp.commit(:me, pg_temp.job('ahead'), '{"kind": "next", "step": "four", "continue": false}'), 'committed', 'continue false is not running ahead');
 
 insert into jobs select 'delayed', pg_temp.claim(:me);
@@ -100,7 +100,7 @@ insert into jobs select 'paused', pg_temp.claim(:me);
 insert into gendurable.queues (name, paused) values ((pg_temp.row('paused')).queue, true);
 insert into jobs select 'unpaused', pg_temp.claim(:me);
 insert into gendurable.queues (name, paused) values ((pg_temp.row('unpaused')).queue, false);
-select is(pg_temp.commit(:me, array(select jsonb_build_object('id', (job).id, 'fence', 1, 'kind', 'next', 'step', 'x', 'continue', true)
+select is(pg_temp.commit(:me, array(select jsonb_build_object('id', (job).id, 'fence', (job).fence, 'kind', 'next', 'step', 'x', 'continue', true)
                                     from jobs where label in ('paused', 'unpaused') order by label)),
     'committed continued', 'in a paused queue nothing runs ahead, in the others it does');
 select is((pg_temp.row('paused')).phase::text, 'ready', 'what may not run ahead is runnable again');
@@ -149,7 +149,7 @@ insert into jobs select 'relaxed', pg_temp.claim(:me, p_priority => 5);
 select (pg_temp.row('urgent')).queue as uq \gset
 update gendurable.instances set queue = :'uq' where id = (pg_temp.job('relaxed')).id;
 select gd_enqueue('rival', priority => 0, queue => :'uq') as e \gset
-select is(pg_temp.commit(:me, array(select jsonb_build_object('id', (job).id, 'fence', 1, 'kind', 'next', 'step', 'x', 'continue', true)
+select is(pg_temp.commit(:me, array(select jsonb_build_object('id', (job).id, 'fence', (job).fence, 'kind', 'next', 'step', 'x', 'continue', true)
                                     from jobs where label in ('urgent', 'relaxed') order by label)),
     'committed continued', 'each of a batch is compared with its own priority');
 
@@ -199,8 +199,8 @@ update gendurable.instances set eligible_at = now() - interval '1 day', rate_lim
 select is(pg_temp.commit(:me, pg_temp.job('retry'), '{"kind": "retry", "step": "elsewhere", "state": {"n": 1}, "error": {"e": 1}, "delay_ms": 2000}'), 'committed', 'retry');
 select results_eq($$ select step, state, attempt, last_error, phase::text, eligible_at, fence, worker_id, claimed_at, rate_limit, weight, joined, awaits, updated_at > now()
                      from pg_temp.row('retry') $$,
-    $$ values ('start', '{"n": 1}'::jsonb, 1, '{"e": 1}'::jsonb, 'scheduled', now() + interval '2 s', 2::bigint, null::bigint, null::timestamptz, 'r', 2::float8, true,
-               '{x}'::text[], true) $$,
+    $$ values ('start', '{"n": 1}'::jsonb, 1, '{"e": 1}'::jsonb, 'scheduled', now() + interval '2 s', (pg_temp.job('retry')).fence + 1, null::bigint, null::timestamptz, 'r', 2::float8,
+               true, '{x}'::text[], true) $$,
     'retry is the same step after the delay, one attempt later, with all that the step was started with');
 update gendurable.instances set eligible_at = now(), rate_limit = null, weight = null where id = (pg_temp.job('retry')).id;
 update jobs set job = pg_temp.repick(:me, (job).id) where label = 'retry';
@@ -218,8 +218,8 @@ update gendurable.instances set attempt = 3, last_error = '{}', rate_limit = 'r'
 select is(pg_temp.commit(:me, pg_temp.job('await'), '{"kind": "await", "names": ["paid", "void"], "step": "ship", "state": {"n": 1}, "timeout_ms": 3600000}'),
     'committed', 'await');
 select results_eq($$ select step, state, attempt, last_error, rate_limit, weight, joined, awaits, phase::text, eligible_at, fence, worker_id, claimed_at from pg_temp.row('await') $$,
-    $$ values ('ship', '{"n": 1}'::jsonb, 0, null::jsonb, null::text, null::float8, false, '{paid,void}'::text[], 'awaiting_signal', now() + interval '1 hour', 2::bigint,
-               null::bigint, null::timestamptz) $$,
+    $$ values ('ship', '{"n": 1}'::jsonb, 0, null::jsonb, null::text, null::float8, false, '{paid,void}'::text[], 'awaiting_signal', now() + interval '1 hour',
+               (pg_temp.job('await')).fence + 1, null::bigint, null::timestamptz) $$,
     'await parks on its names, with a deadline, attempt 0, and leaves nothing else behind');
 insert into jobs select 'idle', pg_temp.claim(:me);
 select is(pg_temp.commit(:me, pg_temp.job('idle'), '{"kind": "await", "names": ["x"]}'), 'committed', 'await with nothing');
@@ -235,7 +235,7 @@ update jobs set job = pg_temp.repick(:me, (job).id) where label = 'zero';
 select is((pg_temp.job('zero')).attempt, 0, 'timeout 0 is over at once, attempt untouched');
 select is(pg_temp.commit(:me, pg_temp.job('zero'), '{"kind": "await", "names": ["x"], "timeout_ms": -1000}'), 'committed', 'await with a negative timeout');
 update jobs set job = pg_temp.repick(:me, (job).id) where label = 'zero';
-select is((pg_temp.job('zero')).fence, 5::bigint, 'a negative timeout is over at once');
+select is((pg_temp.row('zero')).fence, (pg_temp.job('zero')).fence, 'a negative timeout is over at once');
 
 -- What wakes an await at once.
 insert into jobs select 'inbox', pg_temp.claim(:me);
@@ -312,8 +312,8 @@ select results_eq($$ select status, state, result, error from gd_status((pg_temp
     $$ values ('failed', '{"last": 1}'::jsonb, null::jsonb, '{"why": 1}'::jsonb) $$, 'stop is terminal, with its error and the state it names');
 insert into jobs select 'bare done', pg_temp.claim(:me);
 insert into jobs select 'bare stop', pg_temp.claim(:me);
-select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('bare done')).id, 'fence', 1, 'kind', 'done'),
-                                    jsonb_build_object('id', (pg_temp.job('bare stop')).id, 'fence', 1, 'kind', 'stop')]), 'committed committed', 'done and stop with nothing');
+select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('bare done')).id, 'fence', (pg_temp.job('bare done')).fence, 'kind', 'done'),
+                                    jsonb_build_object('id', (pg_temp.job('bare stop')).id, 'fence', (pg_temp.job('bare stop')).fence, 'kind', 'stop')]), 'committed committed', 'done and stop with nothing');
 select results_eq($$ select status, result from gd_status((pg_temp.job('bare done')).id) $$, $$ values ('done', null::jsonb) $$, 'done needs no result');
 select results_eq($$ select status, error is not null from gd_status((pg_temp.job('bare stop')).id) $$, $$ values ('failed', true) $$, 'stop without an error has one all the same');
 
@@ -350,13 +350,13 @@ insert into jobs select 'mine', pg_temp.claim(:me, p_key => 'mine');
 select is(pg_temp.commit(:other, pg_temp.job('mine'), '{"kind": "done"}'), 'stale', 'another worker''s outcome is stale');
 select is(pg_temp.commit(null, pg_temp.job('mine'), '{"kind": "done"}'), 'stale', 'nobody''s outcome is stale');
 select is(pg_temp.commit(-1, pg_temp.job('mine'), '{"kind": "done"}'), 'stale', 'an unknown worker''s outcome is stale, not an error');
-select is(pg_temp.commit(:me, pg_temp.job('mine'), '{"kind": "done", "fence": 0}'), 'stale', 'an older fence is stale');
-select is(pg_temp.commit(:me, pg_temp.job('mine'), '{"kind": "done", "fence": 2}'), 'stale', 'a fence of the future is stale');
+select is(pg_temp.commit(:me, pg_temp.job('mine'), jsonb_build_object('kind', 'done', 'fence', (pg_temp.job('mine')).fence - 1)), 'stale', 'an older fence is stale');
+select is(pg_temp.commit(:me, pg_temp.job('mine'), jsonb_build_object('kind', 'done', 'fence', (pg_temp.job('mine')).fence + 1)), 'stale', 'a fence of the future is stale');
 select is(pg_temp.commit(:me, pg_temp.job('mine'), '{"kind": "done", "id": -7}'), 'stale', 'an unknown instance is stale');
 select is((pg_temp.row('mine')).phase::text, 'executing', 'nothing stale has touched the claim');
 select is(pg_temp.commit(:me, pg_temp.job('mine'), '{"kind": "retry"}'), 'committed', 'the claim''s own outcome is accepted');
 select is(pg_temp.commit(:me, pg_temp.job('mine'), '{"kind": "retry"}'), 'stale', 'an outcome that is sent again is stale');
-select is(pg_temp.commit(:me, pg_temp.job('mine'), '{"kind": "retry", "fence": 2}'), 'stale', 'the fence of a row that nobody holds is no claim');
+select is(pg_temp.commit(:me, pg_temp.job('mine'), jsonb_build_object('kind', 'retry', 'fence', (pg_temp.row('mine')).fence)), 'stale', 'the fence of a row that nobody holds is no claim');
 select is((pg_temp.row('mine')).attempt, 1, 'an outcome never applies twice');
 insert into jobs select 'unheld', row((select e.id from gd_enqueue('m', queue => 'unheld') as e), 0, null, null, null, null, null, null, null, null, null, null, null, null,
     null, null, null)::gendurable.job;
@@ -375,31 +375,32 @@ select i.*, (select count(*) from gendurable.signals as s where s.instance_id = 
 from gendurable.instances as i where i.id in (select (job).id from jobs where label like 'lost %');
 create temp table lost_before as select * from lost_rows;
 select is(pg_temp.commit(:other, array(
-        select jsonb_build_object('id', (job).id, 'fence', 1, 'kind', substr(label, 6), 'step', 'x', 'names', '["s"]'::jsonb, 'state', '5'::jsonb, 'consumed',
+        select jsonb_build_object('id', (job).id, 'fence', (job).fence, 'kind', substr(label, 6), 'step', 'x', 'names', '["s"]'::jsonb, 'state', '5'::jsonb, 'consumed',
                                   (select jsonb_agg(s.id) from gendurable.signals as s)) from jobs where label like 'lost %')),
     'stale stale stale stale stale', 'outcomes of every kind can be stale');
 select set_eq('select * from lost_rows', 'select * from lost_before', 'a stale outcome has no side effect of any kind');
 
 -- Two outcomes for one claim.
 insert into jobs select 'twice', pg_temp.claim(:me);
-select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('twice')).id, 'fence', 1, 'kind', 'next', 'step', 'first'),
-                                    jsonb_build_object('id', (pg_temp.job('twice')).id, 'fence', 1, 'kind', 'done')]), 'committed stale',
+select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('twice')).id, 'fence', (pg_temp.job('twice')).fence, 'kind', 'next', 'step', 'first'),
+                                    jsonb_build_object('id', (pg_temp.job('twice')).id, 'fence', (pg_temp.job('twice')).fence, 'kind', 'done')]), 'committed stale',
     'of two outcomes for one claim the first applies');
 select is((pg_temp.row('twice')).step, 'first', 'the second of two outcomes for one claim does nothing');
 insert into jobs select 'ahead twice', pg_temp.claim(:me);
-select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('ahead twice')).id, 'fence', 1, 'kind', 'next', 'step', 'first', 'continue', true),
-                                    jsonb_build_object('id', (pg_temp.job('ahead twice')).id, 'fence', 1, 'kind', 'next', 'step', 'second', 'continue', true),
-                                    jsonb_build_object('id', (pg_temp.job('ahead twice')).id, 'fence', 2, 'kind', 'next', 'step', 'third', 'continue', true)]) ~ '^continued stale ',
+select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('ahead twice')).id, 'fence', (pg_temp.job('ahead twice')).fence, 'kind', 'next', 'step', 'first', 'continue', true),
+                                    jsonb_build_object('id', (pg_temp.job('ahead twice')).id, 'fence', (pg_temp.job('ahead twice')).fence, 'kind', 'next', 'step', 'second', 'continue', true),
+                                    jsonb_build_object('id', (pg_temp.job('ahead twice')).id, 'fence', (pg_temp.job('ahead twice')).fence + 1, 'kind', 'next', 'step', 'third', 'continue', true)]) ~ '^continued stale ',
     true, 'a claim runs ahead once in a batch');
 insert into jobs select 'bad first', pg_temp.claim(:me);
-select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('bad first')).id, 'fence', 1, 'kind', 'dance'),
-                                    jsonb_build_object('id', (pg_temp.job('bad first')).id, 'fence', 1, 'kind', 'done')]), 'invalid committed',
+select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('bad first')).id, 'fence', (pg_temp.job('bad first')).fence, 'kind', 'dance'),
+                                    jsonb_build_object('id', (pg_temp.job('bad first')).id, 'fence', (pg_temp.job('bad first')).fence, 'kind', 'done')]), 'invalid committed',
     'after an invalid outcome the claim is still held under the same fence, even within the batch');
 insert into jobs select 'two fences', pg_temp.claim(:me);
 select gd_release(:me, array[(pg_temp.job('two fences')).id]) as r \gset
+select (pg_temp.job('two fences')).fence as older \gset
 update jobs set job = pg_temp.repick(:me, (job).id) where label = 'two fences';
-select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('two fences')).id, 'fence', 1, 'kind', 'done'),
-                                    jsonb_build_object('id', (pg_temp.job('two fences')).id, 'fence', 2, 'kind', 'done')]), 'stale committed',
+select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('two fences')).id, 'fence', :older, 'kind', 'done'),
+                                    jsonb_build_object('id', (pg_temp.job('two fences')).id, 'fence', (pg_temp.job('two fences')).fence, 'kind', 'done')]), 'stale committed',
     'outcomes of an older claim do not disturb the current one''s');
 
 -- invalid
@@ -420,7 +421,7 @@ select matches(pg_temp.poison(:me, '{"kind": "await", "names": []}'), '^invalid:
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": ["x", null]}'), '^invalid: await needs names', 'a null name is invalid');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": ["x", ""]}'), '^invalid: .*name', 'an empty name is invalid');
 select matches(pg_temp.poison(:me, jsonb_build_object('kind', 'await', 'names', array['x', repeat('é', 501)])), '^invalid: .*name', 'a name of more than 1,000 bytes is invalid');
-select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('poison')).id, 'fence', 1, 'kind', 'await', 'names', '[["x"]]'::jsonb), '5']), 'invalid invalid',
+select is(pg_temp.commit(:me, array[jsonb_build_object('id', (pg_temp.job('poison')).id, 'fence', (pg_temp.job('poison')).fence, 'kind', 'await', 'names', '[["x"]]'::jsonb), '5']), 'invalid invalid',
     'an array in place of a name is invalid, as is what is no outcome, and neither fails the batch');
 select matches(pg_temp.poison(:me, '{"kind": "next", "step": {"a": 1}}'), '^invalid: .*step', 'an object is no step');
 select matches(pg_temp.poison(:me, '{"kind": "await", "names": "x"}'), '^invalid: ', 'names that are no array are invalid');
@@ -441,7 +442,7 @@ select is(pg_temp.poison(:me, '{"kind": "schedule_children", "step": "x", "child
 select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "rate_limit": ""}'), 'invalid: rate_limit is empty or longer than 1,000 bytes', 'an empty rate limit is invalid');
 select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "concurrency_key": ""}'), 'invalid: concurrency_key is empty or longer than 1,000 bytes',
     'an empty concurrency key is invalid');
-select is((pg_temp.row('poison')).fence, 1::bigint, 'after invalid the fence has not changed');
+select is((pg_temp.row('poison')).fence, (pg_temp.job('poison')).fence, 'after invalid the fence has not changed');
 select is((pg_temp.row('poison')).phase::text, 'executing', 'after invalid the claim is still held');
 select is(pg_temp.poison(:me, '{"kind": "next", "step": "x", "rate_limit": null, "concurrency_key": null, "weight": 1, "colour": "red"}'), 'committed',
     'unknown fields are ignored, and fields that are null say nothing');
@@ -461,7 +462,7 @@ select n, pg_temp.claim(:me, p_key => 'mixed ' || n) as job, outcome, expected f
     (9, '{"kind": "stop"}', 'committed'), (10, '{"kind": "done", "fence": 99}', 'stale'), (11, '{"kind": "next", "step": "x", "continue": true}', 'continued'),
     (12, '{"kind": "done", "id": "x"}', 'invalid'), (13, '{"kind": "next"}', 'invalid'), (14, '{"kind": "done"}', 'committed')
 ) as v (n, outcome, expected);
-select is(pg_temp.commit(:me, array(select jsonb_build_object('id', (job).id, 'fence', 1) || outcome from mixed order by n)),
+select is(pg_temp.commit(:me, array(select jsonb_build_object('id', (job).id, 'fence', (job).fence) || outcome from mixed order by n)),
     (select string_agg(expected, ' ' order by n) from mixed), 'a bad outcome spoils nobody else''s: every one is answered for itself, in order');
 create function pg_temp.mixed_status() returns text language sql as $$
     select string_agg(s.status, ' ' order by m.n) from mixed as m, lateral gd_status((m.job).id) as s
@@ -469,7 +470,7 @@ $$;
 select is(pg_temp.mixed_status(), 'done executing runnable executing awaiting_signal executing runnable executing failed executing executing executing executing done',
     'every good outcome of a mixed batch applies, no bad one does');
 create temp table same_kind as select n, pg_temp.claim(:me) as job from generate_series(1, 20) as n;
-select results_eq(format($$ select array_agg(c.id)::text from gd_commit(%s, (select jsonb_agg(jsonb_build_object('id', (job).id, 'fence', 1, 'kind', 'next', 'step', 'x',
+select results_eq(format($$ select array_agg(c.id)::text from gd_commit(%s, (select jsonb_agg(jsonb_build_object('id', (job).id, 'fence', (job).fence, 'kind', 'next', 'step', 'x',
                                 'continue', n %% 2 = 0) order by (job).id desc) from same_kind)) as c $$, :me),
     $$ select array_agg((job).id order by (job).id desc)::text from same_kind $$, 'answers come in the order of the outcomes, not of the ids');
 select is((select string_agg(case when i.worker_id is null then 'r' else 'e' end, '' order by s.n) from same_kind as s join gendurable.instances as i on i.id = (s.job).id),

@@ -1,7 +1,7 @@
 -- Which runnable instances may be stuck; what is said of them is tested with _stuck and gd_stuck.
 begin;
 set local client_min_messages = error;
-select plan(3);
+select plan(4);
 
 select gd_register('w', '{q}'), gd_pause('paused'), gd_set_rate_limit('set', 1, '1 s', 5), gd_set_rate_limit('small', 1, '1 s', 0.5) \g /dev/null
 select is_empty('select * from gendurable._suspects()', 'no instances');
@@ -15,6 +15,7 @@ select set_eq('select fsm, reason from gendurable._suspects()',
     $$ values ('held', null), ('paused', 'queue_paused'), ('deserted', 'no_worker'), ('unknown', null), ('heavy', null), ('small', null), ('due', null) $$,
     'what is healthy, or rests, or executes, is not looked at');
 select is((select count(*) from gendurable._suspects()), (select count(distinct s.id) from gendurable._suspects() as s), 'each once');
+select is((select count(*) from gendurable._suspects(0)), 0::bigint, 'as many of each place as asked for');
 
 select * from finish();
 rollback;

@@ -1,8 +1,8 @@
--- View gd_stuck: what cannot start now, and why.
+-- View gd_stuck: what cannot start now, and why; the function gd_stuck: some of each kind.
 begin;
 set local client_min_messages = error;
 \ir ../prelude.psql
-select plan(8);
+select plan(11);
 select test.up_for_ever();
 
 select columns_are('public', 'gd_stuck', '{id,fsm,queue,step,reason,detail,since}', 'the documented columns');
@@ -22,6 +22,9 @@ select results_eq('select id, fsm, queue, step, reason, detail, since from gd_st
     'the first reason that applies, oldest first; what is refused by its bucket, runs or is not due yet is not stuck');
 update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = :me;
 select is((select count(*)::int from gd_stuck where reason = 'no_worker'), 8, 'a worker past its lease is none');
+select results_eq('select * from gd_stuck(100)', 'select * from gd_stuck', 'the function tells the same');
+select is((select count(*)::int from gd_stuck(1) where queue = 'q'), (select count(distinct (phase, queue))::int from gendurable.instances where queue = 'q' and phase not in ('executing')), '… of each place as many as asked for');
+select is(pg_temp.refusal('select * from gd_stuck(-1)'), 'GD002 most is -1', '… and not less than nothing');
 select gd_pause('q') \g /dev/null
 select is((select string_agg(distinct reason, ' ') from gd_stuck where queue = 'q'), 'queue_paused', 'a pause goes before everything');
 select gd_resume('q'), gd_register('again', '{q}'), gd_set_rate_limit('nobody', 1, '1 s'), gd_set_rate_limit('r', 1, '1 hour', 9) \g /dev/null

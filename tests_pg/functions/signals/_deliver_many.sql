@@ -7,7 +7,8 @@ select id as a from gd_enqueue('m', concurrency_key => 'k') \gset
 select id as b from gd_enqueue('m') \gset
 select id as c from gd_enqueue('m') \gset
 select results_eq(format('select p.id from gd_pick(%s, %L, 2) as p', :me, 'default'), format('values (%s::bigint), (%s)', :a, :b), 'two are claimed');
-select results_eq(format($$ select result from gd_commit(%s, '[{"id": %s, "fence": 1, "kind": "await", "names": ["x", "y"]}, {"id": %s, "fence": 1, "kind": "await", "names": ["x"]}]') $$, :me, :a, :b),
+select results_eq(format($$ select result from gd_commit(%s, '[{"id": %s, "fence": %s, "kind": "await", "names": ["x", "y"]}, {"id": %s, "fence": %s, "kind": "await", "names": ["x"]}]') $$,
+                         :me, :a, test.fence(:a), :b, test.fence(:b)),
     $$ values ('committed'), ('committed') $$, 'and parked');
 select is(gendurable._deliver_many(array[:b, null, :c, :b]::bigint[], '{z,x,x,z}', '{1,2,3,4}', '{d,d,d,d}'), '{4}',
     'a second one with the same dedup key is a duplicate, for its target alone; what is for nobody is passed over');

@@ -58,13 +58,14 @@ begin
 end
 $$;
 select pg_temp.parked(:me, '{paid,void}', 60000) as p \gset
+select test.fence(:p) as fence \gset
 select is(gd_signal(:p, 'other'), 'delivered', 'a signal of another name');
 select is((select status from gd_status(:p)), 'awaiting_signal', 'a park is not woken by a name it does not await');
 select is((select eligible_at from gendurable.instances where id = :p), now() + '1 minute', 'a signal of another name leaves the deadline');
 select is((select updated_at from gd_status(:p)), now() - interval '1 hour', 'a signal of another name does not change the instance');
 select is(gd_signal(:p, 'void'), 'delivered', 'a signal of an awaited name');
 select results_eq(format('select phase::text, eligible_at, updated_at > now(), fence, attempt, worker_id from gendurable.instances where id = %s', :p),
-    $$ values ('ready', now(), true, 2::bigint, 0, null::bigint) $$, 'a park is woken by a name it awaits, runnable now');
+    format('values (%L, now(), true, %s::bigint, 0, null::bigint)', 'ready', :fence), 'a park is woken by a name it awaits, runnable now');
 select is((select jsonb_array_length(awaited) from gd_pick(:me, 'q' || :p, 1)), 1, 'the woken step is handed the signal');
 select is(gd_signal(:p, 'paid'), 'delivered', 'a signal to an executing instance');
 select results_eq(format('select phase::text, worker_id from gendurable.instances where id = %s', :p), format('values (%L, %s::bigint)', 'executing', :me),

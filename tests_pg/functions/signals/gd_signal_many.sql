@@ -50,7 +50,7 @@ declare
     v_id bigint := (select e.id from gd_enqueue('m', queue => 'park', priority => -1, correlation_key => p_key) as e);
 begin
     perform gd_pick(p_worker, 'park', 1);
-    perform gd_commit(p_worker, jsonb_build_array(jsonb_build_object('id', v_id, 'fence', 1, 'kind', 'await', 'names', p_names::text[])));
+    perform gd_commit(p_worker, jsonb_build_array(jsonb_build_object('id', v_id, 'fence', test.fence(v_id), 'kind', 'await', 'names', p_names::text[])));
     return v_id;
 end
 $$;

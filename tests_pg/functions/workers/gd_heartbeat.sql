@@ -38,6 +38,7 @@ select is((select status from gd_status(:c)), 'executing', 'naming somebody else
 -- What is missing from the list.
 select gd_register('fresh') as fresh \gset
 select pg_temp.claim(:fresh) as f \gset
+select test.fence(:f) as fence \gset
 select is(pg_temp.lost(:fresh, '{}'), '{}', 'the first heartbeat');
 select is((select status from gd_status(:f)), 'executing', 'before the first heartbeat nothing is given back: a pick may be in flight');
 select results_eq(format('select attempt, last_error from gendurable.instances where id = %s', :f), 'values (0, null::jsonb)', 'what is not given back is not touched');
@@ -46,7 +47,7 @@ select is((select status from gd_status(:f)), 'executing', 'a listed claim is no
 select pg_temp.claim(:fresh) as young \gset
 select is(pg_temp.lost(:fresh, '{}'), '{}', 'a heartbeat that lists nothing');
 select results_eq(format('select phase::text, worker_id, claimed_at, attempt, last_error ->> %L, fence from gendurable.instances where id = %s', 'kind', :f),
-    $$ values ('ready', null::bigint, null::timestamptz, 1, 'lost', 1::bigint) $$, 'a claim of before the previous heartbeat that is not listed is runnable again, one attempt later');
+    format('values (%L, null::bigint, null::timestamptz, 1, %L, %s::bigint)', 'ready', 'lost', :fence), 'a claim of before the previous heartbeat that is not listed is runnable again, one attempt later');
 select is((select status from gd_status(:young)), 'executing', 'a claim of after the previous heartbeat is not given back: its answer may be in flight');
 select is(pg_temp.lost(:fresh, '{}'), '{}', 'the next heartbeat');
 select is((select status from gd_status(:young)), 'runnable', 'an answer that has not arrived a whole heartbeat later is lost');
@@ -61,7 +62,7 @@ select is((select status from gd_status(:g)), 'runnable', 'a heartbeat without c
 select gd_register('continuing') as continuing \gset
 select pg_temp.claim(:continuing) as h \gset
 select is(pg_temp.lost(:continuing, array[:h]::bigint[]), '{}', 'a heartbeat');
-select is((select result from gd_commit(:continuing, jsonb_build_array(jsonb_build_object('id', :h, 'fence', 1, 'kind', 'next', 'step', 'x', 'continue', true)))), 'continued',
+select is((select result from gd_commit(:continuing, jsonb_build_array(jsonb_build_object('id', :h, 'fence', test.fence(:h), 'kind', 'next', 'step', 'x', 'continue', true)))), 'continued',
     'the answer to a continue is lost');
 select is(pg_temp.lost(:continuing, '{}'), '{}', 'a heartbeat without the claim');
 select is((select status from gd_status(:h)), 'runnable', 'a continue does not renew the time of the claim: its lost answer strands nothing');

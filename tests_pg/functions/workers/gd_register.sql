@@ -41,9 +41,10 @@ $$;
 select gd_register('twin') as alive, gd_register('twin') as dead, gd_register('stranger') as stranger \gset
 select pg_temp.claim(:alive) as a, pg_temp.claim(:dead) as d, pg_temp.claim(:stranger) as s \gset
 update gendurable.workers set lease = '0' where id in (:dead, :stranger); update gendurable.leases set lease_until = now() - interval '1 s' where worker_id in (:dead, :stranger);
+select test.fence(:d) as fence \gset
 select gd_register('twin') as heir \gset
 select results_eq(format('select phase::text, attempt, last_error ->> %L, worker_id, eligible_at, fence from gendurable.instances where id = %s', 'kind', :d),
-    $$ values ('ready', 1, 'lost', null::bigint, now(), 1::bigint) $$, 'the claims of a namesake whose lease is over are runnable again, one attempt later, in their place');
+    format('values (%L, 1, %L, null::bigint, now(), %s::bigint)', 'ready', 'lost', :fence), 'the claims of a namesake whose lease is over are runnable again, one attempt later, in their place');
 select is((select count(*)::int from gendurable.workers where id = :dead), 0, 'a dead namesake is forgotten');
 select results_eq(format('select phase::text, attempt, worker_id from gendurable.instances where id = %s', :a), format('values (%L, 0, %s::bigint)', 'executing', :alive),
     'the claims of a live twin are its own');

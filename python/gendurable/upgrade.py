@@ -1,0 +1,199 @@
+"""Upgrading an installed schema to the one that ships with this package.
+
+The rules are those of ``sql/upgrade.sql``, which psql and sqitch run as well. This module adds
+patience with locks, and sentences.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from gendurable.database import connect_sync, conninfo, log_warning, one_line, to_primary
+from gendurable.errors import InstallError
+from gendurable.install import own_version, packaged, schema_sql
+from gendurable.schema import release
+
+__all__ = ["Upgrade", "upgrade"]
+
+_STEP = re.compile(r"^\\ir upgrades/(\d+\.\d+\.\d+)\.sql$", re.MULTILINE)
+
+# A lock that is waited for holds up every call that comes after it.
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 4.0
+_PAUSE = 1.0
+
+_HOLDERS = """
+    select a.pid,
+           coalesce(nullif(a.application_name, ''), a.backend_type) as name,
+           coalesce(a.state, a.backend_type) as state,
+           extract(epoch from clock_timestamp() - min(a.xact_start))::int as seconds
+      from pg_catalog.pg_locks as l
+      join pg_catalog.pg_class as c on c.oid = l.relation
+      join pg_catalog.pg_stat_activity as a on a.pid = l.pid
+     where c.relnamespace = to_regnamespace('gendurable') and l.granted
+       and a.pid <> pg_backend_pid() and a.datname = current_database()
+     group by a.pid, a.application_name, a.backend_type, a.state
+     order by seconds desc nulls last
+     limit 3
+"""
+
+_FROM = "select current_setting('gendurable.upgraded_from')"
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What an upgrade does, or has done.
+
+    Attributes:
+        installed: the version that it found.
+        target: the version of this package.
+        steps: for each release between them what it changes in the tables, in a line.
+        holders: who holds locks that it will have to wait for, in a line each; only if asked.
+    """
+
+    installed: str
+    target: str
+    steps: tuple[str, ...]
+    holders: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to do."""
+        return self.installed != self.target
+
+
+def upgrade(
+    dsn: str | None = None, *, dry_run: bool = False, wait: float = 60, longest: float = 300
+) -> Upgrade:
+    """Upgrade the schema in one transaction, or find it up to date and change nothing.
+
+    The engine stands still while the transaction runs: calls wait, and go on with the new schema.
+    The transaction begins with its locks. Each attempt to get them takes half a second at first and
+    4 s at most, so that calls do not wait longer for a lock that cannot be had.
+
+    Args:
+        dsn: of the owner of the schema, or a member of that role.
+        dry_run: only look: what would be done, and whether it could.
+        wait: seconds, for how long it tries to get its locks.
+        longest: seconds that one of its statements may take, the making of an index for example.
+
+    Raises:
+        UsageError: the database cannot be reached, or is a standby.
+        InstallError: it cannot be done. The message says why; nothing was changed.
+    """
+    info = to_primary(conninfo(dsn))
+    plan = _plan(info, with_holders=dry_run)
+    if dry_run or not plan.needed:
+        return plan
+    script, until, patience = schema_sql("upgrade.sql"), time.monotonic() + wait, _FIRST_WAIT
+    while True:
+        try:
+            _apply(info, script, patience, longest)
+        except _LockedError as exc:
+            if time.monotonic() + _PAUSE + patience > until:
+                raise InstallError(
+                    f"no moment was free for the upgrade within {wait:g} s; nothing was changed\n"
+                    f"{_blame(plan.target, exc.holders)}"
+                ) from exc
+            time.sleep(_PAUSE)
+            patience = min(patience * 2, _LONGEST_WAIT)
+        else:
+            return plan
+
+
+class _LockedError(Exception):
+    """A lock could not be had in time."""
+
+    def __init__(self, holders: tuple[str, ...]) -> None:
+        super().__init__()
+        self.holders = holders
+
+
+def _plan(info: str, *, with_holders: bool) -> Upgrade:
+    """What is to be done; it asks the script itself whether it can be."""
+    check = (packaged() / "upgrades/check.sql").read_text(encoding="utf-8")
+    try:
+        with connect_sync(info) as conn, _refusals():
+            conn.execute(check)
+            row = conn.execute(_FROM).fetchone()
+            installed = str(row[0]) if row else ""
+            holders = _holders(conn) if with_holders else ()
+            conn.rollback()
+    except _LockRefusedError as exc:
+        raise InstallError(
+            "another installation or upgrade is at work in this database\n"
+            "Try again when it has ended."
+        ) from exc
+    return Upgrade(installed, own_version(schema_sql()), tuple(_steps(installed)), holders)
+
+
+def _apply(info: str, script: str, patience: float, longest: float) -> None:
+    try:
+        with connect_sync(info) as conn, _refusals():
+            conn.execute(
+                "select pg_catalog.set_config('lock_timeout', %s, true),"
+                " pg_catalog.set_config('statement_timeout', %s, true)",
+                (f"{patience * 1000:.0f}", f"{longest * 1000:.0f}"),
+            )
+            conn.add_notice_handler(log_warning)
+            conn.execute(script)
+    except (_LockRefusedError, psycopg.errors.DeadlockDetected) as exc:
+        with connect_sync(info) as conn:
+            raise _LockedError(_holders(conn)) from exc
+
+
+class _LockRefusedError(Exception):
+    """The server said that a lock could not be had."""
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the script and the server refuse as an InstallError."""
+    try:
+        yield
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as exc:
+        raise _LockRefusedError from exc
+    except psycopg.errors.QueryCanceled as exc:
+        raise InstallError(
+            f"it took longer than it may: {one_line(exc)}; nothing was changed\n"
+            "Give it longer (--longest), at a time when the engine may stand still for so long."
+        ) from exc
+    except psycopg.Error as exc:
+        if exc.sqlstate != "GD020":
+            raise
+        raise InstallError(
+            f"the schema cannot be upgraded: {exc.diag.message_detail}\n{exc.diag.message_hint}"
+        ) from exc
+
+
+def _holders(conn: psycopg.Connection[Any]) -> tuple[str, ...]:
+    return tuple(
+        f"process {pid} ({name}, {state}"
+        + (f", in a transaction for {seconds} s)" if seconds is not None else ")")
+        for pid, name, state, seconds in conn.execute(_HOLDERS).fetchall()
+    )
+
+
+def _blame(target: str, holders: tuple[str, ...]) -> str:
+    if not holders:
+        return f"Try again: gendurable-py upgrade (to {target})."
+    return (
+        f"Locks of the engine's tables are held by {', '.join(holders)}\n"
+        "End those transactions, or try again with a longer --wait."
+    )
+
+
+def _steps(installed: str) -> Iterator[str]:
+    """The first line of each file that changes tables of the installed version."""
+    manifest = (packaged() / "upgrade.sql").read_text(encoding="utf-8")
+    for version in _STEP.findall(manifest):
+        if release(version) > release(installed):
+            text = (packaged() / f"upgrades/{version}.sql").read_text(encoding="utf-8")
+            yield text.partition("\n")[0].removeprefix("-- ")

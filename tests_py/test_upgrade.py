@@ -1,0 +1,415 @@
+"""Upgrades: the same schema as a fresh one, whichever way, and nothing lost under running workers.
+
+Two releases are made for it by tools/release (`releases`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+import releases
+from database import create_database, drop_database
+from support import Connection, finished, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from releases import Release
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, ("git", "sqitch", "psql", "pg_dump"))),
+    reason="a release needs git and sqitch, and its proof psql and pg_dump",
+)
+
+ORDERS = int(os.environ.get("ORDERS", "50"))  # before, during and after the upgrade, each
+
+MACHINES = """
+from typing import Any
+
+from gendurable import (
+    Await, Context, Done, Entry, Machine, Next, Outcome, ScheduleChildren, step
+)
+
+
+class Order(Machine[dict[str, Any]]):
+    @step
+    def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Await("paid", step=self.pack)
+
+    @step
+    def pack(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return ScheduleChildren([Entry("Parcel"), Entry("Parcel")], step=self.ship)
+
+    @step(transactional=True)
+    async def ship(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        await ctx.conn.execute("insert into public.shipped values (%s)", (ctx.id,))
+        return Next(self.end)
+
+    @step
+    def end(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Done({})
+
+
+class Parcel(Machine[dict[str, Any]]):
+    @step
+    def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Done({})
+"""
+
+PHASES = """
+select gd_set_rate_limit('mails', 0.001, '1 second', 1);
+select gd_enqueue('Phase', queue => 'phases', concurrency_key => 'k', correlation_key => 'runs');
+select gd_enqueue('Phase', queue => 'phases', correlation_key => 'fails');
+select gd_enqueue('Phase', queue => 'phases', correlation_key => 'finishes');
+select gd_enqueue('Phase', queue => 'phases', correlation_key => 'parks');
+select gd_enqueue('Phase', queue => 'phases', correlation_key => 'parent');
+select gd_register('here', '{phases}');
+create temp table picked as
+    select p.* from gd_workers as w, gd_pick(w.id, 'phases', 10) as p where w.name = 'here';
+select gd_commit((select id from gd_workers where name = 'here'), jsonb_agg(
+    jsonb_build_object('id', id, 'fence', fence) || case correlation_key
+        when 'fails' then '{"kind": "stop", "error": {}}'::jsonb
+        when 'finishes' then '{"kind": "done"}'
+        when 'parks' then '{"kind": "await", "names": ["go"], "timeout_ms": 3600000}'
+        else '{"kind": "schedule_children", "children": [{"fsm": "Phase", "queue": "other"}]}'
+    end)) from picked where correlation_key <> 'runs';
+select gd_enqueue('Phase', queue => 'phases', concurrency_key => 'k', correlation_key => 'held');
+select gd_enqueue('Phase', queue => 'phases', rate_limit => 'mails');
+select gd_enqueue('Phase', queue => 'phases', rate_limit => 'mails');
+select gd_enqueue('Phase', queue => 'phases', delay => '1 day');
+select gd_signal('parks', 'other');
+select gd_schedule('nightly', '0 3 * * *', 'Phase');
+"""
+
+MISSING_PHASES = """
+select unnest(enum_range(null::gendurable.phase)) except select phase from gendurable.instances
+"""
+
+INSTANCES = "select to_jsonb(i) - 'label' from gendurable.instances as i order by id"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Release, Release]:
+    """0.1.0 and 0.2.0."""
+    return releases.make(tmp_path_factory.mktemp("releases"))
+
+
+@pytest.fixture
+def database(admin_dsn: str) -> Iterator[Callable[[str], str]]:
+    """Makes empty databases by their names' ends."""
+    names: list[str] = []
+
+    def make(end: str) -> str:
+        names.append(f"gendurable_up_{os.getpid()}_{end}")
+        return create_database(admin_dsn, names[-1])
+
+    yield make
+    for name in names:
+        drop_database(admin_dsn, name)
+
+
+def test_upgraded_by_sqitch_psql_and_python_is_installed_fresh(
+    made: tuple[Release, Release], database: Callable[[str], str]
+) -> None:
+    one, two = made
+    old, fresh = database("old"), database("fresh")
+    by_sqitch, by_psql, by_python = database("sqitch"), database("psql"), database("python")
+    for dsn in (old, by_psql):
+        psql(one, "sql/install.sql", dsn)
+    psql(two, "sql/install.sql", fresh)
+    sqitch(one, "deploy", by_sqitch)
+    assert "schema 0.1.0 installed" in one.command("install", "--dsn", by_python).stdout
+    before = {}
+    for dsn in (by_sqitch, by_psql, by_python):
+        with psycopg.connect(dsn) as conn:
+            conn.execute(PHASES)
+            before[dsn] = conn.execute(INSTANCES).fetchall()
+            phases = conn.execute(MISSING_PHASES).fetchall()
+            assert phases == [], "an instance in each"
+    fresh_0_1_0 = dump(old)
+    assert dump(by_psql) == fresh_0_1_0
+
+    sqitch(two, "deploy", "--verify", by_sqitch)
+    psql(two, "sql/upgrade.sql", by_psql)
+    planned = two.command("upgrade", "--dry-run", "--dsn", by_python)
+    assert "To 0.2.0: instances have a label" in planned.stdout, planned.stderr
+    assert version(by_python) == "0.1.0"
+    done = two.command("upgrade", "--dsn", by_python)
+    assert "schema upgraded from 0.1.0 to 0.2.0" in done.stdout, done.stderr
+    assert "up to date" in two.command("upgrade", "--dsn", by_python).stdout
+
+    fresh_0_2_0 = dump(fresh)
+    for dsn in (by_sqitch, by_psql, by_python):
+        assert version(dsn) == "0.2.0"
+        assert dump(dsn) == fresh_0_2_0
+        with psycopg.connect(dsn) as conn:
+            assert conn.execute(INSTANCES).fetchall() == before[dsn]
+    # And back.
+    sqitch(two, "revert", "-y", "--to", "@v0.1.0", by_sqitch)
+    assert dump(by_sqitch) == fresh_0_1_0
+    with psycopg.connect(by_sqitch) as conn:
+        assert conn.execute(INSTANCES).fetchall() == before[by_sqitch]
+    # What is upgraded once more with the same script is the same.
+    psql(two, "sql/upgrade.sql", by_psql)
+    assert dump(by_psql) == fresh_0_2_0
+
+
+def test_an_upgrade_under_workers_of_both_versions_loses_nothing(
+    made: tuple[Release, Release], empty_dsn: str, tmp_path: Path
+) -> None:
+    one, two = made
+    module = tmp_path / "orders.py"
+    module.write_text(MACHINES)
+    one.command("install", "--dsn", empty_dsn)
+    refused = two.command("run", str(module), "--dsn", empty_dsn)
+    assert refused.returncode == 1
+    assert "schema version 0.1.0, this package needs 0.2.0" in refused.stderr
+    assert "gendurable-py upgrade" in refused.stderr
+    with contextlib.ExitStack() as stack:
+        conn = stack.enter_context(psycopg.connect(empty_dsn, autocommit=True))
+        conn.execute("create table shipped (id bigint primary key)")
+        logs = {release: tmp_path / release.version for release in made}
+        first = stack.enter_context(worker(one, module, empty_dsn, logs[one]))
+        orders = stack.enter_context(customers(empty_dsn))
+        until(lambda: count(conn, "shipped") >= ORDERS, "some are shipped")
+        done = two.command("upgrade", "--dsn", empty_dsn)
+        assert "schema upgraded from 0.1.0 to 0.2.0" in done.stdout, done.stderr
+        after = count(conn, "shipped")
+        second = stack.enter_context(worker(two, module, empty_dsn, logs[two]))
+        until(lambda: count(conn, "shipped") >= after + 2 * ORDERS, "and after it")
+        told = "the database has schema version 0.2.0 and this package is 0.1.0"
+        until(lambda: told in logs[one].read_text(), "the older worker says so")
+        stop(second)
+        until(lambda: count(conn, "shipped") >= after + 3 * ORDERS, "by the older one alone")
+        stop(first)
+        third = stack.enter_context(worker(two, module, empty_dsn, logs[two]))
+        until(lambda: count(conn, "shipped") >= after + 4 * ORDERS, "by the newer one alone")
+        orders.close()
+        for key in orders.keys:
+            assert finished(conn, key).status == "done"
+        assert count(conn, "shipped") == len(orders.keys)
+        assert conn.execute(
+            "select count(*) from gd_instances where fsm = 'Parcel'"
+        ).fetchone() == (2 * len(orders.keys),)
+        assert logs[one].read_text().count(told) == 1
+        stop(third)
+
+
+def test_what_cannot_be_upgraded_is_told_and_left_as_it_is(
+    made: tuple[Release, Release], empty_dsn: str
+) -> None:
+    one, two = made
+    nothing = two.command("upgrade", "--dsn", empty_dsn)
+    assert nothing.returncode == 1
+    assert "Install it: gendurable-py install" in nothing.stderr
+    one.command("install", "--dsn", empty_dsn)
+    before = dump(empty_dsn)
+    with psycopg.connect(empty_dsn, autocommit=True) as conn:
+        role = f"gendurable_up_{conn.info.backend_pid}"
+        conn.execute(f"create role {role}; create role {role}_reader")
+        try:
+            conn.execute("create view mine as select id from gd_instances")
+            built_on = two.command("upgrade", "--dry-run", "--dsn", empty_dsn)
+            assert built_on.returncode == 1
+            assert "view public.mine" in built_on.stderr
+            assert "Drop them, upgrade, and create them again." in built_on.stderr
+            conn.execute("drop view mine")
+
+            as_role = make_conninfo(empty_dsn, options=f"-c role={role}")
+            not_mine = two.command("upgrade", "--dsn", as_role)
+            assert f"this role is {role}" in not_mine.stderr
+
+            with psycopg.connect(empty_dsn, application_name="the report") as reader:
+                reader.execute("select * from gd_queues")
+                seen = two.command("upgrade", "--dry-run", "--dsn", empty_dsn)
+                assert "the report, idle in transaction" in seen.stdout
+                held = two.command("upgrade", "--wait", "1", "--dsn", empty_dsn)
+                assert held.returncode == 1
+                assert "no moment was free" in held.stderr
+                assert "the report, idle in transaction" in held.stderr
+            assert dump(empty_dsn) == before
+
+            # Grants of users, and gd_ objects of theirs, stay.
+            conn.execute(f"grant execute on function gd_signal(text, text, jsonb, text) to {role}")
+            conn.execute(f"grant select on gd_workers to {role}_reader with grant option")
+            conn.execute("create function gd_mine() returns int language sql return 1")
+            assert two.command("upgrade", "--dsn", empty_dsn).returncode == 0
+            assert conn.execute("select gd_mine()").fetchone() == (1,)
+            assert conn.execute(
+                "select has_function_privilege(%s, 'gd_signal(text,text,jsonb,text)', 'execute'),"
+                " has_function_privilege(%s, 'gd_signal(bigint,text,jsonb,text)', 'execute'),"
+                " has_table_privilege(%s, 'gd_workers', 'select with grant option')",
+                (role, role, role + "_reader"),
+            ).fetchone() == (True, False, True)
+        finally:
+            conn.execute(f"drop owned by {role}, {role}_reader; drop role {role}, {role}_reader")
+    newer = one.command("upgrade", "--dsn", empty_dsn)
+    assert newer.returncode == 1
+    assert "its version is 0.2.0, and this is the upgrade to 0.1.0" in newer.stderr
+
+
+def test_the_tree_is_compared_with_what_each_release_is_upgraded_to(
+    made: tuple[Release, Release], empty_dsn: str
+) -> None:
+    _, two = made
+
+    def compared() -> str:
+        return subprocess.run(
+            ["bash", "tests_pg/catalog/upgrade.sh"],
+            cwd=two.tree, env=os.environ | server(empty_dsn), capture_output=True, text=True,
+            check=False,
+        ).stdout  # fmt: skip
+
+    assert "ok 1 - from 0.1.0" in (said := compared())
+    assert "not ok" not in said
+    # A change of the tables that no step makes.
+    with (two.tree / "sql/tables.sql").open("a") as tables:
+        tables.write("create table gendurable.forgotten (id int primary key);\n")
+    # A released script that is changed.
+    with (two.tree / "deploy/tables.sql").open("a") as script:
+        script.write("-- changed\n")
+    said = compared()
+    assert "not ok 1 - from 0.1.0" in said
+    assert "not ok 3 - what was released is as it was" in said
+    releases.run(two.tree, "git", "reset", "--quiet", "--hard", "v0.2.0")
+
+
+def test_a_release_is_refused_in_a_sentence(made: tuple[Release, Release]) -> None:
+    _, two = made
+
+    def refused(*arguments: str) -> str:
+        done = subprocess.run(
+            ["tools/release", *arguments], cwd=two.tree, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stdout == ""
+        return done.stderr
+
+    assert "0.2.0 is released" in refused("cut", "0.2.0")
+    assert "this tree is to become 0.2.0" in refused("cut", "0.3.0")
+    assert "0.1.9 is not newer" in refused("open", "0.1.9")
+    assert "no version: three numbers" in refused("open", "next")
+    (two.tree / "more").write_text("")
+    assert "the tree is not clean" in refused("open", "0.3.0")
+    (two.tree / "more").unlink()
+    releases.run(two.tree, "tools/release", "open", "0.3.0")
+    assert "CHANGELOG.md has nothing under" in refused("cut", "0.3.0")
+    assert "0.3.0 is not released yet" in refused("open", "0.4.0")
+    assert "\\ir" not in (two.tree / "deploy/v0.2.0.sql").read_text()
+    releases.run(two.tree, "git", "reset", "--quiet", "--hard", "v0.2.0")
+
+
+@contextlib.contextmanager
+def worker(
+    release: Release, module: Path, dsn: str, log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of a release."""
+    command = [sys.executable, "-m", "gendurable", "run", str(module), "--lease", "3", "--dsn", dsn]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stderr=output, env=release.environment())
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(60)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a worker as an operator does."""
+    process.terminate()
+    assert process.wait(60) == 0
+
+
+class Customers(threading.Thread):
+    """Order and pay without a stop, a hundred times a second at most."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__()
+        self.keys: list[str] = []
+        self.failed: list[psycopg.Error] = []
+        self._dsn = dsn
+        self._closed = threading.Event()
+
+    def run(self) -> None:
+        with psycopg.connect(self._dsn, autocommit=True) as conn:
+            while not self._closed.wait(0.01):
+                key = f"order:{len(self.keys)}"
+                try:
+                    conn.execute("select gd_enqueue('Order', correlation_key => %s)", (key,))
+                    conn.execute("select gd_signal(%s, 'paid', dedup_key => 'p')", (key,))
+                except psycopg.errors.UndefinedFunction as exc:
+                    # It was in flight when the upgrade was committed: nothing of it was stored.
+                    self.failed.append(exc)
+                else:
+                    self.keys.append(key)
+
+    def close(self) -> None:
+        self._closed.set()
+        self.join()
+
+
+@contextlib.contextmanager
+def customers(dsn: str) -> Iterator[Customers]:
+    thread = Customers(dsn)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.close()
+
+
+def psql(release: Release, script: str, dsn: str) -> None:
+    releases.run(release.tree, "psql", "-Xq1", "-v", "ON_ERROR_STOP=1", "-f", script, dsn)
+
+
+def sqitch(release: Release, *arguments: str) -> None:
+    *options, dsn = arguments
+    environment = server(dsn)
+    done = subprocess.run(
+        ["sqitch", *options, f"db:pg:{environment['PGDATABASE']}"],
+        cwd=release.tree, env=os.environ | environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def server(dsn: str) -> dict[str, str]:
+    """A database as sqitch and psql are told of it."""
+    fields = psycopg.conninfo.conninfo_to_dict(dsn)
+    return {
+        "PGHOST": str(fields["host"]),
+        "PGPORT": str(fields.get("port", "5432")),
+        "PGUSER": str(fields["user"]),
+        "PGDATABASE": str(fields["dbname"]),
+        "SQITCH_FULLNAME": "tests",
+        "SQITCH_EMAIL": "tests@localhost",
+    }
+
+
+def dump(dsn: str) -> str:
+    """The schema without sqitch's registry; \\restrict carries a random token."""
+    done = releases.run(releases.ROOT, "pg_dump", "--schema-only", "-N", "sqitch", dsn)
+    assert len(done) > 100_000
+    return re.sub(r"(?m)^\\(un)?restrict .*\n", "", done)
+
+
+def version(dsn: str) -> str:
+    with psycopg.connect(dsn) as conn:
+        return str(conn.execute("select gd_version()").fetchone()[0])  # type: ignore[index]
+
+
+def count(conn: Connection, table: str) -> int:
+    row = conn.execute(f"select count(*) from {table}").fetchone()
+    assert row is not None
+    return int(row[0])
