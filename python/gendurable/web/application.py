@@ -28,7 +28,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gendurable.database import Connection, conninfo, describe_dsn, is_loss, one_line
-from gendurable.errors import GendurableError, UsageError, engine_errors
+from gendurable.errors import (
+    AccessError,
+    GendurableError,
+    InvalidArgumentError,
+    UsageError,
+    engine_errors,
+)
 from gendurable.text import safe_str, type_name
 from gendurable.web.access import Auth, Guard, csrf_token, is_forged
 from gendurable.web.actions import ACTIONS, Form
@@ -47,7 +53,7 @@ from gendurable.web.pages import (
     raw,
 )
 from gendurable.web.rates import KINDS
-from gendurable.web.render import STATIC, asset_version, environment, redacted
+from gendurable.web.render import STATIC, asset_version, environment, hidden_key, redacted
 from gendurable.web.store import Store
 
 __all__ = ["Dashboard", "build"]
@@ -161,6 +167,9 @@ class Dashboard:
     async def _content(self, topic: str) -> str:
         """The live part of a page, the same for everyone who looks."""
         page, query = of_topic(topic)
+        # A search would tell what is hidden, one guess after the other.
+        if "state" in query and (key := hidden_key(query.json("state"), self._redact)):
+            raise UsageError(f"state: {key} is hidden, and cannot be searched for")
         found = await self._read(lambda conn: page.load(conn, query))
         return self._render(page.template, query=query, **found)
 
@@ -181,7 +190,8 @@ class Dashboard:
                 pages=PAGES,
                 query=page.query(request.path_params, request.url.query),
                 content=Markup(content),  # noqa: S704 (rendered by a template)
-                topic=topic,
+                # What is not there, or was asked wrongly, stays so.
+                topic=topic if status in (200, 503) else "",
                 root=f"{request.scope.get('root_path', '')}/",
                 here=f"{request.url.path}{request.url.query and '?'}{request.url.query}",
                 token=csrf_token(request),
@@ -199,7 +209,10 @@ class Dashboard:
         return made.render(**context)
 
     def _trouble(self, exc: Exception) -> tuple[str, int]:
-        status = 404 if isinstance(exc, Missing) else 400 if isinstance(exc, UsageError) else 503
+        wrong = isinstance(exc, UsageError | InvalidArgumentError)
+        status = 503
+        if wrong and not isinstance(exc, AccessError):
+            status = 404 if isinstance(exc, Missing) else 400
         return self._render("trouble.html", status=status, text=explain(exc)), status
 
     async def _live(self, request: Request) -> Response:

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from gendurable.text import printable, storable
 
-__all__ = ["HIDDEN", "STATIC", "asset_version", "environment", "redacted", "redacts"]
+__all__ = ["HIDDEN", "STATIC", "asset_version", "environment", "hidden_key", "redacted"]
 
 HIDDEN = "•••"
 """What stands where a value is hidden."""
@@ -72,7 +72,7 @@ def environment(hidden: Collection[str] = ()) -> Environment:
     return made
 
 
-def redacts(key: str, keys: Collection[str]) -> bool:
+def _is_hidden(key: str, keys: Collection[str]) -> bool:
     """Whether the value of a key is hidden; ``keys`` are in lower case."""
     return key.lower() in keys
 
@@ -81,12 +81,25 @@ def redacted(value: Any, keys: Collection[str]) -> Any:
     """A JSON value without what is hidden, at whatever depth."""
     if isinstance(value, Mapping):
         return {
-            key: HIDDEN if redacts(key, keys) else redacted(each, keys)
+            key: HIDDEN if _is_hidden(key, keys) else redacted(each, keys)
             for key, each in value.items()
         }
     if isinstance(value, list):
         return [redacted(each, keys) for each in value]
     return value
+
+
+def hidden_key(value: Any, keys: Collection[str]) -> str | None:
+    """A key in a JSON value of which the values are hidden; None if there is none."""
+    inner: Collection[Any] = ()
+    if isinstance(value, Mapping):
+        found = next((key for key in value if _is_hidden(key, keys)), None)
+        if found is not None:
+            return str(found)
+        inner = value.values()
+    elif isinstance(value, list):
+        inner = value
+    return next(filter(None, (hidden_key(each, keys) for each in inner)), None)
 
 
 def asset_version() -> str:
