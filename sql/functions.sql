@@ -353,6 +353,7 @@
 \ir functions/look/gd_status.sql
 \ir functions/look/gd_stuck.sql
 \ir functions/look/gd_tree.sql
+\ir functions/look/gd_horizon.sql
 \ir functions/look/gd_lines.sql
 \ir functions/look/_check_search.sql
 \ir functions/look/_narrowed.sql

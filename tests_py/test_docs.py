@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from gendurable import events, get
 from gendurable.machine import define
-from gendurable.metrics import WORKER_METRICS
+from gendurable.metrics import ENGINE_METRICS, WORKER_METRICS
 from gendurable.process import package_version
 from support import finished, worker_process
 
@@ -207,6 +207,14 @@ def test_the_telemetry_page_lists_every_metric_with_its_labels() -> None:
         (one.prometheus_name, one.name, one.kind, list(one.labels), one.help)
         for one in WORKER_METRICS
     ]
+
+
+def test_the_telemetry_page_lists_every_metric_of_the_engine() -> None:
+    page = (ROOT / "docs/telemetry.md").read_text().partition("## Metrics of the whole engine")[2]
+    rows = re.findall(r"^\| `(gendurable_\w+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE)
+    assert [
+        (name, kind, re.findall(r"`(\w+)`", labels), said) for name, kind, labels, said in rows
+    ] == [(one.prometheus_name, one.kind, list(one.labels), one.help) for one in ENGINE_METRICS]
 
 
 def test_the_telemetry_page_s_tracing_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,7 @@ __all__ = [
     "Detail",
     "Failure",
     "FailureGroup",
+    "Holder",
     "Limit",
     "Line",
     "Minute",
@@ -50,6 +51,7 @@ __all__ = [
     "detail",
     "failure_groups",
     "failures",
+    "horizon",
     "limits",
     "lines",
     "queues",
@@ -277,6 +279,28 @@ class StuckGroup(msgspec.Struct, frozen=True):
     since: datetime | None
 
 
+class Holder(msgspec.Struct, frozen=True):
+    """What keeps VACUUM from removing dead rows: a row of ``gd_horizon``; ``age`` in transactions.
+
+    Attributes:
+        kind: ``session``, ``standby``, ``prepared`` or ``slot``.
+        pid: the server's process, None where there is none.
+        name: the role and the application of a session, the name of the others.
+        since: when it began, as far as the server says that.
+        seconds: how long ago that is.
+        age: how many transactions have begun since.
+        detail: what it does.
+    """
+
+    kind: str
+    pid: int | None
+    name: str
+    since: datetime | None
+    seconds: float | None
+    age: int
+    detail: str | None
+
+
 # JSON has no infinity, which a moment may be.
 _INSTANCE = """
     (to_jsonb(i) || jsonb_build_object(
@@ -341,6 +365,10 @@ _SCHEDULES = """
     select (to_jsonb(s) || jsonb_build_object(
                'next_at', case when isfinite(s.next_at) then s.next_at end))::text
     from public.gd_schedules as s order by s.name"""
+_HORIZON = """
+    select (to_jsonb(h) || jsonb_build_object(
+               'seconds', extract(epoch from clock_timestamp() - h.since)::float8))::text
+    from public.gd_horizon() with ordinality as h order by h.ordinality"""
 # The conditions are those for which the archive has indexes.
 _FAILED = """
     from public.gd_instances as i
@@ -681,3 +709,9 @@ def stuck_groups(conn: AnyConnection, /, most: int = 1000) -> MaybeCoroutine[lis
         lambda rows: [_decoded(row, StuckGroup) for row in rows],
         name="stuck_groups",
     )
+
+
+@_sync_or_async
+def horizon(conn: AnyConnection, /) -> MaybeCoroutine[list[Holder]]:
+    """Look at what keeps VACUUM from removing dead rows of this database, the oldest first."""
+    return call(conn, _HORIZON, {}, lambda rows: [_decoded(row, Holder) for row in rows])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -128,6 +129,7 @@ class Dashboard:
         self._version = asset_version()
         self._where = _name_of(store.info)
         self._names, self._names_until = Names(), 0.0
+        self._collector: Any = None
 
     def routes(self) -> list[Route | Mount]:
         """All of them."""
@@ -142,6 +144,7 @@ class Dashboard:
             Route("/live/{topic:path}", self._live, name="live"),
             Route("/do/{action}", self._do, methods=["POST"], name="do"),
             Route("/healthz", self._health, name="health"),
+            Route("/metrics", self._metrics, name="metrics"),
             Mount("/static", _Static(directory=STATIC), name="static"),
             Route("/{rest:path}", self._lost, name="lost"),
         ]
@@ -151,6 +154,8 @@ class Dashboard:
         """Close what was opened, where the server tells when it ends."""
         yield
         self.hub.close()
+        if self._collector is not None:
+            self._collector.close()
         await self.store.close()
 
     def _page(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
@@ -296,6 +301,19 @@ class Dashboard:
         except Exception as exc:  # noqa: BLE001 (the answer says what was wrong)
             return PlainTextResponse(f"{explain(exc)}\n", 503)
         return PlainTextResponse("ok\n")
+
+    async def _metrics(self, _: Request) -> Response:
+        """What ``gendurable-py exporter`` serves."""
+        try:
+            exporter = importlib.import_module("gendurable.exporter")
+        except ImportError:
+            return PlainTextResponse(
+                "The metrics need the extra prometheus: pip install 'gendurable[prometheus]'\n", 501
+            )
+        if self._collector is None:
+            self._collector = exporter.EngineCollector(self.store.info)
+        page = await asyncio.to_thread(exporter.pages(self._collector)["/metrics"])
+        return Response(page.body, page.status, media_type=page.content_type)
 
     async def _lost(self, request: Request) -> Response:
         content, status = self._trouble(Missing("There is no such page."))
