@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -17,9 +18,11 @@ from psycopg.conninfo import make_conninfo
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from database import own_cluster
 from gendurable import UsageError, enqueue, get, schedule, set_concurrency_limit, signals
+from gendurable.cli import app as cli
 from gendurable.install import install
 from gendurable.schedules import Schedule
 from gendurable.web import app
@@ -30,12 +33,12 @@ from support import until
 from web_world import NASTY, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
 
 Connection = psycopg.Connection[Any]
 
 PAGES = ("/", "/instances", "/queues", "/limits", "/schedules", "/failures")
+ROOT = Path(__file__).resolve().parents[1]
 LOCAL = "http://localhost"
 
 
@@ -186,9 +189,11 @@ class TestPages:
                 assert "•••" in page
                 assert "Ada Lovelace" in page
             # A search would tell them one guess after the other.
-            page = client.get("/instances", params={"state": '{"customer": {"card": "4111 1111"}}'})
-            assert page.status_code == 400
-            assert "card is hidden" in page.text
+            guess = client.get(
+                "/instances", params={"state": '{"customer": {"card": "4111 1111"}}'}
+            )
+            assert guess.status_code == 400
+            assert "card is hidden" in guess.text
         with browsing(dsn) as client:
             assert "4111" in client.get(f"/instances/{ids['order']}").text
 
@@ -311,7 +316,7 @@ class TestActions:
                 {"X-CSRF-Token": mine, "Sec-Fetch-Site": "cross-site"},
                 {"X-CSRF-Token": mine, "Sec-Fetch-Site": "same-site"},
             ):
-                encoded = {name: value.encode() for name, value in headers.items()}
+                encoded = {name.encode(): value.encode() for name, value in headers.items()}
                 answer = client.post("/do/cancel", data={"id": made.id}, headers=encoded)
                 assert answer.status_code == 403, headers
             assert client.get("/do/cancel", params={"id": made.id}).status_code in (404, 405)
@@ -379,7 +384,7 @@ class TestActions:
         schedule(conn, "Mail", Schedule("@daily", name="daily"))
 
         def one(query: str) -> Any:
-            row = conn.execute(query).fetchone()  # type: ignore[arg-type]
+            row = conn.execute(query).fetchone()
             return None if row is None else row[0]
 
         with browsing(dsn, actions=True) as client:
@@ -437,9 +442,15 @@ class TestPlaces:
 
     def test_mounted(self, dsn: str) -> None:
         inner = app(dsn)
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            async with inner.router.lifespan_context(inner):
+                yield
+
         outer = Starlette(
             routes=[Mount("/ops/jobs", inner)],
-            lifespan=lambda _: inner.router.lifespan_context(inner),
+            lifespan=lifespan,
         )
         with TestClient(outer, base_url=LOCAL) as client:
             page = client.get("/ops/jobs/queues")
@@ -579,14 +590,12 @@ class TestHub:
 
         async def run() -> None:
             hub = Hub(read, str, 0.001)
-            follower = asyncio.create_task(anext(hub.follow("t")))  # type: ignore[arg-type]
-            others = [hub.follow("t") for _ in range(3)]
-            for each in others:
+            viewers = [hub.follow("t") for _ in range(4)]
+            for each in viewers:
                 await anext(each)
             began = hub.reads
             await asyncio.sleep(0.5)
             assert hub.reads - began <= 6
-            await follower
 
         asyncio.run(run())
 
@@ -648,6 +657,32 @@ def _stream(url: str) -> Iterator[list[str]]:
         finally:
             process.terminate()
             thread.join(10)
+
+
+def test_the_document_s_application_and_options(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What docs/dashboard.md tells a reader to write works, and its options exist."""
+    text = (ROOT / "docs" / "dashboard.md").read_text()
+    code = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[0]
+    made: dict[str, Any] = {}
+    exec(code.replace("postgresql:///shop", dsn), made)
+    with TestClient(made["application"], base_url=LOCAL, client=("127.0.0.1", 1)) as client:
+        assert client.get("/jobs/queues").status_code == 403
+        assert client.get("/jobs/queues", headers={"X-Forwarded-User": "a"}).status_code == 200
+    monkeypatch.setenv("COLUMNS", "200")
+    known = CliRunner().invoke(cli, ["web", "--help"]).output
+    options = set(re.findall(r"(?<=[` ])--[a-z-]+", text))
+    assert len(options) > 6
+    assert options - set(re.findall(r"--[a-z-]+", known)) == set()
+
+
+def test_metrics(dsn: str, conn: Connection) -> None:
+    enqueue(conn, "Mail", {}, queue="q")
+    with browsing(dsn) as client:
+        page = client.get("/metrics")
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/plain")
+        assert "gendurable_up 1.0" in page.text
+        assert 'queue="q"' in page.text
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class Import(Machine[dict[str, Any]]):
     @step
     def joined(self, ctx: Context[dict[str, Any]]) -> Outcome:
         """Join."""
-        return Done({"parts": len(ctx.children)})
+        return Done({"parts": len(ctx.children or ())})
 
 
 class Part(Machine[dict[str, Any]]):
@@ -150,9 +150,7 @@ def fill(dsn: str, conn: psycopg.Connection[Any]) -> dict[str, int]:
     odd = enqueue(conn, Nasty, {"<b>key</b>": NASTY}, correlation_key=NASTY)
     with running(dsn, MACHINES, queues={"default": 20}):
         until(lambda: statuses(conn).get("awaiting_signal", 0) >= 30, "the orders are parked")
-        signal_many(
-            conn, [SignalEntry(f"order:{n}", "paid", {"amount": 1990}) for n in range(20)]
-        )
+        signal_many(conn, [SignalEntry(f"order:{n}", "paid", {"amount": 1990}) for n in range(20)])
         until(lambda: statuses(conn).get("done", 0) >= 40, "orders are shipped")
     # What nobody runs any more: it waits, for all the reasons there are.
     enqueue_many(
