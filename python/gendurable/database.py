@@ -26,6 +26,7 @@ __all__ = [
     "conninfo",
     "describe_dsn",
     "is_loss",
+    "is_read_only",
     "is_usable",
     "log_failure",
     "log_warning",
@@ -75,6 +76,9 @@ _SETTINGS_17: dict[str, str] = {"transaction_timeout": "0"}
 
 # Older ones do not know "primary".
 _LIBPQ_14 = 140000
+
+# A standby says the first of a statement that writes and the second of a transaction that would.
+_READ_ONLY = ("25006", "0A000")
 
 _LOST_CLASSES = ("08", "57P")
 
@@ -290,6 +294,12 @@ def is_loss(exc: Exception) -> bool:
     if isinstance(exc, psycopg.OperationalError) and exc.sqlstate is not None:
         return exc.sqlstate.startswith(_LOST_CLASSES)
     return isinstance(exc, OSError | psycopg.OperationalError | psycopg.InterfaceError)
+
+
+def is_read_only(exc: BaseException) -> bool:
+    """Whether the server takes no writes, as a standby and a demoted primary do."""
+    cause = exc if isinstance(exc, psycopg.Error) else exc.__cause__
+    return isinstance(cause, psycopg.Error) and cause.sqlstate in _READ_ONLY
 
 
 def one_line(exc: BaseException) -> str:
