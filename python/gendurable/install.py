@@ -108,7 +108,9 @@ def install(
 
 def schema_sql(manifest: str = "install.sql") -> str:
     """The whole schema as one script, or what another manifest of it includes."""
-    return "".join(_expand(packaged() / manifest))
+    *folders, name = manifest.split("/")
+    folder = packaged().joinpath(*folders) if folders else packaged()
+    return "".join(_expand(folder / name, folder))
 
 
 def packaged() -> Traversable:
@@ -116,9 +118,8 @@ def packaged() -> Traversable:
     return files("gendurable") / "sql"
 
 
-def _expand(file: Traversable, folder: Traversable | None = None) -> Iterator[str]:
+def _expand(file: Traversable, folder: Traversable) -> Iterator[str]:
     r"""The file with each ``\ir`` line replaced by the file it names, seen from its folder."""
-    folder = packaged() if folder is None else folder
     text = file.read_text(encoding="utf-8")
     end = 0
     for include in _INCLUDE.finditer(text):
