@@ -22,6 +22,7 @@ from gendurable.cli import (
     uninstall,
     upgrade,
     version,
+    web,
 )
 from gendurable.cli.command import app
 from gendurable.cli.streams import leave, open_streams
@@ -45,6 +46,7 @@ __all__ = [
     "uninstall",
     "upgrade",
     "version",
+    "web",
 ]
 
 
