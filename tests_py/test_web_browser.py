@@ -1,6 +1,6 @@
 """The dashboard in headless Chromium: every page, every action, live, by keyboard, for everyone.
 
-``make test-web`` runs it: a browser is too much to install and to wait for in each run of all tests.
+``make test-web`` runs it: a browser is too much to install and wait for in each run of all tests.
 
 With PICTURES set to a directory each page is photographed there, light and dark, wide and narrow.
 """
