@@ -203,6 +203,8 @@
 \ir functions/machines/_newest_version.sql
 \ir functions/machines/_newest_versions.sql
 \ir functions/machines/_sleeps_for.sql
+\ir functions/machines/gd_declare.sql
+\ir functions/machines/gd_machines.sql
 
 -- control: What an operator does: cancel, retry, pause, resume.
 \ir functions/control/_descendants.sql

@@ -66,7 +66,7 @@ begin
             ('gd_worker',
              '{gd_register,gd_heartbeat,gd_pick,gd_commit,gd_release,gd_unregister,gd_next_due,'
              'gd_reap,gd_expire_awaits,gd_maintain,gd_report,'
-             'gd_schedule,gd_declare_schedules}'),
+             'gd_schedule,gd_declare_schedules,gd_declare,gd_machines}'),
             ('gd_admin',
              '{gd_cancel,gd_retry,gd_pause,gd_resume,gd_set_rate_limit,gd_set_concurrency_limit,'
              'gd_drop_rate_limit,gd_drop_concurrency_limit,gd_set_queue_limit,gd_set_retention,'

@@ -646,8 +646,8 @@ comment on table gendurable.departed is
     'Workers that were forgotten, of which there may be claims yet.';
 comment on column gendurable.departed.claims_since is 'As in gendurable.leases.';
 
--- What workers say that they can run. The rows are written with the worker's own and deleted with
--- it, and never change.
+-- What workers say that they can run. The rows are written with the worker's own, or added by
+-- gd_declare, and deleted with it.
 create table gendurable.machines (
     worker_id bigint not null,
     fsm       text   not null,

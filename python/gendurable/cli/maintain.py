@@ -1,0 +1,55 @@
+"""``maintain``: a worker without queues."""
+
+from __future__ import annotations
+
+from gendurable.cli.command import command
+from gendurable.cli.run import (
+    Dsns,
+    Heartbeat,
+    Lease,
+    Maintenance,
+    Name,
+    Pooler,
+    Verbose,
+    check_options,
+    start,
+)
+from gendurable.hosting import end_process
+from gendurable.log import log_to_stderr
+from gendurable.settings import WorkerSettings
+from gendurable.worker import Worker
+
+__all__ = ["maintain"]
+
+
+@command
+def maintain(
+    dsn: Dsns = None,
+    name: Name = None,
+    lease: Lease = 60,
+    heartbeat: Heartbeat = None,
+    maintenance: Maintenance = 5,
+    pooler: Pooler = False,
+    verbose: Verbose = False,
+) -> None:
+    """Do the engine's maintenance alone until SIGTERM or SIGINT.
+
+    Every worker does it as well, unless it is told not to (run --no-maintenance). A maintainer
+    needs no code of the application.
+    """
+    settings: WorkerSettings = {
+        "name": name,
+        "lease": lease,
+        "heartbeat": heartbeat,
+        "maintenance": maintenance,
+        "pooler": pooler,
+        "queues": {},
+    }
+    check_options(settings)
+    log_to_stderr(verbose=verbose)
+    workers = []
+    for one in dsn or (None,):
+        settings["dsn"] = one
+        workers.append(Worker([], **settings))
+    start(workers)
+    end_process()
