@@ -24,7 +24,7 @@ from gendurable.cli import app
 from gendurable.hosting import _GRACE
 from gendurable.metrics import ENGINE_METRICS, WORKER_METRICS
 from support import finished, until
-from test_docs import shop
+from test_docs import blocks, shop
 from test_metrics import free_port, get
 
 Connection = psycopg.Connection[Any]
@@ -178,8 +178,6 @@ def test_probes_ask_for_pages_that_there_are_at_the_port_that_is_served() -> Non
         labels = workload["spec"]["template"]["metadata"]["labels"]
         assert workload["spec"]["selector"]["matchLabels"] == labels
         probes = {name: probe for name, probe in one.items() if name.endswith("Probe")}
-        if one["args"][1] == "maintain":
-            continue
         assert {"readinessProbe", "livenessProbe"} <= probes.keys()
         ports = {port["name"]: port["containerPort"] for port in one["ports"]}
         assert any(f":{ports['metrics']}" in word for word in one["args"])
@@ -208,11 +206,9 @@ def test_the_worker_of_the_manifest_runs(dsn: str, conn: Connection, tmp_path: P
             ready = at + one["startupProbe"]["httpGet"]["path"]
             until(lambda: process.poll() is not None or _answers(ready))
             assert get(at + one["livenessProbe"]["httpGet"]["path"])[0] == 200
-            conn.execute(
-                'select gd_enqueue(\'Checkout\', \'{"sku": "A-1", "quantity": 2}\','
-                " correlation_key => 'order:42')"
-            )
-            until(lambda: conn.execute("select gd_signal('order:42', 'paid')").fetchone())
+            created, paid, *_ = blocks("README.md", "sql")[0].split(";")
+            conn.execute(created)
+            conn.execute(paid)
             assert finished(conn, "order:42").status == "done"
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
