@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -21,9 +23,11 @@ from gendurable.errors import GendurableError, UsageError, engine_errors
 
 __all__ = [
     "Connection",
+    "answering",
     "connect",
     "connect_sync",
     "conninfo",
+    "cut",
     "describe_dsn",
     "is_loss",
     "is_read_only",
@@ -73,6 +77,8 @@ _SETTINGS: dict[str, str] = {
     "idle_in_transaction_session_timeout": "1min",
 }
 _SETTINGS_17: dict[str, str] = {"transaction_timeout": "0"}
+
+_UNREAD = 1.0
 
 # Older ones do not know "primary".
 _LIBPQ_14 = 140000
@@ -174,6 +180,32 @@ def connect_sync(info: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
             yield conn
     except psycopg.Error as exc:
         raise refusal(info, exc) from exc
+
+
+@contextmanager
+def answering(conn: psycopg.AsyncConnection[Any], seconds: float) -> Iterator[None]:
+    """Take a connection for lost if what is asked within the block is not answered in time.
+
+    The network may keep a connection open on which nothing travels any more.
+    """
+    loop = asyncio.get_running_loop()
+
+    def give_up() -> None:
+        # Not at once: where the event loop was blocked, the answer may be there unread.
+        timers.append(loop.call_later(_UNREAD, cut, conn))
+
+    timers = [loop.call_later(seconds, give_up)]
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+def cut(conn: psycopg.BaseConnection[Any]) -> None:
+    """End a connection from outside: what waits for an answer on it hears that it is lost."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def to_primary(info: str) -> str:

@@ -13,6 +13,7 @@ import psycopg
 
 from gendurable import protocol
 from gendurable.database import (
+    answering,
     connect,
     conninfo,
     describe_dsn,
@@ -32,6 +33,7 @@ logger = logging.getLogger("gendurable")
 
 _RECONNECT_WAIT = (0.05, 5.0)
 _FAREWELL = 5.0
+_PATIENCE = 5.0
 
 
 class Session:
@@ -82,6 +84,14 @@ class Session:
     def ready(self) -> bool:
         """Whether ``open`` has nothing to do."""
         return self._conn is not None and self.worker is not None
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a call that is not answered is taken for lost.
+
+        By then others have taken over what this worker holds.
+        """
+        return max(_PATIENCE, self._lease)
 
     def transactions(self) -> Transactions:
         """Where transactional steps get their connections."""
@@ -149,9 +159,10 @@ class Session:
             self._conn = await self.connect()
         if self.worker is None:
             info = describe_process() | {"machines": self._machines}
-            self.worker = await protocol.register(
-                self._conn, self.name, self._queues, self._lease, info
-            )
+            with answering(self._conn, self.patience):
+                self.worker = await protocol.register(
+                    self._conn, self.name, self._queues, self._lease, info
+                )
             where, queues = describe_dsn(self.conninfo), ", ".join(self._queues) or "none"
             logger.info("worker %d (%s) at %s, queues %s", self.worker, self.name, where, queues)
             if Registered in self._bus.heard:

@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from gendurable.calls import text_only
-from gendurable.database import log_warning, one_line, to_primary
+from gendurable.database import cut, log_warning, one_line, to_primary
 from gendurable.errors import OutcomeError, engine_errors
 from gendurable.protocol import COMMIT, CommitResult
 from gendurable.settle import Settled
@@ -45,6 +45,7 @@ _COMMIT = COMMIT.replace("%s,", "%s::bigint,")
 
 _MOST_CONNECTIONS = 20
 _MOST_REPETITIONS = 10
+_CANCEL = 5.0
 
 # Two transactions got into each other's way: neither is at fault.
 _CONTENTION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -109,8 +110,19 @@ class Lease:
             return not self._interrupted and _is_reusable(self.conn)
 
     def _cancel(self) -> None:
-        with suppress(psycopg.Error):
-            self.conn.cancel_safe(timeout=5.0)
+        try:
+            self.conn.cancel_safe(timeout=_CANCEL)
+        except psycopg.Error:
+            self._give_up()
+            return
+        sleep(_CANCEL)
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Nothing travels on the connection any more: the step's call has to end all the same."""
+        with self._lock:
+            if not self._over:
+                cut(self.conn)
 
     def commit(self, worker: int | None, entry: bytes) -> CommitResult:
         """Commit an outcome within the transaction."""
@@ -122,16 +134,23 @@ class AsyncLease:
     """An async connection that one step has for its transaction (see ``Lease``)."""
 
     broken = False
+    _over = False
 
     def __init__(self, conn: AsyncConnection) -> None:
         self.conn = conn
         self.began = monotonic()
 
     def interrupt(self) -> None:
-        """Nothing to do: psycopg cancels a query whose task is cancelled."""
+        """Psycopg cancels a query whose task is cancelled, if anything travels any more."""
+        asyncio.get_running_loop().call_later(_CANCEL, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self._over:
+            cut(self.conn)
 
     def end(self) -> bool:
         """The step has ended; whether the connection may be used again."""
+        self._over = True
         self.broken = self.conn.broken
         return _is_reusable(self.conn)
 
