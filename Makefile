@@ -28,6 +28,9 @@ lint: venv ## ruff and mypy --strict
 stress: packages venv ## Randomised stress against invariants (SECONDS=600 SEED=…)
 	@$(VENV)/bin/python bench/stress.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
+chaos: packages venv ## Each fault under load, several times; writes docs/chaos.md (REPETITIONS=3 TRANSFERS=10000)
+	@cd tests_py && $(CURDIR)/$(VENV)/bin/python chaos.py --repetitions $(or $(REPETITIONS),3) --transfers $(or $(TRANSFERS),10000) --report ../docs/chaos.md
+
 cron: packages venv ## Cron expressions against cronsim, many of them (EXPRESSIONS=100000 SEED=…)
 	@EXPRESSIONS=$(or $(EXPRESSIONS),100000) SEED=$(or $(SEED),14) tools/test py tests_py/test_cron.py -q
 
@@ -83,4 +86,4 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py lint stress cron schedules upgrade bench bench-full demo wheel up packages venv clean
+.PHONY: help test test-pg test-py lint stress chaos cron schedules upgrade bench bench-full demo wheel up packages venv clean

@@ -37,7 +37,16 @@ from gendurable.install import install
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["FAULTS", "Measured", "Skipped", "measure", "transfers"]
+__all__ = [
+    "FAULTS",
+    "RECOVERED",
+    "Measured",
+    "Server",
+    "Skipped",
+    "cluster",
+    "measure",
+    "transfers",
+]
 
 LEASE = 2.0
 RATE = 40.0
@@ -259,7 +268,12 @@ class World:
 
     Args:
         server: where.
-        way: how workers and the feeder reach the database, where that is not the server's DSN.
+        folder: for its files.
+        tablespace: of the database.
+
+    Attributes:
+        way: how workers reach the database.
+        feeds: how the feeder does, where that is another way.
     """
 
     def __init__(self, server: Server, folder: Path, *, tablespace: str | None = None) -> None:
@@ -269,6 +283,7 @@ class World:
         self.name = f"chaos_{random.randrange(10**9)}"
         self.dsn = make_conninfo(server.dsn, dbname=self.name)
         self.way = self.dsn
+        self.feeds: str | None = None
         self.options: list[str] = []
         self.environment: dict[str, str] = {}
         self.workers: list[subprocess.Popen[bytes]] = []
@@ -327,13 +342,14 @@ def _measure(fault: str, server: Server, rate: float) -> Measured:
     folder = Path(tempfile.mkdtemp(prefix="chaos.", dir="/tmp"))
     folder.chmod(0o755)
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        if "CHAOS_KEEP" not in os.environ:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
         make, happen = FAULTS[fault]
         world = stack.enter_context(make(server, folder))
         stack.callback(world.close)
         for _ in range(2):
             world.start_worker()
-        feeder = Feeder(world.way, rate)
+        feeder = Feeder(world.feeds or world.way, rate)
         feeder.start()
         stack.callback(feeder.end)
         _await_rate(world, rate, since=None)
@@ -439,7 +455,7 @@ def cut(world: World) -> None:
 def behind_a_proxy(server: Server, folder: Path) -> Iterator[World]:
     world = World(server, folder)
     with contextlib.closing(Proxy(world.dsn, folder / "proxy")) as proxy:
-        world.way = proxy.dsn
+        world.way, world.feeds = proxy.dsn, world.dsn
         PROXIES[world.name] = proxy
         yield world
 
@@ -719,9 +735,10 @@ def transfers(count: int, *, every: float = 1.0, server: Server | None = None) -
 
 # The table.
 
-HEADER = """| fault | repetitions | enqueued | lost | finished twice | seconds to recover (median, longest) |
-|---|---|---|---|---|---|
-"""
+HEADER = (
+    "| fault | repetitions | enqueued | lost | finished twice "
+    "| seconds to recover: median, longest |\n|---|---|---|---|---|---|\n"
+)
 
 
 def row(fault: str, found: list[Measured]) -> str:

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -183,16 +183,30 @@ def connect_sync(info: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
 
 
 @contextmanager
-def answering(conn: psycopg.AsyncConnection[Any], seconds: float) -> Iterator[None]:
+def answering(
+    conn: psycopg.AsyncConnection[Any],
+    seconds: float,
+    silent: Callable[[], None] | None = None,
+) -> Iterator[None]:
     """Take a connection for lost if what is asked within the block is not answered in time.
 
     The network may keep a connection open on which nothing travels any more.
+
+    Args:
+        conn: the connection.
+        seconds: how long an answer may take.
+        silent: called if it takes longer.
     """
     loop = asyncio.get_running_loop()
 
     def give_up() -> None:
         # Not at once: where the event loop was blocked, the answer may be there unread.
-        timers.append(loop.call_later(_UNREAD, cut, conn))
+        timers.append(loop.call_later(_UNREAD, end))
+
+    def end() -> None:
+        cut(conn)
+        if silent is not None:
+            silent()
 
     timers = [loop.call_later(seconds, give_up)]
     try:

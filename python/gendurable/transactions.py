@@ -113,12 +113,12 @@ class Lease:
         try:
             self.conn.cancel_safe(timeout=_CANCEL)
         except psycopg.Error:
-            self._give_up()
+            self.cut()
             return
         sleep(_CANCEL)
-        self._give_up()
+        self.cut()
 
-    def _give_up(self) -> None:
+    def cut(self) -> None:
         """Nothing travels on the connection any more: the step's call has to end all the same."""
         with self._lock:
             if not self._over:
@@ -142,9 +142,10 @@ class AsyncLease:
 
     def interrupt(self) -> None:
         """Psycopg cancels a query whose task is cancelled, if anything travels any more."""
-        asyncio.get_running_loop().call_later(_CANCEL, self._give_up)
+        asyncio.get_running_loop().call_later(_CANCEL, self.cut)
 
-    def _give_up(self) -> None:
+    def cut(self) -> None:
+        """See ``Lease``."""
         if not self._over:
             cut(self.conn)
 
@@ -185,6 +186,7 @@ class Transactions:
         self._closed = False
         self._idle: list[SyncConnection] = []
         self._idle_async: list[AsyncConnection] = []
+        self._leased: set[AnyLease] = set()
         self._free = threading.Semaphore(_MOST_CONNECTIONS)
         self._free_async = asyncio.Semaphore(_MOST_CONNECTIONS)
 
@@ -198,10 +200,12 @@ class Transactions:
         with self._free:
             conn, transaction = self._begin()
             lease = Lease(conn)
+            self._leased.add(lease)
             try:
                 with transaction:
                     yield lease
             finally:
+                self._leased.discard(lease)
                 conn.row_factory, conn.cursor_factory = tuple_row, psycopg.Cursor
                 if lease.end() and not self._closed:
                     self._idle.append(conn)
@@ -214,15 +218,27 @@ class Transactions:
         async with self._free_async:
             conn, transaction = await self._begin_async()
             lease = AsyncLease(conn)
+            self._leased.add(lease)
             try:
                 async with transaction:
                     yield lease
             finally:
+                self._leased.discard(lease)
                 conn.row_factory, conn.cursor_factory = tuple_row, psycopg.AsyncCursor
                 if lease.end() and not self._closed:
                     self._idle_async.append(conn)
                 else:
                     await conn.close()
+
+    def cut(self) -> None:
+        """Take all connections for lost, because nothing travels on the worker's own any more.
+
+        Their steps run again.
+        """
+        for lease in list(self._leased):
+            lease.cut()
+        for conn in [*self._idle, *self._idle_async]:
+            cut(conn)
 
     async def close(self) -> None:
         """Close what is idle now, and what is leased as soon as its step ends."""

@@ -448,7 +448,7 @@ class Worker:
             await self._until_due()
             try:
                 conn, worker = await self._session.open()
-                with answering(conn, self._session.patience):
+                with answering(conn, self._session.patience, self._transactions.cut):
                     await self._turn(conn, worker)
                     if self._session.in_doubt:
                         await self._resolve_doubt(conn, worker)
