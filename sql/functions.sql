@@ -68,6 +68,13 @@
 \ir functions/trails/_move_waits.sql
 \ir functions/trails/_due_priority.sql
 
+-- partitions: One database of many: what the ids of its instances say.
+\ir functions/partitions/_partition.sql
+\ir functions/partitions/_own_partitions.sql
+\ir functions/partitions/_set_partitions.sql
+\ir functions/partitions/_partitioned_id.sql
+\ir functions/partitions/_new_id.sql
+
 -- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
 -- _announce after it; the wake-up of parks and of what is due.
 \ir functions/ready/_enter_ready.sql

@@ -130,7 +130,13 @@ def _censored(exc: psycopg.Error, given: str) -> str:
     return re.sub(r'"[^"]*"', lambda m: m[0] if len(m[0]) == 3 else '"..."', said)
 
 
-async def connect(info: str, *, pooler: bool = False, listens: bool = False) -> Connection:
+async def connect(
+    info: str,
+    *,
+    pooler: bool = False,
+    listens: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> Connection:
     """A connection to the primary, in autocommit mode, whose JSON columns arrive as text.
 
     Warnings are logged.
@@ -140,6 +146,7 @@ async def connect(info: str, *, pooler: bool = False, listens: bool = False) -> 
         pooler: it leads through a transaction pooler: no prepared statements, and settings only
             within transactions.
         listens: it hears notifications, which psycopg reads as UTF-8 and as nothing else.
+        settings: what differs from the settings of all connections of this package.
     """
     conn = await Connection.connect(
         to_primary(info), autocommit=True, prepare_threshold=None if pooler else 5
@@ -147,9 +154,9 @@ async def connect(info: str, *, pooler: bool = False, listens: bool = False) -> 
     try:
         use_own_adapters(conn)
         if pooler:
-            conn.local_settings = _settings(conn, local=True)
+            conn.local_settings = _settings(conn, local=True, other=settings)
         else:
-            await conn.execute(_settings(conn, local=False))
+            await conn.execute(_settings(conn, local=False, other=settings))
         if conn.info.parameter_status("server_encoding") == "SQL_ASCII" and not listens:
             # One value that is not UTF-8 would make the server refuse all that travels with it.
             await conn.execute("set client_encoding = 'SQL_ASCII'")
@@ -237,9 +244,12 @@ def is_usable(conn: Connection) -> bool:
     return not conn.closed and conn.info.transaction_status == TransactionStatus.IDLE
 
 
-def _settings(conn: psycopg.BaseConnection[Any], *, local: bool) -> str:
+def _settings(
+    conn: psycopg.BaseConnection[Any], *, local: bool, other: Mapping[str, str] | None = None
+) -> str:
     """The query that makes our settings those of the transaction, or of the session."""
     settings = _SETTINGS | (_SETTINGS_17 if conn.info.server_version >= 170000 else {})
+    settings |= other or {}
     how = "true" if local else "false"
     calls = (f"pg_catalog.set_config('{k}', '{v}', {how})" for k, v in settings.items())
     return "select " + ", ".join(calls)

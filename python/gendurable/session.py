@@ -150,7 +150,7 @@ class Session:
         for name, result in declared.items():
             if result == "older":
                 logger.info("schedule %s was declared by a newer version, which stays", name)
-            elif result != "unchanged":
+            elif result not in ("unchanged", "elsewhere"):
                 logger.info("schedule %s %s", name, result)
 
     async def open(self) -> tuple[protocol.Connection, int]:
