@@ -32,6 +32,7 @@ __all__ = [
     "is_loss",
     "is_read_only",
     "is_usable",
+    "keepalives",
     "log_failure",
     "log_warning",
     "one_line",
@@ -75,6 +76,14 @@ _SETTINGS: dict[str, str] = {
     # A transaction of ours is idle only while its next statement travels. A process that is
     # stopped or cut off at that moment must not hold its locks for longer than this.
     "idle_in_transaction_session_timeout": "1min",
+}
+# The server's end of a connection: it frees what a client held that has vanished without a word.
+# Without these it takes two hours. Behind a pooler it is the pooler's.
+_KEEPALIVES: dict[str, str] = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
 }
 _SETTINGS_17: dict[str, str] = {"transaction_timeout": "0"}
 
@@ -250,7 +259,18 @@ def _settings(
     """The query that makes our settings those of the transaction, or of the session."""
     settings = _SETTINGS | (_SETTINGS_17 if conn.info.server_version >= 170000 else {})
     settings |= other or {}
+    if not local:
+        settings |= _KEEPALIVES
     how = "true" if local else "false"
+    return _set(settings, how)
+
+
+def keepalives() -> str:
+    """The query that lets the server notice a client that has vanished."""
+    return _set(_KEEPALIVES, "false")
+
+
+def _set(settings: Mapping[str, str], how: str) -> str:
     calls = (f"pg_catalog.set_config('{k}', '{v}', {how})" for k, v in settings.items())
     return "select " + ", ".join(calls)
 

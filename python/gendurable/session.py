@@ -95,7 +95,9 @@ class Session:
 
     def transactions(self) -> Transactions:
         """Where transactional steps get their connections."""
-        return Transactions(self.conninfo, pooler=self._pooler, worker=lambda: self.worker)
+        return Transactions(
+            self.conninfo, pooler=self._pooler, worker=lambda: self.worker, lease=self._lease
+        )
 
     async def connect(self, *, listens: bool = False) -> protocol.Connection:
         """A further connection, of the caller's own; to hear notifications on, if it listens."""

@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from gendurable.calls import text_only
-from gendurable.database import cut, log_warning, one_line, to_primary
+from gendurable.database import cut, keepalives, log_warning, one_line, to_primary
 from gendurable.errors import OutcomeError, engine_errors
 from gendurable.protocol import COMMIT, CommitResult
 from gendurable.settle import Settled
@@ -40,8 +40,11 @@ __all__ = [
 SyncConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 
-# Whatever dumpers the step has registered for its connection.
-_COMMIT = COMMIT.replace("%s,", "%s::bigint,")
+# Whatever dumpers the step has registered for its connection. From here on the transaction is idle
+# only while its commit travels. It holds the instance's lock, which must not outlive the lease.
+_COMMIT = COMMIT.replace("%s,", "%s::bigint,") + (
+    ", pg_catalog.set_config('idle_in_transaction_session_timeout', %s::text, true) as bounded"
+)
 
 _MOST_CONNECTIONS = 20
 _MOST_REPETITIONS = 10
@@ -83,8 +86,9 @@ class Lease:
 
     broken = False
 
-    def __init__(self, conn: SyncConnection) -> None:
+    def __init__(self, conn: SyncConnection, idle: float) -> None:
         self.conn = conn
+        self._idle = idle
         self.began = monotonic()
         self._lock = threading.Lock()
         self._interrupted = False
@@ -127,7 +131,8 @@ class Lease:
     def commit(self, worker: int | None, entry: bytes) -> CommitResult:
         """Commit an outcome within the transaction."""
         with engine_errors(), text_only(psycopg.Cursor(self.conn, row_factory=tuple_row)) as cursor:
-            return _answer(cursor.execute(_COMMIT, _parameters(worker, entry)).fetchall())
+            parameters = _parameters(worker, entry, self._idle)
+            return _answer(cursor.execute(_COMMIT, parameters).fetchall())
 
 
 class AsyncLease:
@@ -136,8 +141,9 @@ class AsyncLease:
     broken = False
     _over = False
 
-    def __init__(self, conn: AsyncConnection) -> None:
+    def __init__(self, conn: AsyncConnection, idle: float) -> None:
         self.conn = conn
+        self._idle = idle
         self.began = monotonic()
 
     def interrupt(self) -> None:
@@ -160,7 +166,7 @@ class AsyncLease:
         cursor = text_only(psycopg.AsyncCursor(self.conn, row_factory=tuple_row))
         with engine_errors():
             async with cursor:
-                await cursor.execute(_COMMIT, _parameters(worker, entry))
+                await cursor.execute(_COMMIT, _parameters(worker, entry, self._idle))
                 return _answer(await cursor.fetchall())
 
 
@@ -177,10 +183,14 @@ class Transactions:
             role, as the step's own SQL expects; each transaction is READ COMMITTED and may write.
         pooler: it leads through a transaction pooler.
         worker: the id of the worker's registration.
+        lease: seconds that a transaction may be idle once it has committed its outcome.
     """
 
-    def __init__(self, conninfo: str, *, pooler: bool, worker: Callable[[], int | None]) -> None:
+    def __init__(
+        self, conninfo: str, *, pooler: bool, worker: Callable[[], int | None], lease: float = 60.0
+    ) -> None:
         self.worker = worker
+        self._idle_seconds = lease
         self._conninfo = to_primary(conninfo)
         self._threshold = None if pooler else 5
         self._closed = False
@@ -199,7 +209,7 @@ class Transactions:
         """
         with self._free:
             conn, transaction = self._begin()
-            lease = Lease(conn)
+            lease = Lease(conn, self._idle_seconds)
             self._leased.add(lease)
             try:
                 with transaction:
@@ -217,7 +227,7 @@ class Transactions:
         """The same for an async step."""
         async with self._free_async:
             conn, transaction = await self._begin_async()
-            lease = AsyncLease(conn)
+            lease = AsyncLease(conn, self._idle_seconds)
             self._leased.add(lease)
             try:
                 async with transaction:
@@ -279,6 +289,8 @@ class Transactions:
         conn = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=self._threshold)
         conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         conn.read_only = conn.deferrable = False
+        if self._threshold is not None:
+            conn.execute(keepalives())
         conn.add_notice_handler(log_warning)
         return conn
 
@@ -289,6 +301,8 @@ class Transactions:
         await conn.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
         await conn.set_read_only(False)
         await conn.set_deferrable(False)
+        if self._threshold is not None:
+            await conn.execute(keepalives())
         conn.add_notice_handler(log_warning)
         return conn
 
@@ -353,8 +367,8 @@ def _is_reusable(conn: psycopg.BaseConnection[Any]) -> bool:
     return not conn.closed and conn.info.transaction_status == TransactionStatus.IDLE
 
 
-def _parameters(worker: int | None, entry: bytes) -> tuple[str | None, str]:
-    return None if worker is None else str(worker), f"[{entry.decode()}]"
+def _parameters(worker: int | None, entry: bytes, idle: float) -> tuple[str | None, str, str]:
+    return None if worker is None else str(worker), f"[{entry.decode()}]", f"{idle * 1000:.0f}ms"
 
 
 def _answer(rows: list[tuple[Any, ...]]) -> CommitResult:
