@@ -287,7 +287,7 @@ class World:
         self.options: list[str] = []
         self.environment: dict[str, str] = {}
         self.workers: list[subprocess.Popen[bytes]] = []
-        self._started = 0
+        self.started = 0
         self._log = (folder / "log").open("ab")
         (folder / "numbered.py").write_text(MODULE)
         with connect(server.dsn) as conn:
@@ -298,10 +298,10 @@ class World:
             conn.execute(SCHEMA)
 
     def start_worker(self, name: str | None = None) -> subprocess.Popen[bytes]:
-        self._started += 1
+        self.started += 1
         command = [
             sys.executable, "-m", "gendurable", "run", str(self.folder / "numbered.py"),
-            "--dsn", self.way, "--name", name or f"w{self._started}", "--lease", str(LEASE),
+            "--dsn", self.way, "--name", name or f"w{self.started}", "--lease", str(LEASE),
             "--poll", "0.2", "--maintenance", "0.3", "--drain", "10", *self.options,
         ]  # fmt: skip
         environment = {**os.environ, **self.environment}
@@ -716,7 +716,11 @@ def transfers(count: int, *, every: float = 1.0, server: Server | None = None) -
                 if time.monotonic() - began > 600:
                     break
                 time.sleep(every)
-                # The older one, so that each has worked before it dies.
+                # The older one, and not before the other one works: starting may take longer.
+                names = [f"w{world.started}"]
+                known = "select count(*) from gd_workers where name = any (%s)"
+                if not value(conn, known, names):
+                    continue
                 world.kill(world.workers[0])
                 world.start_worker()
                 kills += 1
