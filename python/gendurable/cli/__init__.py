@@ -5,12 +5,22 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from gendurable.cli import exporter, install, maintain, run, status, upgrade, version, web
+from gendurable.cli import (
+    exporter,
+    install,
+    maintain,
+    move,
+    run,
+    status,
+    upgrade,
+    version,
+    web,
+)
 from gendurable.cli.command import app
 from gendurable.cli.streams import leave, open_streams
 
 __all__ = [
-    "app", "exporter", "install", "main", "maintain", "run", "status", "upgrade", "version", "web",
+    "app", "exporter", "install", "main", "maintain", "move", "run", "status", "upgrade", "version", "web",
 ]  # fmt: skip
 
 
