@@ -6,12 +6,21 @@ import sys
 from contextlib import suppress
 
 from gendurable.cli import (
+    changing,
+    creating,
+    doctor,
     exporter,
     install,
+    lists,
     maintain,
     move,
+    ps,
     run,
+    setting,
+    show,
     status,
+    top,
+    uninstall,
     upgrade,
     version,
     web,
@@ -20,8 +29,27 @@ from gendurable.cli.command import app
 from gendurable.cli.streams import leave, open_streams
 
 __all__ = [
-    "app", "exporter", "install", "main", "maintain", "move", "run", "status", "upgrade", "version", "web",
-]  # fmt: skip
+    "app",
+    "changing",
+    "creating",
+    "doctor",
+    "exporter",
+    "install",
+    "lists",
+    "main",
+    "maintain",
+    "move",
+    "ps",
+    "run",
+    "setting",
+    "show",
+    "status",
+    "top",
+    "uninstall",
+    "upgrade",
+    "version",
+    "web",
+]
 
 
 def main() -> None:

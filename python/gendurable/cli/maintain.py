@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from gendurable.cli.command import command
+from gendurable.cli.observing import (
+    LogFormat,
+    LogFormats,
+    Metrics,
+    Otel,
+    observed,
+    set_up_log,
+    tell_errors,
+)
 from gendurable.cli.run import (
     Dsns,
     Heartbeat,
@@ -15,7 +24,6 @@ from gendurable.cli.run import (
     start,
 )
 from gendurable.hosting import end_process
-from gendurable.log import log_to_stderr
 from gendurable.settings import WorkerSettings
 from gendurable.worker import Worker
 
@@ -30,6 +38,9 @@ def maintain(
     heartbeat: Heartbeat = None,
     maintenance: Maintenance = 5,
     pooler: Pooler = False,
+    metrics: Metrics = None,
+    otel: Otel = False,
+    log_format: LogFormats = LogFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
     """Do the engine's maintenance alone until SIGTERM or SIGINT.
@@ -45,11 +56,13 @@ def maintain(
         "pooler": pooler,
         "queues": {},
     }
+    tell_errors(log_format)
     check_options(settings)
-    log_to_stderr(verbose=verbose)
+    set_up_log(log_format, verbose=verbose)
     workers = []
     for one in dsn or (None,):
         settings["dsn"] = one
         workers.append(Worker([], **settings))
-    start(workers)
+    with observed(metrics, otel=otel, log_format=log_format):
+        start(workers)
     end_process()

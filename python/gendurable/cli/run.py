@@ -7,21 +7,23 @@ import re
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
-from enum import StrEnum
-from functools import partial
 from typing import Annotated
 
 import typer
 
 from gendurable.cli.command import command
-from gendurable.cli.streams import say_as
-from gendurable.endpoint import Endpoint, Page, next_port, probes
+from gendurable.cli.observing import (
+    LogFormat,
+    LogFormats,
+    Metrics,
+    Otel,
+    observed,
+    set_up_log,
+    tell_errors,
+)
 from gendurable.errors import UsageError
 from gendurable.hosting import end_process, run_workers
-from gendurable.json_log import JsonFormatter, json_line, note_executions
 from gendurable.loading import Application, load_application
-from gendurable.log import log_to_stderr
 from gendurable.resolver import check_prefixes
 from gendurable.settings import WorkerSettings, check_pace, check_queues
 from gendurable.supervisor import Place, Supervisor, own_command, own_place
@@ -66,13 +68,6 @@ Pooler = Annotated[
     bool, typer.Option("--pooler", help="Behind a transaction pooler: do without LISTEN.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
-
-
-class LogFormat(StrEnum):
-    """How a worker's messages look."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 @command
@@ -126,20 +121,9 @@ def run(
         typer.Option(help="Where to LISTEN past a pooler, one for each --dsn.", show_default=False),
     ] = None,
     pooler: Pooler = False,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:PORT",
-            help="Serve /metrics, /healthz and /readyz there; the next ports with --processes.",
-            show_default=False,
-        ),
-    ] = None,
-    otel: Annotated[
-        bool, typer.Option("--otel", help="Trace and measure with OpenTelemetry.")
-    ] = False,
-    log_format: Annotated[
-        LogFormat, typer.Option(help="How messages are written to stderr.")
-    ] = LogFormat.TEXT,
+    metrics: Metrics = None,
+    otel: Otel = False,
+    log_format: LogFormats = LogFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
     """Run a worker until SIGTERM or SIGINT.
@@ -150,10 +134,7 @@ def run(
     With --processes a supervisor starts them, named NAME-1, NAME-2 and so on. One that ends is
     started again; signals reach all of them.
     """
-    if log_format is LogFormat.JSON:
-        say_as(partial(json_line, "CRITICAL"))
-        note_executions()
-    formatter = JsonFormatter() if log_format is LogFormat.JSON else None
+    tell_errors(log_format)
     settings: WorkerSettings = {
         "name": name,
         "lease": lease,
@@ -180,7 +161,7 @@ def run(
         raise UsageError(f"--processes {processes}: expected 1 to {_MOST_PROCESSES:,}")
     place = own_place()
     if processes > 1 and place is None:
-        log_to_stderr(verbose=verbose, formatter=formatter)
+        set_up_log(log_format, verbose=verbose)
         sys.exit(Supervisor(own_command(), processes, drain=drain).run())
     if place is not None:
         settings["name"] = f"{name or socket.gethostname()}-{place.number}"
@@ -189,18 +170,13 @@ def run(
         os.environ["GENDURABLE_DSN"] = dsn[0]
     found = Application([], [], []) if target is None else load_application(target)
     # After the import, which is when a user's module configures logging.
-    log_to_stderr(verbose=verbose, formatter=formatter)
+    set_up_log(log_format, verbose=verbose)
     settings["lifespans"], settings["middleware"] = found.lifespans, found.middleware
     workers = []
     for one, direct in ways:
         settings["dsn"], settings["listen_dsn"] = one, direct
         workers.append(Worker(found.machines, **settings))
-    if otel:
-        # Only here: it needs an extra.
-        from gendurable.otel import instrument  # noqa: PLC0415
-
-        instrument()
-    with nullcontext() if metrics is None else _endpoint(metrics, place):
+    with observed(metrics, otel=otel, log_format=log_format, place=place):
         start(workers, place)
     end_process()
 
@@ -239,17 +215,6 @@ def _ways(
             f"there are {len(directs)} --listen-dsn for {len(dsns)} --dsn: give one for each"
         )
     return list(zip(dsns, directs, strict=True))
-
-
-def _endpoint(address: str, place: Place | None) -> Endpoint:
-    """Metrics and probes of this process's workers, as long as they run."""
-    # Only here: it needs an extra.
-    from gendurable import prometheus  # noqa: PLC0415
-
-    registry = prometheus.instrument()
-    exposition = lambda: Page(prometheus.exposition(registry), prometheus.CONTENT_TYPE)  # noqa: E731
-    own = address if place is None else next_port(address, place.number - 1)
-    return Endpoint(own, {"/metrics": exposition, **probes()})
 
 
 def _queues(options: list[str]) -> dict[str, int]:
