@@ -16,6 +16,10 @@ create function gendurable._depart(p_partition int, out departed bigint, out xid
                                    out oldest xid8)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
     v_move      uuid := gen_random_uuid();

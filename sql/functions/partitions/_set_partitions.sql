@@ -1,5 +1,6 @@
--- Makes this database one of many: it holds these virtual partitions (or none yet), and the ids of its instances
--- say from now on which of them an instance belongs to. Called with others later, it holds those.
+-- Makes this database one of many: it holds these virtual partitions (or none yet), and the ids of
+-- its instances say from now on which of them an instance belongs to. Called with others later, it
+-- holds those.
 --
 -- A sequence has no transactions: what is set stays, whatever becomes of the transaction.
 --
