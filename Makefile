@@ -29,6 +29,13 @@ types: packages venv ## pyright --strict on the examples and on typos; mypy's pa
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check pyright
 	@tools/test py tests_py/test_types.py -q
 
+test-web: venv ## The dashboard in headless Chromium (PICTURES=directory for photographs of every page)
+	@tools/setup web
+	@BROWSER=1 tools/test py tests_py/test_web_browser.py
+
+bench-web: packages venv ## The dashboard on a million live and two million finished instances (LIVE=1000000 FINISHED=2000000)
+	@$(VENV)/bin/python bench/web.py --live $(or $(LIVE),1000000) --finished $(or $(FINISHED),2000000)
+
 stress: packages venv ## Randomised stress against invariants (SECONDS=600 SEED=…)
 	@$(VENV)/bin/python bench/stress.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
@@ -87,4 +94,4 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py lint types stress cron schedules upgrade bench bench-full demo wheel up packages venv clean
+.PHONY: help test test-pg test-py test-web bench-web lint types stress cron schedules upgrade bench bench-full demo wheel up packages venv clean

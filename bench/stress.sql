@@ -388,6 +388,8 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     join gendurable.rate_limits as l on l.name = split_part(t.rate_limit, ':', 1)
     where t.phase = 'throttled' and not exists (select from gendurable.doorbells as r where r.kind = 'tokens' and r.key = t.rate_limit or r.kind = 'rate_limit' and r.key = split_part(t.rate_limit, ':', 1))
       and not exists (select from gendurable.buckets as b where b.key = t.rate_limit and b.due_at is not null)
+      -- Of a kind that no worker could start then, one has its offer: when it starts, the others are looked at.
+      and not exists (select from gendurable.instances as r where r.rate_limit = t.rate_limit and r.phase = 'ready' and r.lane >> 40 = t.lane >> 40)
     group by t.rate_limit
 $$;
 

@@ -376,5 +376,13 @@
 \ir functions/look/_why_runnable.sql
 \ir functions/look/gd_why.sql
 
+-- doctor: Whether the engine has what it needs.
+\ir functions/doctor/_examine_access.sql
+\ir functions/doctor/_examine_horizon.sql
+\ir functions/doctor/_examine_tables.sql
+\ir functions/doctor/_examine_archive.sql
+\ir functions/doctor/_examine_work.sql
+\ir functions/doctor/gd_doctor.sql
+
 -- testing: For tests of applications: time goes by.
 \ir functions/testing/_advance.sql

@@ -18,7 +18,7 @@ from gendurable.database import connect_sync, conninfo, log_warning, to_primary
 from gendurable.errors import InstallError
 from gendurable.schema import release
 
-__all__ = ["install", "own_version", "packaged", "schema_sql"]
+__all__ = ["LOCK", "install", "own_version", "packaged", "schema_sql"]
 
 _INCLUDE = re.compile(r"^\\ir\s+(\S+)[ \t]*$", re.MULTILINE)
 _CREATED = re.compile(
@@ -34,7 +34,7 @@ _OPEN = r"""
 """
 
 # Any constant will do as long as every installer uses the same.
-_LOCK = 0x67656E6475726162
+LOCK = 0x67656E6475726162
 
 _PRESENT = r"""
     select 'schema ' || n.nspname from pg_catalog.pg_namespace as n where n.nspname = 'gendurable'
@@ -82,7 +82,7 @@ def install(
             changed.
     """
     with connect_sync(to_primary(conninfo(dsn))) as conn:
-        conn.execute("select pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
+        conn.execute("select pg_advisory_xact_lock(%s::bigint)", (LOCK,))
         conn.add_notice_handler(log_warning)
         complete = _is_complete(conn)
         try:

@@ -37,6 +37,7 @@ __all__ = [
     "Detail",
     "Failure",
     "FailureGroup",
+    "Finding",
     "Holder",
     "Limit",
     "Line",
@@ -49,6 +50,7 @@ __all__ = [
     "StuckGroup",
     "WorkerState",
     "detail",
+    "doctor",
     "failure_groups",
     "failures",
     "horizon",
@@ -241,6 +243,25 @@ class FailureGroup(msgspec.Struct, frozen=True):
     message: str | None
 
 
+class Finding(msgspec.Struct, frozen=True):
+    """What ``gd_doctor`` has found.
+
+    Attributes:
+        topic: what was looked at.
+        status: ``ok``, ``warning`` or ``problem``.
+        detail: a sentence for people.
+        remedy: what to do about it, in words; None where there is nothing to do.
+        at: the server's clock; ``pid`` its process.
+    """
+
+    topic: str
+    status: str
+    detail: str
+    remedy: str | None
+    at: datetime
+    pid: int
+
+
 class Minute(msgspec.Struct, frozen=True):
     """Steps that workers have run in a minute, by machine and outcome; ``seconds`` in all."""
 
@@ -426,6 +447,9 @@ _STUCK_GROUPS = f"""
     from {_STUCK_ROWS}
     group by s.reason, s.queue, s.detail
     order by count(*) desc, s.reason, s.queue, s.detail"""  # noqa: S608 (nothing from outside)
+
+
+_DOCTOR = "select to_json(d)::text from public.gd_doctor(channel => %(channel)s) as d"
 
 
 @_sync_or_async
@@ -708,6 +732,22 @@ def stuck_groups(conn: AnyConnection, /, most: int = 1000) -> MaybeCoroutine[lis
         {"most": str(integer("most", most))},
         lambda rows: [_decoded(row, StuckGroup) for row in rows],
         name="stuck_groups",
+    )
+
+
+@_sync_or_async
+def doctor(conn: AnyConnection, /, channel: str | None = None) -> MaybeCoroutine[list[Finding]]:
+    """Have the engine, and what it needs of the server, examined.
+
+    Args:
+        conn: the caller's connection.
+        channel: one to notify, so that a listener can tell whether it hears.
+    """
+    return call(
+        conn,
+        _DOCTOR,
+        {"channel": _optional(text, "channel", channel)},
+        lambda rows: [_decoded(row, Finding) for row in rows],
     )
 
 
