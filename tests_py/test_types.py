@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,7 +186,7 @@ def test_pyright_strict_finds_nothing_in_the_examples() -> None:
     assert _pyright(ROOT / "examples") == []
 
 
-def _pyright(folder: Path) -> list[dict[str, object]]:
+def _pyright(folder: Path) -> list[dict[str, Any]]:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pyright", "--outputjson"),
