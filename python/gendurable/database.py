@@ -70,6 +70,8 @@ _SETTINGS: dict[str, str] = {
     "extra_float_digits": "1",
     "standard_conforming_strings": "on",
     "client_min_messages": "warning",
+    # As in the engine's own functions: what is asked is small, and compiling it takes longer.
+    "jit": "off",
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_session_timeout": "0",
