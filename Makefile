@@ -1,7 +1,7 @@
 VENV ?= .venv
 export VENV
 BENCH := bench/.venv
-PYTHON := python tests_py tools/coverage tools/release $(wildcard examples bench)
+PYTHON := python tests_py tools/coverage tools/release tools/sbom $(wildcard examples bench)
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,8 +21,16 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml -p gendurable
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml --exclude test_bench tests_py tools/coverage
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml tools/release
+	@$(VENV)/bin/mypy --config-file python/pyproject.toml tools/sbom
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
 	@$(VENV)/bin/mypy --config-file bench/mypy.ini bench tests_py/test_bench.py
+
+test-web: venv ## The dashboard in headless Chromium (PICTURES=directory for photographs of every page)
+	@tools/setup web
+	@BROWSER=1 tools/test py tests_py/test_web_browser.py
+
+bench-web: packages venv ## The dashboard on a million live and two million finished instances (LIVE=1000000 FINISHED=2000000)
+	@$(VENV)/bin/python bench/web.py --live $(or $(LIVE),1000000) --finished $(or $(FINISHED),2000000)
 
 stress: packages venv ## Randomised stress against invariants (SECONDS=600 SEED=…)
 	@$(VENV)/bin/python bench/stress.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
@@ -44,6 +52,15 @@ bench-full: packages $(BENCH)/.ready ## The same at length, and hours of it over
 	@$(BENCH)/bin/python bench/suite.py --full --runs $(or $(RUNS),3) --results bench/results --report bench/RESULTS.md
 	@$(BENCH)/bin/python bench/over_time.py --all --seconds $(or $(SECONDS),600) --out bench/results/over_time.jsonl
 	@$(BENCH)/bin/python bench/report.py bench/results --report bench/RESULTS.md
+
+wheel: venv ## The wheel, the source archive and the bill of materials, in python/dist
+	@rm -rf python/dist
+	@cd python && $(abspath $(VENV))/bin/python -m build --no-isolation
+	@$(VENV)/bin/python tools/sbom >python/dist/gendurable.cdx.json
+
+up: ## A shell in a container that has everything (Docker)
+	@docker build --quiet --tag gendurable-dev --file .devcontainer/Dockerfile .
+	@docker run --rm --interactive --tty --volume "$(CURDIR)":/src --workdir /src gendurable-dev bash
 
 demo: venv ## The checkout example on an embedded PostgreSQL (or on GENDURABLE_DSN)
 	@$(VENV)/bin/python examples/checkout/demo.py
@@ -70,7 +87,7 @@ $(BENCH)/.ready: python/pyproject.toml bench/requirements.txt bench/package.json
 	@touch $@
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
+	rm -rf $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py lint stress cron schedules upgrade bench bench-full demo packages venv clean
+.PHONY: help test test-pg test-py test-web bench-web lint stress cron schedules upgrade bench bench-full demo wheel up packages venv clean

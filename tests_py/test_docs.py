@@ -21,9 +21,9 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from gendurable import events, get
+from gendurable import enqueue, events, get
 from gendurable.machine import define
-from gendurable.metrics import WORKER_METRICS
+from gendurable.metrics import ENGINE_METRICS, WORKER_METRICS
 from gendurable.process import package_version
 from support import finished, worker_process
 
@@ -139,6 +139,17 @@ def test_the_testing_page_s_tests_pass(
     assert "5 passed" in done.stdout, done.stdout
 
 
+def test_the_workers_page_s_code_runs(dsn: str, conn: Connection, tmp_path: Path) -> None:
+    shop(tmp_path)
+    together, hooks = blocks("docs/workers.md", "python")
+    (tmp_path / "together.py").write_text(together)
+    command = [sys.executable, "-c", "import together; assert len(together.workers) == 2"]
+    subprocess.run(command, check=True, cwd=tmp_path, timeout=60)
+    (tmp_path / "prices.py").write_text(hooks)
+    with worker_process(dsn, tmp_path / "prices.py", tmp_path / "log"):
+        assert finished(conn, enqueue(conn, "price", {"sku": "A-1"}).id).result == 995
+
+
 def test_the_deploys_page_s_machine_takes_over(tmp_path: Path) -> None:
     module = tmp_path / "checkout2.py"
     module.write_text(blocks("docs/deploys.md", "python")[0])
@@ -197,10 +208,31 @@ def test_the_telemetry_page_lists_every_event_with_its_fields(tmp_path: Path) ->
 
 def test_the_telemetry_page_lists_every_metric_with_its_labels() -> None:
     page = (ROOT / "docs/telemetry.md").read_text()
+    rows = re.findall(
+        r"^\| `(gendurable_\w+)` \| `(.+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE
+    )
+    assert [
+        (name, dotted, kind, re.findall(r"`(\w+)`", labels), said)
+        for name, dotted, kind, labels, said in rows
+    ] == [
+        (one.prometheus_name, one.name, one.kind, list(one.labels), one.help)
+        for one in WORKER_METRICS
+    ]
+
+
+def test_the_telemetry_page_lists_every_metric_of_the_engine() -> None:
+    page = (ROOT / "docs/telemetry.md").read_text().partition("## Metrics of the whole engine")[2]
     rows = re.findall(r"^\| `(gendurable_\w+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE)
     assert [
         (name, kind, re.findall(r"`(\w+)`", labels), said) for name, kind, labels, said in rows
-    ] == [(one.prometheus_name, one.kind, list(one.labels), one.help) for one in WORKER_METRICS]
+    ] == [(one.prometheus_name, one.kind, list(one.labels), one.help) for one in ENGINE_METRICS]
+
+
+def test_the_telemetry_page_s_tracing_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    namespace: dict[str, Any] = {}
+    exec(blocks("docs/telemetry.md", "python")[1], namespace)
+    namespace["stop_tracing"]()
+    assert re.fullmatch(r"[0-9a-f]{32}\n", capsys.readouterr().out)
 
 
 def test_the_protocol_s_loop_runs_as_it_is_written(conn: Connection) -> None:

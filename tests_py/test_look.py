@@ -213,6 +213,18 @@ def test_workers_and_what_they_did_are_told(conn: Connection, reader: Connection
     assert (minute.seconds, minute.slowest) == (4, 2.5)
 
 
+def test_who_holds_a_snapshot_is_told(dsn: str, conn: Connection, reader: Connection) -> None:
+    with psycopg.connect(dsn, application_name="holder") as holder:
+        holder.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        holder.execute("select count(*) from gd_instances")
+        (held,) = [one for one in look.horizon(reader) if one.pid == holder.info.backend_pid]
+    assert held.kind == "session"
+    assert held.name.endswith(" holder")
+    assert held.seconds is not None
+    assert 0 <= held.seconds < 60
+    assert held.pid not in [one.pid for one in look.horizon(reader)]
+
+
 def test_each_of_them_can_be_awaited(dsn: str, conn: Connection) -> None:
     made = enqueue(conn, Order, correlation_key="order:42").id
 

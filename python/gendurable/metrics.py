@@ -13,7 +13,14 @@ from typing import Any, Literal, NamedTuple, Protocol
 from gendurable import events
 from gendurable.events import WorkerEvent
 
-__all__ = ["WORKER_METRICS", "Metric", "Sink", "WorkerMetrics"]
+__all__ = ["BUCKETS", "ENGINE_METRICS", "WORKER_METRICS", "Metric", "Sink", "WorkerMetrics"]
+
+
+# From a millisecond to ten minutes.
+BUCKETS = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
+)  # fmt: skip
+"""The boundaries of every histogram, in seconds."""
 
 
 class Metric(NamedTuple):
@@ -160,6 +167,119 @@ REAPED = Metric(
 )
 
 WORKER_METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+"""What a worker tells of itself."""
+
+UP = Metric("gendurable.up", "gauge", "1 if the database has answered.")
+LOOK_DURATION = Metric(
+    "gendurable.look.duration", "gauge", "How long the database took to answer.", (), "s"
+)
+QUEUE_INSTANCES = Metric(
+    "gendurable.queue.instances",
+    "gauge",
+    "Live instances: ready, scheduled, held, executing, awaiting.",
+    ("queue", "state"),
+)
+QUEUE_OLDEST = Metric(
+    "gendurable.queue.oldest_ready_age",
+    "gauge",
+    "How long the oldest ready instance has been ready.",
+    ("queue",),
+    "s",
+)
+QUEUE_PAUSED = Metric("gendurable.queue.paused", "gauge", "1 while it is paused.", ("queue",))
+QUEUE_WORKERS = Metric("gendurable.queue.workers", "gauge", "Workers with a lease.", ("queue",))
+QUEUE_LIMIT = Metric(
+    "gendurable.queue.limit", "gauge", "How many may execute at once, if set.", ("queue",)
+)
+WORKER_ALIVE = Metric(
+    "gendurable.worker.alive", "gauge", "0 once its lease is over.", ("worker", "id")
+)
+WORKER_EXECUTING = Metric(
+    "gendurable.worker.executing", "gauge", "Claims that it holds.", ("worker", "id")
+)
+WORKER_LEASE = Metric(
+    "gendurable.worker.lease_end",
+    "gauge",
+    "When its lease is over, in seconds since 1970.",
+    ("worker", "id"),
+    "s",
+)
+LIMIT_WAITING = Metric(
+    "gendurable.limit.waiting", "gauge", "Instances that wait for it.", ("kind", "name")
+)
+LIMIT_IN_USE = Metric(
+    "gendurable.limit.in_use", "gauge", "Slots or tokens in use.", ("kind", "name")
+)
+LIMIT_CAPACITY = Metric(
+    "gendurable.limit.capacity",
+    "gauge",
+    "Slots or tokens of one key; none for a rate limit that is not set.",
+    ("kind", "name"),
+)
+STUCK = Metric(
+    "gendurable.stuck",
+    "gauge",
+    "Runnable instances that cannot start, by the first reason; up to 1,000 of each kind.",
+    ("reason", "queue"),
+)
+FAILURES = Metric(
+    "gendurable.failures.recent",
+    "gauge",
+    "Instances that have failed in the last five minutes, up to 10,000.",
+    ("fsm",),
+)
+THROUGHPUT = Metric(
+    "gendurable.throughput.steps",
+    "gauge",
+    "Steps that workers have run in the last full minute.",
+    ("fsm", "kind"),
+)
+THROUGHPUT_DURATION = Metric(
+    "gendurable.throughput.duration",
+    "gauge",
+    "How long those took in all.",
+    ("fsm", "kind"),
+    "s",
+)
+THROUGHPUT_SLOWEST = Metric(
+    "gendurable.throughput.slowest", "gauge", "How long the slowest took.", ("fsm", "kind"), "s"
+)
+SCHEDULE_NEXT = Metric(
+    "gendurable.schedule.next",
+    "gauge",
+    "When it is next due, in seconds since 1970.",
+    ("schedule",),
+    "s",
+)
+SCHEDULE_PAUSED = Metric(
+    "gendurable.schedule.paused", "gauge", "1 while it is paused.", ("schedule",)
+)
+SCHEDULE_FIRED = Metric(
+    "gendurable.schedule.fired", "counter", "Occurrences that created an instance.", ("schedule",)
+)
+SCHEDULE_SKIPPED = Metric(
+    "gendurable.schedule.skipped", "counter", "Occurrences that created none.", ("schedule",)
+)
+HORIZON_AGE = Metric(
+    "gendurable.horizon.age",
+    "gauge",
+    "How long the oldest has kept VACUUM from removing dead rows.",
+    ("kind",),
+    "s",
+)
+HORIZON_TRANSACTIONS = Metric(
+    "gendurable.horizon.transactions",
+    "gauge",
+    "The same in transactions.",
+    ("kind",),
+)
+
+ENGINE_METRICS = tuple(
+    value
+    for value in list(globals().values())
+    if isinstance(value, Metric) and value not in WORKER_METRICS
+)
+"""What the views tell of the whole engine."""
 
 
 class Sink(Protocol):

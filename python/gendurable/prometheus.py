@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gendurable.errors import UsageError
-from gendurable.metrics import WORKER_METRICS, Metric, WorkerMetrics
+from gendurable.metrics import BUCKETS, WORKER_METRICS, Metric, WorkerMetrics
 
 try:
     import prometheus_client
@@ -18,11 +18,6 @@ except ModuleNotFoundError as exc:
 __all__ = ["CONTENT_TYPE", "PrometheusSink", "exposition", "instrument"]
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-
-# From a millisecond to ten minutes.
-_BUCKETS = (
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
-)  # fmt: skip
 
 
 class PrometheusSink:
@@ -74,5 +69,5 @@ def _made(metric: Metric, registry: CollectorRegistry) -> Any:
             return prometheus_client.Gauge(name, metric.help, metric.labels, registry=registry)
         case "histogram":
             return prometheus_client.Histogram(
-                name, metric.help, metric.labels, registry=registry, buckets=_BUCKETS
+                name, metric.help, metric.labels, registry=registry, buckets=BUCKETS
             )
