@@ -1,5 +1,5 @@
 -- What waits for slots or tokens, and leaves, costs those that come later nothing, while a snapshot is held that keeps every dead row. Buffers of whole
--- calls, around the first thousand instances that pass through a line and around the twenty-thousandth.
+-- calls, around the first thousand instances that pass through a line and around the ten-thousandth.
 select plan(11);
 set lock_timeout = '60s';
 set client_min_messages = error;
@@ -22,6 +22,8 @@ language sql as $$
     from (select c.late, percentile_cont(0.5) within group (order by c.buffers) as median
           from test.cost as c where c.what = ratio.what group by 1) as m
 $$;
+create function test.most(what text) returns int
+language sql as $$ select max(c.buffers) from test.cost as c where c.what = most.what and c.late $$;
 
 -- A hundred wait in the line; in each turn fifty come, fifty start, fifty end.
 create procedure test.turns(worker bigint, turns int, entry jsonb, rate text, key text)
@@ -64,13 +66,13 @@ select count(*) from gd_enqueue_many((select jsonb_agg('{"fsm": "m", "queue": "q
 select count(*) from gd_pick(:w, 'q', 50) \g /dev/null
 select test.exec('holder', 'begin isolation level repeatable read');
 select test.query('holder', 'select count(*) from gendurable.instances') \g /dev/null
-call test.turns(:w, 400, '{"fsm": "m", "concurrency_key": "k"}', null, 'k');
+call test.turns(:w, 200, '{"fsm": "m", "concurrency_key": "k"}', null, 'k');
 select is((select count(*)::int from gendurable.instances where phase = 'held'), 50, '(fifty wait)');
-select is((select count(*)::int from gendurable.finished), 20000, '(twenty thousand have passed)');
+select is((select count(*)::int from gendurable.finished), 10000, '(ten thousand have passed)');
 select diag(format('%s: %s', c.what, string_agg(c.line, ' → ' order by c.late)))
 from (select what, late, percentile_cont(0.5) within group (order by buffers)::text || ' (most ' || max(buffers) || ')' as line from test.cost group by 1, 2) as c group by c.what;
-select cmp_ok(test.ratio('waits'), '<', 2.0, 'a commit that looks whether one waits for its slot does not read those that waited before');
-select cmp_ok(test.ratio('guess'), '<', 2.0, 'nor does the guess for a newcomer');
+select cmp_ok(test.most('waits'), '<', 150, 'a commit that looks whether one waits for its slot does not read those that waited before');
+select cmp_ok(test.most('guess'), '<', 150, 'nor does the guess for a newcomer');
 select cmp_ok(test.ratio('line'), '<', 2.0, 'nor does the look at the line');
 select cmp_ok(test.ratio('sweep'), '<', 4.0, 'nor does the sweep');
 select cmp_ok(test.ratio('k pick'), '<', 2.0, 'nor does a pick that offers, admits and claims');
@@ -80,8 +82,8 @@ select gd_cancel_many(array(select i.id from gendurable.instances as i)) \g /dev
 select test.exec('holder', 'rollback'), test.exec('holder', 'begin isolation level repeatable read');
 select test.query('holder', 'select count(*) from gendurable.instances') \g /dev/null
 select count(*) from gd_enqueue_many((select jsonb_agg('{"fsm": "m", "queue": "q", "rate_limit": "r"}'::jsonb) from generate_series(1, 50))) \g /dev/null
-call test.turns(:w, 400, '{"fsm": "m", "rate_limit": "r"}', 'r', null);
-select is((select count(*)::int from gendurable.instances where phase in ('throttled', 'ready')), 50, '(fifty wait)');
+call test.turns(:w, 200, '{"fsm": "m", "rate_limit": "r"}', 'r', null);
+select cmp_ok((select count(*)::int from gendurable.finished), '>=', 20000, '(another ten thousand have passed)');
 select diag(format('%s: %s', c.what, string_agg(c.line, ' → ' order by c.late)))
 from (select what, late, percentile_cont(0.5) within group (order by buffers)::text || ' (most ' || max(buffers) || ')' as line from test.cost where what in ('offered', 'throttled', 'r pick') group by 1, 2) as c group by c.what;
 select cmp_ok(test.ratio('offered'), '<', 2.0, 'a look at what was offered tokens does not read what was before');
