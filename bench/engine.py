@@ -1,8 +1,8 @@
 """What the engine costs: database CPU, WAL and rows a second, without a worker around it.
 
 Plain connections call gd_enqueue, gd_enqueue_many, gd_pick, gd_commit and gd_signal; a raw
-claim-and-complete loop and bare inserts on a table of their own run beside them in the same run. Machines are noisy, so what counts are
-the ratios: workloads take turns, and medians are printed.
+claim-and-complete loop and bare inserts on a table of their own run beside them in the same run.
+Machines are noisy, so what counts are the ratios: workloads take turns, and medians are printed.
 
     python bench/engine.py                                  everything
     python bench/engine.py --connections 1 --batches 100 --profile keyed
@@ -192,8 +192,9 @@ def loop_enqueue(conn: Connection, s: Setting, worker: int) -> int:
 
 def loop_insert(conn: Connection, s: Setting, worker: int) -> int:
     share = s.rows // 4 // s.connections
+    insert = "insert into jobs (id, payload) values (%s, '{\"k\": 1}')"
     for i in range(share):
-        conn.execute("insert into jobs (id, payload) values (%s, '{\"k\": 1}')", [worker * share + i])
+        conn.execute(insert, [worker * share + i])
     return share
 
 

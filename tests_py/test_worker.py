@@ -522,15 +522,15 @@ def test_a_lonely_instance_costs_one_pick_and_one_commit(
 def test_a_call_during_a_look_is_answered_by_another_look() -> None:
     queue = Queue("default", 2, 3600.0)
     for _ in range(2):
-        queue.look()
+        queue.look(2)
         queue.looked(found=0, wanted=2, due=None, commits=False)
     assert queue.settled
     assert queue.look_at > time.monotonic()
-    queue.look()
+    queue.look(2)
     queue.work_expected()
     queue.looked(found=1, wanted=2, due=None, commits=False)
     assert queue.look_at == 0
-    queue.look()
+    queue.look(2)
     queue.looked(found=0, wanted=2, due=None, commits=False)
     assert queue.look_at > time.monotonic()
 
