@@ -25,6 +25,13 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
 	@$(VENV)/bin/mypy --config-file bench/mypy.ini bench tests_py/test_bench.py
 
+test-web: venv ## The dashboard in headless Chromium (PICTURES=directory for photographs of every page)
+	@tools/setup web
+	@BROWSER=1 tools/test py tests_py/test_web_browser.py
+
+bench-web: packages venv ## The dashboard on a million live and two million finished instances (LIVE=1000000 FINISHED=2000000)
+	@$(VENV)/bin/python bench/web.py --live $(or $(LIVE),1000000) --finished $(or $(FINISHED),2000000)
+
 stress: packages venv ## Randomised stress against invariants (SECONDS=600 SEED=…)
 	@$(VENV)/bin/python bench/stress.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
@@ -83,4 +90,4 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py lint stress cron schedules upgrade bench bench-full demo wheel up packages venv clean
+.PHONY: help test test-pg test-py test-web bench-web lint stress cron schedules upgrade bench bench-full demo wheel up packages venv clean

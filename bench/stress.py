@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Stress", "main"]
 
-QUEUES = ["north", "south", "west"]
+QUEUES = ["north", "south", "west", "narrow"]
+LIMITED = "west"  # its limit changes; that of "narrow" is always 3
+MACHINES = ["Stress", "Stress", "Told", "Mute"]  # history: as it comes, every step, none
+VERSIONS = [1, 2]
+STEPS = ["start", "more", "on", "woken", "join"]
 NAMES = ["go", "stop", "more"]
 SCOPES: list[list[str] | None] = [
     None,
@@ -82,6 +86,8 @@ class Stress:
         self.failed: collections.deque[int] = collections.deque(maxlen=200)
         self.known: collections.deque[int] = collections.deque(maxlen=500)
         self.pids: dict[str, int] = {}
+        self.watched: dict[int, float] = {}  # which has to be told of, and since when
+        self.measured = [0, 0]  # steps that were reported; and those that may have been
         self.backlog = 0
 
     def violation(self, text: str) -> None:
@@ -101,6 +107,10 @@ class Stress:
             conn.execute("select gd_set_concurrency_limit('pool', 2)")
             conn.execute("select gd_set_rate_limit('fast', 500, '1 s', 50)")
             conn.execute("select gd_set_rate_limit('scarce', 20, '1 s', 5)")
+            conn.execute("select gd_set_queue_limit('narrow', 3)")
+            conn.execute("select gd_set_history('Told', 'steps'), gd_set_history('Mute', 'none')")
+            for schedule in SCHEDULES:
+                conn.execute(SCHEDULE.encode(), schedule)
         roles: list[tuple[str, Callable[[Session], None]]] = [
             *((f"worker-{n}", work) for n in range(self.workers)),
             *((f"client-{n}", ask) for n in range(self.clients)),
@@ -110,6 +120,7 @@ class Stress:
             *((f"keeper-{n}", keep) for n in range(2)),
             ("killer", kill),
             ("watcher", watch),
+            ("lookout", look_out),
         ]
         threads = [
             threading.Thread(target=self._session, args=role, name=role[0], daemon=True)
@@ -122,11 +133,15 @@ class Stress:
             time.sleep(min(left, 30))
             print(f"  {seconds - left:5.0f} s  {self.summary()}", flush=True)
         self._drain(patience)
+        while self.watched and time.monotonic() < until + patience:
+            time.sleep(0.05)
         self.stopped.set()
         for thread in threads:
             thread.join(30)
             if thread.is_alive():
                 self.violation(f"hangs: {thread.name}")
+        if self.watched:
+            self.violation(f"watched, and not told of: {list(self.watched)[:20]}")
         self._account()
         return not self.violations
 
@@ -157,6 +172,8 @@ class Stress:
         self.draining.set()
         until = time.monotonic() + patience
         with psycopg.connect(self.dsn, autocommit=True) as conn:
+            self._end_schedules(conn)
+            conn.execute("select gd_set_queue_limit(%s, null)", [LIMITED])
             while (n := one(conn, "select count(*) from gendurable.instances")) > 0:
                 if time.monotonic() > until:
                     self._stranded(conn, n)
@@ -182,6 +199,25 @@ class Stress:
                 )
                 time.sleep(0.1)
         self.operations["drained"] += 1
+
+    def _end_schedules(self, conn: psycopg.Connection) -> None:
+        """Each has fired as often as it says; the steady one is up to date."""
+        with conn.transaction():
+            for name, *_ in SCHEDULES:
+                conn.execute("select gd_pause_schedule(%s)", [name])
+            rows = conn.execute(
+                "select s.name, s.fired, s.skipped, s.next_at < now() - interval '30 s',"
+                " (select count(*) from stress.fired as f where f.schedule = s.name)"
+                " from gd_schedules as s"
+            ).fetchall()
+            for name, fired, skipped, late, created in rows:
+                self.operations[f"schedule {name} fired"] = fired
+                self.operations[f"schedule {name} skipped"] = skipped
+                if fired != created and name != FICKLE:  # that one is dropped now and then
+                    self.violation(f"a schedule miscounts: {name}: {fired}, created {created}")
+                if late and name == "steady":
+                    self.violation(f"a schedule is late: {name}")
+                conn.execute("select gd_unschedule(%s)", [name])
 
     def _stranded(self, conn: psycopg.Connection, n: int) -> None:
         left = conn.execute(
@@ -209,6 +245,9 @@ class Stress:
             ).fetchall()
             if lost:
                 self.violation(f"answered but not stored: {lost[:20]}")
+            reported = one(conn, "select coalesce(sum(count), 0) from gd_throughput")
+            if not self.measured[0] <= reported <= sum(self.measured):
+                self.violation(f"reported steps: {reported}, of {self.measured}")
             log, joins, finished = conn.execute(
                 "select count(*), count(*) filter (where phase_from = 'awaiting_children' and phase_to in ('ready', 'held')),"
                 " count(*) filter (where event = 'archived') from stress.log"
@@ -231,6 +270,15 @@ class Session:
         self.conn: psycopg.Connection | None = None
         self.worker: int | None = None
         self.held: dict[int, dict[str, Any]] = {}
+        self.machines: list[dict[str, Any]] | None = None  # that it declares
+        self.ears: psycopg.Connection | None = None
+
+    def can_run(self, fsm: str, version: int, step: str) -> bool:
+        """Whether its worker declares that step."""
+        return self.machines is None or any(
+            (m["fsm"], m["version"]) == (fsm, version) and step in m.get("steps", [step])
+            for m in self.machines
+        )
 
     def connect(self) -> psycopg.Connection:
         if self.conn is None or self.conn.closed:
@@ -245,8 +293,9 @@ class Session:
 
     def close(self) -> None:
         self.stress.pids.pop(self.name, None)
-        if self.conn is not None:
-            self.conn.close()
+        for conn in (self.conn, self.ears):
+            if conn is not None:
+                conn.close()
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -285,15 +334,35 @@ def work(session: Session) -> None:
         name = session.name if session.chance(0.5) else "twin"
         lease = session.random.choice(["300 ms", "1 s", "3 s"])
         session.held.clear()
+        machines = None if draining else _machines(session)
+        info = {} if machines is None else {"machines": machines}
         session.worker = session.call(
-            "select gd_register(%s, %s, %s)", [name, QUEUES, "2 s" if draining else lease]
+            "select gd_register(%s, %s, %s, %s)",
+            [name, QUEUES, "2 s" if draining else lease, Jsonb(info)],
         )[0][0]
+        session.machines = machines
     try:
         _turn(session, draining=draining)
     except psycopg.Error as error:
         if error.sqlstate != GONE_WORKER:
             raise
         session.worker = None
+
+
+def _machines(session: Session) -> list[dict[str, Any]] | None:
+    """What it declares. Two workers take everything, or what none declares would pile up."""
+    roll = session.random
+    if session.name in {"worker-0", "worker-1"} or session.chance(0.4):
+        return None
+    machines = []
+    for fsm in sorted(set(MACHINES)):
+        for version in VERSIONS:
+            if roll.random() < 0.6:
+                machine: dict[str, Any] = {"fsm": fsm, "version": version}
+                if roll.random() < 0.5:
+                    machine["steps"] = roll.sample(STEPS, 3)
+                machines.append(machine)
+    return machines
 
 
 def _turn(session: Session, *, draining: bool) -> None:
@@ -307,9 +376,12 @@ def _turn(session: Session, *, draining: bool) -> None:
         session.worker = None
         return
 
-    queue, slots = session.random.choice(QUEUES), session.random.randint(1, 12)
+    if held and session.chance(0.1):
+        _report(session)
+
+    queue, slots = session.random.choice(QUEUES), session.random.choice([1, 2, 4, 8, 12, 40])
     rows = session.call(
-        "select id, fence, step, state, awaited, children, concurrency_key, attempt, priority"
+        "select id, fence, step, state, awaited, children, fsm, fsm_version, attempt, priority"
         " from gd_pick(%s, %s, %s)",
         [worker, queue, slots],
     )
@@ -323,7 +395,11 @@ def _turn(session: Session, *, draining: bool) -> None:
         return  # the answer never arrived
     for row in rows:
         _check_children(session, row)
+        if not session.can_run(row[6], row[7], row[2]):
+            stress.violation(f"a claim that its worker cannot run: {row}: {session.machines}")
         held[row[0]] = {
+            "fsm": row[6],
+            "version": row[7],
             "id": row[0],
             "fence": row[1],
             "step": row[2],
@@ -342,6 +418,30 @@ def _turn(session: Session, *, draining: bool) -> None:
         time.sleep(0.005)
         return
     _commit(session, draining=draining)
+
+
+def _report(session: Session) -> None:
+    """Progress of what it holds, and of claims that it does not; steps, some of them."""
+    stress = session.stress
+    progress = []
+    for claim, c in session.held.items():
+        fence = c["fence"] - session.chance(0.2)
+        progress.append({"id": claim, "fence": fence, "progress": {"id": claim, "fence": fence}})
+    if stress.known:
+        other = session.random.choice(stress.known)
+        progress.append({"id": other, "fence": 1, "progress": {"id": other, "fence": 1}})
+    count = session.random.randint(0, 5)
+    steps = [{"queue": "north", "fsm": "Stress", "step": "on", "kind": "next", "count": count, "seconds": 0.1 * count, "slowest": 0.1}]  # fmt: skip
+    try:
+        session.call(
+            "select gd_report(%s, %s)",
+            [session.worker, Jsonb({"progress": progress, "steps": steps})],
+        )
+    except Reconnected:
+        stress.measured[1] += count
+        raise
+    with stress.lock:
+        stress.measured[0] += count
 
 
 CHILDREN_BORN = """
@@ -395,7 +495,11 @@ def _commit(session: Session, *, draining: bool) -> None:
                         stress.violations.append(f"an outcome was accepted twice: {key}")
                     stress.accepted.add(key)
             if result == "continued":
+                version = outcome.get("fsm_version", held[claim]["version"])
+                if not session.can_run(held[claim]["fsm"], version, outcome["step"]):
+                    stress.violation(f"it runs ahead to a step that it cannot run: {outcome}")
                 held[claim] |= {
+                    "version": version,
                     "fence": fence,
                     "step": outcome["step"],
                     "state": outcome["state"],
@@ -420,6 +524,8 @@ def _outcome(session: Session, claim: dict[str, Any], draining: bool) -> dict[st
     outcome: dict[str, Any] = {"id": claim["id"], "fence": claim["fence"], "state": state}
     depth = state.get("depth", 0)
     consumed = [s for s in claim["awaited"] if roll.random() < 0.7]
+    if roll.random() < 0.1:
+        outcome["fsm_version"] = roll.choice(VERSIONS)
     if draining or state["n"] > 12:
         return outcome | {"kind": "done", "result": {"n": state["n"]}}
     kind = roll.choices(
@@ -469,6 +575,8 @@ def _outcome(session: Session, claim: dict[str, Any], draining: bool) -> dict[st
             {k: v for k, v in _entry(roll, depth + 1).items() if roll.random() < 0.9 or k == "fsm"}
             for _ in range(roll.choice([0, 1, 2, 3, 6]))
         ]
+        if roll.random() < 0.3:  # which one pick may take together
+            children = [{"fsm": child["fsm"], "fsm_version": 1} for child in children]
         return outcome | {
             "kind": "schedule_children",
             "step": "join",
@@ -503,11 +611,13 @@ def _correlation(roll: random.Random) -> str:
 
 def _entry(roll: random.Random, depth: int = 0) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "fsm": "Stress",
+        "fsm": roll.choice(MACHINES),
         "state": {"depth": depth},
         "queue": roll.choice(QUEUES),
         "priority": roll.randint(-2, 2),
     }
+    if roll.random() < 0.7:
+        entry["fsm_version"] = roll.choice(VERSIONS)
     if roll.random() < 0.4:
         entry["concurrency_key"] = _keys(roll)[0]
     if roll.random() < 0.3:
@@ -532,7 +642,9 @@ def ask(session: Session) -> None:
         if roll.random() < 0.5:
             _wake(session)
         else:
-            _disturb(session, roll.choice(["signal", "signals", "cancel", "retry"]))
+            _disturb(
+                session, roll.choice(["signal", "signals", "cancel", "cancels", "retry", "retries"])
+            )
         return
     time.sleep(roll.random() * 0.004)
     if roll.random() < 0.7:
@@ -564,7 +676,8 @@ def ask(session: Session) -> None:
 def _ask_once(session: Session) -> list[int]:
     stress, roll = session.stress, session.random
     kind = roll.choices(
-        ["many", "one", "signal", "signals", "cancel", "retry", "status"], [25, 20, 15, 15, 5, 8, 3]
+        ["many", "one", "signal", "signals", "cancel", "cancels", "retry", "retries", "look"],
+        [25, 20, 15, 15, 5, 3, 8, 4, 5],
     )[0]
     if kind == "many":
         entries = [_entry(roll) for _ in range(roll.randint(1, 8))]
@@ -631,8 +744,29 @@ def _disturb(session: Session, kind: str) -> None:
         step = roll.choice([None, "start"])
         result = session.call("select gd_retry(%s, %s)", [target, step])
         stress.operations[f"gd_retry {result[0][0]}"] += 1
+    elif kind == "cancels":
+        ids = [*roll.choices(stress.known or [1], k=4), 0]
+        rows = session.call("select id, result from gd_cancel_many(%s, 'chance')", [ids])
+        _check_results(stress, "gd_cancel_many", ids, rows, {"cancelled", "no_target", "busy"})
+        stress.failed += [claim for claim, result in rows if result == "cancelled"]
+    elif kind == "retries":
+        ids = [*roll.choices(stress.failed or [1], k=4), 0]
+        rows = session.call("select id, result from gd_retry_many(%s)", [ids])
+        results = {"retried", "no_target", "not_failed", "key_taken", "busy"}
+        _check_results(stress, "gd_retry_many", ids, rows, results)
     else:
-        session.call("select * from gd_status(%s::bigint)", [some])
+        for call in ("gd_status", "gd_history", "gd_signals", "gd_children"):
+            session.call(f"select * from {call}(%s::bigint)", [some])
+
+
+def _check_results(
+    stress: Stress, call: str, ids: list[int], rows: list[Row], results: set[str]
+) -> None:
+    """One answer for each id, in order."""
+    if [row[0] for row in rows] != ids or not {row[1] for row in rows} <= results:
+        stress.violation(f"{call} answers: {rows} for {ids}")
+    for _, result in rows:
+        stress.operations[f"{call} {result}"] += 1
 
 
 def idle(session: Session) -> None:
@@ -651,7 +785,7 @@ def idle(session: Session) -> None:
         ]
 
     def pause() -> None:
-        stress.draining.wait(roll.random() * roll.choice([0.05, 1, 4]))
+        stress.draining.wait(roll.random() * roll.choice([0.05, 0.05, 1, 1, 4, 40]))
 
     try:
         conn.execute(
@@ -704,12 +838,12 @@ def move(session: Session) -> None:
 
 
 def administer(session: Session) -> None:
-    """Changes limits, pauses and resumes."""
+    """Changes limits, schedules and levels of history, pauses and resumes."""
     roll = session.random
     time.sleep(0.02 + roll.random() * 0.15)
     if session.stress.draining.is_set():
         return
-    kind = roll.randint(0, 8)
+    kind = roll.randint(0, 12)
     if kind <= 3 and roll.random() < 0.7:
         return  # a limit that changes all the time proves nothing
     if kind <= 2:
@@ -725,11 +859,46 @@ def administer(session: Session) -> None:
         session.call("select gd_set_rate_limit('fickle', 100, '1 s', 10)")
     elif kind == 6:
         session.call("select gd_drop_rate_limit('fickle')")
+    elif kind == 7:
+        most = roll.choice([None, 0, 1, 4, 9])
+        session.call("select gd_set_queue_limit(%s, %s)", [LIMITED, most])
+        if most == 0:
+            time.sleep(roll.random() * 0.1)
+            session.call("select gd_set_queue_limit(%s, 5)", [LIMITED])
+    elif kind == 8:
+        session.call(
+            "select gd_set_history('Stress', %s)", [roll.choice(["none", "errors", "steps"])]
+        )
+    elif kind <= 10:
+        _reschedule(session)
     else:
         queue = roll.choice(QUEUES)
         session.call("select gd_pause(%s)", [queue])
         time.sleep(roll.random() * 0.1)
         session.call("select gd_resume(%s)", [queue])
+
+
+SCHEDULE = """
+    select gd_schedule(%s, %s, 'Stress', jsonb_build_object('schedule', %s::text), queue => %s,
+                       overlap => %s, missed => %s, stamp => 'occurrence')"""
+SCHEDULES = [  # the last one is replaced, paused and dropped all the time
+    ("steady", "@every 1 second", "steady", "north", "allow", "all"),
+    ("alone", "@every 1 second", "alone", "south", "skip", "one"),
+    ("minutely", "* * * * *", "minutely", "narrow", "allow", "skip"),
+    (FICKLE, "@every 1 second", FICKLE, "west", "allow", "all"),
+]
+
+
+def _reschedule(session: Session) -> None:
+    roll = session.random
+    kind = roll.choice(["replace", "replace", "pause", "resume", "resume", "drop"])
+    if kind == "replace":
+        cron = roll.choice(["@every 1 second", "@every 1.5 seconds", "* * * * *"])
+        overlap, missed = roll.choice(["allow", "skip"]), roll.choice(["one", "skip", "all"])
+        session.call(SCHEDULE, [FICKLE, cron, FICKLE, roll.choice(QUEUES), overlap, missed])
+    else:
+        call = {"pause": "gd_pause_schedule", "resume": "gd_resume_schedule"}
+        session.call(f"select {call.get(kind, 'gd_unschedule')}(%s)", [FICKLE])
 
 
 def keep(session: Session) -> None:
@@ -753,8 +922,8 @@ def keep(session: Session) -> None:
     elif kind == 7:
         session.call("select gd_reap(id) from gd_workers where not alive limit 1")
     elif kind == 8:
-        session.call("select * from gd_queues")
-        session.call("select * from gd_limits")
+        for view in ("gd_queues", "gd_limits", "gd_schedules", "gd_throughput", "gd_workers"):
+            session.call(f"select * from {view}")
     else:
         session.call("select gd_reap(), gd_expire_awaits()")
         session.call("select * from gd_stuck limit 100")
@@ -773,8 +942,6 @@ def kill(session: Session) -> None:
 
 def watch(session: Session) -> None:
     """Looks at the invariants all the time."""
-    rows = session.call("select count(*) from gendurable.instances")
-    session.stress.backlog = rows[0][0]
     report(session.stress, session.connect(), "select invariant, id, detail from stress.look()")
     report(
         session.stress,
@@ -782,6 +949,28 @@ def watch(session: Session) -> None:
         "delete from stress.violations returning invariant, id, detail",
     )
     time.sleep(0.05)
+
+
+def look_out(session: Session) -> None:
+    """Watches instances, by ears that none kills: each watched one is told of in the end."""
+    stress, roll = session.stress, session.random
+    stress.backlog = session.call("select count(*) from gendurable.instances")[0][0]
+    if session.ears is None:
+        session.ears = psycopg.connect(stress.dsn, autocommit=True)
+        session.ears.execute("listen gendurable_watch")
+    for notice in session.ears.notifies(timeout=0.02):
+        claim, status = notice.payload.split(":")
+        stress.operations[f"told of {status}"] += 1
+        if status not in {"done", "failed", "awaiting_signal", "awaiting_children"}:
+            stress.violation(f"a notification of {notice.payload}")
+        stress.watched.pop(int(claim), None)
+    if stress.draining.is_set() or not stress.known or roll.random() < 0.5:
+        return
+    target = roll.choice(stress.known)
+    status = session.call("select gd_watch(%s::bigint)", [target])[0][0]
+    if status not in {None, "done", "failed"}:
+        stress.watched[target] = time.monotonic()
+        stress.operations["watched"] += 1
 
 
 def report(stress: Stress, conn: psycopg.Connection, query: str) -> None:

@@ -16,6 +16,9 @@ create unlogged table stress.log (
     fence      bigint,
     worker     bigint,
     attempt    int,
+    left_fence   bigint,                -- before it moved
+    left_attempt int,
+    fsm        text,                    -- at birth
     key        text,
     rate       text,
     weight     float8,
@@ -59,22 +62,57 @@ create unlogged table stress.violations (
     detail    text
 );
 
+-- The occurrences of schedules that have created an instance.
+create unlogged table stress.fired (schedule text not null, at timestamptz not null, primary key (schedule, at));
+
+-- What was noted in the history, by the transaction that noted it.
+create unlogged table stress.told (
+    xid        xid8        not null default pg_current_xact_id(),
+    id         bigint      not null,
+    fence      bigint      not null,
+    event      text        not null,
+    step       text        not null,
+    worker     text,
+    at         timestamptz not null,
+    started_at timestamptz
+);
+create index told_id on stress.told (id);
+
+create function stress.watch_history() returns trigger language plpgsql as $$
+begin
+    insert into stress.told (id, fence, event, step, worker, at, started_at)
+    values (new.instance_id, new.fence, new.event, new.step, new.worker, new.at, new.started_at);
+    return null;
+end
+$$;
+create trigger watch after insert on gendurable.history for each row execute function stress.watch_history();
+
 create function stress.watch_instance() returns trigger language plpgsql as $$
 declare
     v_bad text;
 begin
     if tg_op = 'INSERT' then
-        insert into stress.log (id, event, phase_to, fence, key, rate, weight, parent, round)
-        values (new.id, 'born', new.phase, new.fence, new.concurrency_key, new.rate_limit, new.weight, new.parent_id, new.parent_round);
+        insert into stress.log (id, event, phase_to, fence, key, rate, weight, parent, round, fsm)
+        values (new.id, 'born', new.phase, new.fence, new.concurrency_key, new.rate_limit, new.weight, new.parent_id, new.parent_round, new.fsm);
+        -- A parent that was revived when the children of a round were forgotten may take its number once more.
+        delete from stress.races as r where r.parent_id = new.id and r.round > new.round;
+        if new.fence = 0 and new.state ? 'occurrence' then
+            insert into stress.fired (schedule, at) values (new.state ->> 'schedule', (new.state ->> 'occurrence')::timestamptz) on conflict do nothing;
+            if not found then
+                insert into stress.violations (invariant, id, detail) values ('an occurrence created two instances', new.id, new.state::text);
+            elsif new.eligible_at <> (new.state ->> 'occurrence')::timestamptz then
+                insert into stress.violations (invariant, id, detail) values ('an instance is not eligible at its occurrence', new.id, to_jsonb(new)::text);
+            end if;
+        end if;
         return null;
     elsif tg_op = 'DELETE' then
-        insert into stress.log (id, event, phase_from, fence, worker) values (old.id, 'gone', old.phase, old.fence, old.worker_id);
+        insert into stress.log (id, event, phase_from, fence, left_fence, worker) values (old.id, 'gone', old.phase, old.fence, old.fence, old.worker_id);
         return null;
     end if;
 
     if old.phase <> new.phase or old.fence <> new.fence then
-        insert into stress.log (id, event, phase_from, phase_to, fence, worker, attempt, key, rate, weight, own_round)
-        values (new.id, 'moved', old.phase, new.phase, new.fence, coalesce(new.worker_id, old.worker_id), new.attempt, new.concurrency_key,
+        insert into stress.log (id, event, phase_from, phase_to, fence, worker, attempt, left_fence, left_attempt, key, rate, weight, own_round)
+        values (new.id, 'moved', old.phase, new.phase, new.fence, coalesce(new.worker_id, old.worker_id), new.attempt, old.fence, old.attempt, new.concurrency_key,
                 new.rate_limit, new.weight, new.round);
     end if;
     if old.phase = 'awaiting_children' and new.phase <> old.phase then
@@ -147,6 +185,25 @@ $$;
 create constraint trigger watch_claim after update on gendurable.instances deferrable initially deferred for each row
     when (new.phase = 'executing' and old.phase <> 'executing' and new.concurrency_key is not null) execute function stress.watch_claim();
 
+-- The same of queues, exactly: whatever sets a limit waits for the picks in flight.
+create function stress.watch_place() returns trigger language plpgsql as $$
+declare
+    v_most  int := (select q.max_executing from gendurable.queues as q where q.name = new.queue);
+    v_count int;
+begin
+    if v_most is not null then
+        select count(*) into v_count from gendurable.instances as i where i.queue = new.queue and i.phase = 'executing';
+        if v_count > v_most then
+            insert into stress.violations (invariant, id, detail)
+            values ('more execute than the queue has places', new.id, format('%s: %s of %s', new.queue, v_count, v_most));
+        end if;
+    end if;
+    return null;
+end
+$$;
+create constraint trigger watch_place after update on gendurable.instances deferrable initially deferred for each row
+    when (new.phase = 'executing' and old.phase <> 'executing') execute function stress.watch_place();
+
 create function stress.watch_finished() returns trigger language plpgsql as $$
 begin
     if tg_op = 'INSERT' then
@@ -211,6 +268,17 @@ $$;
 create function stress.ready(p_queue text, p_most int) returns tid[] language sql stable as $$
     select array(select i.ctid from gendurable.instances as i where i.phase = 'ready' and i.queue = p_queue order by i.priority, i.eligible_at, i.id limit p_most)
 $$;
+-- The same for a worker that declares what it can run.
+create function stress.found(p_queue text, p_worker bigint) returns tid[] language sql stable as $$
+    select n.rows from gendurable._nearest(gendurable._heads(gendurable._places(gendurable._kinds(p_worker, p_queue))), 20) as n
+$$;
+create function stress.ready(p_queue text, p_worker bigint, p_most int) returns tid[] language sql stable as $$
+    select array(select i.ctid from gendurable.instances as i
+                 where i.phase = 'ready' and i.queue = p_queue
+                   and exists (select from gendurable.workers as w cross join jsonb_to_recordset(w.info -> 'machines') as m (fsm text, version int, steps jsonb)
+                               where w.id = p_worker and m.fsm = i.fsm and m.version = i.fsm_version and coalesce(m.steps ? i.step, true))
+                 order by i.priority, i.eligible_at, i.id limit p_most)
+$$;
 
 create function stress.look() returns table (invariant text, id bigint, detail text) language sql stable as $$
     select 'live and finished at once', i.id, null from gendurable.instances as i join gendurable.archive as f on f.id = i.id
@@ -232,9 +300,31 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     where i.phase = 'ready' and (k.queue, k.fsm, k.fsm_version, k.step) is distinct from (i.queue, i.fsm, i.fsm_version, i.step)
     union all
     select 'a pick finds others than the most urgent', null, q.queue
-    from (select k.queue, stress.found(k.queue) as found from (select distinct x.queue from gendurable.kinds as x) as k) as q
+    from (select k.queue, stress.found(k.queue) as found from (select distinct x.queue from gendurable.kinds as x) as k offset 0) as q
     where not (stress.ready(q.queue, cardinality(q.found)) <@ q.found)
        or q.found = '{}' and stress.ready(q.queue, 1) <> '{}'
+    union all
+    select 'a pick finds others than the most urgent that its worker can run', q.id, q.queue
+    from (select w.id, u.queue, stress.found(u.queue, w.id) as found
+          from (select x.* from gendurable.workers as x where x.declares order by random() limit 2) as w cross join unnest(w.queues) as u (queue) offset 0) as q
+    where not (stress.ready(q.queue, q.id, cardinality(q.found)) <@ q.found)
+       or q.found = '{}' and stress.ready(q.queue, q.id, 1) <> '{}'
+    union all
+    select 'more execute than the queue ever had places', min(i.id), format('%s: %s', i.queue, count(*))
+    from gendurable.instances as i where i.phase = 'executing' and i.queue = 'narrow' group by i.queue having count(*) > 3
+    union all
+    select 'it executes, and its queue does not count it', i.id, i.queue
+    from gendurable.queues as q
+    cross join lateral (select x.* from gendurable.holders as x where x.queue = q.name order by x.seq desc limit 1) as h
+    join gendurable.instances as i on i.queue = q.name and i.phase = 'executing'
+    where q.max_executing is not null and h.limit_id = q.limit_id and i.id <> all (h.ids)
+    union all
+    select 'a schedule that is not fired', null, o.schedule
+    from gendurable.occurrences as o
+    where o.schedule is not null and o.due_at < now() - interval '60 s' and not exists (select from gendurable.queues as q where q.name = o.queue and q.paused)
+    union all
+    select 'the progress of another claim', r.instance_id, r.progress::text
+    from gendurable.reports as r where (r.progress ->> 'id')::bigint <> r.instance_id or (r.progress ->> 'fence')::bigint <> r.fence
     union all
     select 'finished twice', f.id, null from gendurable.archive as f group by f.id having count(*) > 1
     union all
@@ -298,7 +388,36 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     join gendurable.rate_limits as l on l.name = split_part(t.rate_limit, ':', 1)
     where t.phase = 'throttled' and not exists (select from gendurable.doorbells as r where r.kind = 'tokens' and r.key = t.rate_limit or r.kind = 'rate_limit' and r.key = split_part(t.rate_limit, ':', 1))
       and not exists (select from gendurable.buckets as b where b.key = t.rate_limit and b.due_at is not null)
+      -- Of a kind that no worker could start then, one has its offer: when it starts, the others are looked at.
+      and not exists (select from gendurable.instances as r where r.rate_limit = t.rate_limit and r.phase = 'ready' and r.lane >> 40 = t.lane >> 40)
     group by t.rate_limit
+$$;
+
+-- What happened to instances against what the history was told of it, each event with the fence before it and by the same transaction. Of the machine
+-- Told everything is noted; of the others what is noted has to have happened.
+create function stress.untold() returns table (id bigint, what text, happened bigint, noted bigint) language sql stable as $$
+    with happened as (
+        select l.id, l.xid,
+               case when l.event = 'gone' then 'end' when l.event = 'born' then 'revived' when l.phase_from = 'awaiting_signal' then 'woken'
+                    when l.fence > l.left_fence then 'outcome' when l.attempt > l.left_attempt then 'reaped' else 'released' end as what,
+               coalesce(l.left_fence, l.fence) as fence
+        from stress.log as l
+        where l.event = 'gone' or l.event = 'born' and l.fence > 0 or l.event = 'moved' and l.phase_from in ('executing', 'awaiting_signal')
+    ), noted as (
+        select t.id, t.xid,
+               case when t.event in ('done', 'stop', 'cancelled') then 'end' when t.event in ('reaped', 'revived') then t.event
+                    when t.event = 'expired' then 'woken' else 'outcome' end as what, t.fence
+        from stress.told as t
+    ), told as (
+        select distinct l.id from stress.log as l where l.event = 'born' and l.fsm = 'Told'
+    )
+    select b.id, b.what, b.happened, b.noted
+    from (select coalesce(h.id, n.id) as id, coalesce(h.what, n.what) as what, coalesce(h.times, 0) as happened, coalesce(n.times, 0) as noted
+          from (select x.id, x.xid, x.what, x.fence, count(*) as times from happened as x group by 1, 2, 3, 4) as h
+          full join (select x.id, x.xid, x.what, x.fence, count(*) as times from noted as x group by 1, 2, 3, 4) as n
+              on (n.id, n.xid, n.what, n.fence) = (h.id, h.xid, h.what, h.fence)) as b
+    where b.noted > b.happened
+       or b.noted < b.happened and b.what not in ('woken', 'released') and b.id in (select t.id from told as t)
 $$;
 
 -- The books, at the end: nothing lost, nothing doubled, no token drawn that was not there, no join but once a round.
@@ -329,6 +448,21 @@ create function stress.account() returns table (invariant text, id bigint, detai
     where l.event = 'moved' and l.phase_from = 'awaiting_children' and l.phase_to <> 'awaiting_children'
     -- A revived parent whose old children are forgotten counts its rounds anew.
     group by l.id, l.own_round, (select count(*) from stress.log as b where b.id = l.id and b.event = 'born' and b.seq < l.seq) having count(*) > 1
+    union all
+    select 'the history does not say what happened', t.id, format('%s: happened %s, noted %s', t.what, t.happened, t.noted) from stress.untold() as t
+    union all
+    select 'an event of a machine without history', t.id, t.event from stress.told as t join stress.log as l on l.id = t.id and l.event = 'born' where l.fsm = 'Mute'
+    union all
+    select 'an event before its step began', t.id, to_jsonb(t)::text from stress.told as t where t.at < t.started_at
+    union all
+    select 'gd_history answers others than were noted', x.id, format('%s of %s', x.answered, x.noted)
+    from (select f.id, (select count(*) from gd_history(f.id)) as answered, (select count(*) from stress.told as t where t.id = f.id) as noted
+          from (select a.id from gendurable.archive as a order by a.id desc limit 500) as f) as x
+    where x.answered <> x.noted
+    union all
+    select 'an occurrence is missing', null, format('%s: %s occurrences from %s to %s', f.schedule, count(*), min(f.at), max(f.at))
+    from stress.fired as f where f.schedule = 'steady'
+    group by f.schedule having count(*) <> extract(epoch from max(f.at) - min(f.at)) + 1
     union all
     (
         -- A pick draws in up to five rounds; each draw belongs to the last entry before it in its transaction.

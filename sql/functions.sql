@@ -68,6 +68,13 @@
 \ir functions/trails/_move_waits.sql
 \ir functions/trails/_due_priority.sql
 
+-- partitions: One database of many: what the ids of its instances say.
+\ir functions/partitions/_partition.sql
+\ir functions/partitions/_own_partitions.sql
+\ir functions/partitions/_set_partitions.sql
+\ir functions/partitions/_partitioned_id.sql
+\ir functions/partitions/_new_id.sql
+
 -- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
 -- _announce after it; the wake-up of parks and of what is due.
 \ir functions/ready/_enter_ready.sql
@@ -203,6 +210,8 @@
 \ir functions/machines/_newest_version.sql
 \ir functions/machines/_newest_versions.sql
 \ir functions/machines/_sleeps_for.sql
+\ir functions/machines/gd_declare.sql
+\ir functions/machines/gd_machines.sql
 
 -- control: What an operator does: cancel, retry, pause, resume.
 \ir functions/control/_descendants.sql
@@ -366,6 +375,14 @@
 \ir functions/look/_why_locked.sql
 \ir functions/look/_why_runnable.sql
 \ir functions/look/gd_why.sql
+
+-- doctor: Whether the engine has what it needs.
+\ir functions/doctor/_examine_access.sql
+\ir functions/doctor/_examine_horizon.sql
+\ir functions/doctor/_examine_tables.sql
+\ir functions/doctor/_examine_archive.sql
+\ir functions/doctor/_examine_work.sql
+\ir functions/doctor/gd_doctor.sql
 
 -- testing: For tests of applications: time goes by.
 \ir functions/testing/_advance.sql

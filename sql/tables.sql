@@ -309,6 +309,11 @@ comment on column gendurable.waits.pending is
 
 -- The latest cap of all lines, in microseconds since 1970. A sequence, because a transaction with
 -- an old snapshot has to see it as well.
+-- Which of the 64 virtual partitions are here, as bits, where this database is one of many; without
+-- a value where it is not (gendurable._own_partitions).
+create sequence gendurable.partitions minvalue -9223372036854775808 start 0;
+comment on sequence gendurable.partitions is 'The virtual partitions of this database, as bits.';
+
 create sequence gendurable.fence minvalue 0 start 0;
 comment on sequence gendurable.fence is
     'What becomes ready with a later place than this stands in its line.';
@@ -646,8 +651,8 @@ comment on table gendurable.departed is
     'Workers that were forgotten, of which there may be claims yet.';
 comment on column gendurable.departed.claims_since is 'As in gendurable.leases.';
 
--- What workers say that they can run. The rows are written with the worker's own and deleted with
--- it, and never change.
+-- What workers say that they can run. The rows are written with the worker's own, or added by
+-- gd_declare, and deleted with it.
 create table gendurable.machines (
     worker_id bigint not null,
     fsm       text   not null,

@@ -67,7 +67,7 @@ def invoke(
     monkeypatch.setattr(sys, "path", list(sys.path))
     for name in [n for n in sys.modules if n in ("shop", "broken", "empty")]:
         monkeypatch.delitem(sys.modules, name)
-    for module in ("install", "run"):
+    for module in ("install", "observing"):
         monkeypatch.setattr(f"gendurable.cli.{module}.log_to_stderr", lambda **_: None)
     monkeypatch.setattr("gendurable.cli.streams._forms", [])
 

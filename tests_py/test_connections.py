@@ -449,8 +449,7 @@ def test_whatever_happens_in_upkeep_costs_that_round_and_not_the_worker(
         return await real(*args)
 
     monkeypatch.setattr(protocol, call, fail_twice)
-    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.05)
-    with running(dsn, [echo], lease=0.9) as worker:
+    with running(dsn, [echo], maintenance=0.05, lease=0.9) as worker:
         before = worker.id
         until(lambda: calls >= 4)
         assert finished(conn, enqueue(conn, echo, {"text": "x"}).id).result == "x"

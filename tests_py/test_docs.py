@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from gendurable import events, get
+from gendurable import enqueue, events, get
 from gendurable.machine import define
 from gendurable.metrics import ENGINE_METRICS, WORKER_METRICS
 from gendurable.process import package_version
@@ -137,6 +137,17 @@ def test_the_testing_page_s_tests_pass(
         text=True,
     )
     assert "5 passed" in done.stdout, done.stdout
+
+
+def test_the_workers_page_s_code_runs(dsn: str, conn: Connection, tmp_path: Path) -> None:
+    shop(tmp_path)
+    together, hooks = blocks("docs/workers.md", "python")
+    (tmp_path / "together.py").write_text(together)
+    command = [sys.executable, "-c", "import together; assert len(together.workers) == 2"]
+    subprocess.run(command, check=True, cwd=tmp_path, timeout=60)
+    (tmp_path / "prices.py").write_text(hooks)
+    with worker_process(dsn, tmp_path / "prices.py", tmp_path / "log"):
+        assert finished(conn, enqueue(conn, "price", {"sku": "A-1"}).id).result == 995
 
 
 def test_the_deploys_page_s_machine_takes_over(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -147,7 +149,7 @@ def test_a_database_that_is_not_there_is_a_clear_error(empty_dsn: str) -> None:
 
 
 def test_the_script_is_the_manifest_with_every_file_in_it() -> None:
-    script = schema_sql() + schema_sql("upgrade.sql")
+    script = "".join(map(schema_sql, ("install.sql", "upgrade.sql", "router/install.sql")))
     assert "\\ir" not in script
     sql = Path(__file__).parent.parent / "sql"
     for file in sql.rglob("*.sql"):
@@ -155,6 +157,26 @@ def test_the_script_is_the_manifest_with_every_file_in_it() -> None:
         assert text.startswith("--")
         if "\\ir" not in text:
             assert text.rstrip("\n") in script, f"{file} is in no manifest"
+
+
+def test_a_database_that_is_one_of_many_gives_ids_that_say_where(empty_dsn: str) -> None:
+    assert install(empty_dsn, partitions=range(16, 32))
+    with psycopg.connect(empty_dsn, autocommit=True) as conn:
+        rows = conn.execute(
+            "select (gd_enqueue('M')).id & 63 from generate_series(1, 50)"
+        ).fetchall()
+    assert {row[0] for row in rows} == set(range(16, 32))
+    assert not install(empty_dsn)
+
+
+@pytest.mark.parametrize("said", ["0-64/64", "9-3/64", "0-15", "0-15/16", "x"])
+def test_partitions_that_are_none_are_refused(said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gendurable", "install", "--partitions", said],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "for example --partitions 0-15/64" in done.stderr
 
 
 def test_versions_are_compared_as_numbers() -> None:

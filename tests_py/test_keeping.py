@@ -175,8 +175,7 @@ def test_a_worker_is_reaped_though_the_rest_of_maintenance_fails(
 ) -> None:
     conn.execute("select gd_register('dead', lease => '1 ms')")
     conn.execute("drop table gendurable.progress cascade")
-    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.1)
-    with running(dsn, [idle], lease=1.5):
+    with running(dsn, [idle], maintenance=0.1, lease=1.5):
         until(lambda: one(conn, "select count(*) from gd_workers where name = 'dead'") == 0)
 
 

@@ -206,8 +206,7 @@ def test_whatever_other_workers_say_of_themselves_the_worker_goes_on(
         return "ok"
 
     monkeypatch.setattr(protocol, "maintain", counted)
-    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.05)
-    with running(dsn, [work]) as worker:
+    with running(dsn, [work], maintenance=0.05) as worker:
         until(lambda: calls >= 3)
         assert finished(conn, work.enqueue(conn).id).result == "ok"
         assert worker.id is not None
@@ -415,9 +414,8 @@ def a_standby_is_looked_at_and_not_worked_on(
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_no_step_runs_twice_because_the_server_was_down_for_longer_than_a_lease(
-    cluster: Server, crashing_dsn: str, monkeypatch: pytest.MonkeyPatch, mode: str
+    cluster: Server, crashing_dsn: str, mode: str
 ) -> None:
-    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.05)
     runs: list[int] = []
     with gate() as opened:
 
@@ -428,7 +426,9 @@ def test_no_step_runs_twice_because_the_server_was_down_for_longer_than_a_lease(
             return ctx.attempt
 
         lease = 1.2
-        settings: dict[str, Any] = {"queues": {"default": 1}, "lease": lease}
+        settings: dict[str, Any] = {
+            "queues": {"default": 1}, "lease": lease, "maintenance": 0.05,
+        }  # fmt: skip
         with running(crashing_dsn, [work], **settings), running(crashing_dsn, [work], **settings):
             with psycopg.connect(crashing_dsn, autocommit=True) as conn:
                 ids = [work.enqueue(conn).id for _ in range(2)]
@@ -642,10 +642,9 @@ class Line:
 
 
 def test_a_worker_that_was_cut_off_leaves_reaping_to_others_for_one_lease(
-    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    dsn: str, conn: Connection, tmp_path: Path
 ) -> None:
     """Two workers lose the database for longer than a lease; the first one back waits."""
-    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.05)
     lease = 2.4
     lines = []
     for name in "ab":
@@ -661,7 +660,9 @@ def test_a_worker_that_was_cut_off_leaves_reaping_to_others_for_one_lease(
             opened.wait(60)
             return ctx.attempt
 
-        settings: dict[str, Any] = {"queues": {"default": 1}, "lease": lease}
+        settings: dict[str, Any] = {
+            "queues": {"default": 1}, "lease": lease, "maintenance": 0.05,
+        }  # fmt: skip
         with (
             running(lines[0].dsn, [work], name="a", **settings),
             running(lines[1].dsn, [work], name="b", **settings),
@@ -707,10 +708,9 @@ def test_a_suspended_machine_was_cut_off(
     def work() -> None: ...
 
     monkeypatch.setattr(protocol, "maintain", counted)
-    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 0.02)
     monkeypatch.setattr("gendurable.keeper.uptime", lambda: uptime() + suspended)
     query = "select heartbeat_at from gendurable.leases"
-    with running(dsn, [work], lease=lease):
+    with running(dsn, [work], maintenance=0.02, lease=lease):
         until(lambda: calls >= 3, "it maintains")
         suspended += 2 * lease
         until(lambda: "back after" in caplog.text, "it notices with the next heartbeat")

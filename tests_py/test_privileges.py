@@ -27,12 +27,12 @@ Connection = psycopg.Connection[Any]
 CLIENT = {
     "gd_enqueue", "gd_enqueue_many", "gd_signal", "gd_signal_many", "gd_status", "gd_version",
     "gd_signals", "gd_children", "gd_history", "gd_watch", "gd_next_occurrence",
-    "gd_find", "gd_why", "gd_stuck", "gd_tree", "gd_lines", "gd_horizon",
+    "gd_find", "gd_why", "gd_stuck", "gd_tree", "gd_lines", "gd_horizon", "gd_doctor",
 }  # fmt: skip
 WORKER = {
     "gd_register", "gd_heartbeat", "gd_pick", "gd_commit", "gd_release", "gd_unregister",
     "gd_next_due", "gd_reap", "gd_expire_awaits", "gd_maintain", "gd_report",
-    "gd_schedule", "gd_declare_schedules",
+    "gd_schedule", "gd_declare_schedules", "gd_declare", "gd_machines",
 }  # fmt: skip
 ADMIN = {
     "gd_cancel", "gd_retry", "gd_pause", "gd_resume", "gd_set_rate_limit", "gd_drop_rate_limit",

@@ -66,7 +66,8 @@ from gendurable.errors import (
     WaitTimeoutError,
     WorkerGoneError,
 )
-from gendurable.hosting import run_worker
+from gendurable.hooks import Lifespan, Middleware, lifespan, middleware
+from gendurable.hosting import run_worker, run_workers
 from gendurable.job import Job, job
 from gendurable.machine import Machine, step
 from gendurable.outcomes import Await, Done, Join, Next, Outcome, Retry, ScheduleChildren, Stop
@@ -98,7 +99,9 @@ __all__ = [
     "IsolationError",
     "Job",
     "Join",
+    "Lifespan",
     "Machine",
+    "Middleware",
     "Next",
     "NotInstalledError",
     "Outcome",
@@ -130,6 +133,8 @@ __all__ = [
     "get",
     "history",
     "job",
+    "lifespan",
+    "middleware",
     "next_occurrence",
     "pause",
     "pause_schedule",
@@ -138,6 +143,7 @@ __all__ = [
     "retry",
     "retry_many",
     "run_worker",
+    "run_workers",
     "schedule",
     "set_concurrency_limit",
     "set_history",

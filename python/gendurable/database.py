@@ -26,6 +26,7 @@ __all__ = [
     "conninfo",
     "describe_dsn",
     "is_loss",
+    "is_read_only",
     "is_usable",
     "log_failure",
     "log_warning",
@@ -76,6 +77,9 @@ _SETTINGS_17: dict[str, str] = {"transaction_timeout": "0"}
 # Older ones do not know "primary".
 _LIBPQ_14 = 140000
 
+# A standby says the first of a statement that writes and the second of a transaction that would.
+_READ_ONLY = ("25006", "0A000")
+
 _LOST_CLASSES = ("08", "57P")
 
 
@@ -120,7 +124,13 @@ def _censored(exc: psycopg.Error, given: str) -> str:
     return re.sub(r'"[^"]*"', lambda m: m[0] if len(m[0]) == 3 else '"..."', said)
 
 
-async def connect(info: str, *, pooler: bool = False, listens: bool = False) -> Connection:
+async def connect(
+    info: str,
+    *,
+    pooler: bool = False,
+    listens: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> Connection:
     """A connection to the primary, in autocommit mode, whose JSON columns arrive as text.
 
     Warnings are logged.
@@ -130,6 +140,7 @@ async def connect(info: str, *, pooler: bool = False, listens: bool = False) -> 
         pooler: it leads through a transaction pooler: no prepared statements, and settings only
             within transactions.
         listens: it hears notifications, which psycopg reads as UTF-8 and as nothing else.
+        settings: what differs from the settings of all connections of this package.
     """
     conn = await Connection.connect(
         to_primary(info), autocommit=True, prepare_threshold=None if pooler else 5
@@ -137,9 +148,9 @@ async def connect(info: str, *, pooler: bool = False, listens: bool = False) -> 
     try:
         use_own_adapters(conn)
         if pooler:
-            conn.local_settings = _settings(conn, local=True)
+            conn.local_settings = _settings(conn, local=True, other=settings)
         else:
-            await conn.execute(_settings(conn, local=False))
+            await conn.execute(_settings(conn, local=False, other=settings))
         if conn.info.parameter_status("server_encoding") == "SQL_ASCII" and not listens:
             # One value that is not UTF-8 would make the server refuse all that travels with it.
             await conn.execute("set client_encoding = 'SQL_ASCII'")
@@ -187,9 +198,12 @@ def is_usable(conn: Connection) -> bool:
     return not conn.closed and conn.info.transaction_status == TransactionStatus.IDLE
 
 
-def _settings(conn: psycopg.BaseConnection[Any], *, local: bool) -> str:
+def _settings(
+    conn: psycopg.BaseConnection[Any], *, local: bool, other: Mapping[str, str] | None = None
+) -> str:
     """The query that makes our settings those of the transaction, or of the session."""
     settings = _SETTINGS | (_SETTINGS_17 if conn.info.server_version >= 170000 else {})
+    settings |= other or {}
     how = "true" if local else "false"
     calls = (f"pg_catalog.set_config('{k}', '{v}', {how})" for k, v in settings.items())
     return "select " + ", ".join(calls)
@@ -280,6 +294,12 @@ def is_loss(exc: Exception) -> bool:
     if isinstance(exc, psycopg.OperationalError) and exc.sqlstate is not None:
         return exc.sqlstate.startswith(_LOST_CLASSES)
     return isinstance(exc, OSError | psycopg.OperationalError | psycopg.InterfaceError)
+
+
+def is_read_only(exc: BaseException) -> bool:
+    """Whether the server takes no writes, as a standby and a demoted primary do."""
+    cause = exc if isinstance(exc, psycopg.Error) else exc.__cause__
+    return isinstance(cause, psycopg.Error) and cause.sqlstate in _READ_ONLY
 
 
 def one_line(exc: BaseException) -> str:

@@ -14,7 +14,7 @@ from gendurable import health
 from gendurable.errors import UsageError
 from gendurable.text import safe_repr
 
-__all__ = ["Endpoint", "Page", "probes"]
+__all__ = ["Endpoint", "Page", "next_port", "probes"]
 
 logger = logging.getLogger("gendurable")
 
@@ -146,6 +146,16 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Probes come every few seconds."""
         logger.debug(format, *args)
+
+
+def next_port(address: str, further: int) -> str:
+    """The address of another process: so many ports further, or any free one again.
+
+    Raises:
+        UsageError: the address is malformed, or there is no such port.
+    """
+    _, port = _parsed(address)
+    return f"{address.rpartition(':')[0]}:{port + further if port else 0}"
 
 
 def _parsed(address: str) -> tuple[str, int]:

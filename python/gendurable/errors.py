@@ -151,18 +151,20 @@ _BY_SQLSTATE: dict[str, type[EngineError]] = {
 # What gd_client and gd_worker may call, as in sql/grants.sql; gd_admin may call everything.
 _CLIENT = (
     "enqueue|enqueue_many|signal|signal_many|signals|children|status|history|watch|version"
-    "|next_occurrence|find|why|tree|lines|horizon"
+    "|next_occurrence|find|why|tree|lines|horizon|doctor"
     "|instances|queues|workers|limits|stuck|throughput|schedules"
 )
 _WORKER = (
     "register|heartbeat|pick|commit|release|unregister|next_due|reap|expire_awaits|maintain|report"
-    "|schedule|declare_schedules"
+    "|schedule|declare_schedules|declare|machines"
 )
 
 # A function, a table, a schema.
 _NOT_THERE = ("42883", "42P01", "3F000")
 _NO_PRIVILEGE = "42501"
 _READ_ONLY = "25006"
+# It exists already, it does not exist: the session of the server changes between two statements.
+_PREPARED = ("42P05", "26000")
 
 
 class Said(NamedTuple):
@@ -186,6 +188,7 @@ def engine_errors(role: str | None = None) -> Iterator[None]:
         EngineError: for SQLSTATE class GD, as the subclass of the code.
         NotInstalledError: when the engine's functions are not there.
         AccessError: when the role may not call them, or nothing can be written.
+        UsageError: when prepared statements meet a transaction pooler.
     """
     try:
         yield
@@ -213,6 +216,13 @@ def error_for(said: Said, role: str | None = None) -> GendurableError | None:
             f"nothing can be written here: {said.message}\n"
             "Connect to the primary server (target_session_attrs=read-write), "
             "in a transaction that is not read-only."
+        )
+    if said.sqlstate in _PREPARED:
+        return UsageError(
+            f"prepared statements collide: {said.message}\n"
+            "The connection leads through a transaction pooler. Do without prepared statements: "
+            "--pooler or pooler=True for a worker, prepare_threshold=None for psycopg, "
+            "statement_cache_size=0 for asyncpg."
         )
     if said.sqlstate.startswith("GD"):
         return _BY_SQLSTATE.get(said.sqlstate, EngineError)(*said)

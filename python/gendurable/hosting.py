@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeAlias, Unpack
@@ -22,13 +22,14 @@ from gendurable.settings import WorkerSettings
 from gendurable.text import safe_repr
 from gendurable.worker import Worker
 
-__all__ = ["end_process", "run_worker"]
+__all__ = ["end_process", "run_worker", "run_workers"]
 
 logger = logging.getLogger("gendurable")
 
 _CANCELLATION = 2.0
 _GRACE = 15.0
 _THREADS_END = 5.0
+_LOOK = 0.05
 _TURNS_OBJECTS = 10_000
 
 Handler: TypeAlias = Callable[..., Any] | int | None
@@ -54,20 +55,62 @@ def run_worker(
     Raises:
         UsageError: this is not the main thread, which alone hears signals.
     """
-    if threading.current_thread() is not threading.main_thread():
-        raise UsageError(
-            "run_worker listens to signals, so it runs in the main thread only\n"
-            "In another thread use asyncio.run(worker.run()), and worker.stop() to end it."
-        )
+    _refuse_threads("run_worker")
+    run_workers([Worker(machines, **settings)])
+
+
+def run_workers(workers: Sequence[Worker], *, ready: Callable[[], None] | None = None) -> None:
+    """Run several workers side by side in this process, of several databases for example.
+
+    Signals are as for ``run_worker``. Where one cannot start, the others are stopped.
+
+    Args:
+        workers: not started yet.
+        ready: called once all of them are registered.
+
+    Raises:
+        UsageError: this is not the main thread, two workers of one database have the same name, or
+            a database cannot be reached.
+    """
+    _refuse_threads("run_workers")
     quieten(logger)
     _spare_the_collector()
-    worker = Worker(machines, **settings)
     loop = asyncio.new_event_loop()
-    with _stopped_by_signals(worker, loop, settings.get("drain", 30.0)):
+    with _stopped_by_signals(workers, loop):
         try:
-            _complete(loop, worker.run())
+            _complete(loop, _together(workers, ready))
         finally:
             _end(loop)
+
+
+def _refuse_threads(function: str) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        raise UsageError(
+            f"{function} listens to signals, so it runs in the main thread only\n"
+            "In another thread use asyncio.run(worker.run()), and worker.stop() to end it."
+        )
+
+
+async def _together(workers: Sequence[Worker], ready: Callable[[], None] | None) -> None:
+    tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    telling = asyncio.create_task(_tell(workers, ready)) if ready is not None else None
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        if not all(task.done() for task in tasks):
+            for worker in workers:
+                worker.stop()
+            await asyncio.wait(tasks)
+    finally:
+        if telling is not None:
+            telling.cancel()
+    for task in tasks:
+        task.result()
+
+
+async def _tell(workers: Sequence[Worker], ready: Callable[[], None]) -> None:
+    while any(worker.id is None for worker in workers):  # noqa: ASYNC110 (one may register anew)
+        await asyncio.sleep(_LOOK)
+    ready()
 
 
 def end_process(exit_code: int = 0) -> None:
@@ -132,9 +175,10 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
 
 @contextmanager
 def _stopped_by_signals(
-    worker: Worker, loop: asyncio.AbstractEventLoop, drain: float
+    workers: Sequence[Worker], loop: asyncio.AbstractEventLoop
 ) -> Iterator[None]:
     heard = 0
+    drain = max((worker.drain for worker in workers), default=0.0)
     timers: list[threading.Timer] = []
 
     def hear(signum: int, _: object) -> None:
@@ -150,8 +194,9 @@ def _stopped_by_signals(
         with suppress(RuntimeError):
             timer.start()
             timers.append(timer)
-        with suppress(RuntimeError):  # The loop is closed: the worker has left.
-            loop.call_soon_threadsafe(partial(worker.stop, at_once=heard > 1))
+        for worker in workers:
+            with suppress(RuntimeError):  # The loop is closed: the worker has left.
+                loop.call_soon_threadsafe(partial(worker.stop, at_once=heard > 1))
 
     # Not the loop's own handlers: between its end and the end of the process they would be gone.
     _before.update({one: signal.signal(one, hear) for one in (signal.SIGTERM, signal.SIGINT)})

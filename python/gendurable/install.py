@@ -7,7 +7,7 @@ runs before there is one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -18,7 +18,7 @@ from gendurable.database import connect_sync, conninfo, log_warning, to_primary
 from gendurable.errors import InstallError
 from gendurable.schema import release
 
-__all__ = ["install", "own_version", "packaged", "schema_sql"]
+__all__ = ["LOCK", "install", "own_version", "packaged", "schema_sql"]
 
 _INCLUDE = re.compile(r"^\\ir\s+(\S+)[ \t]*$", re.MULTILINE)
 _CREATED = re.compile(
@@ -34,7 +34,7 @@ _OPEN = r"""
 """
 
 # Any constant will do as long as every installer uses the same.
-_LOCK = 0x67656E6475726162
+LOCK = 0x67656E6475726162
 
 _PRESENT = r"""
     select 'schema ' || n.nspname from pg_catalog.pg_namespace as n where n.nspname = 'gendurable'
@@ -55,7 +55,12 @@ _PRESENT = r"""
 """
 
 
-def install(dsn: str | None = None, *, repair_privileges: bool = False) -> bool:
+def install(
+    dsn: str | None = None,
+    *,
+    repair_privileges: bool = False,
+    partitions: Collection[int] | None = None,
+) -> bool:
     """Install the schema in one transaction, or find it complete and change nothing.
 
     Concurrent installs wait for one another; the later ones find the schema complete.
@@ -63,6 +68,8 @@ def install(dsn: str | None = None, *, repair_privileges: bool = False) -> bool:
     Args:
         dsn: of a role that may create in the database; GENDURABLE_DSN or PG* by default.
         repair_privileges: grant and revoke anew what a dump without privileges has lost.
+        partitions: the virtual partitions, of 64, that this database is to hold as one of many; a
+            schema that is there already keeps those that it has.
 
     Returns:
         True if it was installed now, False if it was there.
@@ -75,12 +82,14 @@ def install(dsn: str | None = None, *, repair_privileges: bool = False) -> bool:
             changed.
     """
     with connect_sync(to_primary(conninfo(dsn))) as conn:
-        conn.execute("select pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
+        conn.execute("select pg_advisory_xact_lock(%s::bigint)", (LOCK,))
         conn.add_notice_handler(log_warning)
         complete = _is_complete(conn)
         try:
             if not complete:
                 conn.execute(schema_sql())
+                if partitions is not None:
+                    conn.execute("select gendurable._set_partitions(%s)", (list(partitions),))
             elif repair_privileges:
                 conn.execute((packaged() / "grants.sql").read_text(encoding="utf-8"))
         except psycopg.errors.InsufficientPrivilege as exc:
@@ -99,7 +108,9 @@ def install(dsn: str | None = None, *, repair_privileges: bool = False) -> bool:
 
 def schema_sql(manifest: str = "install.sql") -> str:
     """The whole schema as one script, or what another manifest of it includes."""
-    return "".join(_expand(packaged() / manifest))
+    *folders, name = manifest.split("/")
+    folder = packaged().joinpath(*folders) if folders else packaged()
+    return "".join(_expand(folder / name, folder))
 
 
 def packaged() -> Traversable:
@@ -107,9 +118,8 @@ def packaged() -> Traversable:
     return files("gendurable") / "sql"
 
 
-def _expand(file: Traversable, folder: Traversable | None = None) -> Iterator[str]:
+def _expand(file: Traversable, folder: Traversable) -> Iterator[str]:
     r"""The file with each ``\ir`` line replaced by the file it names, seen from its folder."""
-    folder = packaged() if folder is None else folder
     text = file.read_text(encoding="utf-8")
     end = 0
     for include in _INCLUDE.finditer(text):

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Protocol
 
 from gendurable import protocol
-from gendurable.database import is_usable, log_failure
+from gendurable.database import is_read_only, is_usable, log_failure
 from gendurable.errors import WorkerGoneError
 from gendurable.events import (
     AwaitsExpired,
@@ -26,6 +26,7 @@ from gendurable.events import (
     WorkerEvent,
 )
 from gendurable.execution import Claim
+from gendurable.listener import listen, notified
 from gendurable.process import is_gone, place, uptime
 from gendurable.schema import note_newer
 
@@ -33,8 +34,6 @@ __all__ = ["Keeper", "Kept"]
 
 logger = logging.getLogger("gendurable")
 
-_CHANNEL = "gendurable"
-_MAINTENANCE = 5.0
 _PAUSE = 0.05  # between slices of maintenance
 _LONGEST_WAIT = 5.0
 _LIMITS_EVERY = 5.0
@@ -72,8 +71,10 @@ class Keeper:
     Args:
         worker: whom it keeps.
         connect: opens a connection.
-        lease: seconds; a heartbeat goes out three times in that.
+        lease: seconds.
         listen: hear notifications; impossible behind a transaction pooler.
+        heartbeat: seconds between two heartbeats; None for a third of the lease.
+        maintenance: seconds between two slices of maintenance; None leaves it to others.
         bus: where its heartbeats, its housekeeping and what waits for limits are told.
     """
 
@@ -84,12 +85,16 @@ class Keeper:
         *,
         lease: float,
         listen: bool,
+        heartbeat: float | None = None,
+        maintenance: float | None = 5.0,
         bus: Bus,
     ) -> None:
         self._worker = worker
         self._connect = connect
         self._lease = lease
         self._listen = listen
+        self._interval = heartbeat or lease / 3
+        self._maintenance = maintenance
         self.listens = False
         """Notifications are heard at the moment."""
         self._bus = bus
@@ -107,10 +112,6 @@ class Keeper:
     def silence(self) -> float:
         """Seconds since the latest heartbeat that was answered went out, or since the start."""
         return uptime() - self._in_touch
-
-    @property
-    def _interval(self) -> float:
-        return self._lease / 3
 
     async def run(self) -> None:
         """Work until cancelled, on a new connection whenever one breaks."""
@@ -130,17 +131,18 @@ class Keeper:
 
     async def _keep(self, conn: protocol.Connection) -> None:
         if self._listen:
-            await conn.execute(f"listen {_CHANNEL}")
+            await listen(conn)
             self.listens = True
-        heartbeat_at = maintenance_at = limits_at = uptime()
+        heartbeat_at = limits_at = uptime()
+        maintenance_at = float("inf") if self._maintenance is None else heartbeat_at
         while True:
             now = uptime()
             if now >= heartbeat_at:
                 heartbeat_at = now + self._interval
                 await self._try(conn, "a heartbeat", self._heartbeat)
-            if now >= maintenance_at:
+            if self._maintenance is not None and now >= maintenance_at:
                 # The jitter keeps the workers of a fleet from doing it all at the same moment.
-                maintenance_at = now + _MAINTENANCE * random.uniform(0.8, 1.2)  # noqa: S311
+                maintenance_at = now + self._maintenance * random.uniform(0.8, 1.2)  # noqa: S311
                 await self._try(conn, "maintenance", self._maintain)
                 if self._maintenance_left:
                     maintenance_at = uptime() + _PAUSE
@@ -160,7 +162,8 @@ class Keeper:
         try:
             await work(conn)
         except Exception as exc:
-            if not is_usable(conn):
+            # A server that has become a standby stays reachable: another one may be the primary.
+            if not is_usable(conn) or is_read_only(exc):
                 raise
             self._failed(what, exc)
 
@@ -169,8 +172,8 @@ class Keeper:
         self._bus.tell(CallFailed(worker=self._bus.worker, what=what, error=exc))
 
     async def _hear(self, conn: protocol.Connection, seconds: float) -> None:
-        async for notification in conn.notifies(timeout=max(0.0, seconds)):
-            self._worker.work_arrived(notification.payload)
+        async for queue in notified(conn, seconds):
+            self._worker.work_arrived(queue)
 
     async def _heartbeat(self, conn: protocol.Connection) -> None:
         worker = self._worker.id

@@ -14,14 +14,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from gendurable.errors import DefinitionError, UsageError
+from gendurable.hooks import Lifespan, Middleware
 from gendurable.job import Job
 from gendurable.machine import Machine, is_abstract
 from gendurable.text import printable, safe_repr, safe_str
 
-__all__ = ["load"]
+__all__ = ["Application", "load", "load_application", "named"]
+
+K = TypeVar("K")
 
 AnyMachine: TypeAlias = Machine[Any] | type[Machine[Any]]
 
@@ -32,6 +35,14 @@ _FOREIGN = (*_IMPORTING, *sysconfig.get_paths().values())
 
 class _OwnError(UsageError):
     """What this module says itself; the user's code may raise a UsageError too."""
+
+
+class Application(NamedTuple):
+    """What a module has for a worker."""
+
+    machines: list[Machine[Any]]
+    lifespans: list[Lifespan]
+    middleware: list[Middleware]
 
 
 def load(target: str) -> list[Machine[Any]]:
@@ -50,13 +61,41 @@ def load(target: str) -> list[Machine[Any]]:
         UsageError: there is no such module, it cannot be imported, or there is nothing in it.
         DefinitionError: a machine in it cannot work.
     """
+    return load_application(target).machines
+
+
+def load_application(target: str) -> Application:
+    """What ``load`` finds, and the lifespans and middleware of its module, in their order there."""
     name, object_name = _split(target)
     module = _import(name)
     if object_name is None:
         machines = _all_of(module, name)
     else:
         machines = _listed(_object(module, name, object_name), target)
-    return [_ready(machine, name) for machine in machines]
+    return Application(
+        [_ready(machine, name) for machine in machines],
+        _kept(module, Lifespan),
+        _kept(module, Middleware),
+    )
+
+
+def named(name: str) -> Machine[Any]:
+    """The machine or job that a dotted ``MODULE:OBJECT`` names, ready to run.
+
+    Raises:
+        UsageError: there is no such module or object, it cannot be imported, or is no machine.
+        DefinitionError: it cannot work.
+    """
+    module_name, _, object_name = name.partition(":")
+    module = _import_dotted(module_name)
+    found: Any = module
+    for part in object_name.split("."):
+        if found is not module and issubclass(type(found), ModuleType):
+            raise UsageError(f"{_shown(name)} leads to another module")
+        found = _object(found, module_name, part)
+    if not _is_machine(found):
+        raise _no_machine(found, name)
+    return _ready(found, module_name)
 
 
 def _split(target: str) -> tuple[str, str | None]:
@@ -247,7 +286,7 @@ def _error(exc: BaseException) -> str:
 # What is in them.
 
 
-def _object(module: ModuleType, name: str, object_name: str) -> Any:
+def _object(module: Any, name: str, object_name: str) -> Any:
     found: Any = module
     for part in object_name.split("."):
         with _told_of(f"{name}:{object_name}"):
@@ -335,6 +374,13 @@ def _inner_modules(module: ModuleType) -> str:
         return ""
     names = ", ".join(f"{module.__name__}.{name}" for name in inner[:10])
     return f"\nModules in this package: {_shown(names)}"
+
+
+def _kept(module: ModuleType, kind: type[K]) -> list[K]:
+    """The objects of a kind that a module has, each once."""
+    # Not isinstance: it asks the object for its class, and a lazy one may raise.
+    found = [value for value in vars(module).values() if issubclass(type(value), kind)]
+    return list({id(value): value for value in found}.values())
 
 
 def _names(module: ModuleType) -> list[str]:

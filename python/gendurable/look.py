@@ -37,6 +37,7 @@ __all__ = [
     "Detail",
     "Failure",
     "FailureGroup",
+    "Finding",
     "Holder",
     "Limit",
     "Line",
@@ -49,6 +50,7 @@ __all__ = [
     "StuckGroup",
     "WorkerState",
     "detail",
+    "doctor",
     "failure_groups",
     "failures",
     "horizon",
@@ -241,6 +243,25 @@ class FailureGroup(msgspec.Struct, frozen=True):
     message: str | None
 
 
+class Finding(msgspec.Struct, frozen=True):
+    """What ``gd_doctor`` has found.
+
+    Attributes:
+        topic: what was looked at.
+        status: ``ok``, ``warning`` or ``problem``.
+        detail: a sentence for people.
+        remedy: what to do about it, in words; None where there is nothing to do.
+        at: the server's clock; ``pid`` its process.
+    """
+
+    topic: str
+    status: str
+    detail: str
+    remedy: str | None
+    at: datetime
+    pid: int
+
+
 class Minute(msgspec.Struct, frozen=True):
     """Steps that workers have run in a minute, by machine and outcome; ``seconds`` in all."""
 
@@ -379,12 +400,14 @@ _FAILURES = {
         'id', i.id, 'fsm', i.fsm, 'fsm_version', i.fsm_version, 'step', i.step, 'queue', i.queue,
         'attempt', i.attempt, 'correlation_key', i.correlation_key, 'error', i.error,
         'finished_at', i.finished_at)::text {_FAILED} {narrow}
+    and (%(step)s::text is null or i.step = %(step)s::text)
     and (i.finished_at, i.id) < (coalesce(%(before)s::timestamptz, 'infinity'),
                                  coalesce(%(before_id)s::bigint, 9223372036854775807))
     order by i.finished_at desc, i.id desc limit %(most)s::int"""
     for narrow in ("", "and i.fsm = %(fsm)s::text")
 }
-_FAILURE_GROUPS = f"""
+_FAILURE_GROUPS = {
+    narrow: f"""
     select json_build_object(
         'fsm', g.fsm, 'step', g.step, 'kind', g.kind, 'count', g.count,
         'first_at', g.first_at, 'last_at', g.last_at, 'last_id', g.last_id,
@@ -394,11 +417,14 @@ _FAILURE_GROUPS = f"""
         select i.fsm, i.step, coalesce(i.error ->> 'type', i.error ->> 'kind') as kind,
                count(*) as count, min(i.finished_at) as first_at, max(i.finished_at) as last_at,
                max(i.id) as last_id
-        from (select i.id, i.fsm, i.step, i.error, i.finished_at {_FAILED}
+        from (select i.id, i.fsm, i.step, i.error, i.finished_at {_FAILED} {narrow}
+              and (%(step)s::text is null or i.step = %(step)s::text)
               order by i.finished_at desc limit %(looks)s::int) as i
         group by i.fsm, i.step, coalesce(i.error ->> 'type', i.error ->> 'kind')
     ) as g
     order by g.count desc, g.last_at desc"""  # noqa: S608 (nothing from outside)
+    for narrow in ("", "and i.fsm = %(fsm)s::text")
+}
 _THROUGHPUT = """
     select json_build_object(
         'minute', t.minute, 'fsm', t.fsm, 'kind', t.kind, 'count', sum(t.count),
@@ -421,6 +447,9 @@ _STUCK_GROUPS = f"""
     from {_STUCK_ROWS}
     group by s.reason, s.queue, s.detail
     order by count(*) desc, s.reason, s.queue, s.detail"""  # noqa: S608 (nothing from outside)
+
+
+_DOCTOR = "select to_json(d)::text from public.gd_doctor(channel => %(channel)s) as d"
 
 
 @_sync_or_async
@@ -590,6 +619,7 @@ def failures(
     *,
     since: Duration,
     machine: Target | None = None,
+    step: StepRef | None = None,
     most: int = 100,
     before: Failure | None = None,
 ) -> MaybeCoroutine[list[Failure]]:
@@ -599,12 +629,14 @@ def failures(
         conn: the caller's connection.
         since: how long ago at most: seconds or a timedelta.
         machine: a machine, a job, or its name.
+        step: the step that failed.
         most: how many at most.
         before: the last one of the page before.
     """
     parameters: dict[str, str | list[str] | None] = {
         "since": interval(since, "since"),
         "fsm": None if machine is None else fsm_name(machine),
+        "step": None if step is None else step_name(None, step),
         "before": None if before is None else moment("before", before.finished_at),
         "before_id": None if before is None else _id("before", before.id),
         "most": str(integer("most", most)),
@@ -620,19 +652,32 @@ def failures(
 
 @_sync_or_async
 def failure_groups(
-    conn: AnyConnection, /, *, since: Duration, looks: int = 20_000
+    conn: AnyConnection,
+    /,
+    *,
+    since: Duration,
+    machine: Target | None = None,
+    step: StepRef | None = None,
+    looks: int = 20_000,
 ) -> MaybeCoroutine[list[FailureGroup]]:
     """Look at what has failed, by machine, step and type of error, the most frequent first.
 
     Args:
         conn: the caller's connection.
         since: how long ago at most: seconds or a timedelta.
+        machine: a machine, a job, or its name.
+        step: the step that failed.
         looks: at how many failures to look at most, the newest.
     """
-    parameters = {"since": interval(since, "since"), "looks": str(integer("looks", looks))}
+    parameters = {
+        "since": interval(since, "since"),
+        "fsm": None if machine is None else fsm_name(machine),
+        "step": None if step is None else step_name(None, step),
+        "looks": str(integer("looks", looks)),
+    }
     return call(
         conn,
-        _FAILURE_GROUPS,
+        _FAILURE_GROUPS["" if machine is None else "and i.fsm = %(fsm)s::text"],
         parameters,
         lambda rows: [_decoded(row, FailureGroup) for row in rows],
         name="failure_groups",
@@ -687,6 +732,22 @@ def stuck_groups(conn: AnyConnection, /, most: int = 1000) -> MaybeCoroutine[lis
         {"most": str(integer("most", most))},
         lambda rows: [_decoded(row, StuckGroup) for row in rows],
         name="stuck_groups",
+    )
+
+
+@_sync_or_async
+def doctor(conn: AnyConnection, /, channel: str | None = None) -> MaybeCoroutine[list[Finding]]:
+    """Have the engine, and what it needs of the server, examined.
+
+    Args:
+        conn: the caller's connection.
+        channel: one to notify, so that a listener can tell whether it hears.
+    """
+    return call(
+        conn,
+        _DOCTOR,
+        {"channel": _optional(text, "channel", channel)},
+        lambda rows: [_decoded(row, Finding) for row in rows],
     )
 
 

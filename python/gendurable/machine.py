@@ -204,6 +204,7 @@ class Machine(Startable[S]):
                 for other in _taken_over(self, name, version)
             },
             schedules=declarations_of(self, self.schedules),
+            queue=self.queue,
         )
 
 
@@ -263,6 +264,7 @@ class Definition:
         on_error: the machine's own error handler, None where ``retry`` decides alone.
         migrations: what reads the states of the other versions that it takes over.
         schedules: what is declared of them when a worker starts.
+        queue: where its instances go unless told otherwise; None: where the engine puts them.
     """
 
     name: str
@@ -275,6 +277,7 @@ class Definition:
     on_error: UserFunction | None
     migrations: Mapping[int, StateCodec[Any]]
     schedules: Declarations
+    queue: str | None = None
 
     @property
     def keys(self) -> list[tuple[str, int]]:

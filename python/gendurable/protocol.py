@@ -21,8 +21,11 @@ __all__ = [
     "Connection",
     "Turn",
     "commit_one",
+    "declare",
     "declare_schedules",
     "heartbeat",
+    "is_registered",
+    "machines",
     "maintain",
     "other_workers",
     "page",
@@ -230,6 +233,22 @@ async def declare_schedules(
     return dict(rows)
 
 
+async def machines(conn: Connection, queues: Sequence[str]) -> list[str]:
+    """The machines of which an instance ever waited in one of the queues."""
+    rows = await _call(conn, "select public.gd_machines(%s)", (list(queues),))
+    return [row[0] for row in rows]
+
+
+async def declare(conn: Connection, worker: int, declared: Sequence[Mapping[str, Any]]) -> None:
+    """Declare that the worker can run more machines.
+
+    Raises:
+        WorkerGoneError: register anew.
+    """
+    document = msgspec.json.encode(declared).decode()
+    await _value(conn, "select public.gd_declare(%s, %s::jsonb)", (worker, document))
+
+
 async def heartbeat(conn: Connection, worker: int, claims: Sequence[int]) -> set[int]:
     """Renew the lease; ``claims`` is everything the worker holds. Answers what it has lost.
 
@@ -297,6 +316,11 @@ async def other_workers(
         with suppress(msgspec.DecodeError, RecursionError, UnicodeError):
             found[other] = msgspec.json.decode(info, type=dict[str, Any])
     return found
+
+
+async def is_registered(conn: Connection, worker: int | None) -> bool:
+    """Whether this database knows the worker."""
+    return bool(await _call(conn, "select from public.gd_workers where id = %s", (worker,)))
 
 
 async def waiting_for_limits(conn: Connection) -> list[tuple[str, str, bool, int]]:

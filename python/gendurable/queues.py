@@ -28,6 +28,7 @@ class Queue:
     Attributes:
         name: the queue.
         concurrency: how many places there are.
+        prefetch: how many claims may wait here for a place.
         running: places in which a step or an error handler runs, wanted or not: one that was
             cancelled and does not end keeps its place.
         reserved: places kept for steps that may go on, while the engine is asked.
@@ -38,15 +39,19 @@ class Queue:
     """
 
     __slots__ = (
-        "_called", "_committed_at", "_look_at", "_pause", "_poll", "_rests_until", "asked",
-        "concurrency", "follows", "idle", "name", "reserved", "running", "waiting",
+        "_called", "_committed_at", "_demand", "_look_at", "_looked_at", "_pause", "_poll",
+        "_rests_until", "asked", "concurrency", "follows", "idle", "name", "prefetch", "reserved",
+        "running", "waiting",
     )  # fmt: skip
 
-    def __init__(self, name: str, concurrency: int, poll: float) -> None:
+    def __init__(
+        self, name: str, concurrency: int, poll: float, *, prefetch: int = 0, min_demand: int = 1
+    ) -> None:
         if concurrency < 1:
             raise UsageError(f"queue {name}: the concurrency must be at least 1")
         self.name = name
         self.concurrency = concurrency
+        self.prefetch = prefetch
         self.running = 0
         self.reserved = 0
         self.asked = 0
@@ -56,9 +61,12 @@ class Queue:
         self._called = False
         self._committed_at = float("-inf")
         self._look_at = 0.0
+        self._looked_at = 0.0
         self._rests_until = 0.0
         self._pause = 0.0
         self._poll = poll
+        # More than there can ever be would never be asked for.
+        self._demand = min(min_demand, concurrency + prefetch)
 
     @property
     def free(self) -> int:
@@ -71,18 +79,34 @@ class Queue:
         return not self.idle and self.concurrency >= 2 * ENOUGH
 
     @property
+    def has_place(self) -> bool:
+        """Whether a claim that is held can start now; what may go on later may wait as well."""
+        return self.running + max(0, self.reserved - self.prefetch) < self.concurrency
+
+    @property
+    def room(self) -> int:
+        """How many more claims may be held: the free places, and those that may wait for one."""
+        return self.free + self.prefetch
+
+    @property
     def share(self) -> int:
-        """The free places to pick for in one turn."""
-        return min(self.free, -(-self.concurrency // 2)) if self.crowded else self.free
+        """For how many of them to pick in one turn."""
+        half = -(-(self.concurrency + self.prefetch) // 2)
+        return min(self.room, half) if self.crowded else self.room
 
     @property
     def look_at(self) -> float:
         """When to look next, on the monotonic clock."""
-        return max(self._look_at, self._rests_until)
+        return max(self._look_at, self._rests_until, self._demanded_at)
 
     def may_look(self, now: float) -> bool:
         """Whether a look is possible at all."""
-        return now >= self._rests_until
+        return now >= max(self._rests_until, self._demanded_at)
+
+    @property
+    def _demanded_at(self) -> float:
+        """With less room than a pick is worth, the next look waits for ``poll`` at most."""
+        return 0.0 if self.room >= self._demand else self._looked_at + self._poll
 
     def when_free(self, call: Callable[[], None]) -> None:
         """Make the call as soon as there is a place, which it may take."""
@@ -102,7 +126,7 @@ class Queue:
             self._serve()
 
     def _serve(self) -> None:
-        while self.waiting and self.running + self.reserved < self.concurrency:
+        while self.waiting and self.has_place:
             self.waiting.popleft()()
 
     @property
@@ -148,7 +172,7 @@ class Queue:
             due: seconds until waiting work becomes due, if that was asked for and there is any.
             commits: outcomes were committed in the same round trip.
         """
-        now = monotonic()
+        now = self._looked_at = monotonic()
         if commits:
             self.follows = found > 0
         elif found and now - self._committed_at < _FOLLOWS_WITHIN:

@@ -50,6 +50,8 @@ class Session:
 
     Attributes:
         worker: the id of the current registration, None while there is none.
+        name: under which name it registers.
+        conninfo: where.
         in_doubt: an answer of the database may have been lost on its way.
     """
 
@@ -66,8 +68,8 @@ class Session:
     ) -> None:
         self.worker: int | None = None
         self.in_doubt = False
-        self._conninfo = conninfo(dsn)
-        self._name = name
+        self.conninfo = conninfo(dsn)
+        self.name = name
         self._queues = queues
         self._lease = lease
         self._pooler = pooler
@@ -76,6 +78,7 @@ class Session:
         self._conn: protocol.Connection | None = None
         self._second: protocol.Connection | None = None
         self._failures = 0
+        self._closed = False
 
     @property
     def ready(self) -> bool:
@@ -84,26 +87,40 @@ class Session:
 
     def transactions(self) -> Transactions:
         """Where transactional steps get their connections."""
-        return Transactions(self._conninfo, pooler=self._pooler, worker=lambda: self.worker)
+        return Transactions(self.conninfo, pooler=self._pooler, worker=lambda: self.worker)
 
     async def connect(self, *, listens: bool = False) -> protocol.Connection:
         """A further connection, of the caller's own; to hear notifications on, if it listens."""
-        return await connect(self._conninfo, pooler=self._pooler, listens=listens)
+        return await connect(self.conninfo, pooler=self._pooler, listens=listens)
 
     async def start(self) -> None:
-        """Connect for the first time: what is wrong now is for the user to know.
+        """Connect and register for the first time: what is wrong now is for the user to know.
 
         Raises:
             UsageError: the database cannot be reached, or refuses.
             AccessError: the role may not work here, or the server is read-only.
             NotInstalledError: the schema is missing or too old.
         """
+        await self.reach()
+        try:
+            await self.open()
+        except psycopg.Error as exc:
+            raise refusal(self.conninfo, exc) from exc
+
+    async def reach(self) -> None:
+        """See whether the database can be worked on, without registering.
+
+        Raises:
+            UsageError: the database cannot be reached, or refuses.
+            NotInstalledError: the schema is missing or too old.
+        """
+        if self._conn is not None:
+            return
         try:
             self._conn = await self.connect()
             check_usable(await protocol.schema_version(self._conn))
-            await self.open()
         except psycopg.Error as exc:
-            raise refusal(self._conninfo, exc) from exc
+            raise refusal(self.conninfo, exc) from exc
 
     async def declare(self, schedules: Sequence[Mapping[str, Any]]) -> None:
         """Declare the schedules of the machines, once; a connection that is lost is made anew.
@@ -121,11 +138,11 @@ class Session:
         except EngineError as exc:
             raise DefinitionError(f"a schedule cannot be declared: {exc}") from exc
         except psycopg.Error as exc:
-            raise refusal(self._conninfo, exc) from exc
+            raise refusal(self.conninfo, exc) from exc
         for name, result in declared.items():
             if result == "older":
                 logger.info("schedule %s was declared by a newer version, which stays", name)
-            elif result != "unchanged":
+            elif result not in ("unchanged", "elsewhere"):
                 logger.info("schedule %s %s", name, result)
 
     async def open(self) -> tuple[protocol.Connection, int]:
@@ -135,12 +152,12 @@ class Session:
         if self.worker is None:
             info = describe_process() | {"machines": self._machines}
             self.worker = await protocol.register(
-                self._conn, self._name, self._queues, self._lease, info
+                self._conn, self.name, self._queues, self._lease, info
             )
-            where, queues = describe_dsn(self._conninfo), ", ".join(self._queues)
-            logger.info("worker %d (%s) at %s, queues %s", self.worker, self._name, where, queues)
+            where, queues = describe_dsn(self.conninfo), ", ".join(self._queues) or "none"
+            logger.info("worker %d (%s) at %s, queues %s", self.worker, self.name, where, queues)
             if Registered in self._bus.heard:
-                self._bus.tell(Registered(worker=self._name, id=self.worker))
+                self._bus.tell(Registered(worker=self.name, id=self.worker))
         return self._conn, self.worker
 
     async def second(self) -> protocol.Connection:
@@ -172,6 +189,9 @@ class Session:
 
     async def close(self) -> None:
         """Give everything back, if the database can be reached right now; else the lease ends."""
+        if self._closed:
+            return
+        self._closed = True
         if self._second is not None:
             # Before the farewell: a turn that was cut off there must not pick after it.
             with suppress(psycopg.Error, OSError):

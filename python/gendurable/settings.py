@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from gendurable.errors import UsageError
+from gendurable.hooks import Lifespan, Middleware
 from gendurable.text import safe_repr
 
-__all__ = ["WorkerSettings", "check_settings"]
+__all__ = ["WorkerSettings", "check_pace", "check_queues", "check_settings"]
 
 _LONGEST = 365 * 24 * 3600.0
 _MOST_AT_ONCE = 10_000
@@ -20,12 +21,20 @@ class WorkerSettings(TypedDict, total=False):
     """The settings of a ``Worker``, for ``run_worker``."""
 
     dsn: str | None
+    listen_dsn: str | None
     queues: Mapping[str, int] | None
     name: str | None
     lease: float
+    heartbeat: float | None
     drain: float
     poll: float
+    prefetch: int
+    min_demand: int
+    maintenance: float | None
     pooler: bool
+    lifespans: Sequence[Lifespan]
+    middleware: Sequence[Middleware]
+    resolve: Sequence[str]
 
 
 def check_settings(
@@ -35,8 +44,12 @@ def check_settings(
     drain: float,
     poll: float,
     name: str | None = None,
+    heartbeat: float | None = None,
+    prefetch: int = 0,
+    min_demand: int = 1,
+    maintenance: float | None = None,
 ) -> None:
-    """Refuse settings that no worker can work with.
+    """Refuse settings that no worker of some queues can work with.
 
     Args:
         queues: how many executions at once, by queue.
@@ -44,16 +57,62 @@ def check_settings(
         drain: seconds.
         poll: seconds.
         name: the worker's name; None for the default.
+        heartbeat: seconds; None for a third of the lease.
+        prefetch: how many claims wait for a place.
+        min_demand: how much room a pick is worth.
+        maintenance: seconds; None: there is none.
 
     Raises:
         UsageError: the first setting that is out of range, by its name.
     """
+    check_pace(
+        lease=lease, drain=drain, poll=poll, name=name, heartbeat=heartbeat, prefetch=prefetch,
+        min_demand=min_demand, maintenance=maintenance,
+    )  # fmt: skip
+    check_queues(queues)
+
+
+def check_pace(
+    *,
+    lease: float,
+    drain: float,
+    poll: float,
+    name: str | None,
+    heartbeat: float | None,
+    prefetch: int,
+    min_demand: int,
+    maintenance: float | None,
+) -> None:
+    """Refuse the settings of a worker that have nothing to do with its queues.
+
+    Raises:
+        UsageError: the first one that is out of range, by its name.
+    """
     _check_seconds("lease", lease, least=_SHORTEST)
     _check_seconds("poll", poll, least=_SHORTEST)
     _check_seconds("drain", drain, least=0)
+    if heartbeat is not None:
+        _check_seconds("heartbeat", heartbeat, least=_SHORTEST)
+        if heartbeat > lease / 2:
+            raise UsageError(
+                f"heartbeat is {heartbeat:g}: expected at most half of the lease ({lease:g} s), "
+                "so that one that is late costs no claims"
+            )
+    if maintenance is not None:
+        _check_seconds("maintenance", maintenance, least=_SHORTEST)
+    _check_count("prefetch", prefetch, least=0)
+    _check_count("min_demand", min_demand, least=1)
     if name is not None:
         _check_text("the worker's name", name)
-    _check_queues(queues)
+
+
+def _check_count(setting: str, value: Any, *, least: int) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not least <= value <= _MOST_AT_ONCE:
+        raise UsageError(
+            f"{setting} is {safe_repr(value, 40)}: expected a whole number "
+            f"from {least} to {_MOST_AT_ONCE:,}"
+        )
 
 
 def _check_seconds(setting: str, value: Any, *, least: float) -> None:
@@ -65,7 +124,12 @@ def _check_seconds(setting: str, value: Any, *, least: float) -> None:
         )
 
 
-def _check_queues(queues: Any) -> None:
+def check_queues(queues: Any) -> None:
+    """Refuse what is no number of executions for each of some queues.
+
+    Raises:
+        UsageError: the first queue that is wrong, by its name.
+    """
     if not isinstance(queues, Mapping) or not queues:
         raise UsageError(
             f"queues is {safe_repr(queues, 40)}: expected how many executions at once by queue, "

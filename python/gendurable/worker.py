@@ -24,7 +24,7 @@ import psycopg
 
 from gendurable import protocol
 from gendurable.context import Context
-from gendurable.database import log_failure
+from gendurable.database import connect, conninfo, log_failure
 from gendurable.errors import DefinitionError, EngineError, UsageError, WorkerGoneError
 from gendurable.events import (
     Bus,
@@ -46,22 +46,27 @@ from gendurable.events import (
 from gendurable.execution import Claim, Runner, kind_of
 from gendurable.failures import verdict
 from gendurable.health import RUNNING, Health
+from gendurable.hooks import Lifespan, Middleware, around_steps, opened
 from gendurable.keeper import Keeper
+from gendurable.listener import Listener
 from gendurable.machine import Definition, Machine, definitions_of
 from gendurable.pages import missing_pages
 from gendurable.queues import ENOUGH, Queue
 from gendurable.reports import Reports
+from gendurable.resolver import Resolver
 from gendurable.session import Session
-from gendurable.settings import check_settings
+from gendurable.settings import check_pace, check_queues
 from gendurable.settle import Settled
 from gendurable.suspects import Suspects
 from gendurable.text import safe_str
 from gendurable.threads import Executor
+from gendurable.twins import sole_name
 
 __all__ = ["Worker"]
 
 logger = logging.getLogger("gendurable")
 
+_CONCURRENCY = 10
 _BUSY_WAIT = (0.02, 0.3)
 _AGAIN_WAIT = (0.02, 5.0)
 _MOST_BUSY = 1_000
@@ -94,14 +99,30 @@ class Worker:
     Args:
         machines: machines (classes or objects) and jobs that it can run.
         dsn: connection string; GENDURABLE_DSN or the PG* variables by default.
+        listen_dsn: where to hear notifications, if that is another way to the same database: past
+            a transaction pooler.
         queues: how many steps at once, by queue. A step that was cancelled counts until it ends.
-        name: shown to people; the host name by default. Need not be unique.
+            By default ten at once of each queue that a machine names; without any queue it does
+            maintenance alone.
+        name: shown to people; the host's by default. Two workers of one process that work on one
+            database have different ones.
         lease: seconds without a sign of life after which others take its claims over.
+        heartbeat: seconds between two signs of life; a third of the lease by default.
         drain: seconds that running steps get to finish when it is stopped.
         poll: seconds, the longest time between two looks for work. Notifications and due times
             make it much faster; this is the floor under them.
+        prefetch: how many claims of each queue wait here for a free place. They start without a
+            round trip, but what is more urgent by then does not overtake them.
+        min_demand: how many claims a pick is made for at least, of each queue; what is less waits
+            for ``poll`` at most.
+        maintenance: seconds between two slices of the engine's maintenance; None leaves it to
+            other workers.
         pooler: the database is reached through a transaction pooler: no LISTEN and no prepared
             statements, polling finds the work.
+        lifespans: what is opened before the first pick and closed after the last step.
+        middleware: what is entered around each step, the first one outermost.
+        resolve: modules from which machines are imported when they are first met in a queue: an
+            ``fsm`` such as ``myapp.orders:Checkout``, where ``myapp.`` is one of them.
 
     Raises:
         DefinitionError: a machine cannot work, or two have the same name and version.
@@ -113,19 +134,41 @@ class Worker:
         machines: Iterable[Machine[Any] | type[Machine[Any]]],
         *,
         dsn: str | None = None,
+        listen_dsn: str | None = None,
         queues: Mapping[str, int] | None = None,
         name: str | None = None,
         lease: float = 60.0,
+        heartbeat: float | None = None,
         drain: float = 30.0,
         poll: float = 1.0,
+        prefetch: int = 0,
+        min_demand: int = 1,
+        maintenance: float | None = 5.0,
         pooler: bool = False,
+        lifespans: Sequence[Lifespan] = (),
+        middleware: Sequence[Middleware] = (),
+        resolve: Sequence[str] = (),
     ) -> None:
-        queues = {"default": 10} if queues is None else queues
-        check_settings(queues=queues, lease=lease, drain=drain, poll=poll, name=name)
-        self._definitions = _by_name(machines)
+        check_pace(
+            lease=lease, heartbeat=heartbeat, drain=drain, poll=poll, name=name,
+            prefetch=prefetch, min_demand=min_demand, maintenance=maintenance,
+        )  # fmt: skip
+        self._definitions = _by_name(machines, middleware)
+        if queues is None:
+            named = _queues_of(self._definitions.values()) or ["default"]
+            queues = dict.fromkeys(named, _CONCURRENCY)
+        if queues != {}:
+            check_queues(queues)
+        if queues and not (self._definitions or resolve):
+            raise UsageError("there is no machine and no job to run")
         self._queues = {
-            queue: Queue(queue, concurrency, poll) for queue, concurrency in queues.items()
+            queue: Queue(queue, concurrency, poll, prefetch=prefetch, min_demand=min_demand)
+            for queue, concurrency in queues.items()
         }
+        self._machines = [
+            one.declaration(version) for (_, version), one in self._definitions.items()
+        ]
+        self._middleware = middleware
         self._bus = Bus(name or socket.gethostname())
         self._heard = self._bus.heard
         self._session = Session(
@@ -135,18 +178,32 @@ class Worker:
             queues=list(self._queues),
             lease=lease,
             pooler=pooler,
-            machines=[one.declaration(version) for (_, version), one in self._definitions.items()],
+            machines=self._machines,
         )
+        hears = listen_dsn is None and not pooler and bool(queues)
         self._keeper = Keeper(
             self,
-            partial(self._session.connect, listens=True),
+            partial(self._session.connect, listens=hears),
             lease=lease,
-            listen=not pooler,
+            listen=hears,
+            heartbeat=heartbeat,
+            maintenance=maintenance,
             bus=self._bus,
         )
-        self._drain = drain
+        self._listener: Listener | None = None
+        if listen_dsn is not None and queues:
+            direct = conninfo(listen_dsn)
+            self._listener = Listener(self, partial(connect, direct, listens=True))
+        self._resolver: Resolver | None = None
+        if resolve and queues:
+            self._resolver = Resolver(self, resolve, self._session.connect, poll=poll)
+        self.drain = drain
+        """Seconds that running steps get to finish."""
+        self._name = name
+        self._lifespans = lifespans
 
         self._claims: set[Claim] = set()
+        self._fetched: set[Claim] = set()
         self._outbox: list[Claim] = []
         self._busy: list[tuple[float, Claim]] = []
         self._unwanted: defaultdict[float | None, list[int]] = defaultdict(list)
@@ -190,9 +247,22 @@ class Worker:
             DefinitionError: the engine refuses a schedule of a machine.
         """
         self._loop = asyncio.get_running_loop()
-        RUNNING.add(self)
         if getattr(self._loop, "_default_executor", None) is None:
             self._loop.set_default_executor(Executor())
+        with sole_name(self._session.conninfo, self._name) as name:
+            self._session.name = self._bus.worker = name
+            RUNNING.add(self)
+            try:
+                await self._session.reach()
+                async with opened(self._lifespans):
+                    await self._live()
+            finally:
+                RUNNING.discard(self)
+                await self._session.close()
+        logger.info("stopped")
+
+    async def _live(self) -> None:
+        # Every step finds the context variables that a lifespan has set.
         self._runner.open()
         try:
             await self._session.start()
@@ -201,7 +271,6 @@ class Worker:
             )
             await self._work()
         finally:
-            RUNNING.discard(self)
             for claim in list(self._claims):
                 self._drop(claim)
             await self._runner.cleaned_up(_CANCELLATION)
@@ -210,15 +279,18 @@ class Worker:
             self._runner.close()
         for claim in self._runner.forsaken:
             logger.warning("left behind: %s still runs, at %s", claim, claim.whereabouts())
-        logger.info("stopped")
 
     async def _work(self) -> None:
         self._turning = asyncio.create_task(self._turns())
-        tasks = (
+        tasks = [
             self._turning,
             asyncio.create_task(self._keeper.run()),
             asyncio.create_task(self._watch()),
-        )
+        ]
+        if self._listener is not None:
+            tasks.append(asyncio.create_task(self._listener.run()))
+        if self._resolver is not None:
+            tasks.append(asyncio.create_task(self._resolver.run()))
         try:
             # None ends before the turns by itself; if one does, it has a bug to report.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -270,17 +342,20 @@ class Worker:
         if at_once and self._turning is not None:
             self._turning.cancel()
         elif self._stop_at is None:
-            logger.info("stopping: %d steps have %g s to finish", len(self._claims), self._drain)
-            self._stop_at = monotonic() + self._drain
+            logger.info("stopping: %d steps have %g s to finish", len(self._claims), self.drain)
+            self._stop_at = monotonic() + self.drain
+            for claim in self._fetched & self._claims:
+                self._unwanted[None].append(claim.ctx.id)
+                self._forget(claim)
             if DrainStarted in self._heard:
                 held = len(self._claims)
                 self._bus.tell(
-                    DrainStarted(worker=self._bus.worker, claims=held, seconds=self._drain)
+                    DrainStarted(worker=self._bus.worker, claims=held, seconds=self.drain)
                 )
             self._wake.set()
             if self._loop is not None and self._turning is not None:
                 # A turn on which the database is silent would hold it up for ever.
-                self._loop.call_later(self._drain + _LAST_TURN, self._turning.cancel)
+                self._loop.call_later(self.drain + _LAST_TURN, self._turning.cancel)
 
     # What the keeper asks and tells.
 
@@ -344,6 +419,24 @@ class Worker:
             queue.unsettle()
         self._wake.set()
 
+    @property
+    def queues(self) -> list[str]:
+        """The queues that it serves."""
+        return list(self._queues)
+
+    def runs(self, fsm: str) -> bool:
+        """Whether it knows a machine of that name, in any version."""
+        return any(name == fsm for name, _ in self._definitions)
+
+    def learn(self, definition: Definition) -> list[dict[str, Any]]:
+        """Run a machine too, from the next registration or declaration on."""
+        framed = around_steps(definition, self._middleware)
+        self._definitions |= dict.fromkeys(framed.keys, framed)
+        declared = [framed.declaration(version) for _, version in framed.keys]
+        # The session says all of it at the next registration.
+        self._machines += declared
+        return declared
+
     def work_arrived(self, queue: str) -> None:
         """Look at the queue now."""
         if (known := self._queues.get(queue)) is not None:
@@ -369,7 +462,7 @@ class Worker:
                     self._bus.tell(CallFailed(worker=self._bus.worker, what="a turn", error=exc))
                 await self._session.failed(exc)
         if DrainEnded in self._heard and self._stop_at is not None:
-            took = monotonic() - (self._stop_at - self._drain)
+            took = monotonic() - (self._stop_at - self.drain)
             left = len(self._claims)
             self._bus.tell(DrainEnded(worker=self._bus.worker, left=left, seconds=took))
         await self._report_the_rest()
@@ -412,7 +505,7 @@ class Worker:
         if self._stop_at is not None:
             moments.append(self._stop_at)
         elif self._room(len(self._claims))[0] > 0:
-            moments += [queue.look_at for queue in self._queues.values() if queue.free > 0]
+            moments += [queue.look_at for queue in self._queues.values() if queue.room > 0]
         else:
             moments.append(self._suspects.changes_at())
         return min(moments, default=monotonic() + _LONGEST_WAIT)
@@ -568,7 +661,7 @@ class Worker:
         It asks to go on here where there is a place for that, if the worker wants to keep claims.
         """
         settled, queue = claim.outcome, claim.queue
-        claim.asks = settled.may_run_ahead and stays and queue.free > 0
+        claim.asks = settled.may_run_ahead and stays and queue.room > 0
         if not claim.asks:
             return settled.entry
         queue.reserved += 1
@@ -592,11 +685,12 @@ class Worker:
         # What is committed may be what makes an instance ready, so a commit is worth a look; but
         # not where nothing has come of that, and a notification would tell.
         commits = any(not claim.refusals for claim in outbox)
-        listens = self._keeper.listens
+        listener = self._keeper if self._listener is None else self._listener
+        listens = listener.listens
         wanted = {
             queue.name: queue.share
             for queue in self._queues.values()
-            if queue.free > 0
+            if queue.room > 0
             and queue.may_look(now)
             and (
                 queue.look_at <= now
@@ -686,14 +780,26 @@ class Worker:
 
     def _start_or_give_back(self, claim: Claim) -> None:
         ctx = claim.ctx
-        if self._stop_at is not None or claim.queue.free <= 0:
+        if self._stop_at is not None or claim.queue.room <= 0:
             self._unwanted[None].append(ctx.id)
         elif not self._suspects.may_start(ctx, len(self._claims)):
             delay = self._suspects.delay(len(self._claims))
             self._unwanted[delay].append(ctx.id)
         else:
             self._claims.add(claim)
+            self._begin(claim)
+
+    def _begin(self, claim: Claim) -> None:
+        """Start a claim, or let it wait for a place: one that was prefetched has none yet."""
+        if claim.queue.has_place:
             self._runner.start(claim)
+        else:
+            self._fetched.add(claim)
+            claim.queue.when_free(partial(self._start_fetched, claim))
+
+    def _start_fetched(self, claim: Claim) -> None:
+        self._fetched.discard(claim)
+        self._start_again(claim)
 
     def _condemn(self, claim: Claim, settled: Settled) -> None:
         """Commit the end of an instance whose step has ended too many workers."""
@@ -857,7 +963,7 @@ class Worker:
         self._suspects.ended(claim.ctx.id)
         claim.advance(answer.fence, answer.signals, answer.children)
         if self._stop_at is None:
-            self._runner.start(claim)
+            self._begin(claim)
         else:
             self._unwanted[None].append(claim.ctx.id)
             self._forget(claim)
@@ -896,12 +1002,22 @@ class Worker:
                 )  # fmt: skip
 
 
+def _queues_of(definitions: Iterable[Definition]) -> list[str]:
+    """The queues that machines name; where one names none, the engine's default."""
+    queues: list[str] = []
+    for definition in definitions:
+        queues.append(definition.queue or "default")
+        queues += [each["queue"] for each in definition.schedules if each.get("queue")]
+    return list(dict.fromkeys(queues))
+
+
 def _by_name(
-    machines: Iterable[Machine[Any] | type[Machine[Any]]],
+    machines: Iterable[Machine[Any] | type[Machine[Any]]], middleware: Sequence[Middleware]
 ) -> dict[tuple[str, int], Definition]:
     definitions: dict[tuple[str, int], Definition] = {}
     owners: dict[str, str] = {}
-    for definition in definitions_of(machines):
+    for found in definitions_of(machines):
+        definition = around_steps(found, middleware)
         for key in definition.keys:
             if (other := definitions.get(key)) is not None:
                 raise DefinitionError(_twice(key, definition, other))
@@ -912,8 +1028,6 @@ def _by_name(
                     f"two machines have a schedule named {declared['name']!r}: "
                     f"{owners[declared['name']]} and {definition.name}"
                 )
-    if not definitions:
-        raise UsageError("there is no machine and no job to run")
     return definitions
 
 

@@ -9,9 +9,9 @@ create temp table function_file as
 select distinct l.path, substring(l.path from '([^/]+)\.sql$') as name
 from line as l where l.path like 'sql/functions/%';
 
--- What PostgreSQL sees of it.
+-- What PostgreSQL sees of it. The router is another database, whose functions are families of one-liners.
 create temp table code as
-select l.path, l.number, regexp_replace(l.text, '--.*', '') as text from line as l where l.path like 'sql/%';
+select l.path, l.number, regexp_replace(l.text, '--.*', '') as text from line as l where l.path like 'sql/%' and l.path not like 'sql/router/%';
 
 create temp table body as
 select c.path, string_agg(c.text, e'\n' order by c.number) as text,

@@ -2,7 +2,7 @@
 -- connects to an idle engine, hours before the load comes.
 begin;
 \ir prelude.psql
-select plan(88);
+select plan(225);
 select gd_register('busy', lease => '1 hour'), gd_register('looked at', lease => '1 hour') \g /dev/null
 select gd_set_rate_limit('frozen', 0, '1 s'), gd_set_rate_limit('mail', 1000000, '1 s') \g /dev/null
 insert into gendurable.buckets (key, tokens, refilled_at, due_at) values ('frozen', 0, now(), 'infinity');
@@ -28,6 +28,14 @@ delete from gendurable.doorbells where kind <> 'tokens';
 \set others 5000
 \set held 15000
 \set finished 100000
+\ir load.psql
+\ir checks.psql
+
+-- And by a worker that connects only now: its plans are new, what the planner knows of the tables is of the quiet hours.
+discard plans;
+delete from gendurable.doorbells where kind <> 'tokens';
+\set queue late
+\set ready 20000
 \ir load.psql
 \ir checks.psql
 

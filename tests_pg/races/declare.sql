@@ -1,8 +1,9 @@
--- Workers that declare the same new versions at the same time: none waits for another one, and none is lost.
+-- Workers that declare the same new versions at the same time: none waits for another one, and none is lost. One that is
+-- forgotten while it declares leaves nothing behind.
 --
 -- Mutation: versions with a unique index and ON CONFLICT DO NOTHING: 1 waits until its time is up.
 \ir prelude.psql
-select plan(7);
+select plan(13);
 select test.open('a', 'b', 'c');
 
 create function test.declare(machines text) returns text
@@ -29,5 +30,28 @@ select is(gendurable._newest_version('N'), 2, 'one that was undone declared noth
 select gd_unregister(w.id) from gendurable.workers as w \g /dev/null
 select results_eq('select gendurable._newest_version(f) from unnest($${M,N,O}$$::text[]) as f', 'values (2), (2), (1)', 'the versions are known when all have left');
 select is((select count(*)::int from gendurable.machines), 0, 'their declarations have gone with them');
+
+-- declare x reap: what a worker adds while it is forgotten is not left behind.
+create function test.more(worker bigint) returns text
+language sql as $$ select format('select gd_declare(%s, %L)', worker, '[{"fsm": "P", "version": 1}]') $$;
+select gd_register('w', info => '{"machines": []}') as w \gset
+select test.exec('a', 'begin');
+select test.query('a', test.more(:w));
+select test.send('c', format('select id from gd_pick(%s, %L, 1)', :w, 'default'));
+select ok(not test.is_blocked('c'), 'a pick does not wait for what its worker declares');
+select test.answer('c');
+select test.send('b', format('select gd_unregister(%s)', :w));
+select ok(test.is_blocked('b'), 'a farewell waits for what the worker declares');
+select test.exec('a', 'commit');
+select test.answer('b');
+select is((select count(*)::int from gendurable.machines), 0, 'and takes it along');
+select gd_register('w', info => '{"machines": []}') as w \gset
+select test.exec('a', 'begin');
+select test.query('a', format('select gd_unregister(%s)', :w));
+select test.send('b', test.more(:w));
+select ok(test.is_blocked('b'), 'in the other order the declaration waits');
+select test.exec('a', 'commit');
+select throws_ok($$ select test.answer('b') $$, 'GD010', null, 'and the worker is gone');
+select is((select count(*)::int from gendurable.machines), 0, 'nothing is left behind');
 
 select * from finish();

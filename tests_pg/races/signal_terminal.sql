@@ -1,6 +1,6 @@
 -- gd_signal × terminal of its target: to the new occupant of the key or to nobody, never stored for the dead.
 \ir prelude.psql
-select plan(33);
+select plan(40);
 select test.open('a', 'b', 'c');
 select gd_register('w') as w \gset
 create function test.claim(worker bigint) returns jsonb
@@ -149,4 +149,29 @@ select test.query('a', test.commit(:w, test.outcome((select max(last_value) from
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'no_target', 'the second occupant has finished in the same transaction');
 select is(test.inbox(), 'empty', 'nothing is stored for either');
+-- The end and the revival in one transaction: the target was live before it, and is after it.
+delete from gendurable.instances; delete from gendurable.correlation_keys; delete from gendurable.signals;
+create function test.meets_restart(worker bigint, query text) returns text
+language plpgsql as $$
+declare
+    v_id    bigint := (select i.id from gendurable.instances as i);
+    v_waits boolean;
+begin
+    perform test.exec('a', 'begin');
+    perform test.query('a', format('select gd_cancel(%s::bigint)', v_id));
+    perform test.query('a', format('select gd_retry(%s)', v_id));
+    perform test.send('b', replace(query, '$id', v_id::text));
+    v_waits := test.is_blocked('b');
+    perform test.exec('a', 'commit');
+    return format('%s %s', case when v_waits then 'waits:' else 'at once:' end, test.result(test.answer('b')));
+end
+$$;
+select gd_enqueue('M', correlation_key => 'k') \g /dev/null
+select is(test.meets_restart(:w, $$ select gd_signal('k', 'by_key') $$), 'waits: delivered', 'by key: the target is started over');
+select is(test.meets_restart(:w, $$ select gd_signal($id::bigint, 'by_id') $$), 'waits: delivered', 'by id');
+select is(test.meets_restart(:w, $$ select result from gd_signal_many('[{"target": "k", "name": "batch"}]') $$), 'waits: delivered', 'in a batch, by key');
+select is(test.meets_restart(:w, $$ select result from gd_signal_many('[{"id": $id, "name": "batch"}]') $$), 'waits: delivered', 'in a batch, by id');
+select is(test.meets_restart(:w, $$ select gd_cancel('k') $$), 'waits: 1', 'a cancel ends it');
+select is(gd_retry(max(f.id)), 'retried', 'started once more') from gendurable.finished as f;
+select is(test.inbox(), 'empty', 'what was in the inbox of the life before is gone');
 select * from finish();

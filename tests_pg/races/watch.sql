@@ -1,6 +1,6 @@
 -- Watch × the end or the park of an instance: LISTEN, watch, look, and nothing is missed.
 \ir prelude.psql
-select plan(24);
+select plan(27);
 select test.open('a', 'b', 'l');
 select test.exec('l', 'listen gendurable_watch');
 create function test.heard() returns text language plpgsql as $$
@@ -91,4 +91,15 @@ select ok(test.is_blocked('b'), 'a second watch waits for the first one');
 select test.exec('a', 'commit');
 select test.answer('b');
 select is(test.results(test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "done"}'))) || ' ' || test.heard(), 'committed ' || (:'o'::jsonb ->> 'id') || ':done', 'both are told at once');
+-- The end and the revival in one transaction.
+select test.claim(:w) as o \gset
+select test.exec('a', 'begin');
+select test.query('a', format('select gd_cancel(%1$s::bigint) as x', :'o'::jsonb ->> 'id')), test.query('a', format('select gd_retry(%1$s) as x', :'o'::jsonb ->> 'id'));
+select test.send('b', test.watch(:'o'));
+select ok(test.is_blocked('b'), 'a watch waits for a transaction that starts an instance over');
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')), 'runnable', 'and finds it live');
+select test.heard() \g /dev/null
+select gd_cancel((:'o'::jsonb ->> 'id')::bigint) \g /dev/null
+select is(test.heard(), (:'o'::jsonb ->> 'id') || ':failed', 'and watched');
 select * from finish();

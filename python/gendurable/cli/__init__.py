@@ -5,11 +5,49 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from gendurable.cli import exporter, install, run, status, upgrade, version
+from gendurable.cli import (
+    changing,
+    creating,
+    doctor,
+    exporter,
+    install,
+    lists,
+    maintain,
+    ps,
+    run,
+    setting,
+    show,
+    status,
+    top,
+    uninstall,
+    upgrade,
+    version,
+    web,
+)
 from gendurable.cli.command import app
 from gendurable.cli.streams import leave, open_streams
 
-__all__ = ["app", "exporter", "install", "main", "run", "status", "upgrade", "version"]
+__all__ = [
+    "app",
+    "changing",
+    "creating",
+    "doctor",
+    "exporter",
+    "install",
+    "lists",
+    "main",
+    "maintain",
+    "ps",
+    "run",
+    "setting",
+    "show",
+    "status",
+    "top",
+    "uninstall",
+    "upgrade",
+    "version",
+    "web",
+]
 
 
 def main() -> None:

@@ -7,34 +7,71 @@ import functools
 import signal
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Annotated, ParamSpec
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, ParamSpec, overload
 
 import psycopg
 import typer
 
 from gendurable.cli.streams import fail, say
-from gendurable.database import one_line
+from gendurable.database import connect_sync, conninfo, one_line
 from gendurable.errors import GendurableError
 from gendurable.text import safe_repr
 
-__all__ = ["Dsn", "app", "command"]
+__all__ = ["Dsn", "Json", "Yes", "app", "command", "connected", "group"]
 
 P = ParamSpec("P")
 
 app = typer.Typer(
-    help="Durable execution in PostgreSQL.",
+    help="Durable execution in PostgreSQL: run it, look at it, act on it.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     # What a user typed may look like markup; plain text also suits every terminal and pipe.
     rich_markup_mode=None,
 )
 
 
-def command(function: Callable[P, None]) -> Callable[P, None]:
-    """Add a command; whatever a user can put right is one message and exit code 1."""
+def group(name: str, purpose: str) -> typer.Typer:
+    """A command that has commands of its own."""
+    commands = typer.Typer(help=purpose, no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(commands, name=name)
+    return commands
 
+
+@overload
+def command(function: Callable[P, None], /) -> Callable[P, None]: ...
+@overload
+def command(
+    *, examples: Sequence[str] = (), of: typer.Typer = app, name: str | None = None
+) -> Callable[[Callable[P, None]], Callable[P, None]]: ...
+
+
+def command(
+    function: Callable[P, None] | None = None,
+    /,
+    *,
+    examples: Sequence[str] = (),
+    of: typer.Typer = app,
+    name: str | None = None,
+) -> Any:
+    """Add a command; whatever a user can put right is one message and exit code 1.
+
+    Args:
+        function: its parameters are the options, its docstring the help.
+        examples: what its help shows, without the name of the program.
+        of: the application, or a group of it.
+        name: the function's by default.
+    """
+    if function is None:
+        return functools.partial(_add, examples=examples, of=of, name=name)
+    return _add(function, examples=examples, of=of, name=name)
+
+
+def _add(
+    function: Callable[P, None], *, examples: Sequence[str], of: typer.Typer, name: str | None
+) -> Callable[P, None]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
@@ -51,7 +88,16 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             # Caught here, because typer would make it exit code 1.
             sys.exit(128 + signal.SIGINT)
 
-    return app.command()(run)
+    # What follows a \b is not wrapped.
+    shown = "\n".join(f"  gendurable-py {example}" for example in examples)
+    return of.command(name, epilog=f"\b\nExamples:\n{shown}" if examples else None)(run)
+
+
+@contextmanager
+def connected(dsn: str | None) -> Iterator[psycopg.Connection[Any]]:
+    """A connection for one transaction."""
+    with connect_sync(conninfo(dsn)) as conn:
+        yield conn
 
 
 Dsn = Annotated[
@@ -61,3 +107,6 @@ Dsn = Annotated[
         show_default=False,
     ),
 ]
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without being asked.")]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
 from gendurable.cli.command import Dsn, command
 from gendurable.database import conninfo, describe_dsn
+from gendurable.errors import UsageError
 from gendurable.install import install as install_schema
 from gendurable.log import log_to_stderr
 from gendurable.process import package_version
+from gendurable.text import safe_repr
 
 __all__ = ["install"]
 
@@ -22,11 +25,20 @@ def install(
         bool,
         typer.Option("--repair-privileges", help="Grant and revoke what a restored dump has lost."),
     ] = False,
+    partitions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIRST-LAST/64",
+            help="What this database holds as one of many: 0-15/64, or 3/64.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Install the schema; do nothing if it is there."""
     log_to_stderr()
     info = conninfo(dsn)
-    done = install_schema(info, repair_privileges=repair_privileges)
+    held = None if partitions is None else _partitions(partitions)
+    done = install_schema(info, repair_privileges=repair_privileges, partitions=held)
     version = package_version()
     where = describe_dsn(info)
     typer.echo(
@@ -34,3 +46,15 @@ def install(
         if done
         else f"schema {version} is up to date at {where}"
     )
+
+
+def _partitions(option: str) -> range:
+    found = re.fullmatch(r"(\d{1,2})(?:-(\d{1,2}))?/64", option)
+    first = int(found[1]) if found else 0
+    last = int(found[2] or found[1]) if found else -1
+    if not 0 <= first <= last <= 63:
+        raise UsageError(
+            f"--partitions {safe_repr(option, 40)}: expected FIRST-LAST/64 with numbers from 0 "
+            "to 63, for example --partitions 0-15/64"
+        )
+    return range(first, last + 1)

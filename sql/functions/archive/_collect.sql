@@ -56,7 +56,9 @@ begin
           and w.upper - w.lower > gendurable._window_length()
         union all
         values ('gendurable.finished_default'::regclass,
-                gendurable._partition_start(now() - interval '1 minute')),
+                coalesce((select max(w.lower) from gendurable._windows() as w
+                          where w.lower < now() - interval '1 minute'),
+                         gendurable._partition_start(now() - interval '1 minute'))),
                ('gendurable.kept', '-infinity')
     loop
         if clock_timestamp() >= p_until then

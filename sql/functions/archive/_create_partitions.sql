@@ -9,8 +9,8 @@
 -- only if that lock is free at once, otherwise next time. Maintenance has emptied it by then.
 -- finish x attach: a row on its way into the default partition would break that partition's new
 -- bounds and fail its commit. So only windows into which no instance finishes now are attached:
--- those to come. A minute is more than any finishing statement takes. The window in which the
--- engine was installed lives in the default partition.
+-- those to come. A minute is more than any finishing statement takes. What finishes before the
+-- first window lives in the default partition, from which maintenance moves it when that has begun.
 -- A bound is written as a text. Only ISO says an offset there, not a zone's abbreviation, of which
 -- several zones may have the same.
 -- Locks:  the table (share update exclusive, NOWAIT), its default partition (access exclusive,

@@ -44,9 +44,10 @@ begin
         v_more := gendurable._sift_reports() or v_more;
         v_more := gendurable._compact_throughput() or v_more;
         perform gendurable._sweep_busy_floors();
-        v_created := gendurable._create_partitions();
+        -- The first window begins soon, so that the default partitions stay small.
+        v_created := gendurable._create_partitions('gendurable.finished',
+                                                   now() + interval '2 minutes');
         return query select 'create_partitions', v_created::bigint;
-        -- The history's first window begins soon: its default partition takes whatever happens.
         v_created := v_created + gendurable._create_partitions('gendurable.history',
                                                                now() + interval '2 minutes');
         -- Not both in one transaction: each holds locks of the archive until it ends.

@@ -15,7 +15,7 @@ begin
             from jsonb_to_record(jsonb_build_object(v_field, v_value)) as x (
                 id bigint, fence bigint, continue boolean, delay_ms float8, timeout_ms float8,
                 names text[], consumed bigint[], priority int, weight float8, fsm_version int,
-                eligible_at timestamptz, delay interval, correlation_scope text[]);
+                partition int, eligible_at timestamptz, delay interval, correlation_scope text[]);
         exception when data_exception or program_limit_exceeded then
             return v_field || ': expected ' || case
                 when v_field in ('names', 'consumed', 'correlation_scope')
@@ -23,7 +23,8 @@ begin
                               when v_field = 'consumed' then 'an array of integers'
                               else 'an array of strings' end
                 else case when v_field in ('id', 'fence') then 'an integer of 64 bits'
-                          when v_field in ('priority', 'fsm_version') then 'an integer of 32 bits'
+                          when v_field in ('priority', 'fsm_version', 'partition')
+                              then 'an integer of 32 bits'
                           when v_field = 'continue' then 'true or false'
                           when v_field = 'eligible_at' then 'a timestamp'
                           when v_field = 'delay' then 'an interval'

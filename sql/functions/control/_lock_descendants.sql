@@ -27,10 +27,11 @@ begin
             v_locked := array(
                 select i.id
                 from gendurable.instances as i
+                -- (No parent is a null, which matches none. To ask for one beside the id would
+                -- attract the planner to all that have one.)
                 where i.id = any (v_ids
                                   || array(select r.parent_id
-                                           from gendurable.instances as r
-                                           where r.id = p_root and r.parent_id is not null))
+                                           from gendurable.instances as r where r.id = p_root))
                 order by i.id
                 for no key update);
             if exists (select from gendurable.instances as i

@@ -24,6 +24,9 @@ declare
     c_fields  constant text[] := array['fsm', 'state', 'step', 'queue', 'priority', 'eligible_at',
                                        'delay', 'correlation_key', 'correlation_scope',
                                        'concurrency_key', 'rate_limit', 'weight', 'fsm_version'];
+    -- A router says where an instance belongs.
+    v_fields  text[] := case when pg_sequence_last_value('gendurable.partitions') is null
+                             then c_fields else c_fields || 'partition'::text end;
     v_entries gendurable.entry[];
     v_now     timestamptz := now();
     v_bad     boolean;
@@ -34,12 +37,15 @@ begin
         -- A typo in a field's name must not be ignored: it would enqueue something else than
         -- what was meant.
         v_bad := exists (select from jsonb_array_elements(p_entries) as x (entry)
-                         where x.entry - c_fields <> '{}');
+                         where x.entry - v_fields <> '{}');
         if not v_bad then
             -- Any JSON becomes a text. Only where that looks like an object or an array is it worth
             -- a look at what it was.
             select array_agg(row(
-                       e.ord + p_first_ord - 1, nextval('gendurable.instances_id_seq'), e.fsm,
+                       e.ord + p_first_ord - 1,
+                       gendurable._new_id(e.correlation_key, e.concurrency_key, e.rate_limit,
+                                          e.partition, e.parent_id),
+                       e.fsm,
                        e.fsm_version, coalesce(e.state, '{}'),
                        coalesce(e.step, 'start'),
                        coalesce(e.queue, e.parents_queue, p_default_queue),
@@ -60,18 +66,18 @@ begin
                                     or e.concurrency_key like '{%' or e.concurrency_key like '[%'
                                     or e.rate_limit like '{%' or e.rate_limit like '[%'
                                then gendurable._json_problem(p_entries -> (e.ord - 1)::int,
-                                                             c_fields) is not null end)
+                                                             v_fields) is not null end)
             into v_entries, v_bad
             from rows from (jsonb_to_recordset(p_entries) as (
                      fsm text, state jsonb, step text, queue text, priority int,
                      eligible_at timestamptz, delay interval, correlation_key text,
                      correlation_scope text[], concurrency_key text, rate_limit text,
-                     weight float8, fsm_version int),
+                     weight float8, fsm_version int, partition int),
                      unnest(p_parents, p_rounds, p_places, p_queues)
                  ) with ordinality as e (fsm, state, step, queue, priority, eligible_at, delay,
                                          correlation_key, correlation_scope, concurrency_key,
-                                         rate_limit, weight, fsm_version, parent_id, round, place,
-                                         parents_queue, ord);
+                                         rate_limit, weight, fsm_version, partition,
+                                         parent_id, round, place, parents_queue, ord);
         end if;
         if v_bad is not true then
             return v_entries;
@@ -89,7 +95,7 @@ begin
         end loop;
     end if;
     v_reason := coalesce(
-        gendurable._json_problem(p_entries -> 0, c_fields),
+        gendurable._json_problem(p_entries -> 0, v_fields),
         (select gendurable._entry_problem(e.fsm, e.step, e.queue, e.correlation_key,
                                           e.correlation_scope, e.concurrency_key,
                                           e.rate_limit, e.weight)

@@ -59,7 +59,8 @@ begin
     end if;
 
     -- The sequence gives the id first, because the row of a key names its occupant.
-    v_id := nextval('gendurable.instances_id_seq');
+    v_id := gendurable._new_id(gd_enqueue.correlation_key, gd_enqueue.concurrency_key,
+                               gd_enqueue.rate_limit);
     if gendurable._occupies(gd_enqueue.correlation_key, gd_enqueue.correlation_scope) then
         id := gendurable._take_key(gd_enqueue.correlation_key, v_id);
         if id <> v_id then

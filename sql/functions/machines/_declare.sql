@@ -1,4 +1,5 @@
--- Notes what a new worker can run: a checked info.machines (gendurable._check_machines).
+-- Notes what a worker can run: a checked info.machines (gendurable._check_machines). What it
+-- has said of a machine and version before stays.
 --
 -- two workers x one new version: neither waits for the other, each leaves a row in versions. A
 -- worker that declares what is known already writes none.
@@ -17,7 +18,8 @@ begin
            -- An array may not be spelled as JSON would: a step may be called null.
            case when jsonb_typeof(d.steps) = 'array'
                 then array(select s.step from jsonb_array_elements_text(d.steps) as s (step)) end
-    from jsonb_to_recordset(p_machines) as d (fsm text, version int, steps jsonb);
+    from jsonb_to_recordset(p_machines) as d (fsm text, version int, steps jsonb)
+    on conflict (worker_id, fsm, version) do nothing;
 
     insert into gendurable.versions as v (fsm, version)
     select d.fsm, max(d.version)
@@ -27,4 +29,4 @@ begin
                        where k.fsm = d.fsm and k.version >= max(d.version));
 end
 $$;
-comment on function gendurable._declare(bigint, jsonb) is 'Notes what a new worker can run.';
+comment on function gendurable._declare(bigint, jsonb) is 'Notes what a worker can run.';

@@ -29,7 +29,7 @@ begin
     p_now.due_at := coalesce(v_missed.next_at, 'infinity');
 
     foreach v_at in array v_missed.fire loop
-        v_id := nextval('gendurable.instances_id_seq');
+        v_id := gendurable._new_id('schedule:' || v_schedule.name, null, null);
         v_key := 'schedule:' || v_schedule.name
                  || case v_schedule.overlap when 'allow' then ':' || gendurable._utc(v_at)
                                             else '' end;

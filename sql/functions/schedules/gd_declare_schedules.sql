@@ -1,6 +1,7 @@
 -- Declares the schedules of a machine: for workers, when they start. An array of objects with the
 -- argument names of gd_schedule, and `version`, the version of the machine that declares; one row
--- for each, in order of the names: 'created', 'changed', 'unchanged' or 'older'.
+-- for each, in order of the names: 'created', 'changed', 'unchanged', 'older', or 'elsewhere': it
+-- belongs to another database, of which this is one of many.
 --
 -- A changed declaration wins, unless it comes from an older version of the same machine. One that
 -- is not declared any more stays. All or nothing.
@@ -58,7 +59,10 @@ begin
                                        'Correct the entry; nothing of the batch was stored.');
         end if;
         name := v_new.name;
-        result := (gendurable._set_schedule(v_new)).result;
+        -- The workers of all databases declare it; it is fired in one.
+        result := case when gendurable._partition('schedule:' || v_new.name)
+                            <> all (gendurable._own_partitions())
+                       then 'elsewhere' else (gendurable._set_schedule(v_new)).result end;
         return next;
     end loop;
 end

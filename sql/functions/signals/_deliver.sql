@@ -22,7 +22,7 @@ set jit = off
 as $$
 declare
     v_id       bigint := p_id;
-    v_occupant bigint;
+    v_gone     bigint;
     v_target   record;
     v_problem  text := gendurable._signal_problem(p_key, p_id, p_name, p_dedup_key);
 begin
@@ -36,13 +36,12 @@ begin
         if p_key is not null then
             -- An occupant may finish while we wait for it, and the key may then have a new one:
             -- that one is meant.
-            select k.instance_id into v_occupant
+            select k.instance_id into v_id
             from gendurable.correlation_keys as k
             where k.key = p_key;
-            if not found or v_occupant = v_id then
+            if not found or v_id = v_gone then
                 return 'no_target';
             end if;
-            v_id := v_occupant;
         end if;
 
         select i.phase = 'awaiting_signal' and p_name = any (i.awaits) as wakes, i.signalled,
@@ -53,8 +52,12 @@ begin
         where i.id = v_id
         for no key update;
         exit when found;
-        if p_key is null then
-            return 'no_target';
+        -- What has ended it may have brought it back as well.
+        if not exists (select from gendurable.instances as i where i.id = v_id) then
+            if p_key is null then
+                return 'no_target';
+            end if;
+            v_gone := v_id;
         end if;
     end loop;
 

@@ -1,8 +1,9 @@
 -- Finds and locks the targets of signals, given the entries of gd_signal_many; answers the id of
 -- each, null where there is none (any more).
 --
--- A key may change hands before its occupant is locked. Then this lets go of all and looks again,
--- because locking the new occupant with others in hand would be out of order.
+-- A key may change hands before its occupant is locked, and what ends a target may bring it back.
+-- Then this lets go of all and looks again, because locking it with others in hand would be out of
+-- order.
 -- Locks:  the targets by id, waiting for them: all before the first delivery, so that two batches
 --         cannot wait for each other.
 -- Writes: nothing. Plan: correlation_keys_pkey, instances_pkey.
@@ -45,10 +46,13 @@ begin
                   and v_targets[x.ord] is distinct from (
                       select k.instance_id from gendurable.correlation_keys as k
                       where k.key = x.entry ->> 'target')
+            ) or exists (
+                select from gendurable.instances as i
+                where i.id = any (array(select unnest(v_targets) except select unnest(v_locked)))
             ) then
                 raise exception using
                     errcode = 'GD000',
-                    message = 'gendurable: a correlation key changed hands meanwhile';
+                    message = 'gendurable: a target has changed meanwhile';
             end if;
         exception when sqlstate 'GD000' then
             v_targets := null;

@@ -19,18 +19,24 @@ set jit = off
 as $$
 declare
     v_instance record;
+    v_status   text;
 begin
     if gendurable._is_open('public.gd_watch(bigint)') then
         perform gendurable._refuse_open();
     end if;
-    select i.watched, gendurable._status(i.phase) as status into v_instance
-    from gendurable.instances as i
-    where i.id = gd_watch.target
-    for no key update;
-    if not found then
-        -- In a statement of its own: it may have ended while this one waited.
-        return (select s.status from public.gd_status(gd_watch.target) as s);
-    end if;
+    loop
+        select i.watched, gendurable._status(i.phase) as status into v_instance
+        from gendurable.instances as i
+        where i.id = gd_watch.target
+        for no key update;
+        exit when found;
+        -- In a statement of its own: it may have ended while this one waited. If it lives, it was
+        -- brought back by then.
+        v_status := (select s.status from public.gd_status(gd_watch.target) as s);
+        if v_status is null or v_status in ('done', 'failed') then
+            return v_status;
+        end if;
+    end loop;
     if not v_instance.watched then
         update gendurable.instances as i set watched = true where i.id = gd_watch.target;
     end if;

@@ -1,6 +1,6 @@
 -- The archive is collected in slices.
 begin;
-select plan(22);
+select plan(25);
 select test.mid_window() \g /dev/null
 
 create function pg_temp.collect(p_time interval default '1 minute') returns text language sql as $$ select concat_ws(' ', c.forgotten, c.more) from gendurable._collect(clock_timestamp() + p_time) as c $$;
@@ -68,6 +68,16 @@ insert into gendurable.progress (task, position, clean) values ('gendurable.over
 select is(pg_temp.collect(), '0 f', 'of a window out of which something was moved it takes a second look');
 select is(pg_temp.collect(), '10 f', 'and then it goes');
 select is_empty('select from gendurable.progress', 'nothing is left to be noted');
+
+-- What finished before the first window moves when that has begun, so that what is attached later has nothing to look through.
+delete from gendurable.finished; delete from gendurable.kept;
+select pg_temp.finish(91, '20 minutes'), pg_temp.finish(92, '12 minutes') \g /dev/null
+select pg_temp.collect() \g /dev/null
+select is(pg_temp.ids('gendurable.finished_default'), '91 92', 'what finished lately stays where no window has begun');
+select pg_temp.window('present', '10 minutes', '-5 minutes'), pg_temp.finish(93, '5 minutes') \g /dev/null
+select pg_temp.collect() \g /dev/null
+select is(pg_temp.ids('gendurable.finished_default'), null, 'the default partition is emptied when the first one has');
+select is((select string_agg(f.id::text, ' ' order by f.id) from gendurable.archive as f), '91 92 93', 'and nothing is forgotten');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- Rounds that are over are cleared in slices.
 begin;
 \ir ../prelude.psql
-select plan(8);
+select plan(10);
 
 select is(gendurable._dismiss_rest(), 0, 'nothing to do');
 select pg_temp.put('p') \g /dev/null
@@ -17,6 +17,17 @@ insert into gendurable.dismissals (parent_id, round, after) values (pg_temp.id('
 select is((select string_agg(m.task || ' ' || m.affected, ', ' order by m.task) from gd_maintain() as m where m.task in ('dismiss', 'more')), 'dismiss 1000, more 1', 'maintenance does it, and is called again');
 select gd_maintain() \g /dev/null
 select is((select string_agg(m.task || ' ' || m.affected, ', ' order by m.task) from gd_maintain() as m where m.task in ('dismiss', 'more')), 'dismiss 0', 'until there is none');
+
+-- The rest of a round is to be cleared up, ends by itself and is forgotten; its parent fails, and is brought back.
+select pg_temp.put('q'), pg_temp.pick(9) \g /dev/null
+select pg_temp.commit('q', 'schedule_children', '{"join": "any", "children": [{"fsm": "k"}]}') \g /dev/null
+delete from gendurable.instances where fsm = 'k';
+delete from gendurable.countdowns where parent_id = pg_temp.id('q');
+update gendurable.instances set phase = 'ready' where fsm = 'q';
+insert into gendurable.dismissals (parent_id, round, after) values (pg_temp.id('q'), 1, 0);
+select pg_temp.pick(9), pg_temp.commit('q', 'stop'), gd_retry(pg_temp.id('q')), pg_temp.pick(9) \g /dev/null
+select is(pg_temp.commit('q', 'schedule_children', '{"join": "any", "children": [{"fsm": "l"}, {"fsm": "m"}]}') || ' ' || gendurable._dismiss_rest() || ' ' || pg_temp.pick(9), 'committed 0 l m', 'children of its next round are left alone');
+select is(pg_temp.commit('l', 'done') || ' ' || pg_temp.phase('q'), 'committed ready', 'and their round ends');
 
 select * from finish();
 rollback;

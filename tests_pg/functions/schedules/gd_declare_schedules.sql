@@ -2,7 +2,7 @@
 begin;
 \ir ../prelude.psql
 \ir prelude.psql
-select plan(12);
+select plan(13);
 
 create function pg_temp.declare(variadic entries jsonb[]) returns text language sql as $$
     select string_agg(d.name || ' ' || d.result, ', ' order by d.n) from (select x.*, row_number() over () as n from gd_declare_schedules(to_jsonb(entries)) as x) as d
@@ -20,6 +20,10 @@ select is(pg_temp.refusal($$ select gd_declare_schedules('[{"name": "x", "cron":
     'GD003 ord 1: priority: expected an integer of 32 bits, got "high"', '… and their types');
 select is(pg_temp.refusal($$ select gd_declare_schedules('[{"name": "x", "cron": "@daily", "fsm": "m"}, {"name": "y", "cron": "@dialy", "fsm": "m"}]') $$) ~ '^GD002 cron ''@dialy''', true, '… that can be');
 select is((select count(*) from gd_schedules), 2::bigint, 'all or nothing');
+
+select setval('gendurable.partitions', 1::bigint << ((gendurable._partition('schedule:here') + 1) % 64));
+select is(array_agg(d.result), '{elsewhere}', 'what another database fires is left to it')
+from gd_declare_schedules('[{"name": "here", "cron": "@daily", "fsm": "m"}]') as d;
 
 select * from finish();
 rollback;

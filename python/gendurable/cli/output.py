@@ -1,0 +1,181 @@
+"""What commands print: tables for people, one JSON object a line for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from gendurable.errors import UsageError
+from gendurable.text import printable
+
+__all__ = [
+    "Column",
+    "ago",
+    "coloured",
+    "confirm",
+    "emit",
+    "progress",
+    "show_rows",
+    "span",
+    "stamp",
+    "stdout",
+    "table",
+]
+
+T = TypeVar("T")
+
+_STYLES = {
+    "executing": "green",
+    "awaiting_signal": "yellow",
+    "awaiting_children": "yellow",
+    "done": "dim",
+    "failed": "red",
+    "ok": "green",
+    "warning": "yellow",
+    "problem": "red",
+}
+# A pipe takes a row as it is, on one line.
+_UNLIMITED = 100_000
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
+
+
+class Column(NamedTuple, Generic[T]):
+    """A column of a table: its title, what stands in it, and whether numbers do."""
+
+    title: str
+    value: Callable[[T], object]
+    right: bool = False
+
+
+def stdout() -> Console:
+    """Where results go: colours and the width of the screen only where there is one."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _UNLIMITED
+    return console
+
+
+def emit(value: Any) -> None:
+    """Print a value as JSON, on one line."""
+    typer.echo(msgspec.json.encode(value).decode())
+
+
+def show_rows(
+    items: Sequence[T], columns: Sequence[Column[T]], *, as_json: bool, empty: str
+) -> None:
+    """Print rows.
+
+    Args:
+        items: one a row.
+        columns: of the table.
+        as_json: print the items as JSON instead.
+        empty: what to say where there is none.
+    """
+    if as_json:
+        for item in items:
+            emit(item)
+    elif items:
+        stdout().print(table(items, columns))
+    else:
+        typer.echo(empty)
+
+
+def table(items: Sequence[T], columns: Sequence[Column[T]]) -> Table:
+    """Rows below titles, without lines."""
+    found = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        found.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+    for item in items:
+        found.add_row(*(_cell(column.value(item)) for column in columns))
+    return found
+
+
+def _cell(value: object) -> Text:
+    if value is None:
+        return Text("-", style="dim")
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, datetime):
+        return Text(ago(value))
+    if isinstance(value, float):
+        return Text(f"{value:,.6g}")
+    if isinstance(value, int):
+        return Text(f"{value:,}")
+    return Text(printable(str(value)))
+
+
+def coloured(word: str) -> Text:
+    """A status in its colour; the word alone says it as well."""
+    return Text(printable(word), style=_STYLES.get(word, ""))
+
+
+def ago(at: datetime) -> str:
+    """How long ago, or in how long: ``3m``, ``in 2h``."""
+    seconds = (datetime.now(UTC) - at).total_seconds()
+    return span(seconds) if seconds >= 0 else f"in {span(-seconds)}"
+
+
+def span(seconds: float) -> str:
+    """A duration in its two largest units."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    rest, parts = int(seconds), []
+    for size, unit in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count:,}{unit}")
+    if rest and len(parts) < 2:
+        parts.append(f"{rest}s")
+    return " ".join(parts[:2])
+
+
+def stamp(at: datetime | None) -> str:
+    """A moment by the clock of this machine, to the second; None as a dash."""
+    return "-" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+@contextmanager
+def progress(
+    what: str, total: int | None = None, *, shown: bool = True
+) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal while something takes long; yields what moves it on."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not (shown and console.is_terminal)
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only if the user says so.
+
+    Raises:
+        UsageError: the user says no, or there is nobody to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin or not sys.stdin.isatty():
+        raise UsageError("nothing was done\nAdd --yes to do it without being asked.")
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort as exc:
+        raise KeyboardInterrupt from exc
+    if not agreed:
+        raise UsageError("nothing was done")

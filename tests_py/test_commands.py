@@ -1,0 +1,510 @@
+"""The commands of the person on call: what they print, as tables and as JSON, and what they do."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from rich.console import Group
+from typer.testing import CliRunner
+
+from gendurable import Enqueued, Entry, Instance, enqueue, enqueue_many, look, status
+from gendurable.cli import app, ps
+from gendurable.cli.output import span
+from gendurable.cli.reading import Filter, address, duration
+from gendurable.errors import UsageError
+from gendurable.testing import drain
+from support import Connection, finished
+from test_cli import invoke
+from test_docs import commands
+from test_look import Order, Parent, breaks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Invoke = Callable[..., tuple[int, str, str]]
+
+__all__ = ["invoke"]
+
+COMMANDS = {
+    "cancel", "doctor", "enqueue", "failures", "limits", "pause", "ps", "queues", "resume", "retry",
+    "schedules", "show", "signal", "stuck", "top", "uninstall", "workers",
+}  # fmt: skip
+GROUPS = {"limit", "schedule"}
+READING = [
+    "ps",
+    "queues",
+    "workers",
+    "limits",
+    "schedules",
+    "failures",
+    "failures --each",
+    "stuck",
+    "stuck --each",
+    "top",
+    "doctor",
+]
+
+
+@pytest.fixture
+def ask(invoke: Invoke, dsn: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Call a command that succeeds on `dsn`; what it has printed."""
+    monkeypatch.setenv("GENDURABLE_DSN", dsn)
+
+    def call(*arguments: str, code: int = 0) -> str:
+        left, out, err = invoke(*arguments)
+        assert left == code, err
+        assert "Traceback" not in err
+        return out if code == 0 else out + err
+
+    return call
+
+
+def objects(printed: str) -> list[Any]:
+    """One JSON object a line."""
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+# Help.
+
+
+def test_each_command_s_help_has_an_example_that_is_a_command() -> None:
+    listed = CliRunner().invoke(app, ["--help"]).output
+    listed_names = set(re.findall(r"^  ([a-z]+)", listed, re.MULTILINE))
+    assert listed_names >= COMMANDS | GROUPS
+    for name in sorted(COMMANDS):
+        shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
+        assert f"  gendurable-py {name}" in shown
+    for name in sorted(GROUPS):
+        inner = CliRunner().invoke(app, [name, "--help"]).output
+        for command in re.findall(r"^  ([a-z]+)  ", inner, re.MULTILINE):
+            shown = CliRunner().invoke(app, [name, command, "--help"]).output
+            assert f"  gendurable-py {name} {command}" in shown
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    for words, expected in (
+        ("gendurable-py sch", "schedules"),
+        ("gendurable-py ps --st", "--status"),
+    ):
+        completed = subprocess.run(
+            [Path(sys.executable).with_name("gendurable-py")],
+            env=os.environ
+            | {
+                "_GENDURABLE_PY_COMPLETE": "complete_bash",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(words.count(" ")),
+            },
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert expected in completed.stdout.split()
+
+
+# Looking.
+
+
+def test_instances_are_listed_by_filter(ask: Callable[..., str], conn: Connection) -> None:
+    enqueue_many(
+        conn, [Entry(Order, {"n": n}, correlation_key=f"order:{n}", queue="q") for n in range(3)]
+    )
+    enqueue(conn, "Mail", correlation_key="mail:1")
+    assert [one["correlation_key"] for one in objects(ask("ps", "--json"))] == [
+        "mail:1", "order:2", "order:1", "order:0",
+    ]  # fmt: skip
+    assert [one["id"] for one in objects(ask("ps", "--key", "order:*", "-n", "2", "--json"))] == [
+        3,
+        2,
+    ]
+    assert [one["id"] for one in objects(ask("ps", "--state", '{"n": 1}', "--json"))] == [2]
+    assert objects(ask("ps", "--older", "1h", "--json")) == []
+    assert len(objects(ask("ps", "--newer", "1h", "-m", "Mail", "-q", "default", "--json"))) == 1
+    shown = ask("ps", "--status", "runnable").splitlines()
+    assert shown[0].split() == [
+        "ID",
+        "STATUS",
+        "MACHINE",
+        "STEP",
+        "QUEUE",
+        "KEY",
+        "TRY",
+        "AGE",
+        "CHANGED",
+    ]
+    assert shown[2].split()[:7] == ["3", "runnable", "Order", "start", "q", "order:2", "1"]
+    assert ask("ps", "--machine", "None").strip() == "no such instance"
+    assert "status is dead" in ask("ps", "--status", "dead", code=1)
+    assert "this is no JSON" in ask("ps", "--state", "{customer: 7}", code=1)
+    assert "expected a duration" in ask("ps", "--newer", "soon", code=1)
+
+
+def test_one_instance_is_shown_with_the_reason_why_it_does_not_run(
+    ask: Callable[..., str], conn: Connection
+) -> None:
+    root = enqueue(conn, Parent, correlation_key="order:42").id
+    drain(conn, [Parent, breaks])
+    conn.execute("select gd_signal(%s, 'late', '{\"a\": 1}')", (root,))
+    shown = ask("show", "order:42")
+    assert "awaiting_children: It waits for 1 of its children, of which the first are" in shown
+    assert "-> Look at those." in shown
+    assert re.search(r"inbox\n.*late.*\{\"a\":1\}", shown, re.DOTALL)
+    assert re.search(r"children\n.*elsewhere runnable.*breaks failed", shown, re.DOTALL)
+    assert ask("show", str(root)).splitlines()[0] == shown.splitlines()[0] == f"Parent {root}"
+    (told,) = objects(ask("show", "order:42", "--json"))
+    assert told["instance"]["id"] == root
+    assert told["why"][0]["reason"] == "awaiting_children"
+    assert [node["fsm"] for node in told["tree"]] == ["Parent", "elsewhere", "breaks"]
+
+    failed = told["tree"][2]["id"]
+    shown = ask("show", str(failed))
+    assert "failed: It has failed in step start: ValueError: no stock." in shown
+    assert "Traceback (most recent call last):" in shown
+    assert re.search(r"timeline\n.*stop +start.*ValueError: no stock", shown, re.DOTALL)
+    assert "there is no instance nothing at" in ask("show", "nothing", code=1)
+    assert "add --by-key if 99 is a correlation key" in ask("show", "99", code=1)
+
+
+def test_data_of_users_moves_no_cursor(ask: Callable[..., str], conn: Connection) -> None:
+    made = enqueue(conn, "\x1b[31mred[bold]", {"a": "\x1b]0;title\x07"}, correlation_key="a\rb").id
+    conn.execute("select gd_pause(E'q\\x1b[2J')")
+    enqueue(conn, "M", queue="q\x1b[2J")
+    for command in (["ps"], ["show", str(made)], ["queues"], ["stuck"], ["stuck", "--each"]):
+        shown = ask(*command)
+        assert "\x1b" not in shown
+        assert "\r" not in shown
+    assert r"\u001b[31mred[bold]" in ask("ps")
+
+
+def test_queues_workers_limits_and_schedules_are_listed(
+    ask: Callable[..., str], conn: Connection
+) -> None:
+    assert ask("queues") == "no queue has instances or workers\n"
+    assert ask("workers") == "no worker is registered\n"
+    assert ask("limits") == "no limit is set or in use\n"
+    assert ask("schedules") == "there is no schedule\n"
+    conn.execute("select gd_register('w', '{q}', info => '{\"pid\": 77, \"host\": \"here\"}')")
+    enqueue_many(conn, [Entry("M", queue="q", concurrency_key="customer:7") for _ in range(3)])
+    assert ask("limit", "concurrency", "customer", "2") == "set: customer\n"
+    assert ask("limit", "rate", "mail", "100/1m", "--burst", "200") == "set: mail\n"
+    assert ask("limit", "queue", "q", "5") == "set: q\n"
+    assert ask("pause", "q", "other") == "paused: q, other\n"
+    (queue, other) = objects(ask("queues", "--json"))[::-1]
+    assert (queue["queue"], queue["depth"], queue["max_executing"], queue["paused"]) == (
+        "q", 3, 5, True,
+    )  # fmt: skip
+    assert other["queue"] == "other"
+    assert "paused" in ask("queues")
+    assert ask("resume", "q", "other") == "resumed: q, other\n"
+    assert re.search(r"1 +w +alive +0 +q .* here +77", ask("workers"))
+    assert [(one["name"], one["waiting"]) for one in objects(ask("limits", "--json"))] == [
+        ("customer", 3),
+        ("mail", 0),
+    ]
+    assert "2 at once" in ask("limits")
+    assert "100 each 1m, burst 200" in ask("limits")
+    (line,) = objects(ask("limits", "customer", "--json"))
+    assert (line["key"], line["waiting"]) == ("customer:7", 3)
+    assert "customer:7" in ask("limits", "customer")
+    assert "no limit named none" in ask("limits", "none", code=1)
+    for limit in (["concurrency", "customer"], ["rate", "mail"], ["queue", "q"]):
+        assert ask("limit", *limit, "none") == f"dropped: {limit[1]}\n"
+        assert "expected N" in ask("limit", *limit, "many", code=1)
+
+    assert ask("schedule", "set", "nightly", "0 3 * * *", "M").startswith("set: nightly, next at")
+    (known,) = objects(ask("schedules", "--json"))
+    assert (known["name"], known["cron"], known["fsm"]) == ("nightly", "0 3 * * *", "M")
+    assert ask("schedule", "pause", "nightly") == "paused: nightly\n"
+    assert "paused" in ask("schedules")
+    assert ask("schedule", "resume", "nightly") == "resumed: nightly\n"
+    assert len(objects(ask("schedule", "next", "@daily", "-n", "3", "--json"))) == 3
+    assert ask("schedule", "drop", "nightly") == "dropped: nightly\n"
+    assert "there is no schedule nightly" in ask("schedule", "drop", "nightly", code=1)
+    assert "0 99 * * *" in ask("schedule", "set", "nightly", "0 99 * * *", "M", code=1)
+
+
+def test_failures_are_grouped_and_brought_back(ask: Callable[..., str], conn: Connection) -> None:
+    failed = [breaks.enqueue(conn).id for _ in range(3)]
+    other = enqueue(conn, "M", queue="q", correlation_key="m").id
+    drain(conn, [breaks])
+    ask("cancel", "m", "--reason", "wrong price")
+    groups = objects(ask("failures", "--json"))
+    assert [(one["fsm"], one["kind"], one["count"]) for one in groups] == [
+        ("breaks", "ValueError", 3),
+        ("M", "cancelled", 1),
+    ]
+    assert "no stock" in ask("failures")
+    assert [one["id"] for one in objects(ask("failures", "--each", "-m", "M", "--json"))] == [other]
+    assert "cancelled: wrong price" in ask("failures", "--each")
+
+    refused = ask("retry", "--failed", "--machine", "breaks", "--since", "1h", code=1)
+    assert re.search(r"3 +breaks +start +ValueError", refused)
+    assert "nothing was done\nAdd --yes" in refused
+    done = ask("retry", "--failed", "--machine", "breaks", "--since", "1h", "--yes")
+    assert done.splitlines()[-1] == "3 retried"
+    assert {status(conn, one).status for one in failed} == {"runnable"}  # type: ignore[union-attr]
+    assert "nothing that matches" in ask("retry", "--failed", "--since", "1h", "-y", code=1)
+    assert ask("retry", "m", "--step", "other") == f"{other}: retried\n"
+    assert status(conn, other).step == "other"  # type: ignore[union-attr]
+    assert ask("retry", "m", code=1) == f"{other}: not_failed\n"
+    for wrong in (["1", "--failed"], [], ["--failed"], ["1", "--machine", "M"]):
+        assert ask("retry", *wrong, code=1).startswith("error: ")
+
+
+def test_one_customer_s_work_is_stopped(ask: Callable[..., str], conn: Connection) -> None:
+    enqueue_many(conn, [Entry("M", {"customer": n % 3}) for n in range(9)])
+    refused = ask("cancel", "--state", '{"customer": 1}', code=1)
+    assert re.search(r"3 +M +start +runnable", refused)
+    done = ask("cancel", "--state", '{"customer": 1}', "--reason", "left", "--yes", "--json")
+    assert objects(done) == [{"id": one, "result": "cancelled"} for one in (8, 5, 2)]
+    assert "no live instance matches" in ask("cancel", "--state", '{"customer": 1}', "-y", code=1)
+    assert len(objects(ask("ps", "--status", "runnable", "--json"))) == 6
+    assert ask("cancel", "3", "4", "--cascade") == "2 cancelled\n"
+    assert ask("cancel", "3", code=1) == "3: no_target\n"
+    assert "not both" in ask("cancel", code=1)
+
+
+def test_instances_are_made_and_signalled(ask: Callable[..., str], conn: Connection) -> None:
+    made = int(ask("enqueue", "Order", "--state", '{"sku": 1}', "--key", "order:42"))
+    assert ask("enqueue", "Order", "--key", "order:42") == f"{made} (its key was occupied)\n"
+    assert objects(ask("enqueue", "Order", "--key", "order:42", "--json")) == [
+        {"id": made, "duplicate": True}
+    ]
+    drain(conn, [Order])
+    assert ask("signal", "order:42", "paid", "--payload", '{"by": "card"}') == "delivered\n"
+    drain(conn, [Order])
+    assert finished(conn, made).result == "shipped"
+    assert "there is no live instance order:42" in ask("signal", "order:42", "paid", code=1)
+    later = int(ask("enqueue", "M", "--delay", "1h30m", "--priority", "-3"))
+    assert 80 * 60 < until_eligible(conn, later) <= 90 * 60
+    dated = int(ask("enqueue", "M", "--at", "2099-01-01T06:00:00+01:00"))
+    assert until_eligible(conn, dated) > 1e9
+    assert "expected a time" in ask("enqueue", "M", "--at", "tomorrow", code=1)
+
+
+def until_eligible(conn: Connection, instance: int) -> float:
+    """Seconds until an instance may start."""
+    row = conn.execute(
+        "select extract(epoch from eligible_at - now())::float8 from gd_instances where id = %s",
+        (instance,),
+    ).fetchone()
+    assert row is not None
+    return float(row[0])
+
+
+def test_top_looks_once_in_a_pipe(ask: Callable[..., str], conn: Connection) -> None:
+    enqueue(conn, "M")
+    shown = ask("top")
+    assert "depth 1" in shown
+    assert re.search(r"stuck\n.*1 +no_worker +default", shown, re.DOTALL)
+
+
+# doctor and uninstall.
+
+
+def test_doctor_tells_what_is_wrong_by_its_exit_code(
+    ask: Callable[..., str], conn: Connection
+) -> None:
+    found = {one["topic"]: one for one in objects(ask("doctor", "--json"))}
+    assert (
+        found["listen"]["status"] == found["pooler"]["status"] == found["clock"]["status"] == "ok"
+    )
+    assert found["workers"]["status"] == "warning"
+    enqueue(conn, "M", queue="nobody")
+    told = ask("doctor", code=3)
+    assert re.search(r"stuck +problem +1 instances: no_worker, nobody", told)
+    assert "-> select * from gd_why(1) says what to do." in told
+
+
+def test_uninstall_removes_what_install_made_and_nothing_else(
+    invoke: Invoke, empty_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENDURABLE_DSN", empty_dsn)
+
+    def objects_there(conn: Connection) -> set[str]:
+        rows = conn.execute(
+            "select 'n ' || nspname from pg_namespace"
+            " union select 'p ' || oid::regprocedure::text from pg_proc"
+            " union select 'c ' || oid::regclass::text from pg_class where relnamespace <> 99"
+            "   and relnamespace::regnamespace::text not like 'pg_toast%'"
+            " union select 't ' || oid::regtype::text from pg_type"
+            " union select 's ' || stxname from pg_statistic_ext"
+        ).fetchall()
+        return {row[0] for row in rows}
+
+    with psycopg.connect(empty_dsn, autocommit=True) as conn:
+        before = objects_there(conn)
+        assert "no schema gendurable" in invoke("uninstall", "--yes")[2]
+        assert invoke("install")[0] == 0
+        conn.execute("select gd_enqueue('M')")
+        conn.execute("select gd_maintain()")
+        assert "Add --yes" in invoke("uninstall")[2]
+        conn.execute("create view mine as select id from gd_instances")
+        code, _, err = invoke("uninstall", "--yes")
+        assert code == 1
+        assert err.startswith("error: something else depends on the schema: view ")
+        conn.execute("drop view mine")
+        conn.execute("create function gd_mine() returns int language sql as 'select 1'")
+        code, out, _ = invoke("uninstall", "--yes")
+        assert (code, out.split(" from ")[0]) == (0, "removed")
+        conn.execute("drop function gd_mine()")
+        assert objects_there(conn) == before
+        assert invoke("install")[0] == 0
+
+
+# What goes wrong.
+
+
+def test_what_looks_needs_gd_client_alone(
+    ask: Callable[..., str], conn: Connection, reader: str
+) -> None:
+    made = enqueue(conn, "M", concurrency_key="k").id
+    for command in READING:
+        ask(*command.split(), "--dsn", reader, code=3 if command == "doctor" else 0)
+    assert "runnable" in ask("show", str(made), "--dsn", reader)
+
+
+def test_what_a_role_may_not_do_is_one_sentence(
+    ask: Callable[..., str], conn: Connection, reader: str
+) -> None:
+    made = enqueue(conn, "M").id
+    for command in (["cancel", str(made)], ["pause", "q"], ["limit", "queue", "q", "1"]):
+        said = ask(*command, "--dsn", reader, code=1)
+        assert "Grant it the role gd_admin" in said
+    assert "owner" in ask("uninstall", "--yes", "--dsn", reader, code=1)
+
+
+def test_a_database_that_is_down_or_empty_is_one_sentence(
+    invoke: Invoke, empty_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENDURABLE_DSN", "host=127.0.0.1 port=1 password=secret")
+    for command in [*READING, "show 1", "cancel 1", "enqueue M", "pause q"]:
+        code, out, err = invoke(*command.split())
+        assert (code, out) == (1, "")
+        assert err.startswith("error: cannot connect to host=127.0.0.1 port=1")
+        assert "secret" not in err
+        code, out, err = invoke(*command.split(), "--dsn", empty_dsn)
+        assert (code, out) == (1, "")
+        assert err.startswith("error: the database has no usable gendurable schema")
+
+
+@pytest.fixture
+def reader(conn: Connection, dsn: str) -> Iterator[str]:
+    """Connection string of a login that may only look, enqueue and signal."""
+    name = f"gd_reader_{conn.info.backend_pid}"
+    conn.execute(sql.SQL("create role {} login password 'secret'").format(sql.Identifier(name)))
+    conn.execute(sql.SQL("grant gd_client to {}").format(sql.Identifier(name)))
+    yield make_conninfo(dsn, user=name, password="secret")
+    conn.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+
+
+def test_a_reader_that_has_enough_and_ctrl_c_leave_no_traceback(dsn: str, conn: Connection) -> None:
+    enqueue_many(conn, [Entry("M", {"text": "x" * 1000}) for _ in range(3000)])
+    command = [sys.executable, "-m", "gendurable"]
+    cut = subprocess.run(
+        ["bash", "-c", '"$@" ps -n 3000 --json | head -1', "bash", *command],
+        env=os.environ | {"GENDURABLE_DSN": dsn},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (cut.stdout.count("\n"), cut.stderr) == (1, "")
+    watching = subprocess.Popen(
+        [*command, "top", "--json", "--interval", "0.2"],
+        env=os.environ | {"GENDURABLE_DSN": dsn},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    assert json.loads(watching.stdout.readline())["queues"][0]["depth"] == 3000
+    watching.send_signal(2)
+    _, err = watching.communicate(timeout=60)
+    assert (watching.returncode, err) == (130, "")
+
+
+def test_the_json_of_each_command_is_documented() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "command-line.md").read_text()
+    rows = dict(re.findall(r"^\| `(.*?) --json` \| (.*?) \|$", text, re.MULTILINE))
+    for command, struct in {
+        "ps": Instance,
+        "queues": look.Queue,
+        "workers": look.WorkerState,
+        "limits": look.Limit,
+        "schedules": look.ScheduleState,
+        "failures": look.FailureGroup,
+        "failures --each": look.Failure,
+        "stuck": look.StuckGroup,
+        "stuck --each": look.Stuck,
+        "enqueue": Enqueued,
+    }.items():
+        assert re.findall(r"`(\w+)`", rows[command]) == list(struct.__struct_fields__), command
+
+
+def test_every_command_of_the_page_does_something(
+    ask: Callable[..., str], conn: Connection
+) -> None:
+    conn.execute("select gd_register('w')")
+    made = enqueue(conn, "Checkout").id
+    claim = conn.execute("select id, fence from gd_pick(1, 'default', 1)").fetchone()
+    conn.execute(
+        "select gd_commit(1, jsonb_build_array(jsonb_build_object('id', %s::bigint,"
+        " 'fence', %s::bigint, 'kind', 'stop', 'error', '{}'::jsonb)))",
+        claim,
+    )
+    enqueue(conn, "Checkout", correlation_key="order:42", concurrency_key="customer")
+    enqueue(conn, "Checkout", {"customer": 7})
+    for line in commands("docs/command-line.md"):
+        words = shlex.split(line)
+        assert words[0] == "gendurable-py"
+        assert ask(*words[1:]) != "", line
+    again = status(conn, made)
+    assert again is not None
+    assert again.status == "runnable"
+
+
+# What is typed.
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"),
+    [("90", 90), ("90s", 90), ("15m", 900), ("1h30m", 5400), ("2d", 172800), ("1.5h", 5400),
+     ("250ms", 0.25), ("1w", 604800), (" 1H ", 3600)],
+)  # fmt: skip
+def test_durations_are_read(typed: str, seconds: float) -> None:
+    assert duration("--since", typed).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("typed", ["", "soon", "-1h", "1h-", "h", "1y", "1 h", "9" * 400, "²s"])
+def test_what_is_no_duration_is_refused(typed: str) -> None:
+    with pytest.raises(UsageError, match="expected a duration"):
+        duration("--since", typed)
+
+
+def test_a_number_is_an_id_unless_said_otherwise() -> None:
+    assert address("42") == 42
+    assert address("42", by_key=True) == "42"
+    assert address("042") == "042"
+    assert address(str(2**63)) == str(2**63)
+
+
+def test_durations_are_written_in_two_units() -> None:
+    assert [span(s) for s in (0.25, 59, 60, 3661, 90061, 172800)] == [
+        "0.2s", "59s", "1m", "1h 1m", "1d 1h", "2d",
+    ]  # fmt: skip
+
+
+def test_a_watch_says_why_it_sees_nothing_and_goes_on() -> None:
+    shown = ps._shown("host=127.0.0.1 port=1", Filter(), 5, None)
+    assert isinstance(shown, Group)
+    assert "cannot connect to host=127.0.0.1 port=1" in str(shown.renderables[1])
