@@ -68,12 +68,18 @@
 \ir functions/trails/_move_waits.sql
 \ir functions/trails/_due_priority.sql
 
--- partitions: One database of many: what the ids of its instances say.
+-- partitions: One database of many: what the ids of its instances say, and how a partition moves.
 \ir functions/partitions/_partition.sql
 \ir functions/partitions/_own_partitions.sql
 \ir functions/partitions/_set_partitions.sql
 \ir functions/partitions/_partitioned_id.sql
 \ir functions/partitions/_new_id.sql
+\ir functions/partitions/_moved.sql
+\ir functions/partitions/_moved_rows.sql
+\ir functions/partitions/_forget_moved.sql
+\ir functions/partitions/_depart.sql
+\ir functions/partitions/_arrive.sql
+\ir functions/partitions/_hold_partition.sql
 
 -- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
 -- _announce after it; the wake-up of parks and of what is due.

@@ -314,6 +314,26 @@ comment on column gendurable.waits.pending is
 create sequence gendurable.partitions minvalue -9223372036854775808 start 0;
 comment on sequence gendurable.partitions is 'The virtual partitions of this database, as bits.';
 
+-- A partition on its way to another database. What has left is in `moved` and nowhere else, until
+-- the other has taken it over and noted that in its `arrivals`; then it is deleted here. So each
+-- row can run in one database at most, and is lost in none, whenever one of them stops.
+create table gendurable.moved (
+    id        bigint generated always as identity primary key,
+    move      uuid  not null,
+    partition int   not null,
+    relation  text  not null,
+    content   jsonb not null
+);
+comment on table gendurable.moved is
+    'What belongs to another database now, and has not been taken over yet.';
+
+create table gendurable.arrivals (
+    move  uuid   not null,
+    first bigint not null,
+    primary key (move, first)
+);
+comment on table gendurable.arrivals is 'What was taken over from another database, by move.';
+
 create sequence gendurable.fence minvalue 0 start 0;
 comment on sequence gendurable.fence is
     'What becomes ready with a later place than this stands in its line.';

@@ -202,7 +202,7 @@ def test_each_page_works_for_everyone(shop: Shop, browser: Driver, tmp_path: Pat
     for scheme in ("light", "dark"):
         for size in SIZES:
             look(browser, scheme, size)
-            browser.get_log("browser")
+            _noted(browser)
             for name, url in shop.pages().items():
                 browser.get(url)
                 if name != "missing":
@@ -222,11 +222,7 @@ def test_each_page_works_for_everyone(shop: Shop, browser: Driver, tmp_path: Pat
                 )
                 assert [each for each in asked if not each.startswith(shop.url)] == []
             # A page that is not there is answered with 404, which the browser notes.
-            noted = [
-                each["message"] for each in browser.get_log("browser")
-                if "404 (Not Found)" not in each["message"]
-            ]  # fmt: skip
-            assert noted == []
+            assert [each for each in _noted(browser) if "404 (Not Found)" not in each] == []
     assert {where: found for where, found in wrong.items() if found} == {}
     assert "owned" not in browser.title
     look(browser, "light", "wide")
@@ -449,6 +445,11 @@ def _shut(admin: str, *, gone: bool) -> None:
             conn.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'postgres'"
             )
+
+
+def _noted(driver: Driver) -> list[str]:
+    """What the browser has noted of its pages since it was asked last."""
+    return [each["message"] for each in driver.get_log("browser")]  # type: ignore[no-untyped-call]
 
 
 def _axe(directory: Path) -> str | None:
