@@ -13,9 +13,11 @@ import psycopg
 
 from gendurable import protocol
 from gendurable.database import (
+    answering,
     connect,
     conninfo,
     describe_dsn,
+    is_usable,
     log_failure,
     one_line,
     refusal,
@@ -32,6 +34,7 @@ logger = logging.getLogger("gendurable")
 
 _RECONNECT_WAIT = (0.05, 5.0)
 _FAREWELL = 5.0
+_PATIENCE = 5.0
 
 
 class Session:
@@ -75,6 +78,7 @@ class Session:
         self._bus = bus or Bus()
         self._machines = machines
         self._conn: protocol.Connection | None = None
+        self._second: protocol.Connection | None = None
         self._failures = 0
         self._closed = False
 
@@ -83,9 +87,19 @@ class Session:
         """Whether ``open`` has nothing to do."""
         return self._conn is not None and self.worker is not None
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a call that is not answered is taken for lost.
+
+        By then others have taken over what this worker holds.
+        """
+        return max(_PATIENCE, self._lease)
+
     def transactions(self) -> Transactions:
         """Where transactional steps get their connections."""
-        return Transactions(self.conninfo, pooler=self._pooler, worker=lambda: self.worker)
+        return Transactions(
+            self.conninfo, pooler=self._pooler, worker=lambda: self.worker, lease=self._lease
+        )
 
     async def connect(self, *, listens: bool = False) -> protocol.Connection:
         """A further connection, of the caller's own; to hear notifications on, if it listens."""
@@ -149,14 +163,24 @@ class Session:
             self._conn = await self.connect()
         if self.worker is None:
             info = describe_process() | {"machines": self._machines}
-            self.worker = await protocol.register(
-                self._conn, self.name, self._queues, self._lease, info
-            )
+            with answering(self._conn, self.patience):
+                self.worker = await protocol.register(
+                    self._conn, self.name, self._queues, self._lease, info
+                )
             where, queues = describe_dsn(self.conninfo), ", ".join(self._queues) or "none"
             logger.info("worker %d (%s) at %s, queues %s", self.worker, self.name, where, queues)
             if Registered in self._bus.heard:
                 self._bus.tell(Registered(worker=self.name, id=self.worker))
         return self._conn, self.worker
+
+    async def second(self) -> protocol.Connection:
+        """A connection for turns beside those on the first one."""
+        if self._second is not None and not is_usable(self._second):
+            await self._second.close()
+            self._second = None
+        if self._second is None:
+            self._second = await self.connect()
+        return self._second
 
     def succeeded(self) -> None:
         """A turn went well: the next failure is the first one again."""
@@ -166,8 +190,9 @@ class Session:
         """Forget the connection and wait a little, longer with each failure in a row."""
         log_failure("a turn", exc)
         self.in_doubt = True
-        if self._conn is not None:
-            conn, self._conn = self._conn, None
+        lost = [conn for conn in (self._conn, self._second) if conn is not None]
+        self._conn = self._second = None
+        for conn in lost:
             with suppress(psycopg.Error, OSError):
                 await conn.close()
         shortest, longest = _RECONNECT_WAIT
@@ -180,6 +205,10 @@ class Session:
         if self._closed:
             return
         self._closed = True
+        if self._second is not None:
+            # Before the farewell: a turn that was cut off there must not pick after it.
+            with suppress(psycopg.Error, OSError):
+                await self._second.close()
         try:
             async with asyncio.timeout(_FAREWELL):
                 if self.worker is not None:
