@@ -158,6 +158,7 @@
 \ir functions/limits/_due_at.sql
 \ir functions/limits/_due_cap.sql
 \ir functions/limits/_full_at.sql
+\ir functions/limits/_entered.sql
 \ir functions/limits/_runs_rung.sql
 \ir functions/limits/_move_bells.sql
 \ir functions/limits/_move_limit_trail.sql
@@ -170,7 +171,15 @@
 \ir functions/limits/_lock_name.sql
 \ir functions/limits/_key_rows.sql
 \ir functions/limits/_key_kind.sql
+\ir functions/limits/_key_trail.sql
+\ir functions/limits/_key_run.sql
+\ir functions/limits/_key_latecomers.sql
+\ir functions/limits/_late_runs.sql
+\ir functions/limits/_of_trails.sql
 \ir functions/limits/_of_keys.sql
+\ir functions/limits/_is_waited_for.sql
+\ir functions/limits/_move_key_trail.sql
+\ir functions/limits/_move_key_trails.sql
 \ir functions/limits/_slot_line.sql
 \ir functions/limits/_startable.sql
 \ir functions/limits/_tokens.sql
@@ -194,6 +203,7 @@
 \ir functions/limits/_ring_rates.sql
 \ir functions/limits/_sweep_buckets.sql
 \ir functions/limits/_sweep_busy_floors.sql
+\ir functions/limits/_sweep_key_trails.sql
 \ir functions/limits/_sweep_slots.sql
 \ir functions/limits/_waiting_keys.sql
 \ir functions/limits/_warn_of_rates.sql
