@@ -25,8 +25,22 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
 	@$(VENV)/bin/mypy --config-file bench/mypy.ini bench tests_py/test_bench.py
 
+types: packages venv ## pyright --strict on the examples and on typos; mypy's part runs with every test
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check pyright
+	@tools/test py tests_py/test_types.py -q
+
+test-web: venv ## The dashboard in headless Chromium (PICTURES=directory for photographs of every page)
+	@tools/setup web
+	@BROWSER=1 tools/test py tests_py/test_web_browser.py
+
+bench-web: packages venv ## The dashboard on a million live and two million finished instances (LIVE=1000000 FINISHED=2000000)
+	@$(VENV)/bin/python bench/web.py --live $(or $(LIVE),1000000) --finished $(or $(FINISHED),2000000)
+
 stress: packages venv ## Randomised stress against invariants (SECONDS=600 SEED=…)
 	@$(VENV)/bin/python bench/stress.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+chaos: packages venv ## Each fault under load, several times; writes docs/chaos.md (REPETITIONS=3 TRANSFERS=10000)
+	@cd tests_py && $(CURDIR)/$(VENV)/bin/python chaos.py --repetitions $(or $(REPETITIONS),3) --transfers $(or $(TRANSFERS),10000) --report ../docs/chaos.md
 
 cron: packages venv ## Cron expressions against cronsim, many of them (EXPRESSIONS=100000 SEED=…)
 	@EXPRESSIONS=$(or $(EXPRESSIONS),100000) SEED=$(or $(SEED),14) tools/test py tests_py/test_cron.py -q
@@ -36,6 +50,9 @@ schedules: packages venv ## A schedule of every second, workers killed, the serv
 
 upgrade: packages venv ## Two releases in a copy, and the upgrade under workers of both versions (ORDERS=2000)
 	@ORDERS=$(or $(ORDERS),2000) tools/test py tests_py/test_upgrade.py -q
+
+router: packages venv ## Databases behind a router, one stopped and started in the middle (DATABASES=4 INSTANCES=100000)
+	@DATABASES=$(or $(DATABASES),4) INSTANCES=$(or $(INSTANCES),100000) tools/test py tests_py/test_router.py -q -s
 
 bench: packages $(BENCH)/.ready ## This project beside its peers, quick: under ten minutes (RUNS=3)
 	@$(BENCH)/bin/python bench/suite.py --runs $(or $(RUNS),3) --results bench/results/quick
@@ -83,4 +100,4 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py lint stress cron schedules upgrade bench bench-full demo wheel up packages venv clean
+.PHONY: help test test-pg test-py test-web bench-web lint types stress cron schedules upgrade router bench bench-full demo wheel up packages venv clean

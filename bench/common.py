@@ -31,6 +31,7 @@ __all__ = [
     "durable_server",
     "engine_database",
     "one",
+    "own_cluster",
     "url_of",
 ]
 

@@ -8,7 +8,7 @@ select gd_set_rate_limit('mail', 10, '1 second'), gd_set_concurrency_limit('cust
 select gd_schedule('nightly-' || n, '0 3 * * *', 'Checkout', '{}') from generate_series(1, 20) as n;
 
 insert into gendurable.kinds (queue, fsm, fsm_version, step)
-select q, f, 1, 'start' from unnest('{default,mail,import}'::text[]) as q, unnest('{Checkout,Mail,Import,Invoice}'::text[]) as f;
+values ('default', 'Checkout', 1, 'start'), ('mail', 'Mail', 1, 'start'), ('import', 'Import', 1, 'start'), ('default', 'Invoice', 1, 'start');
 
 -- Parts of a thousand; what is left of it awaits a signal.
 create temporary table parts (phase gendurable.phase, per_mille int);
@@ -20,12 +20,13 @@ select now() - g * interval '20 ms',
        case p.phase when 'scheduled' then now() + g * interval '1 s' when 'awaiting_signal' then 'infinity' else now() - g * interval '10 ms' end,
        now() - g * interval '10 ms', p.phase, 'start', jsonb_build_object('order', g, 'customer', g % 5000, 'items', jsonb_build_array(g % 7, g % 11)),
        0, 1, k.fsm, k.queue, case p.phase when 'ready' then k.id::bigint << 40 else 0 end,
-       case p.phase when 'held' then 'customer:' || g % 500 end, case p.phase when 'throttled' then 'mail' end,
+       -- Each key has as many that execute as it may, so that all that are held are stuck.
+       case when p.phase in ('held', 'executing') then 'customer:' || g % 500 end, case p.phase when 'throttled' then 'mail' end,
        case p.phase when 'executing' then 1 + g % 10 end, case p.phase when 'executing' then now() end, 3, null, p.phase || ':' || g,
        case p.phase when 'awaiting_signal' then '{paid}'::text[] end, case p.phase when 'awaiting_children' then 1 else 0 end, false
 from parts as p
 cross join lateral generate_series(1, :live * p.per_mille / 1000) as g
-join gendurable.kinds as k on k.id = 1 + g % 12;
+join gendurable.kinds as k on k.id = 1 + g % 4;
 
 insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state, result, error, correlation_key)
 select nextval('gendurable.instances_id_seq'), now() - (g + 60) * interval '30 ms', now() - g * interval '20 ms', 5, 0, 0, 1, g % 100 = 0,

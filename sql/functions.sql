@@ -68,12 +68,18 @@
 \ir functions/trails/_move_waits.sql
 \ir functions/trails/_due_priority.sql
 
--- partitions: One database of many: what the ids of its instances say.
+-- partitions: One database of many: what the ids of its instances say, and how a partition moves.
 \ir functions/partitions/_partition.sql
 \ir functions/partitions/_own_partitions.sql
 \ir functions/partitions/_set_partitions.sql
 \ir functions/partitions/_partitioned_id.sql
 \ir functions/partitions/_new_id.sql
+\ir functions/partitions/_moved.sql
+\ir functions/partitions/_moved_rows.sql
+\ir functions/partitions/_forget_moved.sql
+\ir functions/partitions/_depart.sql
+\ir functions/partitions/_arrive.sql
+\ir functions/partitions/_hold_partition.sql
 
 -- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
 -- _announce after it; the wake-up of parks and of what is due.
@@ -152,6 +158,7 @@
 \ir functions/limits/_due_at.sql
 \ir functions/limits/_due_cap.sql
 \ir functions/limits/_full_at.sql
+\ir functions/limits/_entered.sql
 \ir functions/limits/_runs_rung.sql
 \ir functions/limits/_move_bells.sql
 \ir functions/limits/_move_limit_trail.sql
@@ -164,7 +171,15 @@
 \ir functions/limits/_lock_name.sql
 \ir functions/limits/_key_rows.sql
 \ir functions/limits/_key_kind.sql
+\ir functions/limits/_key_trail.sql
+\ir functions/limits/_key_run.sql
+\ir functions/limits/_key_latecomers.sql
+\ir functions/limits/_late_runs.sql
+\ir functions/limits/_of_trails.sql
 \ir functions/limits/_of_keys.sql
+\ir functions/limits/_is_waited_for.sql
+\ir functions/limits/_move_key_trail.sql
+\ir functions/limits/_move_key_trails.sql
 \ir functions/limits/_slot_line.sql
 \ir functions/limits/_startable.sql
 \ir functions/limits/_tokens.sql
@@ -188,6 +203,7 @@
 \ir functions/limits/_ring_rates.sql
 \ir functions/limits/_sweep_buckets.sql
 \ir functions/limits/_sweep_busy_floors.sql
+\ir functions/limits/_sweep_key_trails.sql
 \ir functions/limits/_sweep_slots.sql
 \ir functions/limits/_waiting_keys.sql
 \ir functions/limits/_warn_of_rates.sql

@@ -68,6 +68,7 @@ create table gendurable.instances (
     enqueued_at       timestamptz not null,
     eligible_at       timestamptz not null,
     lane              bigint      not null default 0,
+    entered           bigint,
     fence             bigint      not null default 0,
     updated_at        timestamptz not null,
     claimed_at        timestamptz,
@@ -119,6 +120,9 @@ comment on column gendurable.instances.fence is
 comment on column gendurable.instances.lane is
     'The kind of its step, and in the lower 40 bits the run that it stands in: 0 is the line. '
     'Written when it stops executing: gendurable._lane.';
+comment on column gendurable.instances.entered is
+    'Of what has a concurrency key or a rate limit: the run of the transaction by which it became '
+    'ready, held or throttled (gendurable.key_trails).';
 comment on column gendurable.instances.claimed_at is
     'When the current claim was picked; running ahead does not renew it.';
 comment on column gendurable.instances.worker_id is
@@ -172,6 +176,12 @@ create index instances_claims on gendurable.instances (worker_id, claimed_at)
 create index instances_keyed on gendurable.instances
     (concurrency_key, phase, (lane >> 40), priority, eligible_at, id)
     where concurrency_key is not null and phase in ('ready', 'held');
+-- The same, run by run: what came lately, and perhaps below the floor of its line
+-- (gendurable.key_trails). The predicates are spelt so that neither index can serve what is meant
+-- for the other: on an empty table it would cost the same.
+create index instances_keyed_lately on gendurable.instances
+    (concurrency_key, phase, entered, (lane >> 40), priority, eligible_at, id)
+    where concurrency_key is not null and phase < 'executing' and entered is not null;
 -- What holds a slot of a concurrency key, from the floor of the key on (gendurable.busy_floors).
 create index instances_busy on gendurable.instances (concurrency_key, claimed_at)
     where concurrency_key is not null and phase = 'executing';
@@ -180,6 +190,10 @@ create index instances_busy on gendurable.instances (concurrency_key, claimed_at
 create index instances_rated on gendurable.instances
     (rate_limit, phase, (lane >> 40), priority, eligible_at, id)
     where rate_limit is not null and phase in ('ready', 'throttled');
+-- The same, run by run, as above.
+create index instances_rated_lately on gendurable.instances
+    (rate_limit, phase, entered, (lane >> 40), priority, eligible_at, id)
+    where rate_limit is not null and phase < 'executing' and entered is not null;
 -- What neither can be picked nor is held by a worker: what the views count in. `is true` hides it
 -- from every query that does not say so, or the engine's own look-ups of one key or one due queue
 -- could be planned as a walk through all that wait.
@@ -313,6 +327,26 @@ comment on column gendurable.waits.pending is
 -- a value where it is not (gendurable._own_partitions).
 create sequence gendurable.partitions minvalue -9223372036854775808 start 0;
 comment on sequence gendurable.partitions is 'The virtual partitions of this database, as bits.';
+
+-- A partition on its way to another database. What has left is in `moved` and nowhere else, until
+-- the other has taken it over and noted that in its `arrivals`; then it is deleted here. So each
+-- row can run in one database at most, and is lost in none, whenever one of them stops.
+create table gendurable.moved (
+    id        bigint generated always as identity primary key,
+    move      uuid  not null,
+    partition int   not null,
+    relation  text  not null,
+    content   jsonb not null
+);
+comment on table gendurable.moved is
+    'What belongs to another database now, and has not been taken over yet.';
+
+create table gendurable.arrivals (
+    move  uuid   not null,
+    first bigint not null,
+    primary key (move, first)
+);
+comment on table gendurable.arrivals is 'What was taken over from another database, by move.';
 
 create sequence gendurable.fence minvalue 0 start 0;
 comment on sequence gendurable.fence is
@@ -857,6 +891,47 @@ create unlogged table gendurable.busy_floors (
 comment on table gendurable.busy_floors is
     'Since when what executes of a busy concurrency key was claimed; the latest row counts.';
 create index busy_floors_latest on gendurable.busy_floors (key, since desc);
+
+-- What waited for a slot or for tokens, or was offered some, leaves dead entries in instances_keyed
+-- and instances_rated, at the ends of its lines. So a look at a line begins at its floor: what
+-- stands in the line has come there since, or stands behind the floor. What came since is found in
+-- instances_keyed_lately and instances_rated_lately, by the run of its transaction: all runs from
+-- the bound on, and those of transactions that were open for long when the bound passed them
+-- (pending). Nothing that writes an instance has to know of it, but for the run.
+-- Only the holder of the name's lock moves the trail of a key, in statements that are younger than
+-- the lock. docs/concurrency.md, Lines of keys, has the argument.
+create type gendurable.key_floor as (
+    phase gendurable.phase, kind int, priority int, at timestamptz, id bigint
+);
+comment on type gendurable.key_floor is
+    'Where the first instance of a line may be: of a phase, a kind and a priority.';
+
+-- Read and written like limit_trails: newest first, unlogged, void in another database.
+create unlogged table gendurable.key_trails (
+    sort     gendurable.doorbell_kind not null,
+    key      text        not null,
+    seq      bigint      not null,
+    xid      xid8        not null,
+    moved_at timestamptz not null,
+    next     xid8        not null,
+    floors   gendurable.key_floor[] not null,
+    bound    bigint      not null,
+    pending  xid8[]      not null,
+    primary key (sort, key, seq)
+) with (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+comment on table gendurable.key_trails is
+    'Where the lines of busy concurrency keys (slot) and rate limits (tokens) begin; the newest '
+    'row of a key counts.';
+comment on column gendurable.key_trails.xid is
+    'The (sub)transaction that wrote it. A copy of the row in another database has another xmin.';
+comment on column gendurable.key_trails.next is
+    'What has this id or a later one began after it was written, or was about to.';
+comment on column gendurable.key_trails.pending is
+    'Transactions below the bound that were open for long: their runs may be filled yet.';
 
 -- Schedules. What one is stands in `schedules`, and changes with gd_schedule alone. Where it stands
 -- is its newest row of `occurrences`: each firing inserts one and deletes the one before it.

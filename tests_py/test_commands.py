@@ -157,7 +157,7 @@ def test_one_instance_is_shown_with_the_reason_why_it_does_not_run(
     conn.execute("select gd_signal(%s, 'late', '{\"a\": 1}')", (root,))
     shown = ask("show", "order:42")
     assert "awaiting_children: It waits for 1 of its children, of which the first are" in shown
-    assert "-> Look at those." in shown
+    assert "says why the first of them does not run." in shown
     assert re.search(r"inbox\n.*late.*\{\"a\":1\}", shown, re.DOTALL)
     assert re.search(r"children\n.*elsewhere runnable.*breaks failed", shown, re.DOTALL)
     assert ask("show", str(root)).splitlines()[0] == shown.splitlines()[0] == f"Parent {root}"
@@ -323,7 +323,7 @@ def test_doctor_tells_what_is_wrong_by_its_exit_code(
     enqueue(conn, "M", queue="nobody")
     told = ask("doctor", code=3)
     assert re.search(r"stuck +problem +1 instances: no_worker, nobody", told)
-    assert "-> select * from gd_why(1) says what to do." in told
+    assert "-> gd_why(1), or gendurable-py show 1, says what to do." in told
 
 
 def test_uninstall_removes_what_install_made_and_nothing_else(

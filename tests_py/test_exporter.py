@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gendurable import Context, Done, Machine, Outcome, Stop, enqueue, look, step
+from gendurable.cli import main
 from gendurable.exporter import EngineCollector, measure, pages
 from gendurable.metrics import ENGINE_METRICS
 from support import running, statuses, until
@@ -174,3 +175,35 @@ def test_a_client_s_role_is_enough(dsn: str, conn: Connection) -> None:
             assert ("gendurable.look.duration",) in measured(reader)
     finally:
         conn.execute(f"drop role {name}")
+
+
+def test_what_is_much_is_estimated(dsn: str, conn: Connection) -> None:
+    conn.execute(
+        "select count(*) from gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'M'))"
+        " from generate_series(1, 2500)))"
+    )
+    collector = EngineCollector(dsn)
+    try:
+        found = {(metric.name, *labels): value for metric, labels, value in collector.samples()}
+        assert found["gendurable.queue.instances", "default", "ready"] >= 2000
+        settings = conn.execute("select current_setting('gendurable.most_counted', true)")
+        assert settings.fetchone() in ((None,), ("",)), "nothing is left behind"
+        assert collector._conn is not None
+        assert collector._conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    finally:
+        collector.close()
+
+
+def test_without_the_extra_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("prometheus_client")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("gendurable.prometheus", "gendurable.exporter"):
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("gendurable.prometheus", raising=False)
+    monkeypatch.setattr(sys, "argv", ["gendurable-py", "exporter"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    assert "pip install 'gendurable[prometheus]'" in capsys.readouterr().err

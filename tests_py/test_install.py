@@ -176,7 +176,7 @@ def test_partitions_that_are_none_are_refused(said: str) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "for example --partitions 0-15/64" in done.stderr
+    assert "for example 0-15/64" in done.stderr
 
 
 def test_versions_are_compared_as_numbers() -> None:

@@ -115,6 +115,18 @@ class TestPages:
                 for text in texts:
                     assert text in page, (path, text)
 
+    def test_a_transaction_that_is_old_is_on_the_overview(
+        self, dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gendurable.web.pages._OLD", 0)
+        with browsing(dsn) as client, psycopg.connect(dsn, application_name="<i>me</i>") as old:
+            assert "Old transactions" not in client.get("/").text
+            old.execute("select pg_current_xact_id()")
+            page = client.get("/").text
+            assert "Old transactions" in page
+            assert "&lt;i&gt;me&lt;/i&gt;" in page
+            assert f"pg_terminate_backend({old.info.backend_pid})" in page
+
     def test_data_is_never_markup(self, shop: tuple[str, dict[str, int]]) -> None:
         dsn, ids = shop
         own = re.compile(r'<script src="static/[^"]*" defer></script>')
@@ -673,6 +685,16 @@ def test_the_document_s_application_and_options(dsn: str, monkeypatch: pytest.Mo
     options = set(re.findall(r"(?<=[` ])--[a-z-]+", text))
     assert len(options) > 6
     assert options - set(re.findall(r"--[a-z-]+", known)) == set()
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("gendurable.web.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(UsageError, match=r"pip install 'gendurable\[web\]'"):
+        app()
+    said = CliRunner().invoke(cli, ["web"])
+    assert said.exit_code == 1
 
 
 def test_metrics(dsn: str, conn: Connection) -> None:

@@ -25,4 +25,6 @@ select key, tokens, refilled_at, due_at from gendurable.buckets where false;
 select name, max_executing from gendurable.concurrency_limits where false;
 select name, cron, state, paused from gendurable.schedules where false;
 select schedule, queue, due_at, none_before from gendurable.occurrences where false;
+select id, move, partition, relation, content from gendurable.moved where false;
+select move, first from gendurable.arrivals where false;
 rollback;

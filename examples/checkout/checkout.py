@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 import shop
@@ -60,8 +60,11 @@ class Checkout(Machine[Order]):
             return Done({"status": self._shop("close", order_id(ctx), "expired")})
         if first.name == "cancelled":
             return Done({"status": self._shop("close", order_id(ctx), "cancelled")})
-        if isinstance(first.payload, dict) and "payment_id" in first.payload:
-            ctx.state.payment_id = str(first.payload["payment_id"])
+        match first.payload:
+            case {"payment_id": str(payment_id)}:
+                ctx.state.payment_id = payment_id
+            case _:
+                pass  # It was paid without a number.
         return Next(self.ship)
 
     @step
@@ -71,13 +74,13 @@ class Checkout(Machine[Order]):
         time.sleep(LABEL_SECONDS)
         return Done({"status": status})
 
-    def _shop(self, function: str, *args: object) -> Any:
+    def _shop(self, function: LiteralString, *args: object) -> Any:
         """The answer of one of the shop's functions, whose effect is committed then."""
         conn: shop.Connection | None = getattr(self._thread, "conn", None)
         if conn is None or conn.closed:
             conn = self._thread.conn = shop.connect()
-        places = ", ".join(["%s"] * len(args))
-        row = conn.execute(f"select shop.{function}({places})", args).fetchone()
+        places: list[LiteralString] = ["%s"] * len(args)
+        row = conn.execute(f"select shop.{function}({', '.join(places)})", args).fetchone()
         assert row is not None
         return row[0]
 

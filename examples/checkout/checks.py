@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 from day import STATUSES, Day
@@ -96,7 +96,7 @@ def check(conn: Connection, day: Day, *, killed: int) -> Iterator[Check]:
     )
 
 
-def _rows(conn: Connection, query: str, names: list[str]) -> list[tuple[Any, ...]]:
+def _rows(conn: Connection, query: LiteralString, names: list[str]) -> list[tuple[Any, ...]]:
     return conn.execute(query, (names,)).fetchall()
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from random import Random
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -80,7 +81,7 @@ class Day(msgspec.Struct, frozen=True):
 
     def expected(self) -> dict[str, set[str]]:
         """The states that each order may end in: one, except where a payment is a close call."""
-        payments = defaultdict(list)
+        payments: defaultdict[str, list[Payment]] = defaultdict(list)
         for payment in self.payments:
             payments[payment.order_id].append(payment)
         return {o.order_id: _expected(o, payments[o.order_id]) for o in self.orders}
@@ -130,7 +131,8 @@ def _write(name: str, rows: Sequence[msgspec.Struct]) -> None:
         writer.writerows(msgspec.structs.astuple(row) for row in rows)
 
 
-class _Case(NamedTuple):
+@dataclass(frozen=True)
+class _Case:
     """What happens to some of the orders.
 
     Attributes:
@@ -154,7 +156,7 @@ def _too_late(random: Random) -> float:
     return random.uniform(_CERTAINLY_LATE + 0.1, _CERTAINLY_LATE + 2)
 
 
-_CASES = {
+_CASES: dict[str, _Case] = {
     "paid": _Case(66, lambda r: [[_in_time(r)]]),
     "paid, reported twice": _Case(7, lambda r: [[at := _in_time(r), at + r.uniform(0, 6)]]),
     "paid twice": _Case(2, lambda r: [[_in_time(r)], [_in_time(r)]]),

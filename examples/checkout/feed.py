@@ -27,7 +27,7 @@ class _Queue(Generic[T]):
 
     def due(self, now: float) -> list[T]:
         """Takes out what has its time come."""
-        taken = []
+        taken: list[T] = []
         while self._waiting and self._waiting[0][0] <= now:
             taken.append(self._waiting.popleft()[1])
         return taken

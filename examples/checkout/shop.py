@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 
 import psycopg
 
@@ -54,7 +54,7 @@ def recreate(conn: Connection) -> None:
         ) from exc
 
 
-def _one(conn: Connection, query: str) -> object:
+def _one(conn: Connection, query: LiteralString) -> object:
     row = conn.execute(query).fetchone()
     assert row is not None
     return row[0]

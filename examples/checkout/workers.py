@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
@@ -48,7 +48,7 @@ class WorkerProcess(msgspec.Struct):
 
 
 @contextlib.contextmanager
-def worker_process(name: str, queue: str, dsn: str, scratch: Path) -> Iterator[WorkerProcess]:
+def worker_process(name: str, queue: str, dsn: str, scratch: Path) -> Generator[WorkerProcess]:
     """A worker that runs ten steps of the checkout at once; it is stopped at the end."""
     log = scratch / f"{name}.log"
     with log.open("wb") as output:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -21,13 +23,16 @@ from gendurable.errors import GendurableError, UsageError, engine_errors
 
 __all__ = [
     "Connection",
+    "answering",
     "connect",
     "connect_sync",
     "conninfo",
+    "cut",
     "describe_dsn",
     "is_loss",
     "is_read_only",
     "is_usable",
+    "keepalives",
     "log_failure",
     "log_warning",
     "one_line",
@@ -65,6 +70,8 @@ _SETTINGS: dict[str, str] = {
     "extra_float_digits": "1",
     "standard_conforming_strings": "on",
     "client_min_messages": "warning",
+    # As in the engine's own functions: what is asked is small, and compiling it takes longer.
+    "jit": "off",
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_session_timeout": "0",
@@ -72,7 +79,17 @@ _SETTINGS: dict[str, str] = {
     # stopped or cut off at that moment must not hold its locks for longer than this.
     "idle_in_transaction_session_timeout": "1min",
 }
+# The server's end of a connection: it frees what a client held that has vanished without a word.
+# Without these it takes two hours. Behind a pooler it is the pooler's.
+_KEEPALIVES: dict[str, str] = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
 _SETTINGS_17: dict[str, str] = {"transaction_timeout": "0"}
+
+_UNREAD = 1.0
 
 # Older ones do not know "primary".
 _LIBPQ_14 = 140000
@@ -183,6 +200,46 @@ def connect_sync(info: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         raise refusal(info, exc) from exc
 
 
+@contextmanager
+def answering(
+    conn: psycopg.AsyncConnection[Any],
+    seconds: float,
+    silent: Callable[[], None] | None = None,
+) -> Iterator[None]:
+    """Take a connection for lost if what is asked within the block is not answered in time.
+
+    The network may keep a connection open on which nothing travels any more.
+
+    Args:
+        conn: the connection.
+        seconds: how long an answer may take.
+        silent: called if it takes longer.
+    """
+    loop = asyncio.get_running_loop()
+
+    def give_up() -> None:
+        # Not at once: where the event loop was blocked, the answer may be there unread.
+        timers.append(loop.call_later(_UNREAD, end))
+
+    def end() -> None:
+        cut(conn)
+        if silent is not None:
+            silent()
+
+    timers = [loop.call_later(seconds, give_up)]
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+def cut(conn: psycopg.BaseConnection[Any]) -> None:
+    """End a connection from outside: what waits for an answer on it hears that it is lost."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
 def to_primary(info: str) -> str:
     """The same string for a connection that writes: of several servers it takes the primary.
 
@@ -204,7 +261,18 @@ def _settings(
     """The query that makes our settings those of the transaction, or of the session."""
     settings = _SETTINGS | (_SETTINGS_17 if conn.info.server_version >= 170000 else {})
     settings |= other or {}
+    if not local:
+        settings |= _KEEPALIVES
     how = "true" if local else "false"
+    return _set(settings, how)
+
+
+def keepalives() -> str:
+    """The query that lets the server notice a client that has vanished."""
+    return _set(_KEEPALIVES, "false")
+
+
+def _set(settings: Mapping[str, str], how: str) -> str:
     calls = (f"pg_catalog.set_config('{k}', '{v}', {how})" for k, v in settings.items())
     return "select " + ", ".join(calls)
 

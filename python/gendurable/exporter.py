@@ -27,9 +27,15 @@ Sample: TypeAlias = tuple[Metric, tuple[str, ...], float]
 """A metric, the values of its labels in their order, and its value."""
 
 _STATES = ("ready", "scheduled", "held", "executing", "awaiting")
+_MOST_STUCK = 100
 _RECENT = 300
 _MOST_FAILURES = 10_000
 _OLDEST_ANSWER = 1.0
+# Of the transaction alone, so that it works through a pooler, too. What is more than so many is an
+# estimate.
+_SETTINGS = """
+    select pg_catalog.set_config('gendurable.most_counted', '2000', true),
+           pg_catalog.set_config('statement_timeout', '10s', true)"""
 
 
 def measure(conn: psycopg.Connection[Any]) -> list[Sample]:
@@ -43,7 +49,7 @@ def measure(conn: psycopg.Connection[Any]) -> list[Sample]:
         *_queues(look.queues(conn)),
         *_workers(look.workers(conn)),
         *_limits(look.limits(conn)),
-        *_stuck(look.stuck_groups(conn)),
+        *_stuck(look.stuck_groups(conn, _MOST_STUCK)),
         *_failures(look.failure_groups(conn, since=_RECENT, looks=_MOST_FAILURES)),
         *_throughput(look.throughput(conn, since=180)),
         *_schedules(look.schedules(conn)),
@@ -111,9 +117,13 @@ class EngineCollector(Collector):
     def _look(self) -> list[Sample]:
         try:
             if self._conn is None:
-                # A session of its own keeps its plans; no transaction, so no snapshot, stays open.
-                self._conn = psycopg.connect(self._conninfo, autocommit=True)
-            samples = [*measure(self._conn), (metrics.UP, (), 1.0)]
+                # Kept: a session that is new plans everything anew.
+                self._conn = psycopg.connect(
+                    self._conninfo, autocommit=True, prepare_threshold=None
+                )
+            with self._conn.transaction():
+                self._conn.execute(_SETTINGS)
+                samples = [*measure(self._conn), (metrics.UP, (), 1.0)]
         except (GendurableError, psycopg.Error, OSError) as exc:
             log_failure("a look at the engine", exc)
             self.failed = one_line(exc)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from gendurable import protocol
-from gendurable.database import log_failure
+from gendurable.database import answering, log_failure
 
 __all__ = ["Hearer", "Listener", "listen", "notified"]
 
@@ -71,7 +71,8 @@ class Listener:
         told = False
         while True:
             # A connection that has died in silence says so only when it is used.
-            known = await protocol.is_registered(conn, self._worker.id)
+            with answering(conn, _PROBE):
+                known = await protocol.is_registered(conn, self._worker.id)
             self.listens = known
             if not (known or told):
                 told = True

@@ -219,7 +219,7 @@ LIMIT_CAPACITY = Metric(
 STUCK = Metric(
     "gendurable.stuck",
     "gauge",
-    "Runnable instances that cannot start, by the first reason; up to 1,000 of each kind.",
+    "Runnable instances that cannot start, by the first reason; up to 100 of each kind.",
     ("reason", "queue"),
 )
 FAILURES = Metric(

@@ -13,6 +13,7 @@ import psycopg
 
 from gendurable import protocol
 from gendurable.database import (
+    answering,
     connect,
     conninfo,
     describe_dsn,
@@ -32,6 +33,7 @@ logger = logging.getLogger("gendurable")
 
 _RECONNECT_WAIT = (0.05, 5.0)
 _FAREWELL = 5.0
+_PATIENCE = 5.0
 
 
 class Session:
@@ -83,9 +85,19 @@ class Session:
         """Whether ``open`` has nothing to do."""
         return self._conn is not None and self.worker is not None
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a call that is not answered is taken for lost.
+
+        By then others have taken over what this worker holds.
+        """
+        return max(_PATIENCE, self._lease)
+
     def transactions(self) -> Transactions:
         """Where transactional steps get their connections."""
-        return Transactions(self.conninfo, pooler=self._pooler, worker=lambda: self.worker)
+        return Transactions(
+            self.conninfo, pooler=self._pooler, worker=lambda: self.worker, lease=self._lease
+        )
 
     async def connect(self, *, listens: bool = False) -> protocol.Connection:
         """A further connection, of the caller's own; to hear notifications on, if it listens."""
@@ -149,9 +161,10 @@ class Session:
             self._conn = await self.connect()
         if self.worker is None:
             info = describe_process() | {"machines": self._machines}
-            self.worker = await protocol.register(
-                self._conn, self.name, self._queues, self._lease, info
-            )
+            with answering(self._conn, self.patience):
+                self.worker = await protocol.register(
+                    self._conn, self.name, self._queues, self._lease, info
+                )
             where, queues = describe_dsn(self.conninfo), ", ".join(self._queues) or "none"
             logger.info("worker %d (%s) at %s, queues %s", self.worker, self.name, where, queues)
             if Registered in self._bus.heard:

@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from gendurable.calls import text_only
-from gendurable.database import log_warning, one_line, to_primary
+from gendurable.database import cut, keepalives, log_warning, one_line, to_primary
 from gendurable.errors import OutcomeError, engine_errors
 from gendurable.protocol import COMMIT, CommitResult
 from gendurable.settle import Settled
@@ -40,11 +40,15 @@ __all__ = [
 SyncConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 
-# Whatever dumpers the step has registered for its connection.
-_COMMIT = COMMIT.replace("%s,", "%s::bigint,")
+# Whatever dumpers the step has registered for its connection. From here on the transaction is idle
+# only while its commit travels. It holds the instance's lock, which must not outlive the lease.
+_COMMIT = COMMIT.replace("%s,", "%s::bigint,") + (
+    ", pg_catalog.set_config('idle_in_transaction_session_timeout', %s::text, true) as bounded"
+)
 
 _MOST_CONNECTIONS = 20
 _MOST_REPETITIONS = 10
+_CANCEL = 5.0
 
 # Two transactions got into each other's way: neither is at fault.
 _CONTENTION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -82,8 +86,9 @@ class Lease:
 
     broken = False
 
-    def __init__(self, conn: SyncConnection) -> None:
+    def __init__(self, conn: SyncConnection, idle: float) -> None:
         self.conn = conn
+        self._idle = idle
         self.began = monotonic()
         self._lock = threading.Lock()
         self._interrupted = False
@@ -109,29 +114,50 @@ class Lease:
             return not self._interrupted and _is_reusable(self.conn)
 
     def _cancel(self) -> None:
-        with suppress(psycopg.Error):
-            self.conn.cancel_safe(timeout=5.0)
+        try:
+            self.conn.cancel_safe(timeout=_CANCEL)
+        except psycopg.Error:
+            self.cut()
+            return
+        sleep(_CANCEL)
+        self.cut()
+
+    def cut(self) -> None:
+        """Nothing travels on the connection any more: the step's call has to end all the same."""
+        with self._lock:
+            if not self._over:
+                cut(self.conn)
 
     def commit(self, worker: int | None, entry: bytes) -> CommitResult:
         """Commit an outcome within the transaction."""
         with engine_errors(), text_only(psycopg.Cursor(self.conn, row_factory=tuple_row)) as cursor:
-            return _answer(cursor.execute(_COMMIT, _parameters(worker, entry)).fetchall())
+            parameters = _parameters(worker, entry, self._idle)
+            return _answer(cursor.execute(_COMMIT, parameters).fetchall())
 
 
 class AsyncLease:
     """An async connection that one step has for its transaction (see ``Lease``)."""
 
     broken = False
+    _over = False
 
-    def __init__(self, conn: AsyncConnection) -> None:
+    def __init__(self, conn: AsyncConnection, idle: float) -> None:
         self.conn = conn
+        self._idle = idle
         self.began = monotonic()
 
     def interrupt(self) -> None:
-        """Nothing to do: psycopg cancels a query whose task is cancelled."""
+        """Psycopg cancels a query whose task is cancelled, if anything travels any more."""
+        asyncio.get_running_loop().call_later(_CANCEL, self.cut)
+
+    def cut(self) -> None:
+        """See ``Lease``."""
+        if not self._over:
+            cut(self.conn)
 
     def end(self) -> bool:
         """The step has ended; whether the connection may be used again."""
+        self._over = True
         self.broken = self.conn.broken
         return _is_reusable(self.conn)
 
@@ -140,7 +166,7 @@ class AsyncLease:
         cursor = text_only(psycopg.AsyncCursor(self.conn, row_factory=tuple_row))
         with engine_errors():
             async with cursor:
-                await cursor.execute(_COMMIT, _parameters(worker, entry))
+                await cursor.execute(_COMMIT, _parameters(worker, entry, self._idle))
                 return _answer(await cursor.fetchall())
 
 
@@ -157,15 +183,20 @@ class Transactions:
             role, as the step's own SQL expects; each transaction is READ COMMITTED and may write.
         pooler: it leads through a transaction pooler.
         worker: the id of the worker's registration.
+        lease: seconds that a transaction may be idle once it has committed its outcome.
     """
 
-    def __init__(self, conninfo: str, *, pooler: bool, worker: Callable[[], int | None]) -> None:
+    def __init__(
+        self, conninfo: str, *, pooler: bool, worker: Callable[[], int | None], lease: float = 60.0
+    ) -> None:
         self.worker = worker
+        self._idle_seconds = lease
         self._conninfo = to_primary(conninfo)
         self._threshold = None if pooler else 5
         self._closed = False
         self._idle: list[SyncConnection] = []
         self._idle_async: list[AsyncConnection] = []
+        self._leased: set[AnyLease] = set()
         self._free = threading.Semaphore(_MOST_CONNECTIONS)
         self._free_async = asyncio.Semaphore(_MOST_CONNECTIONS)
 
@@ -178,11 +209,13 @@ class Transactions:
         """
         with self._free:
             conn, transaction = self._begin()
-            lease = Lease(conn)
+            lease = Lease(conn, self._idle_seconds)
+            self._leased.add(lease)
             try:
                 with transaction:
                     yield lease
             finally:
+                self._leased.discard(lease)
                 conn.row_factory, conn.cursor_factory = tuple_row, psycopg.Cursor
                 if lease.end() and not self._closed:
                     self._idle.append(conn)
@@ -194,16 +227,28 @@ class Transactions:
         """The same for an async step."""
         async with self._free_async:
             conn, transaction = await self._begin_async()
-            lease = AsyncLease(conn)
+            lease = AsyncLease(conn, self._idle_seconds)
+            self._leased.add(lease)
             try:
                 async with transaction:
                     yield lease
             finally:
+                self._leased.discard(lease)
                 conn.row_factory, conn.cursor_factory = tuple_row, psycopg.AsyncCursor
                 if lease.end() and not self._closed:
                     self._idle_async.append(conn)
                 else:
                     await conn.close()
+
+    def cut(self) -> None:
+        """Take all connections for lost, because nothing travels on the worker's own any more.
+
+        Their steps run again.
+        """
+        for lease in list(self._leased):
+            lease.cut()
+        for conn in [*self._idle, *self._idle_async]:
+            cut(conn)
 
     async def close(self) -> None:
         """Close what is idle now, and what is leased as soon as its step ends."""
@@ -244,6 +289,8 @@ class Transactions:
         conn = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=self._threshold)
         conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         conn.read_only = conn.deferrable = False
+        if self._threshold is not None:
+            conn.execute(keepalives())
         conn.add_notice_handler(log_warning)
         return conn
 
@@ -254,6 +301,8 @@ class Transactions:
         await conn.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
         await conn.set_read_only(False)
         await conn.set_deferrable(False)
+        if self._threshold is not None:
+            await conn.execute(keepalives())
         conn.add_notice_handler(log_warning)
         return conn
 
@@ -318,8 +367,8 @@ def _is_reusable(conn: psycopg.BaseConnection[Any]) -> bool:
     return not conn.closed and conn.info.transaction_status == TransactionStatus.IDLE
 
 
-def _parameters(worker: int | None, entry: bytes) -> tuple[str | None, str]:
-    return None if worker is None else str(worker), f"[{entry.decode()}]"
+def _parameters(worker: int | None, entry: bytes, idle: float) -> tuple[str | None, str, str]:
+    return None if worker is None else str(worker), f"[{entry.decode()}]", f"{idle * 1000:.0f}ms"
 
 
 def _answer(rows: list[tuple[Any, ...]]) -> CommitResult:

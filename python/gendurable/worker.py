@@ -22,7 +22,7 @@ import psycopg
 
 from gendurable import protocol
 from gendurable.context import Context
-from gendurable.database import connect, conninfo, log_failure
+from gendurable.database import answering, connect, conninfo, log_failure
 from gendurable.errors import DefinitionError, EngineError, UsageError, WorkerGoneError
 from gendurable.events import (
     Bus,
@@ -448,9 +448,10 @@ class Worker:
             await self._until_due()
             try:
                 conn, worker = await self._session.open()
-                await self._turn(conn, worker)
-                if self._session.in_doubt:
-                    await self._resolve_doubt(conn, worker)
+                with answering(conn, self._session.patience, self._transactions.cut):
+                    await self._turn(conn, worker)
+                    if self._session.in_doubt:
+                        await self._resolve_doubt(conn, worker)
                 self._session.succeeded()
             except WorkerGoneError:
                 if self.id is not None:

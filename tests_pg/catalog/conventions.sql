@@ -1,6 +1,6 @@
 -- Conventions that the database itself can state. Each test lists the offenders.
 begin;
-select plan(18);
+select plan(19);
 
 create temp view engine_function as
 select f.oid, f.proname as name, n.nspname = 'public' as public, f.oid::regprocedure::text as signature,
@@ -110,6 +110,13 @@ where f.name <> '_move_runs'    -- what it moves is ready already, and stays so
 select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_enter_ready\(\).*(update|insert into) gendurable\.instances.*(_runnable\(|phase = ''ready'')' $$,
     'whatever makes rows ready says so before it writes them');
 select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_lane\(' $$, 'gives them a lane');
+-- See gendurable.key_trails. (What runs ahead stays executing.)
+select is_empty($$
+    select f.signature
+    from engine_function as f join pg_proc as p on p.oid = f.oid
+    where regexp_replace(p.prosrc, '--[^\n]*', '', 'g') ~* '(update gendurable\.instances|insert into gendurable\.instances).*(_runnable\(|phase = ''(ready|held|throttled)''|phase, eligible_at, lane)'
+      and p.prosrc !~ '\mentered\M' and f.name not in ('_move_runs', '_apply_next')
+$$, 'whatever makes rows ready, held or throttled notes the run');
 select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_announce\(' and m.name <> '_keep_offers'    -- its caller tells of them, when it knows which it takes itself
 $$, 'and announces them afterwards');
 

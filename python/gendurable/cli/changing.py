@@ -11,7 +11,7 @@ import psycopg
 import typer
 
 from gendurable.cli.command import Dsn, Json, Yes, command, connected
-from gendurable.cli.output import Column, coloured, confirm, emit, progress, stdout, table
+from gendurable.cli.output import Column, coloured, confirm, emit, progress, put, stdout, table
 from gendurable.cli.reading import (
     Filter,
     KeyOnly,
@@ -250,7 +250,7 @@ def _preview(kinds: _Kinds, *, as_json: bool) -> None:
         Column("STEP", lambda k: k[0][1]),
         Column("", lambda k: coloured(k[0][2])),
     ]
-    stdout().print(table(kinds.most_common(), columns))
+    put(stdout(), table(kinds.most_common(), columns))
 
 
 def _in_batches(

@@ -29,7 +29,8 @@ def exporter(
     It looks at the database when it is asked, once a second at most. A login with the role
     gd_client is enough. One exporter for each database is enough, too.
     """
-    # Only here: it needs an extra.
+    # Only here: it needs an extra, which the first of them asks for.
+    from gendurable import prometheus  # noqa: F401, PLC0415
     from gendurable.exporter import EngineCollector, pages  # noqa: PLC0415
 
     log_to_stderr(verbose=verbose)

@@ -15,7 +15,7 @@ from gendurable.log import log_to_stderr
 from gendurable.process import package_version
 from gendurable.text import safe_repr
 
-__all__ = ["install"]
+__all__ = ["held_partitions", "install"]
 
 
 @command
@@ -29,7 +29,7 @@ def install(
         str | None,
         typer.Option(
             metavar="FIRST-LAST/64",
-            help="What this database holds as one of many: 0-15/64, or 3/64.",
+            help="What this database holds as one of many: 0-15/64, 3/64, or none yet.",
             show_default=False,
         ),
     ] = None,
@@ -37,7 +37,7 @@ def install(
     """Install the schema; do nothing if it is there."""
     log_to_stderr()
     info = conninfo(dsn)
-    held = None if partitions is None else _partitions(partitions)
+    held = None if partitions is None else held_partitions(partitions)
     done = install_schema(info, repair_privileges=repair_privileges, partitions=held)
     version = package_version()
     where = describe_dsn(info)
@@ -48,13 +48,16 @@ def install(
     )
 
 
-def _partitions(option: str) -> range:
+def held_partitions(option: str) -> range:
+    """The virtual partitions that FIRST-LAST/64 names."""
+    if option == "none":
+        return range(0)
     found = re.fullmatch(r"(\d{1,2})(?:-(\d{1,2}))?/64", option)
     first = int(found[1]) if found else 0
     last = int(found[2] or found[1]) if found else -1
     if not 0 <= first <= last <= 63:
         raise UsageError(
-            f"--partitions {safe_repr(option, 40)}: expected FIRST-LAST/64 with numbers from 0 "
-            "to 63, for example --partitions 0-15/64"
+            f"partitions {safe_repr(option, 40)}: expected FIRST-LAST/64 with numbers from 0 "
+            "to 63, for example 0-15/64"
         )
     return range(first, last + 1)

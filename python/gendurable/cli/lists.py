@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from gendurable.cli.command import Dsn, Json, command, connected
-from gendurable.cli.output import Column, emit, show_rows, span, stdout
+from gendurable.cli.output import Column, emit, put, show_rows, span, stdout
 from gendurable.cli.reading import Machine, Since, duration
 from gendurable.errors import UsageError
 from gendurable.look import (
@@ -31,7 +31,7 @@ from gendurable.look import schedules as look_at_schedules
 from gendurable.look import stuck as look_at_stuck
 from gendurable.look import stuck_groups as look_at_reasons
 from gendurable.look import workers as look_at_workers
-from gendurable.text import safe_str
+from gendurable.text import printable, safe_str
 
 __all__ = [
     "QUEUES",
@@ -189,7 +189,8 @@ def limits(
                 for line in lines:
                     emit({"kind": one.kind, "name": one.name, **_fields(line)})
             else:
-                stdout().print(Text(f"{one.kind} limit {one.name}: {_policy(one)}", style="bold"))
+                title = f"{one.kind} limit {printable(one.name)}: {_policy(one)}"
+                put(stdout(), Text(title, style="bold"))
                 show_rows(lines, _LINES, as_json=False, empty="nothing waits or executes")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +25,7 @@ __all__ = [
     "confirm",
     "emit",
     "progress",
+    "put",
     "show_rows",
     "span",
     "stamp",
@@ -65,6 +66,19 @@ def stdout() -> Console:
     return console
 
 
+def put(console: Console, shown: RenderableType, *, indent: int = 0) -> None:
+    """Print something, its lines moved to the right, and no spaces behind them."""
+    if console.is_terminal:
+        console.width = max(20, console.width - indent)
+    with console.capture() as captured:
+        # A value in a pipe stays on its line, however long it is.
+        console.print(shown, soft_wrap=not console.is_terminal)
+    if console.is_terminal:
+        console.width += indent
+    for line in captured.get().splitlines():
+        typer.echo(" " * indent + line.rstrip(), color=True)
+
+
 def emit(value: Any) -> None:
     """Print a value as JSON, on one line."""
     typer.echo(msgspec.json.encode(value).decode())
@@ -85,7 +99,7 @@ def show_rows(
         for item in items:
             emit(item)
     elif items:
-        stdout().print(table(items, columns))
+        put(stdout(), table(items, columns))
     else:
         typer.echo(empty)
 

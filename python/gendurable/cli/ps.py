@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from gendurable.cli.command import Dsn, Json, command, connected
-from gendurable.cli.output import Column, coloured, emit, progress, stdout, table
+from gendurable.cli.output import Column, coloured, emit, progress, put, stdout, table
 from gendurable.cli.reading import LOOKS, Filter, Machine, QueueName, State, StepName
 from gendurable.client import Instance
 from gendurable.errors import UsageError
@@ -130,7 +130,7 @@ def _print(found: list[Instance], more: int | None, *, as_json: bool) -> None:
         for instance in found:
             emit(instance)
         return
-    console.print(table(found, INSTANCES) if found else "no such instance")
+    put(console, table(found, INSTANCES) if found else "no such instance")
     if more is not None and console.is_terminal:
         console.print(f"there are more: --before {more}", style="dim")
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from rich.console import Console, Group
-from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.text import Text
 from rich.tree import Tree
 
 from gendurable.cli.command import Dsn, Json, command, connected
-from gendurable.cli.output import Column, ago, coloured, emit, span, stamp, stdout, table
+from gendurable.cli.output import Column, ago, coloured, emit, put, span, stamp, stdout, table
 from gendurable.cli.reading import KeyOnly, Target, address
 from gendurable.client import Event, Instance
 from gendurable.context import Signal
@@ -50,7 +51,7 @@ def show(target: Target, dsn: Dsn = None, by_key: KeyOnly = False, as_json: Json
     console = stdout()
     for title, body in _sections(found, nodes, console):
         console.print(Text(title, style="bold"))
-        console.print(Padding(body, (0, 0, 0, 2), expand=False))
+        put(console, body, indent=2)
 
 
 def no_instance(
@@ -71,7 +72,7 @@ def _sections(found: Detail, nodes: list[Node], console: Console) -> Iterable[tu
     instance = found.instance
     yield f"{printable(instance.fsm)} {instance.id}", _facts(instance)
     if found.why:
-        yield "why it does not run", Group(*map(_cause, found.why))
+        yield "why it does not run", Group(*(_cause(cause, instance) for cause in found.why))
     if instance.progress is not None:
         yield "progress", _json(instance.progress, console)
     yield "state", _json(instance.state, console)
@@ -105,11 +106,42 @@ def _facts(instance: Instance) -> Text:
     return shown
 
 
-def _cause(cause: Cause) -> Text:
+def _cause(cause: Cause, instance: Instance) -> Text:
     shown = Text.assemble(coloured(cause.reason), ": ", printable(cause.detail))
     if cause.remedy:
         shown.append(f"\n  -> {printable(cause.remedy)}", style="bold")
+    if command := _command(cause, instance):
+        shown.append(f"\n  $ gendurable-py {printable(command)}", style="bold")
     return shown
+
+
+def _command(cause: Cause, instance: Instance) -> str | None:
+    """The command of this program that mends it; None: it takes something else."""
+    match cause.reason:
+        case "queue_paused":
+            words = ["resume", instance.queue]
+        case "queue_limit":
+            words = ["limit", "queue", instance.queue, "N"]
+        case "unknown_rate_limit" | "weight_above_burst" | "rate_limit":
+            words = ["limit", "rate", _policy(instance.rate_limit), "N/1m"]
+        case "concurrency_key":
+            words = ["limit", "concurrency", _policy(instance.concurrency_key), "N"]
+        case "awaiting_signal":
+            words = ["signal", str(instance.id), *(instance.awaits or [])[:1]]
+        case "awaiting_children" if first := re.search(r"gd_why\(([0-9]+)\)", cause.remedy or ""):
+            words = ["show", first[1]]
+        case "executing":
+            words = ["cancel", str(instance.id)]
+        case "failed":
+            words = ["retry", str(instance.id)]
+        case _:
+            return None
+    return shlex.join(words)
+
+
+def _policy(key: str | None) -> str:
+    """The name of a limit in a key."""
+    return (key or "").partition(":")[0]
 
 
 def _json(value: Any, console: Console) -> Any:

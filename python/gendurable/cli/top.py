@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gendurable.cli.command import Dsn, Json, command, connected
 from gendurable.cli.lists import QUEUES, REASONS, WORKERS
-from gendurable.cli.output import Column, emit, span, stdout, table
+from gendurable.cli.output import Column, emit, put, span, stdout, table
 from gendurable.errors import UsageError
 from gendurable.look import (
     Minute,
@@ -78,7 +78,7 @@ def top(
             console.file.flush()
             time.sleep(interval)
     if not console.is_terminal:
-        console.print(_shown(_look(dsn)))
+        put(console, _shown(_look(dsn)))
         return
     with Live(
         console=console, screen=True, auto_refresh=False, vertical_overflow="ellipsis"

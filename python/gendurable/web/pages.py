@@ -44,6 +44,8 @@ STATUSES = (
 SPANS = {"15m": 900, "1h": 3_600, "6h": 21_600, "1d": 86_400, "7d": 604_800, "30d": 2_592_000}
 _LARGEST = 2**63 - 1
 _MOST_SHOWN = 50
+_OLD = 60
+"""Seconds after which a transaction is one to look at."""
 _MOST_LOOKED_AT = 20_000
 _MOST_STUCK = 1_000
 _MOST_NODES = 200
@@ -200,6 +202,7 @@ async def _overview(conn: Connection, _: Query) -> dict[str, Any]:
         "queues": queues,
         "workers": await look.workers(conn),
         "stuck": await look.stuck_groups(conn, _MOST_STUCK),
+        "old": [each for each in await look.horizon(conn) if (each.seconds or 0) >= _OLD],
         "machines": rates.by_machine(spent),
         "chart": rates.chart(spent, now),
         "totals": rates.totals(spent, now),

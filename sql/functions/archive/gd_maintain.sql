@@ -44,8 +44,8 @@ begin
     if gendurable._lock_maintenance() then
         v_more := gendurable._sift_reports() or v_more;
         v_more := gendurable._compact_throughput() or v_more;
-        perform gendurable._sweep_busy_floors();
-        perform gendurable._renew_statistics();
+        perform gendurable._sweep_busy_floors(), gendurable._sweep_key_trails('slot'),
+                gendurable._sweep_key_trails('tokens'), gendurable._renew_statistics();
         -- The first window begins soon, so that the default partitions stay small.
         v_created := gendurable._create_partitions('gendurable.finished',
                                                    now() + interval '2 minutes');

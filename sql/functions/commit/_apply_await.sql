@@ -33,6 +33,7 @@ begin
             fsm_version = coalesce(o.fsm_version, i.fsm_version),
             attempt = 0, parks = i.parks + 1, awaits = o.names, last_error = null, joined = false,
             rate_limit = null, weight = null,
+            entered = gendurable._entered(i.concurrency_key, null, v_in.run),
             (phase, eligible_at, lane) = (
                 select case when p.answered
                             then gendurable._runnable(i.concurrency_key, null, false)

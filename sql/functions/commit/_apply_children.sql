@@ -83,6 +83,7 @@ begin
             round = i.round + 1, duplicates = o.duplicates, joined = o.pending = 0,
             phase = case when o.pending > 0 then 'awaiting_children'
                          else gendurable._runnable(i.concurrency_key, null, false) end,
+            entered = gendurable._entered(i.concurrency_key, null, v_in.run),
             lane = gendurable._step_lane(
                 i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version),
                 coalesce(o.step, i.step), i.priority, v_in.since, i.id, v_in),

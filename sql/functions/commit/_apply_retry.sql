@@ -31,6 +31,7 @@ begin
             phase = gendurable._runnable(
                 i.concurrency_key, i.rate_limit,
                 coalesce(o.delay_ms * interval '1 millisecond' > '0', false)),
+            entered = gendurable._entered(i.concurrency_key, i.rate_limit, v_in.run),
             lane = gendurable._step_lane(
                 i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version), i.step,
                 i.priority,

@@ -79,6 +79,7 @@ begin
     with woken as (
         update gendurable.instances as p
         set joined = true, phase = gendurable._runnable(p.concurrency_key, null, false),
+            entered = gendurable._entered(p.concurrency_key, null, v_in.run),
             lane = gendurable._lane((p.lane >> 40)::int, p.priority, v_in.since, p.id, v_in),
             eligible_at = v_in.since, updated_at = clock_timestamp()
         where p.id = any (v_woken)

@@ -37,6 +37,10 @@ begin
                 case when not o.release_key
                      then coalesce(o.concurrency_key, i.concurrency_key) end,
                 o.rate_limit, coalesce(o.delay_ms * interval '1 millisecond' > '0', false)),
+            entered = gendurable._entered(
+                case when not o.release_key
+                     then coalesce(o.concurrency_key, i.concurrency_key) end,
+                o.rate_limit, v_in.run),
             lane = gendurable._step_lane(
                 i.queue, i.fsm, coalesce(o.fsm_version, i.fsm_version), o.step,
                 coalesce(o.priority, i.priority),

@@ -76,6 +76,7 @@ begin
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, fence, updated_at,
          lane,
+         entered,
          phase,
          counted,
          joined,
@@ -89,6 +90,7 @@ begin
          gendurable._step_lane(
              v_old.queue, v_old.fsm, v_old.fsm_version, coalesce(p_step, v_old.step),
              v_old.priority, v_now, v_old.id, v_in),
+         gendurable._entered(v_old.concurrency_key, v_old.rate_limit, v_in.run),
          gendurable._runnable(v_old.concurrency_key, v_old.rate_limit, false),
          v_old.parent_id is not null,
          v_old.joined_round is not null and coalesce(p_step = v_old.step, true),

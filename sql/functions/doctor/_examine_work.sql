@@ -41,7 +41,7 @@ begin
                 then 'warning' else 'problem' end,
            format('%s%s instances: %s, %s; the first is %s.', s.n,
                   case when s.n >= 100 then ' or more' end, s.reason, s.detail, s.first),
-           format('select * from gd_why(%s) says what to do.', s.first)
+           format('gd_why(%s), or gendurable-py show %1$s, says what to do.', s.first)
     from (select s.reason, s.detail, count(*) as n, min(s.id) as first
           from gendurable._stuck(100) as s
           group by s.reason, s.detail

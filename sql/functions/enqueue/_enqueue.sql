@@ -47,11 +47,13 @@ begin
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, updated_at, priority,
          lane,
+         entered,
          phase,
          step, state, rate_limit, weight, concurrency_key, parent_id, parent_round,
          ord, fsm_version, fsm, queue, correlation_key, correlation_scope)
     select e.id, v_now, e.eligible_at, v_now, e.priority,
            gendurable._lane(v_kinds[e.ordinality], e.priority, e.eligible_at, e.id, v_in),
+           gendurable._entered(e.concurrency_key, e.rate_limit, v_in.run),
            coalesce(v_phases[e.ord], gendurable._runnable(null, null, e.eligible_at > v_now)),
            e.step, e.state, e.rate_limit, nullif(e.weight, 1), e.concurrency_key, e.parent_id,
            e.parent_round, e.place,

@@ -82,6 +82,7 @@ begin
     insert into gendurable.instances
         (id, enqueued_at, eligible_at, updated_at, priority,
          lane,
+         entered,
          phase, step, state,
          rate_limit, weight, concurrency_key,
          fsm_version,
@@ -90,6 +91,7 @@ begin
     values
         (v_id, v_now, v_eligible_at, v_now, coalesce(gd_enqueue.priority, 0),
          gendurable._lane(v_kind, coalesce(gd_enqueue.priority, 0), v_eligible_at, v_id, v_in),
+         gendurable._entered(gd_enqueue.concurrency_key, gd_enqueue.rate_limit, v_in.run),
          v_phase, v_step, coalesce(gd_enqueue.state, '{}'),
          gd_enqueue.rate_limit, nullif(v_weight, 1), gd_enqueue.concurrency_key,
          v_version,

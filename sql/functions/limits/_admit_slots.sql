@@ -8,7 +8,7 @@
 -- since: when they are claimed, if they are: not before the floor of any of their keys, however the
 -- clock is set.
 -- Locks:  none; the caller holds the instances and the names.
--- Writes: instances, doorbells, busy_floors.
+-- Writes: instances, doorbells, busy_floors, key_trails.
 -- Plan:   instances_pkey; as gendurable._capacity for the counts.
 create function gendurable._admit_slots(p_ids bigint[], out ids bigint[], out since timestamptz)
 language plpgsql volatile
@@ -52,13 +52,18 @@ begin
     into ids, v_refused, v_keys, v_rates, since, v_moved
     from judged as j;
     ids := coalesce(ids, '{}');
+    perform gendurable._move_key_trails(
+        'slot', array(select distinct i.concurrency_key from gendurable.instances as i
+                      where i.id = any (p_ids) and i.concurrency_key is not null), p_ids);
     if v_moved is not null then
         perform gendurable._move_busy_floors(v_moved);
         since := greatest(since, clock_timestamp());
     end if;
 
     if v_refused is not null then
-        update gendurable.instances as i set phase = 'held' where i.id = any (v_refused);
+        update gendurable.instances as i
+        set phase = 'held', entered = gendurable._run(pg_current_xact_id())
+        where i.id = any (v_refused);
         -- the tokens that were offered to them are for others
         perform gendurable._announce(null, v_keys, v_rates);
     end if;

@@ -6,7 +6,7 @@
 -- two picks x first grant: only the holder of the name's lock reads and writes the bucket, in
 -- statements that are younger than the lock.
 -- Locks:  none; the caller holds the instances and the names.
--- Writes: buckets, instances, doorbells, limit_trails.
+-- Writes: buckets, instances, doorbells, limit_trails, key_trails.
 -- Plan:   instances_pkey, buckets_pkey, rate_limits_pkey; as gendurable._of_keys for the head of
 --         the line, and _startable.
 create function gendurable._admit_tokens(p_ids bigint[]) returns bigint[]
@@ -95,11 +95,16 @@ begin
     into v_drawn, v_ids, v_refused, v_rates, v_keys
     from judged as j;
 
+    perform gendurable._move_key_trails(
+        'tokens', array(select distinct i.rate_limit from gendurable.instances as i
+                        where i.id = any (p_ids) and i.rate_limit is not null), p_ids);
     if random() < v_drawn / 500.0 then
         perform gendurable._move_limit_trail();
     end if;
     if v_refused is not null then
-        update gendurable.instances as i set phase = 'throttled' where i.id = any (v_refused);
+        update gendurable.instances as i
+        set phase = 'throttled', entered = gendurable._run(pg_current_xact_id())
+        where i.id = any (v_refused);
     end if;
     if v_rates is not null then
         -- The line has to be looked at once to learn when it is due, also where those that wait

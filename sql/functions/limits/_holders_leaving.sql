@@ -9,7 +9,7 @@
 -- locked to find out.
 -- Locks:  those others, skipping locked ones, for a moment: they are let go of at once, so that no
 --         commit or release passes over them.
--- Writes: nothing. Plan: instances_pkey; instances_keyed.
+-- Writes: nothing. Plan: instances_pkey; as gendurable._is_waited_for.
 -- Errors: none of its own (GD000 is how it lets go; it never leaves).
 create function gendurable._holders_leaving(p_ids bigint[], p_keys text[]) returns text[]
 language plpgsql volatile
@@ -28,8 +28,7 @@ declare
 begin
     v_waited := array(
         select k.key from (select distinct x from unnest(p_keys) as x) as k (key)
-        where exists (select from gendurable.instances as h
-                      where h.concurrency_key = k.key and h.phase = 'held'));
+        where (select w.waits from gendurable._is_waited_for(k.key) as w));
     if v_waited = '{}' then
         return v_waited;
     end if;

@@ -21,7 +21,7 @@ begin
     if p_back is not null then
         with back as (
             update gendurable.instances as i
-            set phase = 'throttled'
+            set phase = 'throttled', entered = gendurable._run(pg_current_xact_id())
             where i.id = any (p_back)
             returning i.concurrency_key
         )
@@ -34,6 +34,7 @@ begin
         with offered as (
             update gendurable.instances as i
             set phase = gendurable._runnable(i.concurrency_key, null, false),
+                entered = v_in.run,
                 lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
             where i.id = any (p_ids)
             returning i.queue, i.lane, i.concurrency_key

@@ -3,7 +3,8 @@
 --
 -- Each kind has a line of its own, so that none is behind another one that cannot start now.
 -- Locks: none. Writes: nothing.
--- Plan:  as gendurable._key_kind and _key_rows, for each key and each kind of it.
+-- Plan:  key_trails_pkey, one descent for each key; as gendurable._key_kind and _key_rows for each
+--        key and each kind of it, or as gendurable._of_trails.
 create function gendurable._of_keys(p_sort gendurable.doorbell_kind, p_keys text[],
                                     p_phase gendurable.phase, p_most int,
                                     p_each int[] default null)
@@ -18,7 +19,21 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
+declare
+    v_trails gendurable.key_trails[];
+    v_each   int[];
+    v_known  text[];
 begin
+    select array_agg(t), array_agg(k.most), array_agg(k.key) into v_trails, v_each, v_known
+    from unnest(p_keys, p_each) as k (key, most)
+    cross join lateral gendurable._key_trail(p_sort, k.key) as t;
+    if v_trails is not null then
+        return query
+        select t.* from gendurable._of_trails(v_trails, v_each, p_phase, p_most) as t;
+        if cardinality(v_known) = cardinality(p_keys) then
+            return;
+        end if;
+    end if;
     return query
     select k.key, q.kind::int, r.id, r.priority, r.eligible_at, r.weight, r.concurrency_key
     from unnest(p_keys, p_each) as k (key, most)
@@ -35,7 +50,8 @@ begin
     ) as q
     cross join lateral gendurable._key_rows(
         p_sort, k.key, p_phase, q.kind, -2147483648, '-infinity', -9223372036854775808,
-        2147483648, coalesce(k.most, p_most)) as r;
+        2147483648, coalesce(k.most, p_most)) as r
+    where v_known is null or k.key not in (select unnest(v_known));
 end
 $$;
 comment on function gendurable._of_keys(gendurable.doorbell_kind, text[], gendurable.phase, int,

@@ -14,7 +14,7 @@
 -- p_kinds: those of the pick that calls; null: no pick.
 -- Locks:  names, as gendurable._answerable_doorbells (others keep their doorbells); instances that
 --         move, skipping locked ones (their key keeps one too); some holders, for a moment.
--- Writes: doorbells, instances.
+-- Writes: doorbells, instances, key_trails.
 -- Plan:   doorbells_run; as gendurable._slot_line; instances_busy for the holders, and as
 --         gendurable._capacity for every count.
 create function gendurable._offer_slots(p_most int default 500, p_kinds int[] default null)
@@ -82,7 +82,8 @@ begin
     if v_back is not null then
         -- The tokens that were offered to them are for others.
         with back as (
-            update gendurable.instances as i set phase = 'held'
+            update gendurable.instances as i
+            set phase = 'held', entered = gendurable._run(pg_current_xact_id())
             where i.id = any (v_back)
             returning i.rate_limit
         )
@@ -93,6 +94,7 @@ begin
         with offered as (
             update gendurable.instances as i
             set phase = 'ready',
+                entered = v_in.run,
                 lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
             where i.id = any (v_ids)
             returning i.queue, i.lane
@@ -105,6 +107,7 @@ begin
     if v_holders is not null then
         v_again := v_again || gendurable._holders_leaving(v_holders, v_slots);
     end if;
+    perform gendurable._move_key_trails('slot', v_keys, v_ids || v_back);
     perform gendurable._clear_doorbells('slot', v_rings, v_again);
     if v_rates is not null then
         perform gendurable._announce(null, null, v_rates);

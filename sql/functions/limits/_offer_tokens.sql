@@ -12,7 +12,7 @@
 -- is looked at again follow from one look at the lines.
 -- Locks:  keys by name, those that are free at once; instances that move, skipping locked ones
 --         (their line is looked at again).
--- Writes: doorbells, buckets, instances, limit_trails.
+-- Writes: doorbells, buckets, instances, limit_trails, key_trails.
 -- Plan:   doorbells_run, buckets_due from its floor on; as gendurable._of_keys for what was offered
 --         and for the line, and _startable; instances_pkey, buckets_pkey.
 create function gendurable._offer_tokens(p_kinds int[] default null, p_slots int default 0,
@@ -195,6 +195,7 @@ begin
     left join stuck as s on s.key = m.key and s.line = m.line;
 
     perform gendurable._move_offers(v_ids, v_back);
+    perform gendurable._move_key_trails('tokens', v_keys, v_ids || v_back);
     perform gendurable._clear_doorbells('tokens', v_rings, v_again);
     if v_moves or random() < v_noted / 500.0 then
         perform gendurable._move_limit_trail();

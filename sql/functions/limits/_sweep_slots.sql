@@ -2,11 +2,12 @@
 -- instance waits though a slot is free and no doorbell announces it, and rings. Answers how many
 -- keys there were; more than none is worth a report.
 --
--- It looks at 2,000 keys in a call, and the next call goes on behind them: however many keys wait,
--- no call takes long. One transaction at a time sweeps, the others leave it out.
+-- It looks through some blocks of the table in a call, and the next call goes on behind them:
+-- however many instances wait, or have waited, no call takes long. One transaction at a time
+-- sweeps, the others leave it out.
 -- Locks:  the sweep (advisory), never waiting.
 -- Writes: doorbells, progress.
--- Plan:   instances_keyed, walked key by key; as gendurable._slot_line and _rung.
+-- Plan:   64 blocks at a time, by TID; as gendurable._slot_line and _rung.
 create function gendurable._sweep_slots() returns int
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -18,29 +19,33 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-    c_most     constant int := 2000;
+    -- not spelled out: a literal would let an index serve
+    c_held     constant gendurable.phase := 'held'::gendurable.phase;
+    c_blocks   constant int := 64;
+    v_blocks   constant int := (pg_relation_size('gendurable.instances')
+                                / current_setting('block_size')::int)::int;
     v_at       gendurable.progress;
-    v_waiting  text[];
+    v_block    int;
+    v_end      int;
+    v_waiting  text[] := array[]::text[];
     v_stranded text[];
 begin
     if not gendurable._lock_maintenance(1) then
         return 0;
     end if;
     v_at := gendurable._read_progress('sweep');
-    with recursive waiting as (
-        (select i.concurrency_key as key from gendurable.instances as i
-         where i.concurrency_key > v_at.position and i.phase = 'held'
-         order by i.concurrency_key limit 1)
-        union all
-        select (select i.concurrency_key from gendurable.instances as i
-                where i.concurrency_key > w.key and i.phase = 'held'
-                order by i.concurrency_key limit 1)
-        from waiting as w
-        where w.key is not null
-    )
-    select array_agg(w.key), case when count(w.key) = c_most then max(w.key) else '' end
-    into v_waiting, v_at.position
-    from (select x.key from waiting as x where x.key is not null limit c_most) as w;
+    v_block := v_at.position::int;
+    v_end := least(v_block + 8 * c_blocks, v_blocks);
+    while v_block < v_end and cardinality(v_waiting) < 1000 loop
+        v_waiting := v_waiting || array(
+            select distinct i.concurrency_key
+            from gendurable.instances as i
+            where i.ctid >= format('(%s,0)', v_block)::tid
+              and i.ctid < format('(%s,0)', v_block + c_blocks)::tid
+              and i.phase = c_held);
+        v_block := v_block + c_blocks;
+    end loop;
+    v_at.position := case when v_block < v_blocks then v_block else 0 end::text;
     perform gendurable._note_progress(v_at);
 
     -- Fewer were offered a slot in a line than there are.

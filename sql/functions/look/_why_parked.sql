@@ -15,6 +15,7 @@ as $$
 declare
     v_names text[];
     v_live  text[];
+    v_first bigint;
 begin
     since := p_instance.updated_at;
     if p_instance.phase = 'awaiting_signal' then
@@ -39,13 +40,18 @@ begin
             from gendurable.instances as c
             where c.parent_id = p_instance.id and c.parent_round = p_instance.round
             order by c.ord limit 3);
+        v_first := (
+            select c.id from gendurable.instances as c
+            where c.parent_id = p_instance.id and c.parent_round = p_instance.round
+            order by c.ord limit 1);
         reason := 'awaiting_children';
         detail := format('It waits for %s of its children%s.',
                          (select c.pending from gendurable.countdowns as c
                           where c.parent_id = p_instance.id and c.round = p_instance.round
                           order by c.parent_id, c.round, c.pending limit 1),
                          ', of which the first are ' || nullif(gendurable._list(v_live), ''));
-        remedy := 'Look at those.';
+        remedy := format('gd_why(%s) says why the first of them does not run.',
+                         coalesce(v_first::text, '...'));
         return next;
     end if;
 end

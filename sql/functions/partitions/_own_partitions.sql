@@ -6,10 +6,10 @@ create function gendurable._own_partitions() returns int[]
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-    select array_agg(p order by p)
+    select case when count(s.own) > 0
+                then coalesce(array_agg(p order by p) filter (where s.own >> p & 1 = 1), '{}') end
     from (select pg_sequence_last_value('gendurable.partitions') as own) as s
-    cross join generate_series(0, 63) as p
-    where s.own >> p & 1 = 1;
+    cross join generate_series(0, 63) as p;
 $$;
 comment on function gendurable._own_partitions() is
     'The virtual partitions of this database; null: it is not one of many.';

@@ -16,7 +16,7 @@ declare
     v_partition int    := coalesce(p_partition, gendurable._partition(p_key));
 begin
     if v_partition is null or v_partition <> all (v_own) then
-        if p_asked then
+        if p_asked or v_own = '{}' then
             perform gendurable._refuse(
                 'GD002', format('partition %s is not in database %s', v_partition,
                                 current_database()),

@@ -16,6 +16,7 @@ declare
 begin
     update gendurable.instances as i
     set phase = 'ready',
+        entered = gendurable._entered(i.concurrency_key, i.rate_limit, v_in.run),
         lane = gendurable._lane((i.lane >> 40)::int, i.priority, i.eligible_at, i.id, v_in)
     where i.id = any (p_ids);
 end

@@ -21,6 +21,7 @@ begin
     with woken as (
         update gendurable.instances as i
         set phase = gendurable._runnable(i.concurrency_key, null, false), eligible_at = v_in.since,
+            entered = gendurable._entered(i.concurrency_key, null, v_in.run),
             lane = gendurable._lane((i.lane >> 40)::int, i.priority, v_in.since, i.id, v_in),
             signalled = true, updated_at = clock_timestamp()
         where i.id = any (p_ids)

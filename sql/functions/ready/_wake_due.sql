@@ -72,6 +72,7 @@ begin
         ), woken as (
             update gendurable.instances as i
             set phase = gendurable._runnable(i.concurrency_key, i.rate_limit, false),
+                entered = gendurable._entered(i.concurrency_key, i.rate_limit, v_in.run),
                 lane = gendurable._lane(
                     (i.lane >> 40)::int, i.priority,
                     case when d.parked then v_in.since else i.eligible_at end, i.id, v_in),

@@ -23,11 +23,12 @@ declare
     v_in gendurable.entrance := gendurable._enter_ready();
 begin
     perform from gendurable.instances as i order by i.id for no key update;
-    -- All of them, and not only what waits: the order of picking is kept. What is ready may come to
-    -- stand below the floor of its line, so it moves to a run.
+    -- All of them, and not only what waits: the order of picking is kept. What is ready, or
+    -- waits, may come to stand below the floor of its line, so it moves to a run.
     update gendurable.instances as i
     set eligible_at = i.eligible_at - p_by, enqueued_at = i.enqueued_at - p_by,
-        lane = (i.lane >> 40) << 40 | v_in.run
+        lane = (i.lane >> 40) << 40 | v_in.run,
+        entered = gendurable._entered(i.concurrency_key, i.rate_limit, v_in.run)
     where p_by <> interval '0';
 
     perform from gendurable.buckets as b order by b.key for no key update;

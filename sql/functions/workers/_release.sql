@@ -68,6 +68,7 @@ begin
         set phase = gendurable._runnable(i.concurrency_key, i.rate_limit,
                                          coalesce(p_eligible_at, i.eligible_at)
                                          > v_in.since),
+            entered = gendurable._entered(i.concurrency_key, i.rate_limit, v_in.run),
             lane = gendurable._step_lane(
                 i.queue, i.fsm, i.fsm_version, i.step,
                 i.priority,

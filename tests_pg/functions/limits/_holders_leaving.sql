@@ -23,7 +23,7 @@ select test.exec('a', 'rollback');
 select test.exec('a', 'begin');
 select is(test.leaving(), '{}', 'it was not');
 select is(test.leaving(), '{}', 'and is not, however often it is looked at');
-select is(test.results(test.query('a', test.commit(:w, test.outcome((select id from gendurable.instances where fsm = 'H'), 1, 'done')))), 'committed', 'looking locks nobody out');
+select is(test.results(test.query('a', test.commit(:w, (select test.outcome(i.id, i.fence, 'done') from gendurable.instances as i where i.fsm = 'H')))), 'committed', 'looking locks nobody out');
 select is(test.leaving(), '{k}', 'a commit under way');
 select test.exec('a', 'commit');
 select is(test.leaving(), '{k}', 'and one that has ended since it was seen');

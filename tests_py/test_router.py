@@ -1,0 +1,454 @@
+"""Many databases behind a router: nothing is lost when one of them stops, and the others go on.
+
+DATABASES, INSTANCES: how many (make router: 4 and 100,000). Each database is a server of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import Jsonb
+
+import gendurable
+from database import create_database, drop_database, own_cluster
+from gendurable import client, enqueue, set_rate_limit, signal, status
+from gendurable.install import install
+from support import Connection, until
+from test_liveness import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+
+DATABASES = int(os.environ.get("DATABASES", "2"))
+INSTANCES = int(os.environ.get("INSTANCES", "400"))
+BATCH = min(500, INSTANCES // 8)
+
+MACHINES = """
+from typing import Any
+
+from gendurable import Await, Context, Done, Entry, Machine, Outcome, ScheduleChildren, step
+
+
+class Order(Machine[dict[str, Any]]):
+    @step
+    async def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Await("paid", step=self.pack)
+
+    @step
+    async def pack(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return ScheduleChildren([Entry("Parcel", {"of": ctx.id})], step=self.end)
+
+    @step
+    async def end(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Done({"parcels": [child.id for child in ctx.children or []]})
+
+
+class Parcel(Machine[dict[str, Any]]):
+    @step
+    async def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Done({})
+"""
+
+
+@dataclass
+class Many:
+    """The databases, their servers, and the router before them."""
+
+    servers: list[Server]
+    dsns: list[str]
+    router: str
+
+
+@pytest.fixture(scope="module")
+def many(admin_dsn: str) -> Iterator[Many]:
+    with psycopg.connect(admin_dsn) as conn:
+        if not conn.execute(
+            "select from pg_available_extensions where name = 'plproxy'"
+        ).fetchall():
+            pytest.skip("the extension PL/Proxy is not installed on the test server")
+    with contextlib.ExitStack() as stack:
+        servers, dsns = [], []
+        share = 64 // DATABASES
+        for number in range(DATABASES):
+            admin = stack.enter_context(own_cluster(synchronous_commit="on"))
+            servers.append(server(admin))
+            dsns.append(create_database(admin, f"part{number}"))
+            install(dsns[-1], partitions=range(number * share, (number + 1) * share))
+        name = f"gendurable_router_{os.getpid()}"
+        router = create_database(admin_dsn, name)
+        stack.callback(drop_database, admin_dsn, name)
+        script = ROOT / "sql/router/install.sql"
+        subprocess.run(
+            ["psql", "-Xq1", "-v", "ON_ERROR_STOP=1", "-f", script, router],
+            check=True, env=os.environ | {"PGOPTIONS": "-c client_min_messages=warning"},
+        )  # fmt: skip
+        with psycopg.connect(router, autocommit=True) as conn:
+            for number, dsn in enumerate(dsns):
+                conn.execute(
+                    "select gd_place_partitions(%s, %s, %s)",
+                    (number * share, (number + 1) * share - 1, dsn),
+                )
+        yield Many(servers, dsns, router)
+
+
+@pytest.fixture
+def through(many: Many) -> Iterator[Connection]:
+    """A connection to the router."""
+    with psycopg.connect(many.router, autocommit=True) as conn:
+        yield conn
+
+
+def server(admin: str) -> Server:
+    fields = conninfo_to_dict(admin)
+    made = Server(admin, Path(str(fields["host"])) / "data", str(fields["port"]))
+    with psycopg.connect(admin) as conn:
+        row = conn.execute("select setting from pg_config where name = 'BINDIR'").fetchone()
+        assert row is not None
+        made.bin = row[0]
+    return made
+
+
+def test_a_key_an_id_or_a_placement_says_where_an_instance_is(
+    many: Many, through: Connection
+) -> None:
+    for number in range(20):
+        key = f"placed:{number}"
+        created = enqueue(through, "Nothing", correlation_key=key, queue="unserved")
+        assert created.id & 63 == partition(through, key)
+        assert enqueue(through, "Nothing", correlation_key=key).duplicate
+        found = status(through, key)
+        assert found is not None
+        assert found.id == created.id
+        assert signal(through, key, "hello") == signal(through, created.id, "hello") == "delivered"
+        for name, argument in (("concurrency_key", "c"), ("rate_limit", "r")):
+            (row,) = through.execute(
+                f"select id from gd_enqueue('N', queue => 'unserved', {name} => %s)",
+                (argument + key,),
+            ).fetchall()
+            assert row[0] & 63 == partition(through, argument + key)
+        (row,) = through.execute(
+            "select id from gd_enqueue('N', queue => 'unserved', concurrency_key => 'x',"
+            " placement => %s)",
+            (key,),
+        ).fetchall()
+        assert row[0] & 63 == partition(through, key)
+    held = [instances(dsn) for dsn in many.dsns]
+    assert all(held)
+    counted = through.execute("select count(*) from gd_instances").fetchone()
+    assert counted == (sum(held),)
+    ids = [row[0] for row in through.execute("select id from gd_instances").fetchall()]
+    results = through.execute("select result from gd_cancel_many(%s)", (ids,)).fetchall()
+    assert {row[0] for row in results} == {"cancelled"}
+    assert [row[0] for row in through.execute(
+        "select id from gd_retry_many(%s)", (ids,)).fetchall()] == ids  # fmt: skip
+    assert len(through.execute("select * from gd_cancel_many(%s)", (ids,)).fetchall()) == len(ids)
+
+
+def test_limits_and_pauses_are_those_of_all(many: Many, through: Connection) -> None:
+    set_rate_limit(through, "mails", 10, period=1)
+    through.execute("select gd_pause('held up'), gd_set_queue_limit('narrow', 3)")
+    assert through.execute(
+        "select allowed, databases from gd_limits where name = 'mails'"
+    ).fetchone() == (10.0, DATABASES)
+    assert through.execute(
+        "select queue, paused, max_executing, databases from gd_queues order by queue"
+    ).fetchall() == [("held up", True, None, DATABASES), ("narrow", False, 3, DATABASES)]
+    through.execute("select gd_resume('held up'), gd_drop_rate_limit('mails')")
+    assert through.execute("select from gd_limits where name = 'mails'").fetchall() == []
+
+
+def test_a_schedule_is_fired_by_one_database(many: Many, through: Connection) -> None:
+    for number in range(8):
+        through.execute("select gd_schedule(%s, '@daily', 'Nothing')", (f"s{number}",))
+    assert through.execute("select count(*) from gd_schedules").fetchone() == (8,)
+    for number in range(8):
+        assert through.execute("select gd_unschedule(%s)", (f"s{number}",)).fetchone() == (True,)
+
+
+def test_a_bad_entry_of_a_batch_is_named_by_its_place(through: Connection) -> None:
+    entries = [{"fsm": "N", "correlation_key": f"batch:{n}"} for n in range(9)]
+    entries.append({"fsm": "N", "typo": "1"})
+    with pytest.raises(psycopg.Error) as caught:
+        through.execute("select gd_enqueue_many(%s)", (Jsonb(entries),))
+    assert caught.value.sqlstate == "GD003"
+    assert caught.value.diag.message_detail == "ord 10: unknown field typo"
+    with pytest.raises(psycopg.Error) as caught:
+        through.execute("select gd_enqueue(null)")
+    assert caught.value.sqlstate == "GD001"
+
+
+def test_the_router_has_every_call_of_an_application(many: Many, through: Connection) -> None:
+    routed = {
+        row[0]
+        for row in through.execute(
+            "select p.proname::text from pg_proc as p where p.pronamespace = 'public'::regnamespace"
+        ).fetchall()
+    }
+    calls = {f"gd_{name}" for name in client.__all__ if name in gendurable.__all__}
+    calls = {name for name in calls if exists(many.dsns[0], name)}
+    assert len(calls) > 25
+    # docs/many-databases.md says why some are asked at the databases.
+    page = (ROOT / "docs/many-databases.md").read_text()
+    assert {name for name in calls - routed if f"| `{name}` |" not in page} == set()
+    with psycopg.connect(many.dsns[0]) as conn:
+        views = conn.execute(VIEWS).fetchall()
+    own = {tuple(row) for row in through.execute(VIEWS).fetchall()}
+    assert {tuple(row) for row in views} <= own
+
+
+VIEWS = """
+select c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+from pg_class as c join pg_attribute as a on a.attrelid = c.oid
+where c.relkind = 'v' and c.relname like 'gd\\_%' and a.attnum > 0
+"""
+
+
+def test_one_database_stops_and_the_others_go_on(many: Many, tmp_path: Path) -> None:
+    module = tmp_path / "orders.py"
+    module.write_text(MACHINES)
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        for number, dsn in enumerate(many.dsns):
+            stack.enter_context(worker(module, dsn, tmp_path / f"log{number}"))
+        reopened = threading.Event()
+        customers = [Customer(many.router, part, reopened) for part in range(2)]
+        for customer in customers:
+            customer.start()
+        until(lambda: done(many.dsns[0]) >= INSTANCES // 16, "the first has begun", 600)
+        many.servers[0].stop("immediate")
+        stopped = time.monotonic()
+        reopened.set()
+        # Calls about the others go through, and their work goes on.
+        with psycopg.connect(many.router, autocommit=True) as conn:
+            for key in (others := elsewhere(conn)):
+                assert enqueue(conn, "Parcel", correlation_key=key).id
+            until(lambda: all(ended(conn, key) for key in others), "the others go on", 600)
+        until(lambda: sum(customer.refused for customer in customers) > 1, "batches are refused")
+        many.servers[0].start()
+        down = time.monotonic() - stopped
+        for customer in customers:
+            customer.join()
+        until(lambda: sum(map(done, many.dsns)) >= INSTANCES, "all orders are done", 3600)
+    orders: dict[str, int] = {}
+    parcels: set[int] = set()
+    for number, dsn in enumerate(many.dsns):
+        with psycopg.connect(dsn) as conn:
+            for key, identity, result in conn.execute(
+                "select correlation_key, id, result from gd_instances where fsm = 'Order'"
+            ):
+                assert key not in orders
+                orders[key] = identity
+                (parcel,) = result["parcels"]
+                # A child stays with its parent.
+                assert identity & 63 == parcel & 63
+                assert (identity & 63) // (64 // DATABASES) == number
+                parcels.add(parcel)
+            assert conn.execute(
+                "select count(*) from gd_instances where fsm = 'Parcel' and parent_id is not null"
+            ).fetchone() == (done(dsn),)
+    assert orders.keys() == {
+        f"order:{part}:{n}" for part in range(2) for n in range(INSTANCES // 2)
+    }
+    assert len(parcels) == INSTANCES
+    seconds = time.monotonic() - started
+    refused = sum(customer.refused for customer in customers)
+    print(
+        f"{INSTANCES} orders with a signal and a child each, {DATABASES} databases:"
+        f" {seconds:.0f} s, {INSTANCES * 2 / seconds:.0f} instances/s;"
+        f" one was down for {down:.1f} s, {refused} batches were refused meanwhile and repeated"
+    )
+
+
+def test_partitions_move_to_another_database_while_the_others_work(
+    many: Many, through: Connection, tmp_path: Path
+) -> None:
+    module = tmp_path / "orders.py"
+    module.write_text(MACHINES)
+    grown = create_database(many.servers[-1].admin_dsn, "grown")
+    assert run_command("install", "--partitions", "none", "--dsn", grown).returncode == 0
+    share = 64 // DATABASES
+    first, last = share - 2, share - 1  # the last two of the first database
+    moving = [key for key in (f"moves:{n}" for n in range(4000)) if partition(through, key) >= first
+              and partition(through, key) <= last][:30]  # fmt: skip
+    rest = [f"rests:{n}" for n in range(30)]
+    set_rate_limit(through, "everywhere", 5, period=1)
+    for key in moving + rest:
+        enqueue(through, "Order", correlation_key=key)
+    through.execute("select gd_schedule(%s, '@daily', 'Nothing')", (schedule_in(through, last),))
+    with contextlib.ExitStack() as stack:
+        for number, dsn in enumerate([*many.dsns, grown]):
+            stack.enter_context(worker(module, dsn, tmp_path / f"log{number}"))
+        for key in moving[:10]:
+            signal(through, key, "paid")
+        until(lambda: parked(through, moving[10:]), "they wait for payment")
+        command = [
+            "move-partitions", f"{first}-{last}/64",
+            "--from", many.dsns[0], "--to", grown, "--router", many.router,
+        ]  # fmt: skip
+        refused: list[str] = []
+        thread = threading.Thread(target=pay, args=(many.router, rest, refused))
+        thread.start()
+        moved = run_command(*command)
+        assert moved.returncode == 0, moved.stderr
+        assert len(moved.stdout.splitlines()) == 2
+        assert f"partition {last}: " in moved.stdout
+        print(moved.stdout)
+        thread.join()
+        for key in moving[10:]:
+            assert signal(through, key, "paid") == "delivered"
+        paid = moving + [key for key in rest if key not in refused]
+        until(lambda: all(ended(through, key) for key in paid), "all that were paid end")
+        # Again changes nothing.
+        assert run_command(*command).returncode == 0
+    with psycopg.connect(many.dsns[0]) as conn, psycopg.connect(grown) as there:
+        here = "select count(*) from gd_instances where id & 63 between %s and %s"
+        assert conn.execute(here, (first, last)).fetchone() == (0,)
+        count = there.execute(here, (first, last)).fetchone()
+        assert count is not None
+        assert count[0] >= 2 * len(moving)
+        assert there.execute(
+            "select allowed from gd_limits where name = 'everywhere'"
+        ).fetchone() == (5.0,)
+        assert there.execute("select count(*) from gd_schedules").fetchone() == (1,)
+    for number in range(200):
+        created = enqueue(through, "Parcel", correlation_key=f"after:{number}")
+        assert not created.duplicate
+    found = status(through, moving[0])
+    assert found is not None
+    assert found.status == "done"
+
+
+def pay(router: str, keys: list[str], refused: list[str]) -> None:
+    """Pay while partitions move; the keys of what is refused, because it is what moves."""
+    with psycopg.connect(router, autocommit=True) as conn:
+        for key in keys:
+            try:
+                signal(conn, key, "paid")
+            except psycopg.Error as exc:
+                assert exc.sqlstate == "GD030"  # noqa: PT017
+                refused.append(key)
+
+
+def parked(conn: Connection, keys: list[str]) -> bool:
+    found = [status(conn, key) for key in keys]
+    return all(one is not None and one.status == "awaiting_signal" for one in found)
+
+
+def schedule_in(conn: Connection, wanted: int) -> str:
+    """The name of a schedule of that partition."""
+    names = (f"nightly {n}" for n in range(10_000))
+    return next(name for name in names if partition(conn, f"schedule:{name}") == wanted)
+
+
+def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gendurable", *arguments],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+class Customer(threading.Thread):
+    """Orders and pays by batches through the router; a batch that is refused is sent again.
+
+    It closes at noon, and goes on when it is reopened.
+    """
+
+    def __init__(self, router: str, part: int, reopened: threading.Event) -> None:
+        super().__init__()
+        self._reopened = reopened
+        self.refused = 0
+        self._router = router
+        self._part = part
+
+    def run(self) -> None:
+        with psycopg.connect(self._router, autocommit=True) as conn:
+            for first in range(0, INSTANCES // 2, BATCH):
+                if first >= INSTANCES // 4:
+                    self._reopened.wait()
+                last = min(first + BATCH, INSTANCES // 2)
+                keys = [f"order:{self._part}:{n}" for n in range(first, last)]
+                self._send(
+                    conn, "select gd_enqueue_many(%s)",
+                    [{"fsm": "Order", "correlation_key": key} for key in keys],
+                )  # fmt: skip
+                self._send(
+                    conn, "select gd_signal_many(%s)",
+                    [{"target": key, "name": "paid", "dedup_key": "p"} for key in keys],
+                )  # fmt: skip
+
+    def _send(self, conn: Connection, call: str, entries: list[dict[str, Any]]) -> None:
+        while True:
+            try:
+                conn.execute(call, (Jsonb(entries),))
+            except psycopg.Error:
+                # What was stored is a duplicate the next time.
+                self.refused += 1
+                time.sleep(0.05)
+            else:
+                return
+
+
+@contextlib.contextmanager
+def worker(module: Path, dsn: str, log: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "gendurable", "run", str(module), "--dsn", dsn]
+    with log.open("wb") as output:
+        process = subprocess.Popen([*command, "--queue", "default=200"], stderr=output)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def elsewhere(conn: Connection) -> list[str]:
+    """Keys that are not the first database's."""
+    keys = [f"during:{n}" for n in range(40)]
+    return [key for key in keys if partition(conn, key) >= 64 // DATABASES]
+
+
+def ended(conn: Connection, key: str) -> bool:
+    found = status(conn, key)
+    return found is not None and found.status == "done"
+
+
+def exists(dsn: str, function: str) -> bool:
+    with psycopg.connect(dsn) as conn:
+        row = conn.execute("select to_regproc(%s) is not null or exists ("
+                           "select from pg_proc where proname = %s)",
+                           ("public." + function, function)).fetchone()  # fmt: skip
+        return row is not None and bool(row[0])
+
+
+def partition(conn: Connection, key: str) -> int:
+    row = conn.execute("select gendurable._partition(%s)", (key,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def instances(dsn: str) -> int:
+    return _count(dsn, "gd_instances")
+
+
+def done(dsn: str) -> int:
+    """How many orders are done."""
+    return _count(dsn, "gendurable.archive where fsm = 'Order' and not failed")
+
+
+def _count(dsn: str, what: str) -> int:
+    with psycopg.connect(make_conninfo(dsn, connect_timeout=10)) as conn:
+        row = conn.execute(f"select count(*) from {what}").fetchone()
+        assert row is not None
+        return int(row[0])
