@@ -17,7 +17,7 @@ declare
     v_renewed int := 0;
 begin
     for v_table in
-        select c.oid from pg_class as c
+        select c.oid::regclass from pg_class as c
         where c.relnamespace = 'gendurable'::regnamespace and c.relkind = 'r'
           and c.reltuples = 0 and c.relpages > 0
         order by c.oid
