@@ -282,11 +282,15 @@ class TestAccess:
                 assert "unsafe" not in policy
                 assert "frame-ancestors 'none'" in policy
                 assert headers["x-content-type-options"] == "nosniff"
-            assert client.get("/").headers["cache-control"] == "no-store"
+            client.cookies.clear()
+            assert "set-cookie" not in client.get("/static/app.js").headers
+            page = client.get("/")
+            assert page.headers["cache-control"] == "no-store"
+            assert "HttpOnly; SameSite=Strict" in page.headers["set-cookie"]
+            assert "set-cookie" not in client.get("/").headers
             assert "immutable" in client.get("/static/app.js").headers["cache-control"]
-            page = client.get("/").text
-            assert " style=" not in page
-            assert not re.search(r" on\w+=", page)
+            assert " style=" not in page.text
+            assert not re.search(r" on\w+=", page.text)
 
     def test_a_login_that_may_only_look_is_enough(self, dsn: str, conn: Connection) -> None:
         role = f"looker_{conn.info.dbname}"

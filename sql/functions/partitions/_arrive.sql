@@ -87,6 +87,7 @@ begin
             'phase', case when o.phase in ('awaiting_signal', 'awaiting_children') then o.phase
                           else gendurable._runnable(o.concurrency_key, o.rate_limit,
                                                     o.eligible_at > v_in.since) end,
+            'entered', gendurable._entered(o.concurrency_key, o.rate_limit, v_in.run),
             'lane', gendurable._step_lane(
                 o.queue, o.fsm, o.fsm_version, o.step, o.priority,
                 case when o.phase in ('awaiting_signal', 'awaiting_children') then 'infinity'
