@@ -97,6 +97,7 @@ class Server:
     def __init__(self, dsn: str, data: Path, binaries: str) -> None:
         self.dsn = dsn
         self.data = data
+        self.up = True
         self._binaries = binaries
 
     def run(self, program: str, *args: str, **environment: str) -> None:
@@ -110,6 +111,7 @@ class Server:
         )  # fmt: skip
 
     def stop(self, mode: str = "immediate") -> None:
+        self.up = False
         self.run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "-s", "stop")
 
     def start(self, **environment: str) -> None:
@@ -117,6 +119,7 @@ class Server:
         log = str(self.data.parent / f"log-{port}")
         options = ["-D", str(self.data), "-l", log, "-o", f"-p {port}"]
         self.run("pg_ctl", *options, "-w", "-s", "start", **environment)
+        self.up = True
 
     def promote(self) -> None:
         self.run("pg_ctl", "-D", str(self.data), "-w", "-s", "promote")
@@ -626,7 +629,7 @@ def with_a_standby(server: Server, folder: Path) -> Iterator[World]:
             world.close()
             twin.stop()
             # What ends it expects it to run.
-            with contextlib.suppress(subprocess.CalledProcessError):
+            if not primary.up:
                 primary.start()
 
 
