@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +20,17 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Group
 from typer.testing import CliRunner
 
+from database import create_database, own_cluster
 from gendurable import Enqueued, Entry, Instance, enqueue, enqueue_many, look, status
-from gendurable.cli import app, ps
+from gendurable.cli import app, doctor, ps
 from gendurable.cli.output import span
 from gendurable.cli.reading import Filter, address, duration
 from gendurable.errors import UsageError
+from gendurable.install import install
+from gendurable.look import Finding
+from gendurable.process import package_version
 from gendurable.testing import drain
+from gendurable.uninstall import uninstall as remove
 from support import Connection, finished
 from test_cli import invoke
 from test_docs import commands
@@ -360,6 +367,48 @@ def test_uninstall_removes_what_install_made_and_nothing_else(
         conn.execute("drop function gd_mine()")
         assert objects_there(conn) == before
         assert invoke("install")[0] == 0
+
+
+def test_uninstall_drops_the_roles_that_nothing_else_uses() -> None:
+    with own_cluster() as admin, psycopg.connect(admin, autocommit=True) as conn:
+
+        def roles() -> list[str]:
+            query = "select rolname from pg_roles where rolname like 'gd\\_%' order by 1"
+            return [row[0] for row in conn.execute(query).fetchall()]
+
+        one, two = create_database(admin, "one"), create_database(admin, "two")
+        install(one)
+        install(two)
+        conn.execute("create role someone")
+        assert remove(one) == ["gd_admin", "gd_worker", "gd_client"]
+        conn.execute("grant gd_client to someone")
+        assert remove(two) == ["gd_client"]
+        assert roles() == ["gd_client"]
+        install(one)
+        conn.execute("drop role someone")
+        assert remove(one) == []
+        assert roles() == []
+
+
+def test_doctor_tells_what_only_the_client_sees() -> None:
+    now = datetime.now(UTC)
+    first = Finding("schema", "ok", "Version 0.0.9.", None, now, 17)
+    later = now + timedelta(seconds=90)
+    found = {one.topic: one for one in doctor._own(first, 18, later, heard=False)}
+    assert {one.status for one in found.values()} == {"warning"}
+    assert "differs by 1m 30s" in found["clock"].detail
+    assert "--pooler" in str(found["pooler"].remedy)
+    assert "polling" in str(found["listen"].remedy)
+    first = Finding("schema", "ok", f"Version {package_version()}.", None, now, 17)
+    found = {one.topic: one for one in doctor._own(first, 17, now, heard=True)}
+    assert {(one.status, one.remedy) for one in found.values()} == {("ok", None)}
+
+
+def test_a_command_starts_within_a_second_of_cpu() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "gendurable", "version"], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
 
 
 # What goes wrong.

@@ -59,6 +59,8 @@ def _examined(dsn: str | None) -> list[Finding]:
                 own = conn.info.backend_pid
             middle = before + (datetime.now(UTC) - before) / 2
             heard = _hears(listener)
+            # Behind a pooler the session lives on.
+            listener.execute("unlisten *")
     except psycopg.Error as exc:
         raise refusal(info, exc) from exc
     return [*found, *_own(found[0], own, middle, heard=heard)]
