@@ -1,6 +1,6 @@
 """Faults under load, with real servers and real processes: is anything lost or done twice?
 
-    python -m chaos (in tests_py) [--repetitions N] [--only FAULT] [--report docs/chaos.md]
+    cd tests_py; python -m chaos [--repetitions N] [--only FAULT] [--report ../docs/chaos.md]
 
 A feeder enqueues numbered instances at a steady rate, workers run them in two steps of which the
 second notes the number within the transaction of its outcome, and a fault happens. What was

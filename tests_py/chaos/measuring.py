@@ -26,13 +26,18 @@ RECOVERED = 10.0
 
 
 class Measured(NamedTuple):
-    """What a fault came to."""
+    """What a fault came to.
+
+    ``seconds`` is how long it took to recover, ``start`` how long two workers took at first until
+    they carried the load: what is started again takes as long.
+    """
 
     fault: str
     enqueued: int
     lost: int
     twice: int
     seconds: float
+    start: float
 
 
 def measure(
@@ -58,12 +63,14 @@ def _measure(fault: str, server: Server, rate: float) -> Measured:
         make, happen = FAULTS[fault]
         world = stack.enter_context(make(server, folder))
         stack.callback(world.close)
+        began = time.monotonic()
         for _ in range(2):
             world.start_worker()
         feeder = Feeder(world.feeds or world.way, rate)
         feeder.start()
         stack.callback(feeder.end)
         _await_rate(world, rate, since=None)
+        start = time.monotonic() - began
         time.sleep(CALM)
         happen(world)
         with connect(world.dsn) as conn:
@@ -71,7 +78,7 @@ def _measure(fault: str, server: Server, rate: float) -> Measured:
         seconds = _await_rate(world, rate, since=ended)
         feeder.end()
         lost, twice = _account(world, feeder.enqueued)
-        return Measured(fault, feeder.enqueued, lost, twice, seconds)
+        return Measured(fault, feeder.enqueued, lost, twice, seconds, start)
 
 
 _BACK = """
