@@ -655,7 +655,7 @@ class TestHub:
             await asyncio.sleep(0.2)
             second = await anext(news)
             assert int(second.text) - int(first.text) > 3
-            await news.aclose()  # type: ignore[attr-defined]
+            await news.aclose()
 
         asyncio.run(run())
 
