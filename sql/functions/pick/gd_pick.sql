@@ -43,6 +43,8 @@ declare
     v_fence   bigint;
     v_idle    boolean;
     v_kinds   int[];
+    c_ready   constant oid := 'gendurable.instances_ready'::regclass;
+    v_read    bigint;        -- entries of that index
     v_counted boolean := false;        -- the queue has a limit
     v_most    int := gd_pick.slots;    -- how many it may claim
     v_holders bigint[];                -- what executes of a queue with a limit
@@ -101,8 +103,15 @@ begin
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.
         while v_most > 0 and (v_rounds < 5 or cardinality(v_seen) < 100) loop
+            v_read := pg_stat_get_xact_tuples_returned(c_ready);
             v_c := gendurable._candidates(v_kinds, v_most - v_picked, v_offered,
                                           v_seen, v_not_keys, v_not_rates);
+            -- Where it had to read much more than it found, by what was cancelled or undone, the
+            -- trails are moved, whether or not it claims anything.
+            v_read := pg_stat_get_xact_tuples_returned(c_ready) - v_read - 3 * v_most;
+            if random() < v_read / 5000.0 then
+                perform gendurable._move_trails('{}', v_kinds);
+            end if;
             exit when v_c.found is null;
             v_ids := v_c.free;
             v_left := '{}';
