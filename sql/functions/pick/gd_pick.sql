@@ -43,8 +43,9 @@ declare
     v_fence   bigint;
     v_idle    boolean;
     v_kinds   int[];
-    c_ready   constant oid := 'gendurable.instances_ready'::regclass;
+    c_ready   constant regclass := 'gendurable.instances_ready'::regclass;
     v_read    bigint;        -- entries of that index
+    v_far     boolean;       -- they are many
     v_counted boolean := false;        -- the queue has a limit
     v_most    int := gd_pick.slots;    -- how many it may claim
     v_holders bigint[];                -- what executes of a queue with a limit
@@ -106,13 +107,17 @@ begin
             v_read := pg_stat_get_xact_tuples_returned(c_ready);
             v_c := gendurable._candidates(v_kinds, v_most - v_picked, v_offered,
                                           v_seen, v_not_keys, v_not_rates);
-            -- Where it had to read much more than it found, by what was cancelled or undone, the
-            -- trails are moved, whether or not it claims anything.
+            -- Where it had to read much more than it found, for what was cancelled or undone, the
+            -- trails are moved, whether or not it claims anything; after it has claimed, because
+            -- a move may put rows that it has locked elsewhere.
             v_read := pg_stat_get_xact_tuples_returned(c_ready) - v_read - 3 * v_most;
-            if random() < v_read / 5000.0 then
-                perform gendurable._move_trails('{}', v_kinds);
+            v_far := random() < v_read / 5000.0;
+            if v_c.found is null then
+                if v_far then
+                    perform gendurable._move_trails('{}', v_kinds);
+                end if;
+                exit;
             end if;
-            exit when v_c.found is null;
             v_ids := v_c.free;
             v_left := '{}';
             v_failed := false;
@@ -193,6 +198,8 @@ begin
             end if;
             if random() < v_claimed / 300.0 then
                 perform gendurable._move_trails(gendurable._drawn(v_ids));
+            elsif v_far then
+                perform gendurable._move_trails('{}', v_kinds);
             end if;
             if random() < v_claimed / 500.0 then
                 perform gendurable._move_waits(gd_pick.queue);
