@@ -100,4 +100,4 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py test-web bench-web lint types stress cron schedules upgrade router bench bench-full demo wheel up packages venv clean
+.PHONY: help test test-pg test-py test-web bench-web lint types stress chaos cron schedules upgrade router bench bench-full demo wheel up packages venv clean

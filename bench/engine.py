@@ -1,8 +1,8 @@
 """What the engine costs: database CPU, WAL and rows a second, without a worker around it.
 
-Plain connections call gd_enqueue_many, gd_pick, gd_commit and gd_signal; a raw claim-and-complete
-loop on a table of its own runs beside them in the same run. Machines are noisy, so what counts are
-the ratios: workloads take turns, and medians are printed.
+Plain connections call gd_enqueue, gd_enqueue_many, gd_pick, gd_commit and gd_signal; a raw
+claim-and-complete loop and bare inserts on a table of their own run beside them in the same run.
+Machines are noisy, so what counts are the ratios: workloads take turns, and medians are printed.
 
     python bench/engine.py                                  everything
     python bench/engine.py --connections 1 --batches 100 --profile keyed
@@ -84,6 +84,10 @@ def plain(i: int) -> dict[str, object]:
 
 def prepare_raw(conn: Connection, s: Setting) -> None:
     conn.execute(RAW_TABLE.replace("%s", str(s.rows)).encode())
+
+
+def prepare_empty(conn: Connection, s: Setting) -> None:
+    prepare_raw(conn, s._replace(rows=0))
 
 
 def prepare_plain(conn: Connection, s: Setting) -> None:
@@ -186,6 +190,21 @@ def loop_enqueue(conn: Connection, s: Setting, worker: int) -> int:
     return share
 
 
+def loop_insert(conn: Connection, s: Setting, worker: int) -> int:
+    share = s.rows // 4 // s.connections
+    insert = "insert into jobs (id, payload) values (%s, '{\"k\": 1}')"
+    for i in range(share):
+        conn.execute(insert, [worker * share + i])
+    return share
+
+
+def loop_enqueue_one(conn: Connection, s: Setting, worker: int) -> int:
+    share = s.rows // 4 // s.connections
+    for _ in range(share):
+        conn.execute("select id, duplicate from gd_enqueue('bench', '{\"k\": 1}')").fetchall()
+    return share
+
+
 def loop_signal(conn: Connection, s: Setting, worker: int) -> int:
     share = s.rows // 4 // s.connections
     for i in range(share):
@@ -213,6 +232,8 @@ WORKLOADS = {
     "unnoted": Workload(prepare_unnoted, loop_steps),
     "noted": Workload(prepare_noted, loop_steps),
     "noted ahead": Workload(prepare_noted, loop_ahead),
+    "insert": Workload(prepare_empty, loop_insert, worker=False),
+    "enqueue one": Workload(prepare_nothing, loop_enqueue_one, worker=False),
     "enqueue": Workload(prepare_nothing, loop_enqueue, worker=False),
     "signal": Workload(prepare_parked, loop_signal, worker=False),
     "signals": Workload(prepare_parked, loop_signals, worker=False),

@@ -625,6 +625,7 @@ def with_a_standby(server: Server, folder: Path) -> Iterator[World]:
         finally:
             world.close()
             twin.stop()
+            # What ends it expects it to run.
             with contextlib.suppress(subprocess.CalledProcessError):
                 primary.start()
 
@@ -642,6 +643,20 @@ def failover(world: World) -> None:
     with connect(world.dsn) as conn:
         conn.execute("alter system set synchronous_standby_names = ''")
         conn.execute("select pg_reload_conf()")
+
+
+def demoted(world: World) -> None:
+    """The standby is promoted, and the old primary, the first of the DSN, is a standby then."""
+    old = world.server
+    failover(world)
+    (old.data / "standby.signal").touch()
+    shutil.chown(old.data / "standby.signal", old.data.parent.owner())
+    old.start()
+    with connect(world.dsn) as conn:
+        conn.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = %s and pid <> pg_backend_pid()", (world.name,),
+        )  # fmt: skip
 
 
 FAULTS: dict[
@@ -663,6 +678,7 @@ FAULTS: dict[
     "clock ahead": (with_a_clock, clock_forward),
     "clock back": (with_a_clock, clock_back),
     "failover": (with_a_standby, failover),
+    "primary demoted": (with_a_standby, demoted),
 }
 
 

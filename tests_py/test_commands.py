@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +20,17 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Group
 from typer.testing import CliRunner
 
+from database import create_database, own_cluster
 from gendurable import Enqueued, Entry, Instance, enqueue, enqueue_many, look, status
-from gendurable.cli import app, ps
+from gendurable.cli import app, doctor, ps
 from gendurable.cli.output import span
 from gendurable.cli.reading import Filter, address, duration
 from gendurable.errors import UsageError
+from gendurable.install import install
+from gendurable.look import Finding
+from gendurable.process import package_version
 from gendurable.testing import drain
+from gendurable.uninstall import uninstall as remove
 from support import Connection, finished
 from test_cli import invoke
 from test_docs import commands
@@ -144,8 +151,12 @@ def test_instances_are_listed_by_filter(ask: Callable[..., str], conn: Connectio
     ]
     assert shown[2].split()[:7] == ["3", "runnable", "Order", "start", "q", "order:2", "1"]
     assert ask("ps", "--machine", "None").strip() == "no such instance"
+    assert len(objects(ask("ps", "--status", "runnable,failed", "--json"))) == 4
     assert "status is dead" in ask("ps", "--status", "dead", code=1)
     assert "this is no JSON" in ask("ps", "--state", "{customer: 7}", code=1)
+    assert "this is no JSON" in ask("ps", "--state", "[" * 100_000, code=1)
+    for interval in ("nan", "inf", "0"):
+        assert "--interval" in ask("ps", "--watch", "--interval", interval, code=2)
     assert "expected a duration" in ask("ps", "--newer", "soon", code=1)
 
 
@@ -272,6 +283,8 @@ def test_one_customer_s_work_is_stopped(ask: Callable[..., str], conn: Connectio
     assert ask("cancel", "3", "4", "--cascade") == "2 cancelled\n"
     assert ask("cancel", "3", code=1) == "3: no_target\n"
     assert "not both" in ask("cancel", code=1)
+    assert "--state null" in ask("cancel", "--state", "null", "--yes", code=1)
+    assert len(objects(ask("ps", "--status", "runnable", "--json"))) == 4
 
 
 def test_instances_are_made_and_signalled(ask: Callable[..., str], conn: Connection) -> None:
@@ -360,6 +373,48 @@ def test_uninstall_removes_what_install_made_and_nothing_else(
         conn.execute("drop function gd_mine()")
         assert objects_there(conn) == before
         assert invoke("install")[0] == 0
+
+
+def test_uninstall_drops_the_roles_that_nothing_else_uses() -> None:
+    with own_cluster() as admin, psycopg.connect(admin, autocommit=True) as conn:
+
+        def roles() -> list[str]:
+            query = "select rolname from pg_roles where rolname like 'gd\\_%' order by 1"
+            return [row[0] for row in conn.execute(query).fetchall()]
+
+        one, two = create_database(admin, "one"), create_database(admin, "two")
+        install(one)
+        install(two)
+        conn.execute("create role someone")
+        assert remove(one) == ["gd_admin", "gd_worker", "gd_client"]
+        conn.execute("grant gd_client to someone")
+        assert remove(two) == ["gd_client"]
+        assert roles() == ["gd_client"]
+        install(one)
+        conn.execute("drop role someone")
+        assert remove(one) == []
+        assert roles() == []
+
+
+def test_doctor_tells_what_only_the_client_sees() -> None:
+    now = datetime.now(UTC)
+    first = Finding("schema", "ok", "Version 0.0.9.", None, now, 17)
+    later = now + timedelta(seconds=90)
+    found = {one.topic: one for one in doctor._own(first, 18, later, heard=False)}
+    assert {one.status for one in found.values()} == {"warning"}
+    assert "differs by 1m 30s" in found["clock"].detail
+    assert "--pooler" in str(found["pooler"].remedy)
+    assert "polling" in str(found["listen"].remedy)
+    first = Finding("schema", "ok", f"Version {package_version()}.", None, now, 17)
+    found = {one.topic: one for one in doctor._own(first, 17, now, heard=True)}
+    assert {(one.status, one.remedy) for one in found.values()} == {("ok", None)}
+
+
+def test_a_command_starts_within_a_second_of_cpu() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "gendurable", "version"], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
 
 
 # What goes wrong.
@@ -485,7 +540,9 @@ def test_durations_are_read(typed: str, seconds: float) -> None:
     assert duration("--since", typed).total_seconds() == seconds
 
 
-@pytest.mark.parametrize("typed", ["", "soon", "-1h", "1h-", "h", "1y", "1 h", "9" * 400, "²s"])
+@pytest.mark.parametrize(
+    "typed", ["", "soon", "-1h", "1h-", "h", "1y", "1 h", "1000y", "2000000w", "9" * 400, "²s"]
+)
 def test_what_is_no_duration_is_refused(typed: str) -> None:
     with pytest.raises(UsageError, match="expected a duration"):
         duration("--since", typed)

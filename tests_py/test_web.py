@@ -282,11 +282,15 @@ class TestAccess:
                 assert "unsafe" not in policy
                 assert "frame-ancestors 'none'" in policy
                 assert headers["x-content-type-options"] == "nosniff"
-            assert client.get("/").headers["cache-control"] == "no-store"
+            client.cookies.clear()
+            assert "set-cookie" not in client.get("/static/app.js").headers
+            page = client.get("/")
+            assert page.headers["cache-control"] == "no-store"
+            assert "HttpOnly; SameSite=Strict" in page.headers["set-cookie"]
+            assert "set-cookie" not in client.get("/").headers
             assert "immutable" in client.get("/static/app.js").headers["cache-control"]
-            page = client.get("/").text
-            assert " style=" not in page
-            assert not re.search(r" on\w+=", page)
+            assert " style=" not in page.text
+            assert not re.search(r" on\w+=", page.text)
 
     def test_a_login_that_may_only_look_is_enough(self, dsn: str, conn: Connection) -> None:
         role = f"looker_{conn.info.dbname}"
@@ -368,6 +372,34 @@ class TestActions:
             for bad in ("x", "0", "-1", str(2**63), ""):
                 assert do(client, "cancel", id=bad)[0] == 409, bad
             assert do(client, "nonsense")[0] == 409
+
+    def test_all_the_work_of_one_customer(self, dsn: str, conn: Connection) -> None:
+        conn.execute(
+            "select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'Mail', "
+            "'state', jsonb_build_object('customer', n % 2, 'card', n))) "
+            "from generate_series(1, 1300) as n))"
+        )
+        with browsing(dsn, actions=True, redact=["card"]) as client:
+            page = client.get("/instances", params={"state": '{"customer": 1}'}).text
+            assert "Cancel all that are like this" in page
+            assert "Cancel all that" not in client.get("/instances").text
+            for refused in (
+                {},
+                {"status": "runnable"},
+                {"machine": "Mail", "status": "done"},
+                {"state": '{"card": 3}'},
+                {"state": "{"},
+            ):
+                assert do(client, "cancel-found", **refused)[0] == 409, refused
+            assert do(client, "cancel-found", state='{"customer": 1}', reason="gone") == (
+                200,
+                "650 cancelled.",
+            )
+            assert do(client, "cancel-found", state='{"customer": 1}')[1] == "Nothing to cancel."
+        left = conn.execute(
+            "select state -> 'customer', status, count(*) from gd_instances group by 1, 2"
+        ).fetchall()
+        assert sorted(left) == [(0, "runnable", 650), (1, "failed", 650)]
 
     def test_all_failures_of_one_machine(self, dsn: str, conn: Connection) -> None:
         conn.execute(

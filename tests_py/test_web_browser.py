@@ -312,6 +312,7 @@ def test_what_the_viewer_does_survives_an_update(shop: Shop, browser: Driver) ->
     browser.get(f"{shop.url}queues")
     is_live(browser)
     field = one(browser, "input[name=max_executing]")
+    field.clear()
     field.send_keys("12")
     set_queue_limit(shop.conn, "import", 77)
     until(lambda: "77" in one(browser, "main table").text, "the update")

@@ -521,17 +521,21 @@ def test_a_lonely_instance_costs_one_pick_and_one_commit(
 
 def test_a_call_during_a_look_is_answered_by_another_look() -> None:
     queue = Queue("default", 2, 3600.0)
-    for _ in range(2):
-        queue.look()
-        queue.looked(found=0, wanted=2, due=None, commits=False)
+
+    def look(found: int, *, called: bool = False) -> None:
+        queue.look(2)
+        if called:
+            queue.work_expected()
+        queue.answered(2)
+        queue.looked(found=found, wanted=2, due=None, commits=False)
+
+    look(0)
+    look(0)
     assert queue.settled
     assert queue.look_at > time.monotonic()
-    queue.look()
-    queue.work_expected()
-    queue.looked(found=1, wanted=2, due=None, commits=False)
+    look(1, called=True)
     assert queue.look_at == 0
-    queue.look()
-    queue.looked(found=0, wanted=2, due=None, commits=False)
+    look(0)
     assert queue.look_at > time.monotonic()
 
 

@@ -116,6 +116,18 @@ class Nasty(Machine[dict[str, Any]]):
         return Await(["<img src=x onerror=alert(1)>"], step=self.start)
 
 
+_HOUR = """
+    insert into gendurable.throughput (minute, count, seconds, slowest, queue, fsm, step, kind)
+    select date_trunc('minute', now()) - m * interval '1 minute', n.count, n.count * 0.031, 0.4,
+           'default', k.fsm, 'start', k.kind
+    from generate_series(1, 62) as m
+    cross join (values ('Checkout', 'await', 60), ('Checkout', 'done', 55),
+                       ('Mail', 'done', 90), ('Mail', 'retry', 8)) as k (fsm, kind, usual)
+    cross join lateral (
+        select round(k.usual * (1.2 + sin(m / 9.0 + k.usual)) * (1 + 0.1 * sin(m * 7.0)))::bigint
+                   as count) as n
+    where n.count > 0"""
+
 MACHINES = (Checkout, Import, Part, Mail, Nasty)
 
 
@@ -170,6 +182,11 @@ def fill(dsn: str, conn: psycopg.Connection[Any]) -> dict[str, int]:
         + [Entry("Mail", {"to": "e@f.example"}, delay=timedelta(hours=2)) for _ in range(3)],
     )
     pause(conn, "import")
+    # Workers that live, and an hour of what such have run.
+    conn.execute(
+        "select gd_register(n, '{default,reports}', '1 hour') from unnest('{w-1,w-2}'::text[]) as n"
+    )
+    conn.execute(_HOUR)
     signal_many(conn, [SignalEntry("order:30", "note", {"text": "<i>call first</i>", "card": "1"})])
     return {
         "order": orders[30].id,

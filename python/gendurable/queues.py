@@ -8,9 +8,11 @@ from time import monotonic
 
 from gendurable.errors import UsageError
 
-__all__ = ["Queue"]
+__all__ = ["ENOUGH", "Queue"]
 
 _SHORTEST_PAUSE = 0.005
+ENOUGH = 25
+"""So many outcomes, or free places, are worth a turn of their own."""
 # What is found so soon after a commit was probably made ready by it.
 _FOLLOWS_WITHIN = 0.02
 
@@ -30,6 +32,7 @@ class Queue:
         running: places in which a step or an error handler runs, wanted or not: one that was
             cancelled and does not end keeps its place.
         reserved: places kept for steps that may go on, while the engine is asked.
+        asked: places for which a pick is under way.
         waiting: calls that need a place before anything new is picked, each to be made once.
         idle: the last look came back short, so that the next due time is worth asking for.
         follows: what is committed often makes something ready here, so that a look goes with it.
@@ -37,7 +40,7 @@ class Queue:
 
     __slots__ = (
         "_called", "_committed_at", "_demand", "_look_at", "_looked_at", "_pause", "_poll",
-        "_rests_until", "concurrency", "follows", "idle", "name", "prefetch", "reserved",
+        "_rests_until", "asked", "concurrency", "follows", "idle", "name", "prefetch", "reserved",
         "running", "waiting",
     )  # fmt: skip
 
@@ -51,6 +54,7 @@ class Queue:
         self.prefetch = prefetch
         self.running = 0
         self.reserved = 0
+        self.asked = 0
         self.waiting: deque[Callable[[], None]] = deque()
         self.idle = False
         self.follows = True
@@ -67,7 +71,12 @@ class Queue:
     @property
     def free(self) -> int:
         """Places for something new."""
-        return self.concurrency - self.running - self.reserved - len(self.waiting)
+        return self.concurrency - self.running - self.reserved - self.asked - len(self.waiting)
+
+    @property
+    def crowded(self) -> bool:
+        """There is work for many places, so that two turns may share them."""
+        return not self.idle and self.concurrency >= 2 * ENOUGH
 
     @property
     def has_place(self) -> bool:
@@ -78,6 +87,12 @@ class Queue:
     def room(self) -> int:
         """How many more claims may be held: the free places, and those that may wait for one."""
         return self.free + self.prefetch
+
+    @property
+    def share(self) -> int:
+        """For how many of them to pick in one turn."""
+        half = -(-(self.concurrency + self.prefetch) // 2)
+        return min(self.room, half) if self.crowded else self.room
 
     @property
     def look_at(self) -> float:
@@ -134,10 +149,15 @@ class Queue:
         """Something was committed, and no look went with it."""
         self._committed_at = monotonic()
 
-    def look(self) -> bool:
+    def look(self, places: int) -> bool:
         """Begin a look. Answers whether the next due time is worth asking for."""
         self._called = False
+        self.asked += places
         return self.idle
+
+    def answered(self, places: int) -> None:
+        """A look has ended: what it brought is started next."""
+        self.asked -= places
 
     def rest(self, seconds: float) -> None:
         """Do not look for that long, whatever was planned or happens."""

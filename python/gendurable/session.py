@@ -17,6 +17,7 @@ from gendurable.database import (
     connect,
     conninfo,
     describe_dsn,
+    is_usable,
     log_failure,
     one_line,
     refusal,
@@ -77,6 +78,7 @@ class Session:
         self._bus = bus or Bus()
         self._machines = machines
         self._conn: protocol.Connection | None = None
+        self._second: protocol.Connection | None = None
         self._failures = 0
         self._closed = False
 
@@ -171,6 +173,15 @@ class Session:
                 self._bus.tell(Registered(worker=self.name, id=self.worker))
         return self._conn, self.worker
 
+    async def second(self) -> protocol.Connection:
+        """A connection for turns beside those on the first one."""
+        if self._second is not None and not is_usable(self._second):
+            await self._second.close()
+            self._second = None
+        if self._second is None:
+            self._second = await self.connect()
+        return self._second
+
     def succeeded(self) -> None:
         """A turn went well: the next failure is the first one again."""
         self._failures = 0
@@ -179,8 +190,9 @@ class Session:
         """Forget the connection and wait a little, longer with each failure in a row."""
         log_failure("a turn", exc)
         self.in_doubt = True
-        if self._conn is not None:
-            conn, self._conn = self._conn, None
+        lost = [conn for conn in (self._conn, self._second) if conn is not None]
+        self._conn = self._second = None
+        for conn in lost:
             with suppress(psycopg.Error, OSError):
                 await conn.close()
         shortest, longest = _RECONNECT_WAIT
@@ -193,6 +205,10 @@ class Session:
         if self._closed:
             return
         self._closed = True
+        if self._second is not None:
+            # Before the farewell: a turn that was cut off there must not pick after it.
+            with suppress(psycopg.Error, OSError):
+                await self._second.close()
         try:
             async with asyncio.timeout(_FAREWELL):
                 if self.worker is not None:

@@ -3,6 +3,8 @@
 One turn is one round trip: everything that has finished is committed and every free place is picked
 for. While it travels, steps run; what finishes meanwhile goes with the next turn. So batches form
 by themselves under load, an idle worker answers at once, and nobody waits for the slowest step.
+Where there is work for many places a second turn is taken beside the first, on a connection of its
+own: the database works for one half of the places while the steps of the other half run.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ from gendurable.keeper import Keeper
 from gendurable.listener import Listener
 from gendurable.machine import Definition, Machine, definitions_of
 from gendurable.pages import missing_pages
-from gendurable.queues import Queue
+from gendurable.queues import ENOUGH, Queue
 from gendurable.reports import Reports
 from gendurable.resolver import Resolver
 from gendurable.session import Session
@@ -512,18 +514,63 @@ class Worker:
     async def _turn(self, conn: protocol.Connection, worker: int) -> None:
         # Before the pick, which may bring the same instances again.
         await self._give_back(conn, worker)
-        outbox = self._take_outbox()
         if self._one_by_one:
-            await self._commit_one_by_one(conn, worker, outbox)
-            outbox = []
+            await self._commit_one_by_one(conn, worker, self._take_outbox())
+        self._turn_began = monotonic()
+        try:
+            if self._overlaps():
+                await self._two_exchanges(conn, worker)
+            else:
+                await self._exchange(conn, worker)
+        finally:
+            self._turn_began = None
+        await self._give_back(conn, worker)
+
+    def _overlaps(self) -> bool:
+        """Whether a second turn may be under way: where there is much work, and no doubt."""
+        return (
+            self._stop_at is None
+            and not self._session.in_doubt
+            and not self._suspects.making_room
+            and any(queue.crowded for queue in self._queues.values())
+        )
+
+    async def _two_exchanges(self, conn: protocol.Connection, worker: int) -> None:
+        """Let the database work for one half of the places while the steps of the other run."""
+        first = asyncio.create_task(self._exchange(conn, worker))
+        second = asyncio.create_task(self._exchange_beside(first, worker))
+        first.add_done_callback(lambda _: self._wake.set())
+        try:
+            await asyncio.wait([first, second])
+        except asyncio.CancelledError:
+            first.cancel()
+            second.cancel()
+            await asyncio.wait([first, second])
+            raise
+        for each in (first, second):
+            await each
+
+    async def _exchange_beside(self, first: asyncio.Task[None], worker: int) -> None:
+        """Exchange on another connection, as soon as it is worth it and if the first one lasts."""
+        while not first.done():
+            if len(self._outbox) >= ENOUGH or sum(self._wanted([]).values()) >= ENOUGH:
+                await self._exchange(await self._session.second(), worker)
+                return
+            self._wake.clear()
+            await self._wake.wait()
+            await asyncio.sleep(0)
+
+    async def _exchange(self, conn: protocol.Connection, worker: int) -> None:
+        """Commit what has finished, pick for free places, and do what the answers say."""
+        outbox = self._take_outbox()
         stays = self._stays()
         entries = [self._entry(claim, stays=stays) for claim in outbox]
         wanted = self._wanted(outbox)
         report = self._reports.take()
         if not entries and not wanted and report is None:
             return
-        idle = [queue for queue in wanted if self._queues[queue].look()]
-        began = self._turn_began = monotonic()
+        idle = [queue for queue, places in wanted.items() if self._queues[queue].look(places)]
+        began = monotonic()
         try:
             turn = await protocol.turn(conn, worker, entries, wanted, idle, report=report)
         except BaseException as exc:
@@ -534,7 +581,8 @@ class Worker:
             await conn.rollback()
             return
         finally:
-            self._turn_began = None
+            for queue, places in wanted.items():
+                self._queues[queue].answered(places)
         if self.id != worker:
             # The keeper heard meanwhile that nothing of this is ours any more.
             for claim in outbox:
@@ -545,7 +593,6 @@ class Worker:
         self._looked(turn, wanted, commits=bool(entries))
         if self._heard:
             self._tell_turn(turn, wanted, monotonic() - began)
-        await self._give_back(conn, worker)
 
     def _unanswered(self, outbox: list[Claim], wanted: Iterable[str]) -> None:
         """Of what was sent nothing is known: an outcome that was applied is stale, sent again."""
@@ -642,7 +689,7 @@ class Worker:
         listener = self._keeper if self._listener is None else self._listener
         listens = listener.listens
         wanted = {
-            queue.name: queue.room
+            queue.name: queue.share
             for queue in self._queues.values()
             if queue.room > 0
             and queue.may_look(now)

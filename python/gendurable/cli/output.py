@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -47,6 +48,8 @@ _STYLES = {
 }
 # A pipe takes a row as it is, on one line.
 _UNLIMITED = 100_000
+# What takes less seconds needs no bar.
+_SOON = 0.5
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
@@ -167,14 +170,24 @@ def stamp(at: datetime | None) -> str:
 def progress(
     what: str, total: int | None = None, *, shown: bool = True
 ) -> Iterator[Callable[[int], None]]:
-    """A bar on the terminal while something takes long; yields what moves it on."""
+    """A bar on the terminal if something takes long; yields what moves it on."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
+    bar = Progress(
         *columns, console=console, transient=True, disable=not (shown and console.is_terminal)
-    ) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
+    )
+    task = bar.add_task(what, total=total)
+    begun = time.monotonic()
+
+    def move(count: int) -> None:
+        bar.advance(task, count)
+        if time.monotonic() - begun > _SOON:
+            bar.start()
+
+    try:
+        yield move
+    finally:
+        bar.stop()
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -215,7 +215,8 @@ class Guard:
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("cache-control", "no-store")
-                if fresh:
+                # With a page, not with what a proxy may keep for others.
+                if fresh and headers.get("content-type", "").startswith("text/html"):
                     headers.append("set-cookie", _cookie(scope))
             await send(message)
 

@@ -226,6 +226,8 @@
     }
   });
 
+  // On a phone the menu is wider than the screen.
+  $("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   addEventListener("resize", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   refresh();
