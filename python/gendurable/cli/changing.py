@@ -22,7 +22,7 @@ from gendurable.cli.reading import (
     Targets,
     address,
     duration,
-    json_value,
+    given_value,
     walk,
 )
 from gendurable.cli.show import no_instance
@@ -171,7 +171,7 @@ def retry(
     else:
         ids = _ids(dsn, targets or [], by_key=by_key)
     if (step is not None and not failed) or state is not None:
-        value = json_value("--state", state)
+        value = given_value("--state", state)
         results = _each(dsn, ids, lambda conn, one: retry_one(conn, one, step, value))
     else:
         results = _in_batches(dsn, ids, "retried", retry_many)

@@ -127,10 +127,9 @@ def _moment(option: str, value: str | None) -> datetime | None:
     if value is None:
         return None
     try:
-        found = datetime.fromisoformat(value)
-    except ValueError as exc:
+        # A time without a zone is one by the clock of this machine.
+        return datetime.fromisoformat(value).astimezone()
+    except (ValueError, OverflowError) as exc:
         raise UsageError(
             f"{option} {safe_str(value, 100)}: expected a time, such as 2030-01-01T06:00:00+01:00"
         ) from exc
-    # A time without a zone is one by the clock of this machine.
-    return found.astimezone()

@@ -52,7 +52,9 @@ def _examined(dsn: str | None) -> list[Finding]:
     info = conninfo(dsn)
     try:
         with psycopg.connect(info, autocommit=True, prepare_threshold=None) as listener:
-            listener.execute(f'listen "{channel}"')
+            # A standby takes no listeners: there nothing is heard.
+            with suppress(psycopg.errors.Error):
+                listener.execute(f'listen "{channel}"')
             before = datetime.now(UTC)
             with connected(dsn) as conn:
                 found = examine(conn, channel)
@@ -60,7 +62,8 @@ def _examined(dsn: str | None) -> list[Finding]:
             middle = before + (datetime.now(UTC) - before) / 2
             heard = _hears(listener)
             # Behind a pooler the session lives on.
-            listener.execute("unlisten *")
+            with suppress(psycopg.errors.Error):
+                listener.execute("unlisten *")
     except psycopg.Error as exc:
         raise refusal(info, exc) from exc
     return [*found, *_own(found[0], own, middle, heard=heard)]
