@@ -400,13 +400,13 @@ def test_doctor_tells_what_only_the_client_sees() -> None:
     now = datetime.now(UTC)
     first = Finding("schema", "ok", "Version 0.0.9.", None, now, 17)
     later = now + timedelta(seconds=90)
-    found = {one.topic: one for one in doctor._own(first, 18, later, heard=False)}
+    found = {one.topic: one for one in doctor._own(first, 18, later, later, heard=False)}
     assert {one.status for one in found.values()} == {"warning"}
     assert "differs by 1m 30s" in found["clock"].detail
     assert "--pooler" in str(found["pooler"].remedy)
     assert "polling" in str(found["listen"].remedy)
     first = Finding("schema", "ok", f"Version {package_version()}.", None, now, 17)
-    found = {one.topic: one for one in doctor._own(first, 17, now, heard=True)}
+    found = {one.topic: one for one in doctor._own(first, 17, now, now, heard=True)}
     assert {(one.status, one.remedy) for one in found.values()} == {("ok", None)}
 
 

@@ -55,18 +55,18 @@ def _examined(dsn: str | None) -> list[Finding]:
             # A standby takes no listeners: there nothing is heard.
             with suppress(psycopg.errors.Error):
                 listener.execute(f'listen "{channel}"')
-            before = datetime.now(UTC)
             with connected(dsn) as conn:
+                before = datetime.now(UTC)
                 found = examine(conn, channel)
+                after = datetime.now(UTC)
                 own = conn.info.backend_pid
-            middle = before + (datetime.now(UTC) - before) / 2
             heard = _hears(listener)
             # Behind a pooler the session lives on.
             with suppress(psycopg.errors.Error):
                 listener.execute("unlisten *")
     except psycopg.Error as exc:
         raise refusal(info, exc) from exc
-    return [*found, *_own(found[0], own, middle, heard=heard)]
+    return [*found, *_own(found[0], own, before, after, heard=heard)]
 
 
 def _hears(listener: psycopg.Connection[Any]) -> bool:
@@ -79,7 +79,9 @@ def _hears(listener: psycopg.Connection[Any]) -> bool:
     return False
 
 
-def _own(first: Finding, own: int, middle: datetime, *, heard: bool) -> Iterable[Finding]:
+def _own(
+    first: Finding, own: int, before: datetime, after: datetime, *, heard: bool
+) -> Iterable[Finding]:
     """What only the client can tell: versions, clocks, what lies between."""
 
     def finding(topic: str, status: str, detail: str, remedy: str | None = None) -> Finding:
@@ -93,12 +95,15 @@ def _own(first: Finding, own: int, middle: datetime, *, heard: bool) -> Iterable
         f"This is gendurable {version}.",
         None if same else "Have the package and the schema at one version.",
     )
-    apart = abs(first.at - middle)
+    # The server has looked at its clock between the two looks at this one.
+    apart = max(before - first.at, first.at - after, timedelta(0))
     large = apart > timedelta(seconds=_LARGEST_DIFFERENCE)
     yield finding(
         "clock",
         "warning" if large else "ok",
-        f"This machine's differs by {span(apart.total_seconds())} from the server's.",
+        f"This machine's differs by {span(apart.total_seconds())} from the server's."
+        if apart
+        else "This machine's is that of the server.",
         "Synchronise both: the engine goes by the server's clock alone." if large else None,
     )
     pooled = own != first.pid

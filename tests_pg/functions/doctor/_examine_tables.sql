@@ -2,6 +2,7 @@
 begin;
 select plan(3);
 
+alter table gendurable.instances set (autovacuum_enabled = off);
 select results_eq('select topic, status, remedy from gendurable._examine_tables()', $$ values ('dead rows', 'ok', null) $$, 'it does');
 insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue) select now(), now(), now(), 'held', 's', '{}', 0, 1, 'F', 'q' from generate_series(1, 30000);
 delete from gendurable.instances;
