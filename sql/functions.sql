@@ -333,6 +333,7 @@
 \ir functions/archive/_partition_name.sql
 \ir functions/archive/_partition_start.sql
 \ir functions/archive/_read_progress.sql
+\ir functions/archive/_renew_statistics.sql
 \ir functions/archive/_sift.sql
 \ir functions/archive/_truncate.sql
 \ir functions/archive/_window_length.sql

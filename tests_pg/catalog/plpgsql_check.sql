@@ -11,6 +11,7 @@ insert into accepted values
     ('gendurable._drop_partitions', 'routine is marked as VOLATILE, should be STABLE', 'it drops, in a statement that it builds'),
     ('gendurable._lock_partition', 'routine is marked as VOLATILE, should be STABLE', 'it locks, in a statement that it builds'),
     ('gendurable._truncate', 'routine is marked as VOLATILE, should be STABLE', 'it truncates, in a statement that it builds'),
+    ('gendurable._renew_statistics', 'routine is marked as VOLATILE, should be STABLE', 'it analyses, in a statement that it builds'),
     ('gendurable._archived', 'cannot determinate a result of dynamic SQL', 'each table of the archive has the columns of finished'),
     ('gendurable._revive', 'cannot determinate a result of dynamic SQL', 'each table of the archive has the columns of finished'),
     ('gendurable._archived', 'composite OUT variable "instance" is not single argument', 'it answers the table as well'),

@@ -10,7 +10,8 @@
 --         (gd_expire_awaits), due schedules (_fire_all_schedules), what is left of rounds that are
 --         over (_dismiss_rest), names of rate keys (_sweep_buckets), the maintenance of the archive
 --         and its partitions (_lock_maintenance, _create_partitions, _collect, _collect_history,
---         _drop_partitions), what workers have reported (_sift_reports, _compact_throughput).
+--         _drop_partitions), what workers have reported (_sift_reports, _compact_throughput),
+--         tables of which the planner knows nothing (_renew_statistics).
 -- Writes: as the functions it calls.
 create function public.gd_maintain() returns table (task text, affected bigint)
 language plpgsql volatile security definer
@@ -44,7 +45,7 @@ begin
         v_more := gendurable._sift_reports() or v_more;
         v_more := gendurable._compact_throughput() or v_more;
         perform gendurable._sweep_busy_floors(), gendurable._sweep_key_trails('slot'),
-                gendurable._sweep_key_trails('tokens');
+                gendurable._sweep_key_trails('tokens'), gendurable._renew_statistics();
         -- The first window begins soon, so that the default partitions stay small.
         v_created := gendurable._create_partitions('gendurable.finished',
                                                    now() + interval '2 minutes');

@@ -9,8 +9,8 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
+set enable_hashjoin = on
+set enable_sort = on
 set jit = off
 as $$
 begin

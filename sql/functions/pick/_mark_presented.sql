@@ -16,18 +16,22 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
-declare
-    v_inboxes bigint[] := array(
-        select gendurable._inbox_key(i.id, i.inbox)
-        from gendurable.instances as i
-        where i.id = any (p_awaited) and i.id = any (p_ids));
 begin
+    -- Inbox by inbox, whatever the planner thinks of how many signals there are; by their places,
+    -- which do not change as long as the instances are locked.
     update gendurable.signals as s
-    set presented = i.parks
-    from gendurable.instances as i
-    where i.id = any (p_awaited) and i.id = any (p_ids)
-      and s.inbox = any (v_inboxes) and s.inbox = gendurable._inbox_key(i.id, i.inbox)
-      and s.name = any (i.awaits) and s.presented is null;
+    set presented = (select i.parks from gendurable.instances as i where i.id = s.instance_id)
+    where s.ctid = any (array(
+        select n.place
+        from (select gendurable._inbox_key(i.id, i.inbox) as inbox, i.awaits
+              from gendurable.instances as i
+              where i.id = any (array(select unnest(p_awaited) intersect select unnest(p_ids)))
+              offset 0) as b
+        cross join lateral (
+            select x.ctid as place from gendurable.signals as x
+            where x.inbox = b.inbox and x.name = any (b.awaits) and x.presented is null
+            offset 0
+        ) as n));
 end
 $$;
 comment on function gendurable._mark_presented(bigint[], bigint[])
