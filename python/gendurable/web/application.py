@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -208,7 +208,7 @@ class Dashboard:
                 where=self._where,
                 version=self._version,
                 now=datetime.now(UTC),
-                choices=await self._choices(page),
+                choices=await self._choices(page) if status == 200 else self._names,
             ),
             status,
         )
@@ -236,8 +236,9 @@ class Dashboard:
 
         async def events() -> AsyncIterator[str]:
             yield "retry: 2000\n\n"
-            async for news in self.hub.follow(topic):
-                yield _event(news)
+            async with aclosing(self.hub.follow(topic)) as followed:
+                async for news in followed:
+                    yield _event(news)
 
         return StreamingResponse(
             events(),
