@@ -40,7 +40,7 @@ stress: packages venv ## Randomised stress against invariants (SECONDS=600 SEED=
 	@$(VENV)/bin/python bench/stress.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 chaos: packages venv ## Each fault under load, several times; writes docs/chaos.md (REPETITIONS=3 TRANSFERS=10000)
-	@cd tests_py && $(CURDIR)/$(VENV)/bin/python chaos.py --repetitions $(or $(REPETITIONS),3) --transfers $(or $(TRANSFERS),10000) --report ../docs/chaos.md
+	@cd tests_py && $(CURDIR)/$(VENV)/bin/python -m chaos --repetitions $(or $(REPETITIONS),3) --transfers $(or $(TRANSFERS),10000) --report ../docs/chaos.md
 
 cron: packages venv ## Cron expressions against cronsim, many of them (EXPRESSIONS=100000 SEED=…)
 	@EXPRESSIONS=$(or $(EXPRESSIONS),100000) SEED=$(or $(SEED),14) tools/test py tests_py/test_cron.py -q

@@ -151,8 +151,12 @@ def test_instances_are_listed_by_filter(ask: Callable[..., str], conn: Connectio
     ]
     assert shown[2].split()[:7] == ["3", "runnable", "Order", "start", "q", "order:2", "1"]
     assert ask("ps", "--machine", "None").strip() == "no such instance"
+    assert len(objects(ask("ps", "--status", "runnable,failed", "--json"))) == 4
     assert "status is dead" in ask("ps", "--status", "dead", code=1)
     assert "this is no JSON" in ask("ps", "--state", "{customer: 7}", code=1)
+    assert "this is no JSON" in ask("ps", "--state", "[" * 100_000, code=1)
+    for interval in ("nan", "inf", "0"):
+        assert "--interval" in ask("ps", "--watch", "--interval", interval, code=2)
     assert "expected a duration" in ask("ps", "--newer", "soon", code=1)
 
 
@@ -279,6 +283,8 @@ def test_one_customer_s_work_is_stopped(ask: Callable[..., str], conn: Connectio
     assert ask("cancel", "3", "4", "--cascade") == "2 cancelled\n"
     assert ask("cancel", "3", code=1) == "3: no_target\n"
     assert "not both" in ask("cancel", code=1)
+    assert "--state null" in ask("cancel", "--state", "null", "--yes", code=1)
+    assert len(objects(ask("ps", "--status", "runnable", "--json"))) == 4
 
 
 def test_instances_are_made_and_signalled(ask: Callable[..., str], conn: Connection) -> None:
@@ -534,7 +540,9 @@ def test_durations_are_read(typed: str, seconds: float) -> None:
     assert duration("--since", typed).total_seconds() == seconds
 
 
-@pytest.mark.parametrize("typed", ["", "soon", "-1h", "1h-", "h", "1y", "1 h", "9" * 400, "²s"])
+@pytest.mark.parametrize(
+    "typed", ["", "soon", "-1h", "1h-", "h", "1y", "1 h", "1000y", "2000000w", "9" * 400, "²s"]
+)
 def test_what_is_no_duration_is_refused(typed: str) -> None:
     with pytest.raises(UsageError, match="expected a duration"):
         duration("--since", typed)

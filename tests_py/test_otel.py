@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +37,7 @@ from gendurable import (
     otel,
     step,
 )
+from gendurable.json_log import JsonFormatter
 from support import finished, gate, running, statuses, until, worker_process
 
 Connection = psycopg.Connection[Any]
@@ -312,6 +315,31 @@ def test_run_traces_with_the_providers_that_the_module_has_set(
         finished(conn, target)
         spans = tmp_path / "traced.py.spans"
         until(lambda: f"0x{otel.trace_id(target):032x}" in spans.read_text())
+
+
+def test_what_a_step_logs_as_json_names_its_trace(
+    dsn: str, conn: Connection, traced: Traced
+) -> None:
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(JsonFormatter().format(record))  # type: ignore[method-assign]
+    logger = logging.getLogger("shop")
+    logger.addHandler(handler)
+
+    @job()
+    def says() -> None:
+        logger.warning("here")
+
+    target = says.enqueue(conn).id
+    with running(dsn, [says]):
+        finished(conn, target)
+    logger.warning("outside")
+    logger.removeHandler(handler)
+    within, outside = map(json.loads, lines)
+    (span,) = traced.spans
+    assert within["trace_id"] == format(otel.trace_id(target), "032x")
+    assert within["span_id"] == format(span.get_span_context().span_id, "016x")  # type: ignore[union-attr]
+    assert "trace_id" not in outside
 
 
 def test_without_the_extra_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

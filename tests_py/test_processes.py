@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -152,9 +155,18 @@ def test_a_maintainer_needs_no_code_of_the_application(
     conn.execute("select gd_register('dead', lease => '1 ms')")
     with (tmp_path / "log").open("wb") as log:
         command = [sys.executable, "-m", "gendurable", "maintain", "--dsn", dsn]
-        process = subprocess.Popen([*command, "--maintenance", "0.1", "--name", "m"], stderr=log)
+        options = ["--maintenance", "0.1", "--name", "m", "--log-format", "json"]
+        process = subprocess.Popen([*command, *options, "--metrics", "127.0.0.1:0"], stderr=log)
     try:
         until(lambda: list(alive(conn)) == ["m"], "the dead worker is reaped")
+        text = (tmp_path / "log").read_text()
+        port = re.search(r"http://127.0.0.1:(\d+)", text)
+        assert port is not None
+        # Ready: it is connected, though there is no queue to pick from.
+        ready = f"http://127.0.0.1:{port[1]}/readyz"
+        with urllib.request.urlopen(ready, timeout=30) as answer:
+            assert answer.status == 200
+        assert all(json.loads(line) for line in text.splitlines())
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     finally:

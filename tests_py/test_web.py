@@ -373,6 +373,34 @@ class TestActions:
                 assert do(client, "cancel", id=bad)[0] == 409, bad
             assert do(client, "nonsense")[0] == 409
 
+    def test_all_the_work_of_one_customer(self, dsn: str, conn: Connection) -> None:
+        conn.execute(
+            "select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'Mail', "
+            "'state', jsonb_build_object('customer', n % 2, 'card', n))) "
+            "from generate_series(1, 1300) as n))"
+        )
+        with browsing(dsn, actions=True, redact=["card"]) as client:
+            page = client.get("/instances", params={"state": '{"customer": 1}'}).text
+            assert "Cancel all that are like this" in page
+            assert "Cancel all that" not in client.get("/instances").text
+            for refused in (
+                {},
+                {"status": "runnable"},
+                {"machine": "Mail", "status": "done"},
+                {"state": '{"card": 3}'},
+                {"state": "{"},
+            ):
+                assert do(client, "cancel-found", **refused)[0] == 409, refused
+            assert do(client, "cancel-found", state='{"customer": 1}', reason="gone") == (
+                200,
+                "650 cancelled.",
+            )
+            assert do(client, "cancel-found", state='{"customer": 1}')[1] == "Nothing to cancel."
+        left = conn.execute(
+            "select state -> 'customer', status, count(*) from gd_instances group by 1, 2"
+        ).fetchall()
+        assert sorted(left) == [(0, "runnable", 650), (1, "failed", 650)]
+
     def test_all_failures_of_one_machine(self, dsn: str, conn: Connection) -> None:
         conn.execute(
             "select gd_cancel(e.id) from gd_enqueue_many((select jsonb_agg(jsonb_build_object("
@@ -517,6 +545,38 @@ class TestTrouble:
                     assert "data-live" in page.text
                 assert client.get("/healthz").status_code == 503
 
+    def test_an_attempt_to_connect_is_not_repeated_by_everyone(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        attempts = 0
+
+        async def away(*_: object, **__: object) -> None:
+            nonlocal attempts
+            attempts += 1
+            raise psycopg.OperationalError("away")
+
+        monkeypatch.setattr("gendurable.web.store.connect", away)
+        with browsing("") as client:
+            for path in PAGES:
+                assert "cannot be reached: away" in client.get(path).text
+        assert attempts <= 2
+
+    def test_one_value_that_cannot_be_shown_hides_no_other(
+        self, dsn: str, conn: Connection
+    ) -> None:
+        deep = f"{'[' * 3000}{']' * 3000}"
+        made = conn.execute(
+            "select id from gd_enqueue('Deep', jsonb_build_object('deep', %s::jsonb))", [deep]
+        ).fetchone()
+        assert made is not None
+        conn.execute("select gd_signal(%s, 's', %s::jsonb)", [made[0], deep])
+        with browsing(dsn) as client:
+            assert "Deep" in client.get("/instances").text
+            page = client.get(f"/instances/{made[0]}")
+            assert "nested too deeply" in page.text
+            conn.execute("select gd_cancel(%s)", [made[0]])
+            assert client.get("/failures").status_code == 200
+
     def test_without_the_engine_it_says_how_to_install(self, empty_dsn: str) -> None:
         with browsing(empty_dsn) as client:
             page = client.get("/")
@@ -595,7 +655,7 @@ class TestHub:
             await asyncio.sleep(0.2)
             second = await anext(news)
             assert int(second.text) - int(first.text) > 3
-            await news.aclose()  # type: ignore[attr-defined]
+            await news.aclose()
 
         asyncio.run(run())
 

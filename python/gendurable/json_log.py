@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import os
+import sys
 import traceback
 from datetime import UTC, datetime
 from typing import Any
@@ -45,6 +46,7 @@ class JsonFormatter(logging.Formatter):
                 "queue": execution.queue,
                 "correlation_key": execution.correlation_key,
             }
+        fields |= _span()
         extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if extra:
             fields["extra"] = {storable(name): _plain(value) for name, value in extra.items()}
@@ -76,6 +78,17 @@ def _execution_of(record: logging.LogRecord) -> Execution | None:
         if isinstance(argument, Claim):
             return argument.described()
     return _running.get()
+
+
+def _span() -> dict[str, str]:
+    """The current span, where OpenTelemetry is in use at all."""
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return {}
+    span = trace.get_current_span().get_span_context()
+    if not span.is_valid:
+        return {}
+    return {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
 
 
 def _head(created: float, level: str, logger: str, message: str) -> dict[str, Any]:

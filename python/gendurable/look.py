@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -322,15 +322,25 @@ class Holder(msgspec.Struct, frozen=True):
     detail: str | None
 
 
+T = TypeVar("T")
+
+_JSON_COLUMNS = ("state", "result", "error", "progress")
+_TOO_DEEP = "(nested too deeply to be read here)"
+
 # JSON has no infinity, which a moment may be.
 _INSTANCE = """
     (to_jsonb(i) || jsonb_build_object(
         'eligible_at', case when isfinite(i.eligible_at) then i.eligible_at end))"""
+# A list is read whatever one of its values is: each comes as text of its own.
+_LISTED = f"""
+    ({_INSTANCE} || jsonb_build_object(
+        'state', i.state::text, 'result', i.result::text, 'error', i.error::text,
+        'progress', i.progress::text))"""
 _SEARCH = f"""
     select json_build_object(
         'before', f.next_before, 'looked', f.looked,
         'instances', coalesce(
-            (select json_agg({_INSTANCE} order by i.id desc)
+            (select json_agg({_LISTED} order by i.id desc)
              from public.gd_instances as i where i.id = any (f.ids)), '[]'))::text
     from public.gd_find(
         fsm => %(fsm)s::text, status => %(status)s::text[], step => %(step)s::text,
@@ -398,7 +408,7 @@ _FAILURES = {
     narrow: f"""
     select json_build_object(
         'id', i.id, 'fsm', i.fsm, 'fsm_version', i.fsm_version, 'step', i.step, 'queue', i.queue,
-        'attempt', i.attempt, 'correlation_key', i.correlation_key, 'error', i.error,
+        'attempt', i.attempt, 'correlation_key', i.correlation_key, 'error', i.error::text,
         'finished_at', i.finished_at)::text {_FAILED} {narrow}
     and (%(step)s::text is null or i.step = %(step)s::text)
     and (i.finished_at, i.id) < (coalesce(%(before)s::timestamptz, 'infinity'),
@@ -510,7 +520,7 @@ def search(
         "most": str(integer("most", most)),
         "looks": str(integer("looks", looks)),
     }
-    return call(conn, _SEARCH, parameters, lambda rows: _decoded(rows[0], Page), name="search")
+    return call(conn, _SEARCH, parameters, lambda rows: _page(rows[0]), name="search")
 
 
 @_sync_or_async
@@ -645,7 +655,7 @@ def failures(
         conn,
         _FAILURES["" if machine is None else "and i.fsm = %(fsm)s::text"],
         parameters,
-        lambda rows: [_decoded(row, Failure) for row in rows],
+        lambda rows: [_listed(msgspec.json.decode(row), Failure) for row in rows],
         name="failures",
     )
 
@@ -755,3 +765,22 @@ def doctor(conn: AnyConnection, /, channel: str | None = None) -> MaybeCoroutine
 def horizon(conn: AnyConnection, /) -> MaybeCoroutine[list[Holder]]:
     """Look at what keeps VACUUM from removing dead rows of this database, the oldest first."""
     return call(conn, _HORIZON, {}, lambda rows: [_decoded(row, Holder) for row in rows])
+
+
+def _page(answer: str) -> Page:
+    told = msgspec.json.decode(answer)
+    instances = [_listed(each, Instance) for each in told["instances"]]
+    return Page(instances, told["before"], told["looked"])
+
+
+def _listed(told: dict[str, Any], kind: type[T]) -> T:
+    """One of a list, of which the JSON values came as texts."""
+    texts = {name: told[name] for name in _JSON_COLUMNS if told.get(name) is not None}
+    return msgspec.convert(told | {name: _value(text) for name, text in texts.items()}, kind)
+
+
+def _value(text: str) -> Any:
+    try:
+        return _decoded(text, Any)
+    except RecursionError:
+        return _TOO_DEEP

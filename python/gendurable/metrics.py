@@ -7,8 +7,9 @@ that both show the same under the same names.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import time
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 from gendurable import events
 from gendurable.events import WorkerEvent
@@ -23,8 +24,9 @@ BUCKETS = (
 """The boundaries of every histogram, in seconds."""
 
 
-class Metric(NamedTuple):
-    """One metric.
+@dataclass(frozen=True, slots=True, eq=False)
+class Metric:
+    """One metric; it is equal to itself alone, so that looking its values up costs little.
 
     Attributes:
         name: with dots; ``prometheus_name`` makes the other form of it.

@@ -141,22 +141,31 @@ class OtelSink:
         meter = metrics.get_meter("gendurable", package_version(), provider)
         self._metrics = {metric: _made(metric, meter) for metric in WORKER_METRICS}
         self._gauges: dict[tuple[Metric, tuple[str, ...]], float] = {}
+        self._attributes: dict[tuple[Metric, tuple[str, ...]], dict[str, str]] = {}
+
+    def _labelled(self, metric: Metric, labels: tuple[str, ...]) -> dict[str, str]:
+        found = self._attributes.get((metric, labels))
+        if found is None:
+            named = zip(metric.labels, labels, strict=True)
+            found = {f"gendurable.{name}": value for name, value in named}
+            self._attributes[metric, labels] = found
+        return found
 
     def add(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
         """Let a counter or a gauge grow."""
         if metric.kind == "gauge":
             self.set(metric, self._gauges.get((metric, labels), 0) + value, labels)
         else:
-            self._metrics[metric].add(value, _labelled(metric, labels))
+            self._metrics[metric].add(value, self._labelled(metric, labels))
 
     def set(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
         """Give a gauge a value."""
         self._gauges[metric, labels] = value
-        self._metrics[metric].set(value, _labelled(metric, labels))
+        self._metrics[metric].set(value, self._labelled(metric, labels))
 
     def observe(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
         """Add an observation to a histogram."""
-        self._metrics[metric].record(value, _labelled(metric, labels))
+        self._metrics[metric].record(value, self._labelled(metric, labels))
 
 
 def _made(metric: Metric, meter: metrics.Meter) -> Any:
@@ -169,10 +178,6 @@ def _made(metric: Metric, meter: metrics.Meter) -> Any:
             return meter.create_histogram(
                 metric.name, metric.unit, metric.help, explicit_bucket_boundaries_advisory=BUCKETS
             )
-
-
-def _labelled(metric: Metric, labels: tuple[str, ...]) -> dict[str, str]:
-    return {f"gendurable.{name}": value for name, value in zip(metric.labels, labels, strict=True)}
 
 
 def _attributes(event: StepStarted) -> dict[str, str | int]:

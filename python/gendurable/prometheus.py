@@ -30,18 +30,26 @@ class PrometheusSink:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         where = prometheus_client.REGISTRY if registry is None else registry
         self._metrics = {metric: _made(metric, where) for metric in WORKER_METRICS}
+        self._children: dict[tuple[Metric, tuple[str, ...]], Any] = {}
+
+    def _child(self, metric: Metric, labels: tuple[str, ...]) -> Any:
+        # The library's own look-up costs more than the rest together.
+        child = self._children.get((metric, labels))
+        if child is None:
+            child = self._children[metric, labels] = self._metrics[metric].labels(*labels)
+        return child
 
     def add(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
         """Let a counter or a gauge grow."""
-        self._metrics[metric].labels(*labels).inc(value)
+        self._child(metric, labels).inc(value)
 
     def set(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
         """Give a gauge a value."""
-        self._metrics[metric].labels(*labels).set(value)
+        self._child(metric, labels).set(value)
 
     def observe(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
         """Add an observation to a histogram."""
-        self._metrics[metric].labels(*labels).observe(value)
+        self._child(metric, labels).observe(value)
 
 
 def instrument(registry: CollectorRegistry | None = None) -> CollectorRegistry:

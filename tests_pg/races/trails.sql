@@ -6,8 +6,8 @@ select test.open('a', 'b');
 select gd_register('w', '{q}', '1 day') as w \gset
 
 -- Trails move here only when the test says so.
-alter function gendurable._move_trails(bigint[]) rename to _move_trails_now;
-create function gendurable._move_trails(p_ids bigint[]) returns void language sql return null::void;
+alter function gendurable._move_trails(bigint[], int[]) rename to _move_trails_now;
+create function gendurable._move_trails(p_ids bigint[], p_kinds int[] default null) returns void language sql return null::void;
 
 -- Nor do transactions of other databases, which other tests may have open, leave gaps here.
 alter function gendurable._open_transactions() rename to _all_open_transactions;

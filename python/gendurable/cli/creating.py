@@ -111,7 +111,10 @@ def signal(
     by_key: KeyOnly = False,
     as_json: Json = False,
 ) -> None:
-    """Send a signal to an instance; print delivered or duplicate."""
+    """Send a signal to an instance.
+
+    Prints delivered or duplicate.
+    """
     wanted = address(target, by_key=by_key)
     with connected(dsn) as conn:
         result = send(conn, wanted, name, json_value("--payload", payload), dedup_key=dedup_key)
@@ -127,10 +130,9 @@ def _moment(option: str, value: str | None) -> datetime | None:
     if value is None:
         return None
     try:
-        found = datetime.fromisoformat(value)
-    except ValueError as exc:
+        # A time without a zone is one by the clock of this machine.
+        return datetime.fromisoformat(value).astimezone()
+    except (ValueError, OverflowError) as exc:
         raise UsageError(
             f"{option} {safe_str(value, 100)}: expected a time, such as 2030-01-01T06:00:00+01:00"
         ) from exc
-    # A time without a zone is one by the clock of this machine.
-    return found.astimezone()

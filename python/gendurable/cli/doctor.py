@@ -31,7 +31,7 @@ _LARGEST_DIFFERENCE = 1.0
 
 @command(examples=["doctor", "doctor --json", "doctor || echo 'look at it'"])
 def doctor(dsn: Dsn = None, as_json: Json = False) -> None:
-    """Examine the engine and its server: what is wrong, and what to do about it.
+    """Examine the engine: what is wrong, what to do.
 
     It looks at the schema, roles and privileges, who holds the horizon of VACUUM, dead rows,
     partitions, workers, what is stuck, schedules that no code has, this machine's clock, poolers,
@@ -52,7 +52,9 @@ def _examined(dsn: str | None) -> list[Finding]:
     info = conninfo(dsn)
     try:
         with psycopg.connect(info, autocommit=True, prepare_threshold=None) as listener:
-            listener.execute(f'listen "{channel}"')
+            # A standby takes no listeners: there nothing is heard.
+            with suppress(psycopg.errors.Error):
+                listener.execute(f'listen "{channel}"')
             before = datetime.now(UTC)
             with connected(dsn) as conn:
                 found = examine(conn, channel)
@@ -60,7 +62,8 @@ def _examined(dsn: str | None) -> list[Finding]:
             middle = before + (datetime.now(UTC) - before) / 2
             heard = _hears(listener)
             # Behind a pooler the session lives on.
-            listener.execute("unlisten *")
+            with suppress(psycopg.errors.Error):
+                listener.execute("unlisten *")
     except psycopg.Error as exc:
         raise refusal(info, exc) from exc
     return [*found, *_own(found[0], own, middle, heard=heard)]

@@ -48,7 +48,7 @@ def ps(
             "--status",
             "-s",
             help="runnable, executing, awaiting_signal, awaiting_children, done or failed; "
-            "repeatable.",
+            "several with commas.",
             show_default=False,
         ),
     ] = None,
@@ -82,7 +82,7 @@ def ps(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again.")] = False,
     interval: Annotated[
-        float, typer.Option(min=0.2, help="Seconds between two looks with --watch.")
+        float, typer.Option(min=0.2, max=86400, help="Seconds between two looks with --watch.")
     ] = 2,
     as_json: Json = False,
 ) -> None:

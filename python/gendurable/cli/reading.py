@@ -29,6 +29,7 @@ __all__ = [
     "Targets",
     "address",
     "duration",
+    "given_value",
     "json_value",
     "walk",
 ]
@@ -40,7 +41,8 @@ _ID = re.compile(r"[1-9][0-9]{0,18}")
 _LARGEST_ID = 2**63 - 1
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_LONGEST = 1e11
+# A thousand years: no moment of Python is that far from now in both directions.
+_LONGEST = 3e10
 
 Target = Annotated[
     str, typer.Argument(metavar="ID|KEY", help="An instance's id or its correlation key.")
@@ -94,11 +96,19 @@ def json_value(option: str, value: str | None) -> Any:
         return None
     try:
         return msgspec.json.decode(value.encode())
-    except (msgspec.DecodeError, UnicodeEncodeError) as exc:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as exc:
         raise UsageError(
             f"{option} {safe_str(value, 200)}: this is no JSON: {exc}\n"
             "Quote it for the shell, for example '{\"customer\": 7}'."
         ) from exc
+
+
+def given_value(option: str, value: str | None) -> Any:
+    """The same where null would mean what None means: nothing that was given."""
+    found = json_value(option, value)
+    if value is not None and found is None:
+        raise UsageError(f"{option} null: expected another value than null")
+    return found
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -133,11 +143,11 @@ class Filter(msgspec.Struct, frozen=True):
             "machine": self.machine,
             "queue": self.queue,
             "step": self.step,
-            "status": self.status or None,
+            "status": [one for each in self.status or [] for one in each.split(",")] or None,
             "correlation_key": None if is_prefix else self.key,
             "key_prefix": self.key[:-1] if self.key is not None and is_prefix else None,
             "parent": self.parent,
-            "state": json_value("--state", self.state),
+            "state": given_value("--state", self.state),
             "since": None if self.newer is None else now - duration("--newer", self.newer),
             "until": None if self.older is None else now - duration("--older", self.older),
         }

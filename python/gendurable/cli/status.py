@@ -35,7 +35,10 @@ def status(
     ],
     dsn: Dsn = None,
     key: Annotated[
-        bool, typer.Option("--key", help="TARGET is a correlation key, even if it is a number.")
+        bool,
+        typer.Option(
+            "--by-key", "--key", help="TARGET is a correlation key, even if it is a number."
+        ),
     ] = False,
 ) -> None:
     """Show one instance, live or finished.

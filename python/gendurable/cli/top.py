@@ -63,13 +63,15 @@ _RATES: list[Column[_Rate]] = [
 @command(examples=["top", "top --interval 5", "top --json | head -1"])
 def top(
     dsn: Dsn = None,
-    interval: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks.")] = 2,
+    interval: Annotated[
+        float, typer.Option(min=0.2, max=86400, help="Seconds between two looks.")
+    ] = 2,
     as_json: Json = False,
 ) -> None:
-    """Watch the engine: rates and latencies, queues, workers, what is stuck; Ctrl-C ends it.
+    """Watch the engine: rates, queues, workers.
 
-    Rates are those of the last five minutes. In a pipe it looks once; with --json it prints an
-    object each time.
+    Ctrl-C ends it. Rates are those of the last five minutes. In a pipe it looks once; with --json
+    it prints an object each time.
     """
     console = stdout()
     if as_json:

@@ -5,6 +5,7 @@ The calls are those of ``gendurable.client``; what the engine refuses is a sente
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
@@ -13,15 +14,17 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from gendurable import client
+from gendurable import client, look
 from gendurable.database import Connection
 from gendurable.errors import UsageError
-from gendurable.web.pages import SPANS, failed
+from gendurable.web.pages import LIVE, PAGES, SPANS, Query, failed, searched
 from gendurable.web.store import Write
 
 __all__ = ["ACTIONS", "Action", "Form"]
 
 _LARGEST = 2**63 - 1
+_LONGEST = 30
+"""Seconds that one action goes on looking for instances."""
 _AT_ONCE = 500
 """How many of a batch are done in one call: each is locked until the end of the transaction."""
 
@@ -118,6 +121,39 @@ async def _signal(write: Write, form: Form, _: str | None) -> str:
 async def _cancel_many(write: Write, form: Form, user: str | None) -> str:
     reason = _reason(form, user)
     return await _many(write, form.ids(), lambda conn, ids: client.cancel_many(conn, ids, reason))
+
+
+async def _cancel_found(write: Write, form: Form, user: str | None) -> str:
+    """Cancel what is live of a search, the newest first, as far as half a minute goes."""
+    page = PAGES["instances"]
+    query = Query(page.fields, {name: form.get(name) for name in page.fields})
+    if not any(value for name, value in query.items() if name not in ("status", "before")):
+        raise UsageError("say which: a status alone is not enough to cancel everything in it")
+    asked = query.text("status")
+    if asked is not None and asked not in LIVE:
+        raise UsageError("what is finished cannot be cancelled")
+    statuses, reason = list(LIVE) if asked is None else [asked], _reason(form, user)
+    became: Counter[str] = Counter()
+    before: int | None = None
+    until = time.monotonic() + _LONGEST
+    while time.monotonic() < until:
+        found = await write(partial(_page, query, statuses, before))
+        ids = [each.id for each in found.instances]
+        became.update(await write(partial(_cancel_these, ids, reason)))
+        before = found.before
+        if before is None:
+            return f"{summary(became) or 'Nothing to cancel'}."
+    return f"{summary(became) or 'Nothing cancelled'}. There may be more: do it again."
+
+
+async def _page(
+    query: Query, statuses: list[str], before: int | None, conn: Connection
+) -> look.Page:
+    return await searched(conn, query, statuses, before, _AT_ONCE)
+
+
+async def _cancel_these(ids: list[int], reason: str, conn: Connection) -> list[str]:
+    return await client.cancel_many(conn, ids, reason) if ids else []
 
 
 async def _retry_many(write: Write, form: Form, _: str | None) -> str:
@@ -237,6 +273,7 @@ _MANY = {
 
 ACTIONS: Mapping[str, Action] = {
     "cancel": _cancel,
+    "cancel-found": _cancel_found,
     "cancel-many": _cancel_many,
     "concurrency-limit": _concurrency_limit,
     "drop-concurrency-limit": _drop_concurrency_limit,

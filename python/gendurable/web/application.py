@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -172,11 +172,15 @@ class Dashboard:
     async def _content(self, topic: str) -> str:
         """The live part of a page, the same for everyone who looks."""
         page, query = of_topic(topic)
-        # A search would tell what is hidden, one guess after the other.
-        if "state" in query and (key := hidden_key(query.json("state"), self._redact)):
-            raise UsageError(f"state: {key} is hidden, and cannot be searched for")
+        if "state" in query:
+            self._refuse_hidden(query.json("state"))
         found = await self._read(lambda conn: page.load(conn, query))
         return self._render(page.template, query=query, **found)
+
+    def _refuse_hidden(self, state: Any) -> None:
+        """A search would tell what is hidden, one guess after the other."""
+        if key := hidden_key(state, self._redact):
+            raise UsageError(f"state: {key} is hidden, and cannot be searched for")
 
     async def _read(self, load: Callable[[Connection], Awaitable[T]]) -> T:
         async def run(conn: Connection) -> T:
@@ -204,7 +208,7 @@ class Dashboard:
                 where=self._where,
                 version=self._version,
                 now=datetime.now(UTC),
-                choices=await self._choices(page),
+                choices=await self._choices(page) if status == 200 else self._names,
             ),
             status,
         )
@@ -232,8 +236,9 @@ class Dashboard:
 
         async def events() -> AsyncIterator[str]:
             yield "retry: 2000\n\n"
-            async for news in self.hub.follow(topic):
-                yield _event(news)
+            async with aclosing(self.hub.follow(topic)) as followed:
+                async for news in followed:
+                    yield _event(news)
 
         return StreamingResponse(
             events(),
@@ -263,6 +268,8 @@ class Dashboard:
         act = ACTIONS.get(name)
         if act is None:
             raise UsageError(f"there is no action {name!r}")
+        if name == "cancel-found":
+            self._refuse_hidden(form.json("state"))
 
         with engine_errors():
             async with self.store.writing() as write:

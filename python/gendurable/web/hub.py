@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 __all__ = ["Hub", "News"]
@@ -74,7 +74,7 @@ class Hub:
         """Whether no other viewer can be served."""
         return self.viewers >= _MOST_VIEWERS
 
-    async def follow(self, topic: str, beat: float = 15) -> AsyncIterator[News]:
+    async def follow(self, topic: str, beat: float = 15) -> AsyncGenerator[News, None]:
         """What a page is now, and each time it changes; ``same`` after so many seconds without.
 
         Ends when the hub is closed.

@@ -31,16 +31,11 @@ __all__ = [
     "names",
     "of_topic",
     "raw",
+    "searched",
 ]
 
-STATUSES = (
-    "runnable",
-    "executing",
-    "awaiting_signal",
-    "awaiting_children",
-    "done",
-    "failed",
-)
+LIVE = ("runnable", "executing", "awaiting_signal", "awaiting_children")
+STATUSES = (*LIVE, "done", "failed")
 SPANS = {"15m": 900, "1h": 3_600, "6h": 21_600, "1d": 86_400, "7d": 604_800, "30d": 2_592_000}
 _LARGEST = 2**63 - 1
 _MOST_SHOWN = 50
@@ -211,13 +206,28 @@ async def _overview(conn: Connection, _: Query) -> dict[str, Any]:
     }
 
 
-async def _instances(conn: Connection, query: Query) -> dict[str, Any]:
+async def searched(
+    conn: Connection,
+    query: Query,
+    status: str | list[str] | None,
+    before: int | None,
+    most: int = _MOST_SHOWN,
+) -> look.Page:
+    """A page of the search that a query asks for.
+
+    Args:
+        conn: the connection.
+        query: of the page of instances.
+        status: takes the place of the query's.
+        before: where the page begins.
+        most: how many at most.
+    """
     given = query.text("key")
     exact = given if given is not None and not given.endswith("*") else None
     since = query.text("since") and datetime.now(UTC) - query.span("since", "1h")
-    found = await look.search(
+    return await look.search(
         conn,
-        status=query.text("status"),
+        status=status,
         machine=query.text("machine"),
         queue=query.text("queue"),
         step=query.text("step"),
@@ -225,10 +235,14 @@ async def _instances(conn: Connection, query: Query) -> dict[str, Any]:
         key_prefix=None if given is None or exact else given.removesuffix("*"),
         state=query.json("state"),
         since=since or None,
-        before=query.id("before"),
-        most=_MOST_SHOWN,
+        before=before,
+        most=most,
         looks=_MOST_LOOKED_AT,
     )
+
+
+async def _instances(conn: Connection, query: Query) -> dict[str, Any]:
+    found = await searched(conn, query, query.text("status"), query.id("before"))
     return {"found": found, "filtered": any(v for k, v in query.items() if k != "before")}
 
 

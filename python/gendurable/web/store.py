@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
 from gendurable.database import Connection, connect, is_loss, is_usable
@@ -17,6 +18,8 @@ Write: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[
 """Runs calls in a transaction."""
 
 _SIZE = 4
+_PAUSE = 1.0
+"""Seconds without a further attempt after one has failed."""
 _READING = {
     "default_transaction_read_only": "on",
     "statement_timeout": "5s",
@@ -39,6 +42,8 @@ class Store:
         self._pooler = pooler
         self._slots = asyncio.Semaphore(_SIZE)
         self._idle: list[Connection] = []
+        self._trouble: Exception | None = None
+        self._until = 0.0
 
     async def read(self, query: Callable[[Connection], Awaitable[T]]) -> T:
         """Run queries in one transaction; again on a new connection if an old one was lost."""
@@ -50,15 +55,13 @@ class Store:
                 except Exception as exc:
                     if not is_loss(exc) or is_usable(conn):
                         raise
-            return await self._run(
-                await connect(self.info, pooler=self._pooler, settings=_READING), query
-            )
+            return await self._run(await self._connect(_READING), query)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Write]:
         """A connection of its own: what is called through it is a transaction each, run once."""
         async with self._slots:
-            conn = await connect(self.info, pooler=self._pooler, settings=_WRITING)
+            conn = await self._connect(_WRITING)
             try:
                 yield lambda query: _in_transaction(conn, query)
             finally:
@@ -68,6 +71,19 @@ class Store:
         """Close what is kept."""
         while self._idle:
             await self._idle.pop().close()
+
+    async def _connect(self, settings: Mapping[str, str]) -> Connection:
+        """A new connection; shortly after one could not be had, the same error at once."""
+        if self._trouble is not None and monotonic() < self._until:
+            raise self._trouble.with_traceback(None)
+        try:
+            conn = await connect(self.info, pooler=self._pooler, settings=settings)
+        except Exception as exc:
+            # Each attempt may take as long as connect_timeout, and many may want one.
+            self._trouble, self._until = exc, monotonic() + _PAUSE
+            raise
+        self._trouble = None
+        return conn
 
     async def _run(self, conn: Connection, query: Callable[[Connection], Awaitable[T]]) -> T:
         try:

@@ -2,7 +2,7 @@
 -- how many.
 --
 -- Locks:  the caller holds the instances and the parents; then as gendurable._finish.
--- Writes: as gendurable._finish; doorbells, history.
+-- Writes: as gendurable._finish; doorbells, history, trails.
 -- Plan:   instances_pkey.
 create function gendurable._cancel(p_ids bigint[], p_reason text) returns int
 language plpgsql volatile
@@ -19,6 +19,7 @@ declare
     v_keys     text[];
     v_rates    text[];
     v_queues   text[];
+    v_ready    bigint[];
 begin
     select array_agg(jsonb_populate_record(null::gendurable.outcome, jsonb_build_object(
                'id', i.id, 'fence', i.fence, 'kind', 'stop',
@@ -29,12 +30,18 @@ begin
                filter (where i.phase in ('executing', 'ready') and i.concurrency_key is not null),
            array_agg(i.rate_limit)
                filter (where i.phase in ('ready', 'throttled') and i.rate_limit is not null),
-           array_agg(distinct i.queue) filter (where i.phase = 'executing')
-    into v_outcomes, v_keys, v_rates, v_queues
+           array_agg(distinct i.queue) filter (where i.phase = 'executing'),
+           array_agg(i.id) filter (where i.phase = 'ready')
+    into v_outcomes, v_keys, v_rates, v_queues, v_ready
     from gendurable.instances as i
     where i.id = any (p_ids);
     if v_outcomes is null then
         return 0;
+    end if;
+    -- Many of them would leave as many dead entries where the next picks begin.
+    if random() < cardinality(v_ready) / 300.0
+       and current_setting('transaction_isolation') = 'read committed' then
+        perform gendurable._move_trails(v_ready);
     end if;
     perform gendurable._note_outcomes(v_outcomes, null, '{stop}');
     perform gendurable._finish(v_outcomes);

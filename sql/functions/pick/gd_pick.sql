@@ -43,6 +43,9 @@ declare
     v_fence   bigint;
     v_idle    boolean;
     v_kinds   int[];
+    c_ready   constant regclass := 'gendurable.instances_ready'::regclass;
+    v_read    bigint;        -- entries of that index
+    v_far     boolean;       -- they are many
     v_counted boolean := false;        -- the queue has a limit
     v_most    int := gd_pick.slots;    -- how many it may claim
     v_holders bigint[];                -- what executes of a queue with a limit
@@ -101,9 +104,20 @@ begin
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.
         while v_most > 0 and (v_rounds < 5 or cardinality(v_seen) < 100) loop
+            v_read := pg_stat_get_xact_tuples_returned(c_ready);
             v_c := gendurable._candidates(v_kinds, v_most - v_picked, v_offered,
                                           v_seen, v_not_keys, v_not_rates);
-            exit when v_c.found is null;
+            -- Where it had to read much more than it found, for what was cancelled or undone, the
+            -- trails are moved, whether or not it claims anything; after it has claimed, because
+            -- a move may put rows that it has locked elsewhere.
+            v_read := pg_stat_get_xact_tuples_returned(c_ready) - v_read - 3 * v_most;
+            v_far := random() < v_read / 5000.0;
+            if v_c.found is null then
+                if v_far then
+                    perform gendurable._move_trails('{}', v_kinds);
+                end if;
+                exit;
+            end if;
             v_ids := v_c.free;
             v_left := '{}';
             v_failed := false;
@@ -184,6 +198,8 @@ begin
             end if;
             if random() < v_claimed / 300.0 then
                 perform gendurable._move_trails(gendurable._drawn(v_ids));
+            elsif v_far then
+                perform gendurable._move_trails('{}', v_kinds);
             end if;
             if random() < v_claimed / 500.0 then
                 perform gendurable._move_waits(gd_pick.queue);

@@ -1,4 +1,4 @@
--- Moves the trail of a kind behind what the caller has claimed of it.
+-- Moves the trail of a kind behind what the caller has claimed of it, or is about to cancel.
 --
 -- two picks x one trail: the trail's lock, which the transaction keeps, puts them in an order. A
 -- trail that this transaction wrote itself is left alone, because no other one sees its caps yet.
@@ -49,13 +49,14 @@ begin
     v_new := gendurable._move_lines(v_new, v_open[:cardinality(v_open) - 1]);
     v_new := gendurable._move_runs(v_new, v_open, v_next);
 
-    -- The caps rise behind what was claimed.
+    -- The caps rise behind what leaves.
     v_caps := array(
         select distinct on (i.priority)
                row(i.priority, timestamptz '-infinity', c_least, timestamptz '-infinity', c_least,
                    i.eligible_at, i.id)::gendurable.line
         from gendurable.instances as i
-        where i.id = any (p_ids) and i.phase = 'executing' and i.lane = p_kind::bigint << 40
+        where i.id = any (p_ids) and i.phase in ('executing', 'ready')
+          and i.lane = p_kind::bigint << 40
         order by i.priority, i.eligible_at desc, i.id desc);
     -- Where more priorities come than can have a line, the fence alone says no more where one
     -- belongs.

@@ -1,9 +1,10 @@
--- Moves the trails of the kinds of which the caller has claimed instances; of some, drawn by lot,
--- where they are very many.
+-- Moves the trails of some kinds, and of those of which the caller has claimed instances, or is
+-- about to cancel some; where they are very many, of some drawn by lot.
 --
--- gendurable._drawn says of which claims, and when, so that a quiet engine pays nothing.
+-- gendurable._drawn says of which claims, and when, so that a quiet engine pays nothing. The caller
+-- is READ COMMITTED: a move asks which transactions are open, and looks later.
 -- Locks, Writes: as gendurable._move_trail. Plan: instances_pkey.
-create function gendurable._move_trails(p_ids bigint[]) returns void
+create function gendurable._move_trails(p_ids bigint[], p_kinds int[] default null) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -16,8 +17,10 @@ declare
 begin
     for v_kind in
         select k.kind
-        from (select distinct (i.lane >> 40)::int as kind from gendurable.instances as i
-              where i.id = any (p_ids)) as k
+        from (select (i.lane >> 40)::int as kind from gendurable.instances as i
+              where i.id = any (p_ids)
+              union
+              select unnest(p_kinds)) as k
         order by random()
         limit 16
     loop
@@ -25,5 +28,5 @@ begin
     end loop;
 end
 $$;
-comment on function gendurable._move_trails(bigint[])
-    is 'Moves the trails of the kinds of which the caller has claimed instances.';
+comment on function gendurable._move_trails(bigint[], int[])
+    is 'Moves the trails of kinds, behind what the caller has claimed or is about to cancel.';
