@@ -486,14 +486,14 @@ def test_a_claim_may_be_forgotten_unless_a_limit_counts_it(
         return done
 
     monkeypatch.setattr(protocol, "maintain", maintain)
-    monkeypatch.setattr("gendurable.keeper._MAINTENANCE", 600)
+    settings: dict[str, Any] = {"queues": {"default": 4}, "lease": 600, "maintenance": 600}
 
     @job()
     def work(ctx: Context[Any]) -> None:
         runs.append((ctx.fence, ctx.attempt))
         opened.wait(60)
 
-    with gate() as opened, running(forgetful_dsn, [work], queues={"default": 4}, lease=600):
+    with gate() as opened, running(forgetful_dsn, [work], **settings):
         with psycopg.connect(forgetful_dsn, autocommit=True) as conn:
             until(lambda: upkeep, "nothing else commits from here on")
             instance = work.options(concurrency_key=key).enqueue(conn).id

@@ -36,6 +36,7 @@ def move_partitions(
     target: str,
     router: str,
     *,
+    placed: str | None = None,
     wait: float = 60,
     tell: Callable[[Moved], None] | None = None,
 ) -> list[Moved]:
@@ -44,8 +45,9 @@ def move_partitions(
     Args:
         partitions: numbers from 0 to 63.
         source: the database that holds them, as its owner.
-        target: the database that is to hold them, as its owner; the router connects with this.
+        target: the database that is to hold them, as its owner.
         router: the router, as its owner.
+        placed: what the router is to connect to the target with; ``target`` by default.
         wait: seconds that transactions get to end which were open when a partition left.
         tell: is called after each partition.
 
@@ -59,7 +61,7 @@ def move_partitions(
         _call(router, "select public.gd_stop_partitions(%s, %s)", partition, partition)
         rows = _empty(partition, source, target, started + wait)
         _call(router, "select public.gd_place_partitions(%s, %s, %s)",
-              partition, partition, target)  # fmt: skip
+              partition, partition, placed or target)  # fmt: skip
         moved.append(Moved(partition, rows, time.monotonic() - started))
         if tell is not None:
             tell(moved[-1])

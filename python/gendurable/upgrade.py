@@ -75,8 +75,8 @@ def upgrade(
     """Upgrade the schema in one transaction, or find it up to date and change nothing.
 
     The engine stands still while the transaction runs: calls wait, and go on with the new schema.
-    The transaction begins with its locks. Each attempt to get them takes half a second at first and
-    4 s at most, so that calls do not wait longer for a lock that cannot be had.
+    The transaction begins with the lock of the instances. Each attempt to get it takes half a
+    second at first and 4 s at most, so that calls do not wait longer for one that cannot be had.
 
     Args:
         dsn: of the owner of the schema, or a member of that role.

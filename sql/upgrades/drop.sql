@@ -1,11 +1,13 @@
 -- Drops what an upgrade creates anew: functions, views and statistics. What users were granted on
 -- them is noted in the setting gendurable.granted, for upgrades/regrant.sql.
 --
--- All tables of the engine are locked before anything else. So the calls that have begun are over,
--- and no lock is waited for later, while others are held.
+-- The instances are locked before anything else: the calls that have begun are over then, and
+-- those that come wait. Nothing that a call could need is held while this lock is waited for. But
+-- while a step waits for another table, a call may hold that table and wait for the instances. So
+-- such a lock is given up before the server looks for deadlocks, which it could find in that call.
 --
--- Locks:  every table of the engine, exclusively.
--- Errors: 55P03 one of them could not be had within lock_timeout.
+-- Locks:  gendurable.instances, exclusively.
+-- Errors: 55P03 it could not be had within lock_timeout.
 do $drop$
 declare
     v_owner name := (select r.rolname
@@ -13,6 +15,7 @@ declare
                      join pg_catalog.pg_roles as r on r.oid = n.nspowner
                      where n.nspname = 'gendurable');
     v_upgraded json := current_setting('gendurable.upgraded');
+    v_deadlock interval;
     v_oids     oid[];
     v_names    text;
 begin
@@ -20,10 +23,9 @@ begin
     -- that upgrades.
     perform set_config('role', v_owner, true);
 
-    select string_agg(c.oid::regclass::text, ', ' order by c.relname) into v_names
-    from pg_catalog.pg_class as c
-    where c.relnamespace = 'gendurable'::regnamespace and c.relkind in ('r', 'p');
-    execute format('lock table %s in access exclusive mode', v_names);
+    lock table gendurable.instances in access exclusive mode;
+    v_deadlock := current_setting('deadlock_timeout');
+    perform set_config('lock_timeout', (extract(epoch from v_deadlock) * 250)::int::text, true);
 
     v_oids := array(select o.value::oid
                     from json_array_elements_text(v_upgraded -> 'functions') as o

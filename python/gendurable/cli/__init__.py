@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
+from typer.models import CommandInfo
+
 from gendurable.cli import (
     changing,
     creating,
@@ -50,6 +52,21 @@ __all__ = [
     "version",
     "web",
 ]
+
+# As the help lists them: first what is asked at night.
+_ORDER = (
+    "ps", "show", "failures", "stuck", "top", "queues", "workers", "limits", "schedules",
+    "enqueue", "signal", "cancel", "retry", "pause", "resume",
+    "run", "maintain", "web", "exporter", "doctor", "install", "upgrade", "uninstall",
+)  # fmt: skip
+
+
+def _place(found: CommandInfo) -> int:
+    name = found.name or getattr(found.callback, "__name__", "")
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
+
+
+app.registered_commands.sort(key=_place)
 
 
 def main() -> None:

@@ -80,9 +80,10 @@ def cancel(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Make instances failed at once, executing or not: the ones named, or all live ones that match.
+    """Cancel instances: those named, or all that match.
 
-    What matches is counted first, and done only if you say so, or with --yes.
+    They are failed at once, executing or not. Only what lives matches; it is counted first, and
+    done only if you say so, or with --yes.
     """
     wanted = Filter(machine, queue, step, _LIVE, key, None, state, None, older)
     if bool(targets) is not wanted.is_empty:
@@ -148,10 +149,11 @@ def retry(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Bring failed instances back, to the step that failed: the ones named, or all that match.
+    """Retry failed instances: those named, or all that match.
 
-    What matches is counted first, and done only if you say so, or with --yes. Cancelled ones are
-    failed too, but not meant by --failed, unless by --error cancelled.
+    They go on with the step that failed. What matches is counted first, and done only if you say
+    so, or with --yes. Cancelled ones are failed too, but not meant by --failed, unless by --error
+    cancelled.
     """
     if bool(targets) is failed:
         raise UsageError("name instances, or say which with --failed --since 1h: not both")

@@ -111,7 +111,10 @@ def signal(
     by_key: KeyOnly = False,
     as_json: Json = False,
 ) -> None:
-    """Send a signal to an instance; print delivered or duplicate."""
+    """Send a signal to an instance.
+
+    Prints delivered or duplicate.
+    """
     wanted = address(target, by_key=by_key)
     with connected(dsn) as conn:
         result = send(conn, wanted, name, json_value("--payload", payload), dedup_key=dedup_key)

@@ -31,7 +31,7 @@ _LARGEST_DIFFERENCE = 1.0
 
 @command(examples=["doctor", "doctor --json", "doctor || echo 'look at it'"])
 def doctor(dsn: Dsn = None, as_json: Json = False) -> None:
-    """Examine the engine and its server: what is wrong, and what to do about it.
+    """Examine the engine: what is wrong, what to do.
 
     It looks at the schema, roles and privileges, who holds the horizon of VACUUM, dead rows,
     partitions, workers, what is stuck, schedules that no code has, this machine's clock, poolers,

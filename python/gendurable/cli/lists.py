@@ -145,7 +145,7 @@ REASONS: list[Column[StuckGroup]] = [
 
 @command(examples=["queues", "queues --json"])
 def queues(dsn: Dsn = None, as_json: Json = False) -> None:
-    """List the queues: what is ready, scheduled, held and executing, how old, by how many workers.
+    """List the queues: depth, age, workers, pauses.
 
     Counts beyond 100,000 are estimates.
     """
@@ -156,7 +156,7 @@ def queues(dsn: Dsn = None, as_json: Json = False) -> None:
 
 @command(examples=["workers", "workers --json"])
 def workers(dsn: Dsn = None, as_json: Json = False) -> None:
-    """List the workers: what they execute, which queues they serve, how long their lease runs."""
+    """List the workers: load, queues, leases."""
     with connected(dsn) as conn:
         found = look_at_workers(conn)
     show_rows(found, WORKERS, as_json=as_json, empty="no worker is registered")
@@ -172,7 +172,7 @@ def limits(
     most: Annotated[int, typer.Option("--most", "-n", min=1, help="How many keys at most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List the concurrency and rate limits, or the waiting lines of one.
+    """List the limits, or the waiting lines of one.
 
     They are set with gendurable-py limit.
     """
@@ -196,7 +196,7 @@ def limits(
 
 @command(examples=["schedules", "schedules --json"])
 def schedules(dsn: Dsn = None, as_json: Json = False) -> None:
-    """List the schedules: what they create, when next, and what became of it.
+    """List the schedules: next and last runs.
 
     They are set with gendurable-py schedule.
     """
@@ -220,9 +220,9 @@ def failures(
     most: Annotated[int, typer.Option("--most", "-n", min=1, help="With --each, at most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List what has failed: how often, by machine, step and error; with --each one by one.
+    """List what has failed, by kind or one by one.
 
-    They are brought back with gendurable-py retry.
+    A kind is a machine, a step and a type of error. gendurable-py retry brings them back.
     """
     ago = duration("--since", since)
     empty = f"nothing has failed in the last {since}"
@@ -244,7 +244,7 @@ def stuck(
     most: Annotated[int, typer.Option("--most", "-n", min=1, help="With --each, at most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List why runnable instances cannot start now, and how many; with --each one by one.
+    """List why runnable instances cannot start.
 
     Of one instance gendurable-py show tells all that keeps it, and what to do.
     """

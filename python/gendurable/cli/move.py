@@ -23,10 +23,16 @@ def move_partitions(
     source: Annotated[
         str, typer.Option("--from", help="Connection string of the database that has them.")
     ],
-    target: Annotated[
-        str, typer.Option("--to", help="Of the one that is to have them; the router uses it too.")
-    ],
+    target: Annotated[str, typer.Option("--to", help="Of the one that is to have them.")],
     router: Annotated[str, typer.Option(help="Of the router.")],
+    placed: Annotated[
+        str | None,
+        typer.Option(
+            "--placed",
+            help="What the router is to connect to it with; that of --to by default.",
+            show_default=False,
+        ),
+    ] = None,
     wait: Annotated[
         float, typer.Option(min=1, help="Seconds for transactions that are open to end.")
     ] = 60,
@@ -42,4 +48,6 @@ def move_partitions(
             f"partition {moved.partition}: {moved.rows} rows, stopped for {moved.seconds:.1f} s"
         )
 
-    move_them(held_partitions(partitions), source, target, router, wait=wait, tell=tell)
+    move_them(
+        held_partitions(partitions), source, target, router, placed=placed, wait=wait, tell=tell
+    )

@@ -31,8 +31,8 @@ from gendurable.text import printable, safe_str
 
 __all__ = ["pause", "resume"]
 
-_limit = group("limit", "Set or drop a limit; gendurable-py limits lists them.")
-_schedule = group("schedule", "Set, pause or drop a schedule; gendurable-py schedules lists them.")
+_limit = group("limit", "Set or drop a limit.")
+_schedule = group("schedule", "Set, pause or drop a schedule.")
 
 _Queues = Annotated[list[str], typer.Argument(metavar="QUEUE...")]
 _Name = Annotated[str, typer.Argument(help="The part of the keys before the first colon.")]

@@ -38,7 +38,10 @@ _INBOX: list[Column[Signal]] = [
 
 @command(examples=["show 42", "show order:42", "show --by-key 42", "show order:42 --json"])
 def show(target: Target, dsn: Dsn = None, by_key: KeyOnly = False, as_json: Json = False) -> None:
-    """Show one instance: why it does not run, its state, inbox, children and timeline."""
+    """Show one instance, and why it does not run.
+
+    What to do about it comes first; then its state, result, error, inbox, children and timeline.
+    """
     wanted = address(target, by_key=by_key)
     with connected(dsn) as conn:
         found = detail(conn, wanted)

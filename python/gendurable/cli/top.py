@@ -68,10 +68,10 @@ def top(
     ] = 2,
     as_json: Json = False,
 ) -> None:
-    """Watch the engine: rates and latencies, queues, workers, what is stuck; Ctrl-C ends it.
+    """Watch the engine: rates, queues, workers.
 
-    Rates are those of the last five minutes. In a pipe it looks once; with --json it prints an
-    object each time.
+    Ctrl-C ends it. Rates are those of the last five minutes. In a pipe it looks once; with --json
+    it prints an object each time.
     """
     console = stdout()
     if as_json:

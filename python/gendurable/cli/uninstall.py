@@ -15,10 +15,11 @@ __all__ = ["uninstall"]
 
 @command(examples=["uninstall", "uninstall --dsn postgresql:///test --yes"])
 def uninstall(dsn: Dsn = None, yes: Yes = False) -> None:
-    """Remove the schema, and every instance in it, live and finished; it asks first.
+    """Remove the schema with everything in it.
 
-    What the installation did not make stays. If something else in the database depends on the
-    schema nothing is removed. Roles that another database uses, or that have members, stay too.
+    It asks first. What the installation did not make stays. If something else in the database
+    depends on the schema nothing is removed. Roles that another database uses, or that have
+    members, stay too.
     """
     where = describe_dsn(conninfo(dsn))
     if not yes:

@@ -48,7 +48,7 @@ def _plan(upgrade: Upgrade, where: str) -> list[str]:
     """What would be done, a line each."""
     return [
         f"would upgrade the schema from {upgrade.installed} to {upgrade.target} at {where}:",
-        "- lock the tables of the engine until the end: calls wait, and go on with the new schema",
+        "- lock the instances until the end: calls wait, and go on with the new schema",
         *(f"- {step}" for step in upgrade.steps),
         "- create all functions and views anew, with the privileges that they have",
         *(f"It would have to wait for {holder}." for holder in upgrade.holders),
