@@ -288,6 +288,19 @@ def test_what_is_no_hook_is_refused() -> None:
         lifespan(one)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("lease", [0.5, 40 * 86400.0])
+def test_transactional_steps_commit_under_any_lease(
+    dsn: str, conn: Connection, lease: float
+) -> None:
+    @job(transactional=True)
+    def work(ctx: Context[Any]) -> int:
+        ctx.conn.execute("select 1")
+        return ctx.attempt
+
+    with running(dsn, [work], lease=lease):
+        assert finished(conn, work.enqueue(conn).id).status == "done"
+
+
 # What waits here.
 
 

@@ -272,17 +272,20 @@ def test_the_tree_is_compared_with_what_each_release_is_upgraded_to(
             check=False,
         ).stdout  # fmt: skip
 
-    assert "ok 1 - from 0.1.0" in (said := compared())
-    assert "not ok" not in said
-    # A change of the tables that no step makes.
-    with (two.tree / "sql/tables.sql").open("a") as tables:
-        tables.write("create table gendurable.forgotten (id int primary key);\n")
     # A released script that is changed.
     with (two.tree / "deploy/tables.sql").open("a") as script:
         script.write("-- changed\n")
     said = compared()
-    assert "not ok 1 - from 0.1.0" in said
-    assert "not ok 3 - what was released is as it was" in said
+    assert re.findall(r"^(not ok|ok) \d - (.*)$", said, re.MULTILINE) == [
+        ("ok", "from 0.1.0"),
+        ("ok", "from 0.2.0"),
+        ("not ok", "what was released is as it was"),
+    ]
+    if ORDERS > 50:  # make upgrade
+        # A change of the tables that no step makes.
+        with (two.tree / "sql/tables.sql").open("a") as tables:
+            tables.write("create table gendurable.forgotten (id int primary key);\n")
+        assert "not ok 1 - from 0.1.0" in compared()
     releases.run(two.tree, "git", "reset", "--quiet", "--hard", "v0.2.0")
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "log_failure",
     "log_warning",
     "one_line",
+    "patience",
     "refusal",
     "to_primary",
     "use_own_adapters",
@@ -232,6 +233,14 @@ def answering(
     finally:
         for timer in timers:
             timer.cancel()
+
+
+def patience(lease: float) -> float:
+    """Seconds that a worker waits for an answer: a lease, after which others have its claims.
+
+    Less than five would be a slow network, and more than a minute is no use.
+    """
+    return min(60.0, max(5.0, lease))
 
 
 def cut(conn: psycopg.BaseConnection[Any]) -> None:

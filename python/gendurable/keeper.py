@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Protocol
 
 from gendurable import protocol
-from gendurable.database import answering, is_read_only, is_usable, log_failure
+from gendurable.database import answering, is_read_only, is_usable, log_failure, patience
 from gendurable.errors import WorkerGoneError
 from gendurable.events import (
     AwaitsExpired,
@@ -36,7 +36,6 @@ logger = logging.getLogger("gendurable")
 
 _PAUSE = 0.05  # between slices of maintenance
 _LONGEST_WAIT = 5.0
-_PATIENCE = 5.0
 _LIMITS_EVERY = 5.0
 
 
@@ -161,7 +160,7 @@ class Keeper:
     ) -> None:
         """Do one thing; if it fails and the connection does not, there is a next time."""
         try:
-            with answering(conn, max(_PATIENCE, self._lease)):
+            with answering(conn, patience(self._lease)):
                 await work(conn)
         except Exception as exc:
             # A server that has become a standby stays reachable: another one may be the primary.

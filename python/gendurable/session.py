@@ -20,6 +20,7 @@ from gendurable.database import (
     is_usable,
     log_failure,
     one_line,
+    patience,
     refusal,
 )
 from gendurable.errors import DefinitionError, EngineError
@@ -34,7 +35,6 @@ logger = logging.getLogger("gendurable")
 
 _RECONNECT_WAIT = (0.05, 5.0)
 _FAREWELL = 5.0
-_PATIENCE = 5.0
 
 
 class Session:
@@ -89,16 +89,16 @@ class Session:
 
     @property
     def patience(self) -> float:
-        """Seconds after which a call that is not answered is taken for lost.
-
-        By then others have taken over what this worker holds.
-        """
-        return max(_PATIENCE, self._lease)
+        """Seconds after which a call that is not answered is taken for lost."""
+        return patience(self._lease)
 
     def transactions(self) -> Transactions:
         """Where transactional steps get their connections."""
         return Transactions(
-            self.conninfo, pooler=self._pooler, worker=lambda: self.worker, lease=self._lease
+            self.conninfo,
+            pooler=self._pooler,
+            worker=lambda: self.worker,
+            lease=self.patience,
         )
 
     async def connect(self, *, listens: bool = False) -> protocol.Connection:

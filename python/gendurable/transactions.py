@@ -41,7 +41,8 @@ SyncConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 
 # Whatever dumpers the step has registered for its connection. From here on the transaction is idle
-# only while its commit travels. It holds the instance's lock, which must not outlive the lease.
+# only while its commit travels. It holds the instance's lock, which must not outlive the lease by
+# much.
 _COMMIT = COMMIT.replace("%s,", "%s::bigint,") + (
     ", pg_catalog.set_config('idle_in_transaction_session_timeout', %s::text, true) as bounded"
 )
