@@ -177,7 +177,7 @@
 \ir functions/limits/_late_runs.sql
 \ir functions/limits/_of_trails.sql
 \ir functions/limits/_of_keys.sql
-\ir functions/limits/_is_waited_for.sql
+\ir functions/limits/_count_of_keys.sql
 \ir functions/limits/_move_key_trail.sql
 \ir functions/limits/_move_key_trails.sql
 \ir functions/limits/_slot_line.sql

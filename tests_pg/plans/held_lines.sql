@@ -39,7 +39,7 @@ begin
         v_late := case when v_n between 15 and 25 then false when v_n > turns - 10 then true end;
         if v_late is not null and key is not null then
             insert into test.cost values
-                ('waits', v_late, test.buffers(format('select w.waits from gendurable._is_waited_for(%L) as w', key))),
+                ('waits', v_late, test.buffers(format('select * from gendurable._count_of_keys(array[%L], ''held'', 1)', key))),
                 ('guess', v_late, test.buffers(format('select * from gendurable._estimate_free_slots(array[%L])', key))),
                 ('line', v_late, test.buffers(format('select * from gendurable._slot_line(array[%L])', key))),
                 ('sweep', v_late, test.buffers('select gendurable._sweep_slots()'));

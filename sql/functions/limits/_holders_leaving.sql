@@ -9,7 +9,7 @@
 -- locked to find out.
 -- Locks:  those others, skipping locked ones, for a moment: they are let go of at once, so that no
 --         commit or release passes over them.
--- Writes: nothing. Plan: instances_pkey; as gendurable._is_waited_for.
+-- Writes: nothing. Plan: instances_pkey; as gendurable._count_of_keys.
 -- Errors: none of its own (GD000 is how it lets go; it never leaves).
 create function gendurable._holders_leaving(p_ids bigint[], p_keys text[]) returns text[]
 language plpgsql volatile
@@ -27,8 +27,10 @@ declare
     v_rest   bigint[];
 begin
     v_waited := array(
-        select k.key from (select distinct x from unnest(p_keys) as x) as k (key)
-        where (select w.waits from gendurable._is_waited_for(k.key) as w));
+        select w.key
+        from gendurable._count_of_keys(array(select distinct x from unnest(p_keys) as x),
+                                       'held', 1) as w
+        where w.found > 0);
     if v_waited = '{}' then
         return v_waited;
     end if;

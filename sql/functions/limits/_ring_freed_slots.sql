@@ -6,7 +6,7 @@
 -- one that locked it.
 -- p_ids, p_keys: the instances of the commit that held a slot, and of which key.
 -- Locks:  none; the caller holds the instances. Writes: doorbells.
--- Plan:   instances_pkey; as gendurable._is_waited_for for each key.
+-- Plan:   instances_pkey; as gendurable._count_of_keys.
 create function gendurable._ring_freed_slots(p_ids bigint[], p_keys text[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -19,12 +19,13 @@ declare
     v_keys text[];
 begin
     v_keys := array(
-        select f.key
-        from (select distinct k.key from unnest(p_ids, p_keys) as k (id, key)
-              where (select i.phase = 'executing' and i.concurrency_key is not null
-                     from gendurable.instances as i
-                     where i.id = k.id) is not true) as f
-        where (select w.waits from gendurable._is_waited_for(f.key) as w));
+        select w.key
+        from gendurable._count_of_keys(array(
+            select distinct k.key from unnest(p_ids, p_keys) as k (id, key)
+            where (select i.phase = 'executing' and i.concurrency_key is not null
+                   from gendurable.instances as i
+                   where i.id = k.id) is not true), 'held', 1) as w
+        where w.found > 0);
     if v_keys <> '{}' then
         perform gendurable._announce(null, v_keys);
     end if;
