@@ -110,21 +110,22 @@ def test_no_flood_of_old_rows_keeps_a_dead_worker_from_being_reaped(conn: Connec
 
 def test_no_number_of_keys_that_wait_makes_maintenance_long(conn: Connection) -> None:
     """The sweep goes on where it stopped, and comes to every key in its turn."""
-    conn.execute(
+    conn.execute("select gd_register('w', '{q}')")
+    conn.execute("select gd_enqueue('m', step => 's', queue => 'q', concurrency_key => 'k:0')")
+    insert = (
         "insert into gendurable.instances (enqueued_at, eligible_at, updated_at, claimed_at, phase,"
-        " step, state, priority, fsm_version, fsm, queue, concurrency_key)"
+        " step, state, priority, fsm_version, fsm, queue, lane, concurrency_key)"
         " select now(), now(), now(), now(), p::gendurable.phase,"
-        " 's', '{}', 0, 1, 'm', 'q', 'k:' || n"
-        " from generate_series(1, 20000) as n, unnest('{held,executing}'::text[]) as p"
+        " 's', '{}', 0, 1, 'm', 'q', f.lane, 'k:' || n"
+        " from (select i.lane from gendurable.instances as i order by i.id limit 1) as f,"
+    )
+    conn.execute(
+        insert + " generate_series(1, 20000) as n, unnest('{held,executing}'::text[]) as p"
     )
     conn.execute("analyze gendurable.instances")
-    conn.execute("insert into gendurable.progress (task, position) values ('sweep', 'k:5')")
+    # The key whose slot is free comes last in the table.
     conn.execute("delete from gendurable.instances where concurrency_key = 'k:4'")
-    conn.execute(
-        "insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step,"
-        " state, priority, fsm_version, fsm, queue, concurrency_key)"
-        " values (now(), now(), now(), 'held', 's', '{}', 0, 1, 'm', 'q', 'k:4')"
-    )
+    conn.execute(insert + " (values (4, 'held')) as v (n, p)")
     found, took = [], []
     for _ in range(12):
         began = time.perf_counter()
