@@ -50,6 +50,19 @@ create function test.fence(id bigint) returns bigint
 language sql stable as $$ select i.fence from gendurable.instances as i where i.id = fence.id $$;
 comment on function test.fence(bigint) is 'The current fence of an instance: a claim has any that is greater than the one before.';
 
+create function test.buffers(query text, times int default 1) returns int
+language plpgsql as $$
+declare
+    v_plan json;
+begin
+    for v_i in 1 .. times loop
+        execute 'explain (analyze, buffers, timing off, summary off, format json) ' || query into v_plan;
+    end loop;
+    return (v_plan #>> '{0,Plan,Shared Hit Blocks}')::int + (v_plan #>> '{0,Plan,Shared Read Blocks}')::int;
+end
+$$;
+comment on function test.buffers(text, int) is 'How many buffers a query looks at: the last time of several, when its plans are made.';
+
 create function test.connect(session text) returns void
 language plpgsql as $$
 begin

@@ -7,15 +7,6 @@ select gd_register('w', '{plain,idle,three,hundred,kinds,many}', '1 day') as w \
 
 create unlogged table test.cost (what text, call text, n int, buffers int);
 create unlogged table test.claim (id bigint, fence bigint);
-create function test.buffers(query text) returns int
-language plpgsql as $$
-declare
-    v_plan json;
-begin
-    execute 'explain (analyze, buffers, format json) ' || query into v_plan;
-    return (v_plan #>> '{0,Plan,Shared Hit Blocks}')::int + (v_plan #>> '{0,Plan,Shared Read Blocks}')::int;
-end
-$$;
 -- 200 times a hundred are enqueued, claimed and finished, beside a backlog of three hundred.
 create procedure test.churn(what text, worker bigint, more text)
 language plpgsql as $$

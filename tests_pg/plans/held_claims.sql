@@ -9,16 +9,6 @@ select test.up_for_ever();
 select gd_register('w', '{q}', lease => '1 hour') as w, gd_register('other', '{q}', lease => '1 hour') as other \gset
 select count(*) from gd_enqueue_many((select jsonb_agg('{"fsm": "m", "queue": "q"}'::jsonb) from generate_series(1, 500))) \g /dev/null
 
-create function test.pages(query text, times int default 3) returns int language plpgsql as $$
-declare
-    v_plan jsonb;
-begin
-    for v_i in 1 .. times loop
-        execute 'explain (analyze, buffers, timing off, summary off, format json) ' || query into v_plan;
-    end loop;
-    return (v_plan -> 0 -> 'Plan' ->> 'Shared Hit Blocks')::int + (v_plan -> 0 -> 'Plan' ->> 'Shared Read Blocks')::int;
-end
-$$;
 create function test.turn() returns void language sql as $$
     select count(*) from gd_pick(1, 'q', 200);
     select gd_release(1, array(select i.id from gendurable.instances as i where i.phase = 'executing'));
@@ -37,7 +27,7 @@ declare
 begin
     for v_call in select c.* from test.call as c loop
         begin
-            v_pages := test.pages(v_call.query);
+            v_pages := test.buffers(v_call.query, 3);
             raise exception using errcode = 'XX999', message = v_pages;
         exception when sqlstate 'XX999' then
             get stacked diagnostics v_pages = message_text;    -- and nothing of the call stays
@@ -70,7 +60,7 @@ select cmp_ok(pg_relation_size('gendurable.instances_claims'), '>', 8 * 8192::bi
 select test.look() \g /dev/null
 select cmp_ok(c.after, '<=', c.before + 15, format('%s: %s pages before, %s after', c.name, c.before, c.after)) from test.call as c;
 select count(*) from gd_pick(1, 'q', 3) \g /dev/null
-select test.pages('select gendurable._release(array[2::bigint])', 1) as other, test.pages('select gendurable._claims(array[1::bigint])', 2) as claims \gset
+select test.buffers('select gendurable._release(array[2::bigint])') as other, test.buffers('select gendurable._claims(array[1::bigint])', 2) as claims \gset
 select cmp_ok(:claims, '<=', 20, format('all that the worker holds: %s pages', :claims));
 select is(gd_unregister(:w), 3, 'a worker that leaves releases it');
 select test.exec('holder', 'rollback');

@@ -5,15 +5,6 @@ set lock_timeout = '60s';
 select test.connect('holder') \g /dev/null
 select gd_register('w', '{p,q}', '1 day') as w \gset
 
-create function test.buffers(query text) returns int
-language plpgsql as $$
-declare
-    v_plan json;
-begin
-    execute 'explain (analyze, buffers, format json) ' || query into v_plan;
-    return (v_plan #>> '{0,Plan,Shared Hit Blocks}')::int + (v_plan #>> '{0,Plan,Shared Read Blocks}')::int;
-end
-$$;
 create unlogged table test.cost (what text, n int, buffers int);
 create function test.ratio(what text) returns numeric
 language sql as $$

@@ -9,16 +9,6 @@ select test.connect('holder');
 select gd_register('w' || n, '{q}', lease => '1 hour') from generate_series(1, 3) as n \g /dev/null
 select gd_enqueue('m', queue => 'other') \g /dev/null
 
-create function test.pages(query text, times int default 3) returns int language plpgsql as $$
-declare
-    v_plan jsonb;
-begin
-    for v_i in 1 .. times loop
-        execute 'explain (analyze, buffers, timing off, summary off, format json) ' || query into v_plan;
-    end loop;
-    return (v_plan -> 0 -> 'Plan' ->> 'Shared Hit Blocks')::int + (v_plan -> 0 -> 'Plan' ->> 'Shared Read Blocks')::int;
-end
-$$;
 create table test.call (name text, query text, before int, after int);
 insert into test.call values
     ('a heartbeat', 'select gd_heartbeat(1)'),
@@ -42,7 +32,7 @@ declare
 begin
     for v_call in select c.* from test.call as c loop
         begin
-            v_pages := test.pages(v_call.query);
+            v_pages := test.buffers(v_call.query, 3);
             raise exception using errcode = 'XX999', message = v_pages;
         exception when sqlstate 'XX999' then
             get stacked diagnostics v_pages = message_text;    -- and nothing of the call stays
@@ -75,9 +65,9 @@ vacuum gendurable.leases;
 select cmp_ok(pg_stat_get_dead_tuples('gendurable.leases'::regclass), '>', 30000::bigint, 'which VACUUM may not remove');
 -- An index of 40,000 entries has a level or two more than one of four, and is gone down from the top each time.
 select cmp_ok(c.after, '<=', c.before + 15, format('%s: %s pages before, %s after', c.name, c.before, c.after)) from test.call as c;
-select test.pages('select gd_unregister(4)', 1) \g /dev/null
-select test.pages('select gd_unregister(3)', 1) as other \gset
-select test.pages('select gd_unregister(1)', 1) as w \gset
+select test.buffers('select gd_unregister(4)') \g /dev/null
+select test.buffers('select gd_unregister(3)') as other \gset
+select test.buffers('select gd_unregister(1)') as w \gset
 select cmp_ok(greatest(:w, :other), '<=', 60, format('a worker that leaves: %s pages, and %s', :w, :other));
 select test.exec('holder', 'rollback');
 select is((select count(*)::int from gd_workers), 1, 'three have left');

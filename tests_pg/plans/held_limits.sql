@@ -5,24 +5,7 @@ set lock_timeout = '60s';
 select test.connect('holder') \g /dev/null
 select gd_register('w', '{p,q}', '1 day') as w \gset
 
-create function test.buffers(query text) returns int
-language plpgsql as $$
-declare
-    v_plan json;
-begin
-    execute 'explain (analyze, buffers, format json) ' || query into v_plan;
-    return (v_plan #>> '{0,Plan,Shared Hit Blocks}')::int + (v_plan #>> '{0,Plan,Shared Read Blocks}')::int;
-end
-$$;
-create unlogged table test.cost (what text, late boolean, buffers int);
-create function test.ratio(what text) returns numeric
-language sql as $$
-    select round((max(m.median) filter (where m.late) / greatest(max(m.median) filter (where not m.late), 1))::numeric, 2)
-    from (select c.late, percentile_cont(0.5) within group (order by c.buffers) as median
-          from test.cost as c where c.what = ratio.what group by 1) as m
-$$;
-create function test.most(what text) returns int
-language sql as $$ select max(c.buffers) from test.cost as c where c.what = most.what and c.late $$;
+\ir held.psql
 
 -- A bucket that is drawn from and one that falls due, 20,000 times each, a maintenance now and then.
 select gd_set_rate_limit('r', 1e9, '1 s', 1e9) \g /dev/null

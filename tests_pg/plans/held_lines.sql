@@ -6,24 +6,7 @@ set client_min_messages = error;
 select test.connect('holder') \g /dev/null
 select gd_register('w', '{q}', '1 day') as w \gset
 
-create function test.buffers(query text) returns int
-language plpgsql as $$
-declare
-    v_plan json;
-begin
-    execute 'explain (analyze, buffers, format json) ' || query into v_plan;
-    return (v_plan #>> '{0,Plan,Shared Hit Blocks}')::int + (v_plan #>> '{0,Plan,Shared Read Blocks}')::int;
-end
-$$;
-create unlogged table test.cost (what text, late boolean, buffers int);
-create function test.ratio(what text) returns numeric
-language sql as $$
-    select round((max(m.median) filter (where m.late) / greatest(max(m.median) filter (where not m.late), 1))::numeric, 2)
-    from (select c.late, percentile_cont(0.5) within group (order by c.buffers) as median
-          from test.cost as c where c.what = ratio.what group by 1) as m
-$$;
-create function test.most(what text) returns int
-language sql as $$ select max(c.buffers) from test.cost as c where c.what = most.what and c.late $$;
+\ir held.psql
 
 -- A hundred wait in the line; in each turn fifty come, fifty start, fifty end.
 create procedure test.turns(worker bigint, turns int, entry jsonb, rate text, key text)

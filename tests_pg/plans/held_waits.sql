@@ -10,16 +10,6 @@ select gd_register('w', '{q}', lease => '1 hour') as w, gd_register('other', '{o
 select count(*) from gd_enqueue_many((select jsonb_agg('{"fsm": "m", "queue": "q"}'::jsonb) from generate_series(1, 400))) \g /dev/null
 select gd_enqueue('idle', queue => 'other') as late \gset
 
-create function test.pages(query text, times int default 3) returns int language plpgsql as $$
-declare
-    v_plan jsonb;
-begin
-    for v_i in 1 .. times loop
-        execute 'explain (analyze, buffers, timing off, summary off, format json) ' || query into v_plan;
-    end loop;
-    return (v_plan -> 0 -> 'Plan' ->> 'Shared Hit Blocks')::int + (v_plan -> 0 -> 'Plan' ->> 'Shared Read Blocks')::int;
-end
-$$;
 -- One turn: everything is picked, gets this outcome, and is signalled.
 create function test.turn(outcome jsonb) returns void language plpgsql as $$
 declare
@@ -59,7 +49,7 @@ declare
 begin
     for v_call in select c.* from test.call as c loop
         begin
-            v_pages := test.pages(v_call.query);
+            v_pages := test.buffers(v_call.query, 3);
             raise exception using errcode = 'XX999', message = v_pages;
         exception when sqlstate 'XX999' then
             get stacked diagnostics v_pages = message_text;    -- and nothing of the call stays
@@ -109,7 +99,7 @@ select cmp_ok(c.after, '<=', c.before + 25, format('%s: %s pages before, %s afte
 select ok((select test.idle() = any (w.pending) from gendurable.waits as w where w.queue = 'q'), 'a transaction that stays open does not hold the bound');
 select is(gd_next_due('q') - now() > interval '1 hour 5 minutes', true, 'what waits behind all of them is found');
 select test.exec('idle', 'commit');
-select test.pages('select gd_next_due(''q'')') as after \gset
+select test.buffers('select gd_next_due(''q'')', 3) as after \gset
 select cmp_ok(:after, '<=', (select c.before + 40 from test.call as c where c.query ~ 'next_due'), format('the next moment when one has ended: %s pages', :after));
 select is(gd_next_due('q') - now() between '10 minutes' and '1 hour', true, 'which is that of what it has left');
 select test.exec('holder', 'rollback');
