@@ -12,14 +12,6 @@ select gd_schedule('second', '@every 1 second', 'm', queue => 'q'), gd_schedule(
 select test.exec('holder', 'begin isolation level repeatable read');
 select test.query('holder', 'select count(*), pg_current_xact_id() from gendurable.occurrences') \g /dev/null
 
-create function test.buffers(query text) returns int language plpgsql as $$
-declare
-    v_plan jsonb;
-begin
-    execute 'explain (analyze, buffers, format json) ' || buffers.query into v_plan;
-    return (v_plan #>> '{0,Plan,Shared Hit Blocks}')::int + (v_plan #>> '{0,Plan,Shared Read Blocks}')::int;
-end
-$$;
 -- A second passes: the next occurrence is due.
 create function test.pass() returns void language plpgsql as $$
 declare
