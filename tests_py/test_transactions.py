@@ -190,8 +190,7 @@ def test_a_chain_of_transactions_stays_with_its_worker(
 
     with running(dsn, [Chain], queues={"default": 1}) as worker:
         assert finished(conn, started(conn, Chain, colour, left=5)).result == 0
-        until(lambda: worker._queues["default"].running == 0)
-        assert worker._queues["default"].free == 1
+        until(lambda: worker._queues["default"].free == 1)  # A pick under way asks for the place.
     assert answers == ["continued"] * 4 + ["committed"]
     assert len(notes(conn)) == 5
 
