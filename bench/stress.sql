@@ -378,7 +378,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     select 'held, a slot is free, and nobody was told', min(h.id), h.concurrency_key
     from gendurable.instances as h
     left join gendurable.concurrency_limits as l on l.name = split_part(h.concurrency_key, ':', 1)
-    where h.phase = 'held' and not exists (select from gendurable.doorbells as r where r.kind = 'slot' and r.key = h.concurrency_key or r.kind = 'concurrency_limit' and r.key = split_part(h.concurrency_key, ':', 1))
+    where h.phase = 'held' and not exists (select from gendurable.doorbells as r where r.kind = 'slot' and r.key = h.concurrency_key or r.kind = 'concurrency_limit' and r.key in ('', split_part(h.concurrency_key, ':', 1)))
     group by h.concurrency_key, l.max_executing
     having (select count(*) from gendurable.instances as i where i.concurrency_key = h.concurrency_key and i.phase in ('ready', 'executing'))
            < coalesce(l.max_executing, 1)
@@ -386,7 +386,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     select 'throttled, and nobody will look', min(t.id), t.rate_limit
     from gendurable.instances as t
     join gendurable.rate_limits as l on l.name = split_part(t.rate_limit, ':', 1)
-    where t.phase = 'throttled' and not exists (select from gendurable.doorbells as r where r.kind = 'tokens' and r.key = t.rate_limit or r.kind = 'rate_limit' and r.key = split_part(t.rate_limit, ':', 1))
+    where t.phase = 'throttled' and not exists (select from gendurable.doorbells as r where r.kind = 'tokens' and r.key = t.rate_limit or r.kind = 'rate_limit' and r.key in ('', split_part(t.rate_limit, ':', 1)))
       and not exists (select from gendurable.buckets as b where b.key = t.rate_limit and b.due_at is not null)
       -- Of a kind that no worker could start then, one has its offer: when it starts, the others are looked at.
       and not exists (select from gendurable.instances as r where r.rate_limit = t.rate_limit and r.phase = 'ready' and r.lane >> 40 = t.lane >> 40)

@@ -6,11 +6,12 @@
 --            then one of this machine too.
 -- Guard:     `_announce` is handed the kinds of what became ready, and `_sleeps_for` looks for a
 --            sleeper that declares one of them.
--- Mutations: The kinds are left out at any one call of `_announce` → the test of that call in the
+-- Mutations: A pick that cannot run what fell due, or has no place for it, does not tell → 21, 23. The
+--            kinds are left out at any one call of `_announce` → the test of that call in the
 --            first half; an empty list → the test of that call in the second half.
 \ir prelude.psql
-select plan(23);
-select test.open('a', 'l');
+select plan(27);
+select test.open('a', 'b', 'l');
 select test.exec('l', 'listen gendurable');
 select gd_register('runner', '{default}', info => '{"machines": [{"fsm": "M", "version": 1}, {"fsm": "N", "version": 1}]}') as w,
        gd_register('right', '{default}', info => '{"machines": [{"fsm": "M", "version": 1, "steps": ["start", "two"]}]}') as right,
@@ -142,6 +143,30 @@ update gendurable.instances set phase = 'scheduled' where phase = 'ready';
 call test.asleep('foreign', 'runner');
 select test.query('a', test.pick(:right));
 select is(test.heard(), 'default', 'if they sleep');
+
+-- What a pick has found to be due and cannot run, while its worker finds nothing: the worker that can came for it, found it locked, and sleeps again.
+delete from gendurable.instances;
+select gd_enqueue('M', step => 'three', delay => '1 hour') \g /dev/null
+update gendurable.instances set eligible_at = now() - interval '1 s';
+call test.asleep('right', 'foreign');
+select test.heard() \g /dev/null
+select test.exec('a', 'begin');
+select is(test.names(test.query('a', test.pick(:right, 'default', 5))) || ', ' || test.names(test.query('b', test.pick(:foreign, 'default', 5))), 'nothing, nothing', 'a pick has what fell due, and cannot run it');
+select test.exec('a', 'commit');
+select is(test.heard(), 'default', 'the worker that can is told');
+-- The same of what finds no place.
+delete from gendurable.instances;
+select gd_set_queue_limit('default', 1), gd_enqueue('M', delay => '1 hour') \g /dev/null
+update gendurable.instances set eligible_at = now() - interval '1 s';
+call test.asleep('right', 'runner');
+select test.heard() \g /dev/null
+select test.exec('a', 'begin'), test.query('a', $$ select pg_advisory_xact_lock(26473, hashtext('default')) $$);
+select test.exec('b', 'begin');
+select is(test.names(test.query('b', test.pick(:w, 'default', 5))), 'nothing', 'another pick has the places, and this one what fell due');
+select test.exec('a', 'commit');
+select test.exec('b', 'commit');
+select is(test.heard(), 'default', 'it is told of');
+select gd_set_queue_limit('default', null) \g /dev/null
 
 -- Offers.
 delete from gendurable.instances;

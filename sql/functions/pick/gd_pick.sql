@@ -246,6 +246,10 @@ begin
         -- Another pick may have been turned away meanwhile, with places left.
         perform gendurable._announce_places(array[gd_pick.queue]);
     end if;
+    if v_due is not null and (v_most < gd_pick.slots or not v_due <@ v_kinds) then
+        -- The same of what fell due, and was not for this worker or has found no place.
+        perform gendurable._announce(array[gd_pick.queue], p_kinds => v_due);
+    end if;
 end
 $$;
 comment on function public.gd_pick(bigint, text, int)

@@ -1,12 +1,12 @@
 -- Deletes workers and all that belongs to them but their claims, which may outlive them
--- (gendurable.departed). The caller holds their rows FOR
--- UPDATE, so that nothing is added meanwhile.
+-- (gendurable.departed). The caller holds their rows FOR UPDATE, so that nothing is added meanwhile.
 --
 -- heartbeat x reap with a snapshot from before the heartbeat (REPEATABLE READ): the lease that it
 -- shows was replaced, and cannot be deleted: 40001.
 --
 -- Locks: none but the rows that it deletes. Writes: workers, leases, machines, departed, doorbells.
--- Plan:  workers_pkey, leases_pkey (the newest entry of each), machines_pkey.
+-- Plan:  workers_pkey, leases_pkey (the newest entry of each), machines_pkey; as
+--        gendurable._ring_name.
 create function gendurable._delete_workers(p_workers bigint[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -17,15 +17,10 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
-declare
-    -- The last ones to declare a machine.
-    v_last boolean := exists (
-        select from gendurable.machines as m
-        where m.worker_id = any (p_workers)
-          and not exists (select from gendurable.machines as o
-                          where o.fsm = m.fsm and o.version = m.version
-                            and o.worker_id <> all (p_workers)));
 begin
+    if cardinality(p_workers) = 0 then
+        return;
+    end if;
     with lease as (
         delete from gendurable.leases as l
         using unnest(p_workers) as w (id)
@@ -40,11 +35,10 @@ begin
     from worker as w
     left join lease as l on l.worker_id = w.id;
     delete from gendurable.machines as m where m.worker_id = any (p_workers);
+    -- What was offered a slot or tokens, and cannot start any more, keeps them from none. It is not asked
+    -- whether another worker can start it: of two that go at once each would take the other for one.
     perform gendurable._ring_rates();
-    if v_last then
-        -- What was offered a slot and cannot start any more keeps it from none.
-        perform gendurable._ring_name('concurrency_limit', '');
-    end if;
+    perform gendurable._ring_name('concurrency_limit', '');
 end
 $$;
 comment on function gendurable._delete_workers(bigint[])

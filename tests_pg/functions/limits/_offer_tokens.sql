@@ -17,7 +17,7 @@
 begin;
 set local client_min_messages = error;
 \ir ../prelude.psql
-select plan(44);
+select plan(47);
 create function pg_temp.offer() returns void language plpgsql as $$
 begin
     perform gendurable._expand_name_doorbells('rate_limit');
@@ -115,7 +115,7 @@ update gendurable.instances set phase = 'throttled' where fsm = '3 keyed';
 select is((select array_agg(i.fsm) from unnest(gendurable._offer_tokens(gendurable._kinds(:me, 'q'), 1)) as m (id) join gendurable.instances as i on i.id = m.id), '{1 first}', 'as many as the pick has slots');
 select is(pg_temp.phases(), '1 first:throttled 2 other queue:ready 3 keyed:held 4 second:throttled 5 third:throttled 6 does not fit:throttled',
     'it stays where it is; what comes later in the queue waits for a later pick, others are offered theirs');
-select is((select string_agg(r.key, ' ') from gendurable.doorbells as r where r.kind = 'tokens'), 'p:1', 'which looks at the line again');
+select is((select string_agg(distinct r.key, ' ') from gendurable.doorbells as r where r.kind = 'tokens'), 'p:1', 'which looks at the line again');
 select is(pg_temp.pick(9), '1 first 3 keyed 4 second 5 third', 'a pick claims all that fit, in order');
 select is(pg_temp.pick(9) || ' ' || pg_temp.phases(), '- 1 first:executing 2 other queue:ready 3 keyed:executing 4 second:executing 5 third:executing 6 does not fit:throttled', 'and nothing else');
 select pg_temp.put_rated('7 offered', 'p:2'), pg_temp.put('8 urgent', '{"priority": -1}') \g /dev/null
@@ -143,6 +143,17 @@ select pg_temp.offer(), gendurable._offer_tokens() \g /dev/null
 select pg_temp.put_rated('last', 's', 1, '{"priority": 1}') \g /dev/null
 select is(pg_temp.pick(1), '-', 'nobody overtakes more than a hundred who were offered their tokens');
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells where kind = 'tokens';
+
+-- Whoever is given tokens and waits for a slot keeps them from none meanwhile, whether its line can start or not.
+select gd_set_concurrency_limit('taken', 0), gd_set_rate_limit('t', 1, '1 hour', 1), gd_set_queue_limit('b', 1), pg_temp.put('place', '{"queue": "b"}'), pg_temp.pick(1, 'b') \g /dev/null
+select pg_temp.put_rated('1 keyed', 't:1', 1, '{"concurrency_key": "taken"}'), pg_temp.put_rated('2 behind', 't:1'), pg_temp.put_rated('3 both', 't:2', 1, '{"concurrency_key": "taken", "queue": "b"}'), pg_temp.put_rated('3 both', 't:2', 1, '{"queue": "b"}') \g /dev/null
+update gendurable.instances set phase = 'throttled' where concurrency_key = 'taken';
+select gendurable._ring(null, '{t:1,t:2}'), pg_temp.offer(), pg_temp.offer() \g /dev/null
+select is(pg_temp.phase('1 keyed') || ' ' || pg_temp.pick(9), 'held 2 behind', 'what waits for a slot keeps its tokens from none');
+select is((select string_agg(i.phase::text, ' ' order by i.id) from gendurable.instances as i where i.fsm = '3 both'), 'held ready', 'nor in a queue that is full');
+select is(pg_temp.commit('place', 'done') || ' ' || pg_temp.pick(9, 'b'), 'committed 3 both', 'when it has a place it starts');
+select gd_set_queue_limit('b', null), gd_drop_concurrency_limit('taken') \g /dev/null
+delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells;
 
 -- Numbers that nobody means stop nobody else.
 select pg_temp.put_rated('1 enormous', 's', 1.5e308, '{"priority": -1}'), pg_temp.put_rated('2 enormous', 's', 1.5e308), pg_temp.put('3 plain') \g /dev/null

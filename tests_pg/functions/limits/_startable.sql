@@ -2,7 +2,7 @@
 begin;
 set local client_min_messages = error;
 \ir ../prelude.psql
-select plan(40);
+select plan(42);
 
 create function pg_temp.worker(machine text, queues text[] default '{q}') returns bigint language sql as $$
     select gd_register('of ' || machine, queues, '1 day', jsonb_build_object('machines', jsonb_build_array(jsonb_build_object('fsm', machine, 'version', 1))))
@@ -56,6 +56,20 @@ select is(pg_temp.pick(9, 'q', :y), '-', 'among those that can start the order i
 select gd_unregister(:x) \g /dev/null
 update gendurable.doorbells set rung_by = '3';
 select is(pg_temp.pick(9, 'q', :y), 'Y', 'when the last worker of a machine goes, its offer keeps the slot from none');
+-- The same of a worker that declares nothing, and of one whose machine another one has in another queue.
+select pg_temp.clear(), gd_register('all', '{q}', '1 day') as all, pg_temp.worker('X', '{a}') as elsewhere \gset
+select gd_set_concurrency_limit('k', 0), pg_temp.put('Z', '{"concurrency_key": "k", "priority": -1}'), pg_temp.put('Y', '{"concurrency_key": "k"}'), gd_set_concurrency_limit('k', 1) \g /dev/null
+update gendurable.doorbells set rung_by = '3';
+select gendurable._answer_doorbells(false), pg_temp.pick(9, 'q', :y), gd_unregister(:all) \g /dev/null
+update gendurable.doorbells set rung_by = '3';
+select is(pg_temp.pick(9, 'q', :y), 'Y', 'or the last that could start it without saying so');
+select pg_temp.clear(), pg_temp.worker('X') as x \gset
+select gd_set_concurrency_limit('k', 0), pg_temp.put('X', '{"concurrency_key": "k", "priority": -1}'), pg_temp.put('Y', '{"concurrency_key": "k"}'), gd_set_concurrency_limit('k', 1) \g /dev/null
+update gendurable.doorbells set rung_by = '3';
+select gendurable._answer_doorbells(false), pg_temp.pick(9, 'q', :y), gd_unregister(:x) \g /dev/null
+update gendurable.doorbells set rung_by = '3';
+select is(pg_temp.pick(9, 'q', :y), 'Y', 'or the last of its queue');
+select gd_unregister(:elsewhere) \g /dev/null
 select gd_drop_concurrency_limit('k'), pg_temp.clear() \g /dev/null
 
 -- Tokens: three more urgent ones that cannot start, for one reason each, and one that can.
