@@ -1,5 +1,5 @@
 -- Deletes workers and all that belongs to them but their claims, which may outlive them
--- (gendurable.departed). The caller holds their rows FOR UPDATE, so that nothing is added meanwhile.
+-- (gendurable.departed). The caller holds their rows FOR UPDATE: nothing is added meanwhile.
 --
 -- heartbeat x reap with a snapshot from before the heartbeat (REPEATABLE READ): the lease that it
 -- shows was replaced, and cannot be deleted: 40001.
@@ -35,8 +35,9 @@ begin
     from worker as w
     left join lease as l on l.worker_id = w.id;
     delete from gendurable.machines as m where m.worker_id = any (p_workers);
-    -- What was offered a slot or tokens, and cannot start any more, keeps them from none. It is not asked
-    -- whether another worker can start it: of two that go at once each would take the other for one.
+    -- What was offered a slot or tokens and cannot start any more keeps them from none. Whether
+    -- another worker can start it is not asked: of two that leave at once, each would count on the
+    -- other.
     perform gendurable._ring_rates();
     perform gendurable._ring_name('concurrency_limit', '');
 end
