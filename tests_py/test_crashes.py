@@ -23,7 +23,6 @@ from gendurable import (
     Outcome,
     Retry,
     RetryPolicy,
-    Worker,
     cancel,
     enqueue,
     enqueue_many,
@@ -34,6 +33,7 @@ from gendurable import (
 )
 from gendurable.failures import verdict
 from gendurable.suspects import Suspects
+from gendurable.turns import Turns
 from support import Connection, finished, gate, running, statuses, until, worker_process
 from test_outcomes import context
 
@@ -327,13 +327,13 @@ def test_a_worker_that_waits_for_a_suspect_is_idle(
 ) -> None:
     """Room was made for two; the first one runs for longer than the other one has patience."""
     monkeypatch.setattr("gendurable.suspects._PATIENCE", 0.1)
-    looks, real = [0], Worker._next_turn
+    looks, real = [0], Turns._next_turn
 
-    def counted(worker: Worker) -> float:
+    def counted(turns: Turns) -> float:
         looks[0] += 1
-        return real(worker)
+        return real(turns)
 
-    monkeypatch.setattr(Worker, "_next_turn", counted)
+    monkeypatch.setattr(Turns, "_next_turn", counted)
     begun = {"other": threading.Event(), "suspect": threading.Event()}
     with gate() as other_over, gate() as suspect_over:
 
@@ -356,7 +356,7 @@ def test_a_worker_that_waits_for_a_suspect_is_idle(
                 """ last_error = '{"kind": "lost", "held": 5, "excused": 1}'"""
                 " where fsm = 'suspect'"
             )
-            until(lambda: worker._suspects.making_room)
+            until(lambda: worker._holding.suspects.making_room)
             other_over.set()
             assert begun["suspect"].wait(60)
             time.sleep(0.2)  # for longer than the patience
@@ -522,7 +522,7 @@ def test_suspects_do_not_keep_other_work_from_running(
         return Retry() if ctx.attempt < 3 else None
 
     with running(dsn, [long, quick, again], queues={"default": 5}) as worker:
-        worker._suspects._first_met = Old()
+        worker._holding.suspects._first_met = Old()
         kept = long.enqueue(conn).id
         assert begun.wait(60)
         ids = [row.id for row in enqueue_many(conn, [quick.entry(delay=0.2)] * 10)]

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from contextvars import ContextVar
 from typing import Any
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -34,8 +35,9 @@ from gendurable import (
     signal,
     step,
 )
+from gendurable.claims import Claim
 from gendurable.events import Bus
-from gendurable.execution import Claim, Runner
+from gendurable.execution import Runner
 from gendurable.queues import Queue
 from gendurable.threads import Executor, StepThreads
 from gendurable.transactions import Transactions
@@ -165,7 +167,7 @@ def test_never_more_steps_run_than_there_are_places(
                 time.sleep(chance.choice((0, 0, 0.002)))
             return Next(self.start, ctx.state + 1)
 
-    monkeypatch.setattr("gendurable.worker._UNSTORABLE_WAIT", 0.01)
+    monkeypatch.setattr("gendurable.holding._UNSTORABLE_WAIT", 0.01)
     monkeypatch.setattr(protocol, "turn", meddled(chance))
     enqueue_many(conn, [Entry(Walk, 0) for _ in range(40)])
     with running(dsn, [Walk], queues={"default": concurrency}, lease=3600):
@@ -209,7 +211,7 @@ def test_a_step_that_was_taken_away_keeps_its_place_until_it_ends(
     colour: str,
 ) -> None:
     """Nothing is claimed that could not start, so another worker gets it."""
-    monkeypatch.setattr("gendurable.worker._WATCH", 0.1)
+    monkeypatch.setattr("gendurable.hung._WATCH", 0.1)
     began: Counter[int] = Counter()
     with gate() as opened:
 
@@ -298,7 +300,7 @@ def test_a_step_for_which_no_thread_can_be_started_is_given_back(
             raise RuntimeError("can't start new thread")
         real(thread)
 
-    monkeypatch.setattr("gendurable.worker._UNSTARTED_WAIT", 0.05)
+    monkeypatch.setattr("gendurable.holding._UNSTARTED_WAIT", 0.05)
     monkeypatch.setattr(threading.Thread, "start", start)
 
     @job()
@@ -436,19 +438,9 @@ def test_a_step_that_is_lost_before_it_begins_gives_its_place_back(colour: str) 
 
     async def lose() -> None:
         ended = asyncio.Event()
-        runner = Runner(
-            1,
-            bus=Bus(),
-            finished=lambda *_: None,
-            ended=ended.set,
-            unstarted=lambda _: None,
-            abandoned=lambda _: None,
-            succeeded=lambda *_: None,
-            transactions=Transactions("", pooler=False, worker=lambda: None),
-            stays=lambda: True,
-            committed=lambda *_: None,
-            again=lambda _: None,
-        )
+        holder = Mock(ended=ended.set)
+        transactions = Transactions("", pooler=False, worker=lambda: None)
+        runner = Runner(1, holder, transactions=transactions, bus=Bus())
         queue = Queue("default", 1, 1.0)
         definition = (work_sync if colour == "sync" else work_async).definition()
         claim = Claim(definition, context(fsm="work", state_json="{}"), queue)
@@ -515,7 +507,7 @@ def test_what_was_released_runs_once_though_the_answer_was_lost(
             refused["releases"] += 1
             raise psycopg.OperationalError("cut off after")
 
-    monkeypatch.setattr("gendurable.worker._UNSTARTED_WAIT", 0.0)
+    monkeypatch.setattr("gendurable.holding._UNSTARTED_WAIT", 0.0)
     monkeypatch.setattr(threading.Thread, "start", start)
     monkeypatch.setattr(protocol, "release", release)
     begun = Counter[int]()

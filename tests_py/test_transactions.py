@@ -43,7 +43,6 @@ from gendurable import (
     ScheduleChildren,
     Stop,
     UsageError,
-    Worker,
     cancel,
     enqueue,
     enqueue_many,
@@ -53,6 +52,7 @@ from gendurable import (
     step,
     transactions,
 )
+from gendurable.holding import Holding
 from gendurable.transactions import Lease, Transactions
 from support import Connection, finished, gate, running, statuses, until, worker_process
 
@@ -174,13 +174,13 @@ def test_a_chain_of_transactions_stays_with_its_worker(
     dsn: str, conn: Connection, colour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: list[str] = []
-    committed = Worker._committed
+    committed = Holding.committed
 
-    def note(self: Worker, claim: Any, answer: Any) -> None:
+    def note(self: Holding, claim: Any, answer: Any) -> None:
         answers.append(answer.result)
         committed(self, claim, answer)
 
-    monkeypatch.setattr(Worker, "_committed", note)
+    monkeypatch.setattr(Holding, "committed", note)
 
     class Chain(Writer):
         def then(self, ctx: Context[Any]) -> Outcome:
@@ -383,7 +383,7 @@ def test_a_connection_that_died_unused_is_replaced(dsn: str, conn: Connection, c
 def test_without_a_connection_a_step_is_given_back(
     dsn: str, conn: Connection, colour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gendurable.worker._UNSTARTED_WAIT", 0.1)
+    monkeypatch.setattr("gendurable.holding._UNSTARTED_WAIT", 0.1)
     refused: list[str] = []
     method = "_connect" if colour == "sync" else "_connect_async"
     connect = getattr(Transactions, method)

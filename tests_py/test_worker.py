@@ -29,7 +29,6 @@ from gendurable import (
     StateError,
     Stop,
     UsageError,
-    Worker,
     enqueue,
     enqueue_many,
     job,
@@ -37,6 +36,7 @@ from gendurable import (
     signal,
     step,
 )
+from gendurable.holding import Holding
 from gendurable.queues import Queue
 from gendurable.session import Session
 from support import Connection, finished, gate, running, statuses, until
@@ -454,13 +454,13 @@ def test_a_notification_wakes_an_idle_worker(
     dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
-    real = Worker.work_arrived
+    real = Holding.work_arrived
 
-    def hear(self: Worker, queue: str) -> None:
+    def hear(self: Holding, queue: str) -> None:
         heard.append(queue)
         real(self, queue)
 
-    monkeypatch.setattr(Worker, "work_arrived", hear)
+    monkeypatch.setattr(Holding, "work_arrived", hear)
 
     @job()
     def quick() -> None: ...

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from gendurable.claims import Claim
 from gendurable.events import Execution, StepStarted, subscribe
-from gendurable.execution import Claim
 from gendurable.text import printable, redacted, safe_repr, safe_str, storable, type_name
 
 __all__ = ["JsonFormatter", "json_line", "note_executions"]

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Protocol
 
 from gendurable import protocol
+from gendurable.claims import Claim
 from gendurable.database import answering, is_read_only, is_usable, log_failure, patience
 from gendurable.errors import WorkerGoneError
 from gendurable.events import (
@@ -25,7 +26,6 @@ from gendurable.events import (
     UnknownLimit,
     WorkerEvent,
 )
-from gendurable.execution import Claim
 from gendurable.listener import listen, notified
 from gendurable.process import is_gone, place, uptime
 from gendurable.schema import note_newer
