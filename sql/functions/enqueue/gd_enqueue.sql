@@ -72,10 +72,13 @@ begin
 
     v_phase := gendurable._runnable(gd_enqueue.concurrency_key, gd_enqueue.rate_limit,
                                     v_eligible_at > v_now);
-    if v_phase = 'held' and gd_enqueue.rate_limit is null
-       and (select v.vacant > 0
+    -- An `if` of its own: a condition that holds a query is begun as one, even where its first part
+    -- is false.
+    if v_phase = 'held' and gd_enqueue.rate_limit is null then
+        if (select v.vacant > 0
             from gendurable._estimate_free_slots(array[gd_enqueue.concurrency_key]) as v) then
-        v_phase := 'ready';
+            v_phase := 'ready';
+        end if;
     end if;
     v_version := coalesce(gd_enqueue.fsm_version, gendurable._newest_version(gd_enqueue.fsm));
     v_kind := gendurable._kind(v_queue, gd_enqueue.fsm, v_version, v_step);

@@ -220,10 +220,11 @@ begin
            and current_setting('synchronous_commit') = 'off' then
             set local synchronous_commit to default;
         end if;
-        if v_limited and v_picked < gd_pick.slots
-           and exists (select from gendurable._rung('tokens')) then
-            -- The caller may want to know when those that were just refused are due.
-            perform gendurable._offer_tokens();
+        if v_limited and v_picked < gd_pick.slots then
+            if exists (select from gendurable._rung('tokens')) then
+                -- The caller may want to know when those that were just refused are due.
+                perform gendurable._offer_tokens();
+            end if;
         end if;
     end if;
 
