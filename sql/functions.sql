@@ -72,15 +72,21 @@
 -- partitions: One database of many: what the ids of its instances say, and how a partition moves.
 \ir functions/partitions/_partition.sql
 \ir functions/partitions/_own_partitions.sql
+\ir functions/partitions/_holds_partition.sql
+\ir functions/partitions/_change_partition.sql
 \ir functions/partitions/_set_partitions.sql
 \ir functions/partitions/_partitioned_id.sql
 \ir functions/partitions/_new_id.sql
 \ir functions/partitions/_moved.sql
 \ir functions/partitions/_moved_rows.sql
 \ir functions/partitions/_forget_moved.sql
+\ir functions/partitions/_begin_departure.sql
+\ir functions/partitions/_end_departure.sql
+\ir functions/partitions/_expect_partition.sql
 \ir functions/partitions/_depart.sql
 \ir functions/partitions/_arrive.sql
 \ir functions/partitions/_hold_partition.sql
+\ir functions/partitions/gd_here.sql
 
 -- ready: What makes an instance ready: _enter_ready before the write, its phase by _runnable,
 -- _announce after it; the wake-up of parks and of what is due.

@@ -62,7 +62,7 @@ begin
             ('gd_client',
              '{gd_enqueue,gd_enqueue_many,gd_signal,gd_signal_many,gd_status,gd_version,'
              'gd_signals,gd_children,gd_history,gd_find,gd_why,gd_stuck,gd_tree,gd_lines,'
-             'gd_horizon,gd_doctor,gd_watch,gd_next_occurrence}'::text[]),
+             'gd_horizon,gd_doctor,gd_watch,gd_next_occurrence,gd_here}'::text[]),
             ('gd_worker',
              '{gd_register,gd_heartbeat,gd_pick,gd_commit,gd_release,gd_unregister,gd_next_due,'
              'gd_reap,gd_expire_awaits,gd_maintain,gd_report,'

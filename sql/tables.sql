@@ -341,6 +341,13 @@ create table gendurable.moved (
 comment on table gendurable.moved is
     'What belongs to another database now, and has not been taken over yet.';
 
+create table gendurable.departures (
+    partition   int  primary key,
+    destination text not null
+);
+comment on table gendurable.departures is
+    'Virtual partitions on their way to another database, and which that is.';
+
 create table gendurable.arrivals (
     move  uuid   not null,
     first bigint not null,

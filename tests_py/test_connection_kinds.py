@@ -161,7 +161,6 @@ def use_everything(conn: psycopg.Connection[Any]) -> None:
         {"options": "-c datestyle=SQL,DMY -c intervalstyle=sql_standard -c timezone=Asia/Kolkata"},
         {"options": "-c search_path=pg_catalog -c extra_float_digits=-15"},
     ],
-    ids=str,
 )
 def test_any_connection_will_do(dsn: str, options: dict[str, Any]) -> None:
     with psycopg.connect(dsn, **options) as app:
@@ -238,7 +237,6 @@ def of_module(module: str, name: str) -> object:
         (None, "psycopg.connect"),
         (psycopg.Connection, "psycopg.connect"),
     ],
-    ids=str,
 )
 def test_what_is_no_connection_is_named_with_what_is(given: Any, said: str) -> None:
     calls: list[Callable[[], Any]] = [
@@ -268,7 +266,7 @@ def test_a_cursor_and_an_unawaited_connection_are_no_connections(conn: Connectio
 
 
 @pytest.mark.parametrize(
-    "target", [True, None, 1.0, b"k", 10**20, -(10**20), [], object(), "a\0b", "\ud800"], ids=ascii
+    "target", [True, None, 1.0, b"k", 10**20, -(10**20), [], object(), "a\0b", "\ud800"]
 )
 def test_a_target_is_a_key_or_an_id(conn: Connection, target: Any) -> None:
     calls: list[Callable[[], Any]] = [

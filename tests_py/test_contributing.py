@@ -1,4 +1,4 @@
-"""What contributors are told is there: files, commands, targets."""
+"""What contributors are told is true: files, commands, targets, the races and their numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -66,3 +68,74 @@ def test_what_is_vendored_has_its_licence_beside_it() -> None:
         if name == "README":
             continue
         assert any(file.parent.glob(f"{name}*.LICENSE")), file
+
+
+RACES = sorted((ROOT / "tests_pg/races").glob("*.sql"))
+RACE = ["Race", "Sessions", "Guard", "Mutations"]
+
+
+def header(file: Path) -> list[tuple[str, str]]:
+    """The fields of a file's first comment, as (name, text); the purpose has no name."""
+    fields = [("", "")]
+    for line in file.read_text().splitlines():
+        if not line.startswith("--"):
+            break
+        text = line.removeprefix("--").strip()
+        found = re.match(r"(Race|Sessions|Guard|Mutations): +(.+)", text)
+        if found:
+            fields.append((found[1], found[2]))
+        else:
+            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {text}".strip())
+    return fields
+
+
+def planned(file: Path) -> int:
+    """How many tests a pgTAP file has."""
+    return int(re.findall(r"select plan\((\d+)\)", file.read_text())[0])
+
+
+def numbers(text: str) -> list[int]:
+    """The numbers of tests in a text: not the codes of errors, nor what stands in brackets."""
+    text = re.sub(r"\([^)]*\)|\b[0-9]+P[0-9]+\b|\b[0-9]{5}\b", "", text)
+    return [int(n) for n in re.findall(r"\b[0-9]+\b", text)]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [f for f in (ROOT / "tests_pg").rglob("*.sql") if f in RACES or "\n-- Race: " in f.read_text()],
+    ids=lambda file: file.stem,
+)
+def test_a_race_file_says_who_meets_whom_and_what_fails_without_the_guard(file: Path) -> None:
+    (_, purpose), *fields = header(file)
+    assert len(purpose) > 20
+    assert fields
+    assert [name for name, _ in fields] == RACE * (len(fields) // 4), "four fields for each race"
+    most = planned(file)
+    for name, text in fields:
+        assert len(text) > 5
+        if name == "Race":
+            for range_ in re.findall(r"\((\d[\d\u2013, ]*)\)$", text):
+                assert max(numbers(range_)) <= most, text
+        if name == "Mutations":
+            for mutation in text.split(";"):
+                what, arrow, failed = mutation.partition("→")
+                assert what.strip()
+                assert arrow or "waits" in what, f"{mutation}: which test failed?"
+                named = re.split(r"\b(\w+\.sql) ", failed)
+                assert max(numbers(named[0]), default=0) <= most, mutation
+                for other, cited in zip(named[1::2], named[2::2], strict=True):
+                    (cited_file,) = (ROOT / "tests_pg").rglob(other)
+                    assert max(numbers(cited)) <= planned(cited_file), mutation
+        for function in re.findall(r"`(_\w+|gd_\w+)`", text):
+            assert any((ROOT / "sql/functions").rglob(f"{function}.sql")), function
+
+
+def test_the_page_on_concurrency_names_what_is_there() -> None:
+    text = (ROOT / "docs/concurrency.md").read_text()
+    functions = {f.stem for f in (ROOT / "sql/functions").rglob("*.sql")}
+    named = set(re.findall(r"`(_\w+|gd_\w+)`", text))
+    assert named - functions == {"gd_workers"}, "a view"
+    folders = ["", "tests_pg/races/", "tests_pg/"]
+    files = set(re.findall(r"`([\w/]+\.(?:sql|py))`", text))
+    assert [f for f in files if not any((ROOT / d / f).exists() for d in folders)] == []
+    assert {f.name for f in RACES} <= files, "each race is in the list"

@@ -1,4 +1,16 @@
-"""In doubt, a process lives: who may declare a worker dead, and when."""
+"""In doubt, a process lives: who may declare a worker dead, and when.
+
+Each race and its guard; then what was seen where the guard was taken away:
+
+- The server is down for longer than a lease (clean and immediate stop, a session killed, a standby
+  promoted). Leases count anew from `_up_since`. It is `-infinity`: claims of living workers are
+  given away.
+- Two workers lose the network for longer than a lease, and one is back first. It does no
+  maintenance for one lease. It does: the other one's step runs twice.
+- Workers live on while the server is stopped immediately, under load. The fence has the time, and
+  outcomes and what a limit counts are durable. Fence + 1: one fence is used twice; outcomes that
+  are no more durable than claims: accepted ones run again.
+"""
 
 from __future__ import annotations
 

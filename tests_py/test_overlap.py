@@ -1,4 +1,10 @@
-"""Two turns under way: nothing is lost, nothing runs twice, whatever becomes of one of them."""
+"""Two turns under way: nothing is lost, nothing runs twice, whatever becomes of one of them.
+
+Steps of one half of the places run while the database works for the other half. One turn fails,
+loses its answer, finds the worker forgotten, or is cut off by a stop. The guard: an outcome is in
+one turn alone, one turn picks for a place, and nothing that needs every answer (doubt, giving back,
+leaving) begins before both have ended.
+"""
 
 from __future__ import annotations
 

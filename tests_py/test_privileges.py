@@ -26,7 +26,7 @@ Connection = psycopg.Connection[Any]
 
 CLIENT = {
     "gd_enqueue", "gd_enqueue_many", "gd_signal", "gd_signal_many", "gd_status", "gd_version",
-    "gd_signals", "gd_children", "gd_history", "gd_watch", "gd_next_occurrence",
+    "gd_signals", "gd_children", "gd_history", "gd_watch", "gd_next_occurrence", "gd_here",
     "gd_find", "gd_why", "gd_stuck", "gd_tree", "gd_lines", "gd_horizon", "gd_doctor",
 }  # fmt: skip
 WORKER = {
@@ -203,13 +203,14 @@ def test_what_was_restored_without_privileges_is_closed_until_they_are_mended(
         anybody = make_conninfo(login, dbname=name)
         with psycopg.connect(anybody, autocommit=True) as other:
             functions = other.execute(
-                r"select proname, pronargs, pronargdefaults, proargtypes::regtype[]::text[]"
+                r"select proname, pronargs, provariadic > 0, proargtypes::regtype[]::text[]"
                 r"  from pg_proc where pronamespace = 'public'::regnamespace"
                 r"   and proname like 'gd\_%' and prosecdef"
             ).fetchall()
             assert {row[0] for row in functions} == (CLIENT | WORKER | ADMIN) - {"gd_version"}
-            for function, count, _, types in functions:
+            for function, count, variadic, types in functions:
                 nulls = ", ".join(f"null::{kind}" for kind in types[:count])
+                nulls = f"variadic {nulls}" if variadic else nulls
                 with pytest.raises(psycopg.DatabaseError) as refused:
                     other.execute(f"select {function}({nulls})".encode())
                 assert refused.value.sqlstate == "GD005", function

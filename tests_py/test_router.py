@@ -22,8 +22,18 @@ from psycopg.types.json import Jsonb
 
 import gendurable
 from database import create_database, drop_database, own_cluster
-from gendurable import client, enqueue, set_rate_limit, signal, status
+from gendurable import (
+    InvalidArgumentError,
+    cancel,
+    client,
+    enqueue,
+    moving,
+    set_rate_limit,
+    signal,
+    status,
+)
 from gendurable.install import install
+from gendurable.moving import move_partitions
 from support import Connection, until
 from test_liveness import Server
 
@@ -301,6 +311,7 @@ def test_partitions_move_to_another_database_while_the_others_work(
         refused: list[str] = []
         thread = threading.Thread(target=pay, args=(many.router, rest, refused))
         thread.start()
+        kill_in_the_middle(*command)
         moved = run_command(*command)
         assert moved.returncode == 0, moved.stderr
         assert len(moved.stdout.splitlines()) == 2
@@ -313,6 +324,11 @@ def test_partitions_move_to_another_database_while_the_others_work(
         until(lambda: all(ended(through, key) for key in paid), "all that were paid end")
         # Again changes nothing.
         assert run_command(*command).returncode == 0
+        # And nobody is misled who names a database that does not have them.
+        third = run_command(*command[:2], "--from", many.dsns[0], "--to", many.dsns[-1],
+                            "--router", many.router)  # fmt: skip
+        assert third.returncode == 1
+        assert f"partition {first} is not in database part0" in third.stderr
     with psycopg.connect(many.dsns[0]) as conn, psycopg.connect(grown) as there:
         here = "select count(*) from gd_instances where id & 63 between %s and %s"
         assert conn.execute(here, (first, last)).fetchone() == (0,)
@@ -329,6 +345,225 @@ def test_partitions_move_to_another_database_while_the_others_work(
     found = status(through, moving[0])
     assert found is not None
     assert found.status == "done"
+
+
+class Killed(BaseException):
+    """The tool, or the server under it, has been killed."""
+
+
+def test_a_move_that_is_killed_at_any_moment_loses_nothing_and_goes_on(
+    many: Many, through: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tool after each of its calls; the servers where it matters to them."""
+    real, moved = moving._call, 5
+    keys = [key for n in range(2000) if partition(through, key := f"killed:{n}") == moved]
+    for key in keys:
+        enqueue(through, "Order", correlation_key=key, queue="unserved")
+        signal(through, key, "paid", dedup_key="p")
+    for key in keys[::2]:
+        cancel(through, key)
+    before = content(many.dsns[0], moved)
+    assert len(before) >= len(keys) > 10
+    calls: list[str] = []
+
+    def call(dsn: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        calls.append(query)
+        answer = real(dsn, query, *parameters)
+        if len(calls) == at:
+            raise Killed
+        if falls and falls in query and answer and calls.count(query) == 1:
+            fallen = many.servers[many.dsns.index(dsn)]
+            fallen.stop("immediate")
+            fallen.start()
+            raise Killed
+        return answer
+
+    monkeypatch.setattr(moving, "_call", call)
+    at, falls, here, there = 0, "", many.dsns[0], many.dsns[1]
+
+    def move() -> None:
+        calls.clear()
+        move_partitions([moved], here, there, many.router, wait=60)
+
+    move()
+    stages: list[tuple[int, str]] = [(n, "") for n in range(1, len(calls) + 1)]
+    stages += [(0, each) for each in ("_depart", "_arrive", "_hold_partition")]
+    for stage in stages:
+        here, there = there, here
+        at, falls = stage
+        with pytest.raises(Killed):
+            move()
+        at, falls = 0, ""
+        move()
+        assert content(there, moved) == before, stage
+        assert content(here, moved) == []
+        with psycopg.connect(here) as conn:
+            assert not conn.execute(
+                "select from gendurable.moved union all select from gendurable.departures"
+            ).fetchall()
+        assert signal(through, keys[1], "paid", dedup_key="p") == "duplicate"
+    if there != many.dsns[0]:
+        here, there = there, here
+        move()
+
+
+def content(dsn: str, partition: int) -> list[tuple[Any, ...]]:
+    """What a database has of a partition."""
+    with psycopg.connect(dsn) as conn:
+        return conn.execute(
+            "select id, status, correlation_key, state, enqueued_at, error,"
+            " (select count(*) from gd_signals(i.id)) from gd_instances as i"
+            " where id & 63 = %s order by id",
+            (partition,),
+        ).fetchall()
+
+
+def test_a_move_is_refused_before_anything_is_stopped(many: Many, through: Connection) -> None:
+    alone = create_database(many.servers[-1].admin_dsn, "alone")
+    install(alone)
+    first, second = many.dsns[:2]
+    for here, there, message in (
+        (first, alone, "database alone is not one of many"),
+        (second, first, ""),  # it is there already
+        (second, alone, "database alone is not one of many"),
+        (alone, second, "partition 7 is not in database alone"),
+    ):
+        if not message:
+            assert move_partitions([7], here, there, many.router)[0].rows == 0
+            continue
+        with pytest.raises(InvalidArgumentError, match=message):
+            move_partitions([7], here, there, many.router)
+        assert through.execute("select from gendurable.places where moving").fetchall() == []
+    with psycopg.connect(first, autocommit=True) as conn:
+        conn.execute("select gendurable._begin_departure(7, 'another one')")
+        conn.execute("select gendurable._change_partition(7, false)")
+        with pytest.raises(InvalidArgumentError, match="partition 7 is on its way to another one"):
+            move_partitions([7], first, second, many.router)
+        with pytest.raises(InvalidArgumentError, match="from database part0 to another one"):
+            move_partitions([7], second, first, many.router)
+        conn.execute("select gendurable._end_departure(7), gendurable._hold_partition(7)")
+
+
+def test_a_call_that_is_led_to_the_wrong_database_is_refused(
+    many: Many, through: Connection
+) -> None:
+    """A router of yesterday: the answer is never that there is no such instance."""
+    moved = 64 // DATABASES  # the first of the second database
+    key = next(key for n in range(999) if partition(through, key := f"led:{n}") == moved)
+    instance = enqueue(through, "N", correlation_key=key, queue="unserved").id
+    entry = {"fsm": "N", "correlation_key": key}
+    calls: list[tuple[str, Any]] = [
+        ("select gd_signal(%s::bigint, 'x')", instance), ("select gd_signal(%s::text, 'x')", key),
+        ("select gd_cancel(%s::bigint)", instance), ("select gd_cancel(%s::text)", key),
+        ("select gd_retry(%s)", instance), ("select gd_children(%s)", instance),
+        ("select gd_status(%s::bigint)", instance), ("select gd_status(%s::text)", key),
+        ("select gd_history(%s::bigint)", instance), ("select gd_history(%s::text)", key),
+        ("select gd_why(%s::bigint)", instance), ("select gd_why(%s::text)", key),
+        ("select gd_watch(%s::bigint)", instance), ("select gd_watch(%s::text)", key),
+        ("select gd_signals(%s)", instance), ("select gd_tree(%s)", instance),
+        ("select gd_enqueue('N', correlation_key => %s)", key),
+        ("select gd_enqueue('N', placement => %s)", key),
+        ("select gd_enqueue_many(%s)", Jsonb([entry, {"fsm": "N", "placement": "anywhere"}])),
+        ("select gd_signal_many(%s)", Jsonb([{"target": key, "name": "x"}])),
+        ("select gd_cancel_many(%s)", [instance]), ("select gd_retry_many(%s)", [instance]),
+        ("select gd_schedule(%s, '@daily', 'N')", schedule_in(through, moved)),
+        ("select gd_unschedule(%s)", schedule_in(through, moved)),
+        ("select gd_pause_schedule(%s)", schedule_in(through, moved)),
+        ("select gd_resume_schedule(%s)", schedule_in(through, moved)),
+    ]  # fmt: skip
+    through.execute("select gd_place_partitions(%s, %s, %s)", (moved, moved, many.dsns[0]))
+    try:
+        for call, argument in calls:
+            with pytest.raises(psycopg.Error) as caught:
+                through.execute(call, (argument,)).fetchall()
+            assert caught.value.sqlstate == "GD030", call
+            assert f"partition {moved} is not in database part0" in str(caught.value)
+        through.execute("delete from gendurable.places where partition = %s", (moved,))
+        for call, argument in calls:
+            with pytest.raises(psycopg.Error) as caught:
+                through.execute(call, (argument,)).fetchall()
+            assert caught.value.sqlstate == "GD031", call
+    finally:
+        through.execute("select gd_place_partitions(%s, %s, %s)", (moved, moved, many.dsns[1]))
+    found = status(through, instance)
+    assert found is not None
+    assert found.status == "runnable"
+
+
+def test_looks_put_together_what_all_databases_answer(many: Many, through: Connection) -> None:
+    made = {
+        through.execute(
+            "select id from gd_enqueue('Found', queue => 'unserved', concurrency_key => 'line',"
+            " placement => %s)",
+            (str(n),),
+        ).fetchall()[0][0]
+        for n in range(30)
+    }
+    found: list[int] = []
+    before: int | None = None
+    for _ in range(200):
+        (page,) = through.execute(
+            "select ids, next_before from gd_find(fsm => 'Found', before => %s, most => 4,"
+            " looks => 7)",
+            (before,),
+        ).fetchall()
+        found += page[0]
+        before = page[1]
+        if before is None:
+            break
+    assert before is None
+    assert found == sorted(made, reverse=True)
+    lines = through.execute(
+        "select key, in_use + waiting from gd_lines('concurrency', 'line')"
+    ).fetchall()
+    assert len(lines) >= DATABASES
+    assert {line[0] for line in lines} == {"line"}
+    assert sum(line[1] for line in lines) == len(made)
+    shown = through.execute("select sum(n) from (select count(*) as n from gd_stuck(1000)) as s")
+    assert shown.fetchone() == (len(through.execute("select from gd_stuck").fetchall()),)
+    topics = through.execute("select topic, detail from gd_doctor()").fetchall()
+    for dsn in many.dsns:
+        name = conninfo_to_dict(dsn)["dbname"]
+        assert any(detail.startswith(f"{name}: ") for _, detail in topics)
+    through.execute("select * from gd_horizon()").fetchall()
+    assert through.execute("select gd_gc('1 day')").fetchone() == (0,)
+    results = through.execute("select result from gd_cancel_many(%s)", (list(made),)).fetchall()
+    assert results == [("cancelled",)] * 30
+
+
+def test_a_routed_call_has_the_arguments_and_the_answer_of_the_engines(
+    many: Many, through: Connection
+) -> None:
+    with psycopg.connect(many.dsns[0]) as conn:
+        engine = {tuple(row) for row in conn.execute(SIGNATURES).fetchall()}
+    router = {tuple(row) for row in through.execute(SIGNATURES).fetchall()}
+    assert {row[0] for row in router - engine} == {
+        "gd_enqueue",  # which has `placement` as well
+        "gd_place_partitions", "gd_stop_partitions",
+    }  # fmt: skip
+    # What workers call, at their own database.
+    assert {row[0] for row in engine} - {row[0] for row in router} == {
+        "gd_register", "gd_heartbeat", "gd_pick", "gd_commit", "gd_release", "gd_unregister",
+        "gd_next_due", "gd_reap", "gd_expire_awaits", "gd_maintain", "gd_report",
+        "gd_declare_schedules", "gd_declare", "gd_machines", "gd_here",
+    }  # fmt: skip
+
+
+SIGNATURES = """
+select p.proname::text, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
+from pg_proc as p
+where p.pronamespace = 'public'::regnamespace and p.proname like 'gd\\_%'
+"""
+
+
+def kill_in_the_middle(*arguments: str) -> None:
+    """Kill -9 of a move when its first partition has arrived."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "gendurable", *arguments], stdout=subprocess.PIPE
+    ) as tool:
+        assert tool.stdout is not None
+        assert tool.stdout.readline().startswith(b"partition ")
+        tool.kill()
 
 
 def pay(router: str, keys: list[str], refused: list[str]) -> None:

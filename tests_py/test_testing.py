@@ -189,7 +189,6 @@ def test_a_running_loop_is_refused_and_a_thread_beside_it_is_not(dsn: str) -> No
         {"client_encoding": "LATIN1"},
         {"options": "-c datestyle=SQL,DMY -c intervalstyle=iso_8601 -c timezone=Asia/Kolkata"},
     ],
-    ids=str,
 )
 def test_a_connection_may_be_set_up_in_any_way(dsn: str, options: dict[str, Any]) -> None:
     @job()

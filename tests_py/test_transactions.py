@@ -1,4 +1,18 @@
-"""Transactional steps: what they write and their outcome are committed together or not at all."""
+"""Transactional steps: what they write and their outcome are committed together or not at all.
+
+A, B are sessions. Each race and its guard; then what was seen where the guard was taken away:
+
+- The step's transaction open, B: cancel or release; the step ends and is stale.
+  `gd_commit` is the last statement of the transaction, and COMMIT follows only `committed` and
+  `continued`. A COMMIT after `stale`: the writes stay (`lost_takes`).
+- A: signal to the instance open, B: the step ends, is busy, rolled back and run again after a
+  random pause without a place. The state of the run before is kept: a wrong result (`busy`).
+- The backend is ended in the step; COMMIT is applied and its answer is lost. The next run has the
+  same claim, so it is stale if the first one was committed. No next run: an attempt is counted;
+  COMMIT after `stale`: written twice (`is_lost`, `lost_answer`).
+- Two steps lock the same rows in opposite orders. The victim of the deadlock runs again.
+  No next run: it fails (`deadlock`).
+"""
 
 from __future__ import annotations
 
@@ -176,8 +190,7 @@ def test_a_chain_of_transactions_stays_with_its_worker(
 
     with running(dsn, [Chain], queues={"default": 1}) as worker:
         assert finished(conn, started(conn, Chain, colour, left=5)).result == 0
-        until(lambda: worker._queues["default"].running == 0)
-        assert worker._queues["default"].free == 1
+        until(lambda: worker._queues["default"].free == 1)  # A pick under way asks for the place.
     assert answers == ["continued"] * 4 + ["committed"]
     assert len(notes(conn)) == 5
 

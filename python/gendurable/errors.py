@@ -151,7 +151,7 @@ _BY_SQLSTATE: dict[str, type[EngineError]] = {
 # What gd_client and gd_worker may call, as in sql/grants.sql; gd_admin may call everything.
 _CLIENT = (
     "enqueue|enqueue_many|signal|signal_many|signals|children|status|history|watch|version"
-    "|next_occurrence|find|why|tree|lines|horizon|doctor"
+    "|next_occurrence|find|why|tree|lines|horizon|doctor|here"
     "|instances|queues|workers|limits|stuck|throughput|schedules"
 )
 _WORKER = (

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import psycopg
 
 from gendurable.database import connect_sync, conninfo, to_primary
-from gendurable.errors import UsageError
+from gendurable.errors import UsageError, engine_errors
 
 __all__ = ["Moved", "move_partitions"]
 
-_PAUSE = 0.2
+_PAUSE = 0.05
 _LOCK_TIMEOUT = "5s"
 
 
@@ -54,45 +54,67 @@ def move_partitions(
     Raises:
         UsageError: a database cannot be reached; or a transaction that may leave something behind
             does not end. Start the move again: it goes on.
+        InvalidArgumentError: the source does not have the partition, or the target cannot have it.
     """
     moved = []
     for partition in partitions:
         started = time.monotonic()
-        _call(router, "select public.gd_stop_partitions(%s, %s)", partition, partition)
-        rows = _empty(partition, source, target, started + wait)
+        rows = _move(partition, source, target, router, started + wait)
         _call(router, "select public.gd_place_partitions(%s, %s, %s)",
               partition, partition, placed or target)  # fmt: skip
+        _call(source, "select gendurable._end_departure(%s)", partition)
         moved.append(Moved(partition, rows, time.monotonic() - started))
         if tell is not None:
             tell(moved[-1])
     return moved
 
 
-def _empty(partition: int, source: str, target: str, until: float) -> int:
+def _move(partition: int, source: str, target: str, router: str, until: float) -> int:
     """Move all of a partition; answers how many rows it had."""
+    ((there,),) = _call(target, "select gendurable._holds_partition(%s)", partition)
+    if there:
+        # A move that was interrupted at its end.
+        return 0
+    ((destination,),) = _call(target, "select gendurable._expect_partition(%s)", partition)
+    _call(source, "select gendurable._begin_departure(%s, %s)", partition, destination)
+    _call(router, "select public.gd_stop_partitions(%s, %s)", partition, partition)
     # What an interrupted move has left on its way comes first.
-    rows, first = _take_over(partition, source, target), None
-    while True:
-        try:
-            ((departed, xid, oldest),) = _call(
-                source,
-                "select departed, xid::text, oldest::text from gendurable._depart(%s)",
-                partition,
-            )
-        except psycopg.errors.LockNotAvailable:
-            departed, xid, oldest = None, None, None
-        if departed is not None:
-            first = first or xid
+    rows, calls, bound, ended = _take_over(partition, source, target), 0, 0, False
+    while not ended:
+        found = _patiently(
+            source,
+            "select departed, xid::text, oldest::text from gendurable._depart(%s)",
+            partition,
+        )
+        if found:
+            ((departed, xid, oldest),) = found
             rows += _take_over(partition, source, target)
-            if departed == 0 and int(oldest) > int(first):
-                _call(target, "select gendurable._hold_partition(%s)", partition)
-                return rows
-        if time.monotonic() > until:
-            raise UsageError(
-                f"partition {partition} has not left: a transaction that was open when the move "
-                "began is open still\nEnd it, and start the move again: it goes on."
-            )
-        time.sleep(_PAUSE)
+            calls += 1
+            if calls == 2:
+                bound = int(xid)
+            ended = departed == 0 and calls > 1 and int(oldest) >= bound
+        if not ended:
+            _pause(partition, until)
+    while not _patiently(target, "select gendurable._hold_partition(%s)", partition):
+        _pause(partition, until)
+    return rows
+
+
+def _pause(partition: int, until: float) -> None:
+    if time.monotonic() > until:
+        raise UsageError(
+            f"partition {partition} has not left: a transaction that was open when the move "
+            "began is open still\nEnd it, and start the move again: it goes on."
+        )
+    time.sleep(_PAUSE)
+
+
+def _patiently(dsn: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """A call that waits for locks; without an answer where it has waited for long."""
+    try:
+        return _call(dsn, query, *parameters)
+    except psycopg.errors.LockNotAvailable:
+        return []
 
 
 def _take_over(partition: int, source: str, target: str) -> int:
@@ -109,6 +131,6 @@ def _take_over(partition: int, source: str, target: str) -> int:
 
 def _call(dsn: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """One call, which is a transaction of its own."""
-    with connect_sync(to_primary(conninfo(dsn))) as conn:
+    with engine_errors(), connect_sync(to_primary(conninfo(dsn))) as conn:
         conn.execute("select pg_catalog.set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
         return conn.execute(query, parameters).fetchall()

@@ -198,3 +198,21 @@ as $$
 $$;
 comment on function public.gd_next_occurrence(text, text, timestamptz) is
     'The first moment of a cron expression after another.';
+
+create function gendurable._gc(p_retention interval, p_batch int) returns setof int
+language plproxy volatile
+as $$
+    cluster 'gendurable';
+    run on all;
+    select public.gd_gc(p_retention, p_batch);
+$$;
+comment on function gendurable._gc(interval, int) is 'gd_gc in all databases.';
+create function public.gd_gc(retention interval default null, batch int default 10000)
+returns int
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select sum(g)::int from gendurable._gc($1, $2) as g;
+$$;
+comment on function public.gd_gc(interval, int) is
+    'Forgets finished instances in all databases; answers how many.';

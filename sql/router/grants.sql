@@ -22,7 +22,8 @@ begin
                          or p.proname in ('gd_place_partitions', 'gd_stop_partitions') then null
                     when p.proname in ('gd_enqueue', 'gd_enqueue_many', 'gd_signal',
                                        'gd_signal_many', 'gd_signals', 'gd_children', 'gd_status',
-                                       'gd_history', 'gd_why', 'gd_tree', 'gd_watch',
+                                       'gd_history', 'gd_why', 'gd_tree', 'gd_watch', 'gd_find',
+                                       'gd_lines', 'gd_stuck', 'gd_horizon', 'gd_doctor',
                                        'gd_next_occurrence', 'gd_version') then 'gd_client'
                     when p.proname = 'gd_schedule' then 'gd_worker'
                     else 'gd_admin' end

@@ -6,5 +6,6 @@
 \ir one.sql
 \ir many.sql
 \ir all.sql
+\ir look.sql
 \ir views.sql
 \ir grants.sql

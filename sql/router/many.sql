@@ -11,62 +11,72 @@ as $$
     cluster 'gendurable';
     run on gendurable._place($1);
     select id, duplicate
-    from public.gd_enqueue(fsm, state, step, queue, priority, eligible_at, delay, correlation_key,
-                           correlation_scope, concurrency_key, rate_limit, weight, fsm_version);
+    from public.gd_enqueue(case when public.gd_here(p_place) then fsm end, state, step,
+                           queue, priority, eligible_at, delay, correlation_key, correlation_scope,
+                           concurrency_key, rate_limit, weight, fsm_version);
 $$;
 comment on function gendurable._enqueue(int, text, jsonb, text, text, int, timestamptz, interval,
                                         text, text[], text, text, float8, int) is
     'gd_enqueue where an instance belongs.';
 
-create function gendurable._enqueue_many(p_place int, p_entries jsonb)
+create function gendurable._enqueue_many(p_place int, p_partitions int[], p_entries jsonb)
 returns table (ord int, id bigint, duplicate boolean)
 language plproxy volatile
 as $$
     cluster 'gendurable';
     run on gendurable._place($1);
-    select ord, id, duplicate from public.gd_enqueue_many(p_entries);
+    select ord, id, duplicate from public.gd_enqueue_many(
+        case when public.gd_here(variadic p_partitions) then p_entries end);
 $$;
-comment on function gendurable._enqueue_many(int, jsonb) is 'gd_enqueue_many in one database.';
+comment on function gendurable._enqueue_many(int, int[], jsonb) is
+    'gd_enqueue_many in one database.';
 
-create function gendurable._signal_many(p_place int, p_entries jsonb)
+create function gendurable._signal_many(p_place int, p_partitions int[], p_entries jsonb)
 returns table (ord int, result text)
 language plproxy volatile
 as $$
     cluster 'gendurable';
     run on gendurable._place($1);
-    select ord, result from public.gd_signal_many(p_entries);
+    select ord, result from public.gd_signal_many(
+        case when public.gd_here(variadic p_partitions) then p_entries end);
 $$;
-comment on function gendurable._signal_many(int, jsonb) is 'gd_signal_many in one database.';
+comment on function gendurable._signal_many(int, int[], jsonb) is 'gd_signal_many in one database.';
 
-create function gendurable._cancel_many(p_place int, p_ids bigint[], p_reason text)
+create function gendurable._cancel_many(
+    p_place int, p_partitions int[], p_ids bigint[], p_reason text
+)
 returns table (id bigint, result text)
 language plproxy volatile
 as $$
     cluster 'gendurable';
     run on gendurable._place($1);
-    select id, result from public.gd_cancel_many(p_ids, p_reason);
+    select id, result from public.gd_cancel_many(
+        case when public.gd_here(variadic p_partitions) then p_ids end, p_reason);
 $$;
-comment on function gendurable._cancel_many(int, bigint[], text) is
+comment on function gendurable._cancel_many(int, int[], bigint[], text) is
     'gd_cancel_many in one database.';
 
-create function gendurable._retry_many(p_place int, p_ids bigint[])
+create function gendurable._retry_many(p_place int, p_partitions int[], p_ids bigint[])
 returns table (id bigint, result text)
 language plproxy volatile
 as $$
     cluster 'gendurable';
     run on gendurable._place($1);
-    select id, result from public.gd_retry_many(p_ids);
+    select id, result from public.gd_retry_many(
+        case when public.gd_here(variadic p_partitions) then p_ids end);
 $$;
-comment on function gendurable._retry_many(int, bigint[]) is 'gd_retry_many in one database.';
+comment on function gendurable._retry_many(int, int[], bigint[]) is
+    'gd_retry_many in one database.';
 
--- A batch by database: a partition that leads there, the entries, and where each stood. An entry
--- whose partition is given says so there.
+-- A batch by database: a partition that leads there, all of its partitions that the batch is about,
+-- the entries, and where each stood. An entry whose partition is given says so there.
 create function gendurable._split(p_entries jsonb, p_places int[])
-returns table (place int, entries jsonb, ords int[])
+returns table (place int, partitions int[], entries jsonb, ords int[])
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select min(p.partition), jsonb_agg(e.entry order by e.ord), array_agg(e.ord::int order by e.ord)
+    select min(p.partition), array_agg(distinct p.partition),
+           jsonb_agg(e.entry order by e.ord), array_agg(e.ord::int order by e.ord)
     from jsonb_array_elements(p_entries) with ordinality as e (entry, ord)
     join gendurable.places as p on p.partition = p_places[e.ord]
     group by p.dsn
@@ -134,20 +144,20 @@ comment on function public.gd_enqueue(text, jsonb, text, text, int, timestamptz,
                                       text[], text, text, float8, int, text) is
     'Creates an instance in the database where it belongs, or where `placement` belongs.';
 
-create function public.gd_enqueue_many(entries jsonb)
+create function gendurable._enqueue_by_database(p_entries jsonb)
 returns table (ord int, id bigint, duplicate boolean)
-language plpgsql volatile security definer
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_entries jsonb := gd_enqueue_many.entries;
+    v_entries jsonb := p_entries;
     v_places  int[];
     v_batch   record;
     v_detail  text;
     v_hint    text;
 begin
     if jsonb_typeof(v_entries) is distinct from 'array' then
-        return query select e.* from gendurable._enqueue_many(0, v_entries) as e;
+        return query select e.* from gendurable._enqueue_many(0, null, v_entries) as e;
         return;
     end if;
     v_places := array(
@@ -163,12 +173,12 @@ begin
                                       end
                               else e.entry end order by e.ord)
         from jsonb_array_elements(v_entries) with ordinality as e (entry, ord));
-    for v_batch in select b.place, b.entries, b.ords
+    for v_batch in select b.place, b.partitions, b.entries, b.ords
                    from gendurable._split(v_entries, v_places) as b loop
         begin
             return query
             select v_batch.ords[e.ord], e.id, e.duplicate
-            from gendurable._enqueue_many(v_batch.place, v_batch.entries) as e;
+            from gendurable._enqueue_many(v_batch.place, v_batch.partitions, v_batch.entries) as e;
         exception when sqlstate 'GD003' then
             get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
             perform gendurable._refuse_entry(v_detail, v_hint, v_batch.ords);
@@ -176,22 +186,32 @@ begin
     end loop;
 end
 $$;
+comment on function gendurable._enqueue_by_database(jsonb) is
+    'Creates many instances, each in its database.';
+
+create function public.gd_enqueue_many(entries jsonb)
+returns table (ord int, id bigint, duplicate boolean)
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select e.ord, e.id, e.duplicate from gendurable._enqueue_by_database($1) as e order by e.ord;
+$$;
 comment on function public.gd_enqueue_many(jsonb) is
     'Creates many instances, each in its database; all or nothing in each of them.';
 
-create function public.gd_signal_many(entries jsonb) returns table (ord int, result text)
-language plpgsql volatile security definer
+create function gendurable._signal_by_database(p_entries jsonb) returns table (ord int, result text)
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_entries jsonb := gd_signal_many.entries;
+    v_entries jsonb := p_entries;
     v_places  int[];
     v_batch   record;
     v_detail  text;
     v_hint    text;
 begin
     if jsonb_typeof(v_entries) is distinct from 'array' then
-        return query select s.* from gendurable._signal_many(0, v_entries) as s;
+        return query select s.* from gendurable._signal_many(0, null, v_entries) as s;
         return;
     end if;
     -- What is no id goes anywhere, to be refused there.
@@ -202,18 +222,28 @@ begin
                     else gendurable._by_key(e.entry ->> 'target') end
         from jsonb_array_elements(v_entries) with ordinality as e (entry, ord)
         order by e.ord);
-    for v_batch in select b.place, b.entries, b.ords
+    for v_batch in select b.place, b.partitions, b.entries, b.ords
                    from gendurable._split(v_entries, v_places) as b loop
         begin
             return query
             select v_batch.ords[s.ord], s.result
-            from gendurable._signal_many(v_batch.place, v_batch.entries) as s;
+            from gendurable._signal_many(v_batch.place, v_batch.partitions, v_batch.entries) as s;
         exception when sqlstate 'GD003' then
             get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
             perform gendurable._refuse_entry(v_detail, v_hint, v_batch.ords);
         end;
     end loop;
 end
+$$;
+comment on function gendurable._signal_by_database(jsonb) is
+    'Sends many signals, each to its database.';
+
+create function public.gd_signal_many(entries jsonb)
+returns table (ord int, result text)
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select s.ord, s.result from gendurable._signal_by_database($1) as s order by s.ord;
 $$;
 comment on function public.gd_signal_many(jsonb) is
     'Sends many signals; all or nothing in each database.';
@@ -226,11 +256,13 @@ as $$
 begin
     return query
     select c.id, c.result
-    from (select min(p.partition) as place, array_agg(i.id order by i.ord) as ids
+    from (select min(p.partition) as place, array_agg(distinct p.partition) as partitions,
+                 array_agg(i.id order by i.ord) as ids
           from unnest(gd_cancel_many.ids) with ordinality as i (id, ord)
           join gendurable.places as p on p.partition = gendurable._by_id(i.id)
           group by p.dsn) as b
-    cross join lateral gendurable._cancel_many(b.place, b.ids, gd_cancel_many.reason) as c
+    cross join lateral gendurable._cancel_many(b.place, b.partitions, b.ids,
+                                               gd_cancel_many.reason) as c
     order by array_position(gd_cancel_many.ids, c.id);
 end
 $$;
@@ -243,11 +275,12 @@ as $$
 begin
     return query
     select r.id, r.result
-    from (select min(p.partition) as place, array_agg(i.id order by i.ord) as ids
+    from (select min(p.partition) as place, array_agg(distinct p.partition) as partitions,
+                 array_agg(i.id order by i.ord) as ids
           from unnest(gd_retry_many.ids) with ordinality as i (id, ord)
           join gendurable.places as p on p.partition = gendurable._by_id(i.id)
           group by p.dsn) as b
-    cross join lateral gendurable._retry_many(b.place, b.ids) as r
+    cross join lateral gendurable._retry_many(b.place, b.partitions, b.ids) as r
     order by array_position(gd_retry_many.ids, r.id);
 end
 $$;

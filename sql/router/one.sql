@@ -1,7 +1,8 @@
 -- Calls about one instance or one schedule: each goes to the database that holds it, found by the
--- partition in the id, or by the key. PL/Proxy calls the function of the same name there.
+-- partition in the id, or by the key. There gd_here refuses a call that was led to the wrong one.
 --
--- An argument is named by its number, because `target` is a word of PL/Proxy.
+-- An argument is named by its number, because `target` is a word of PL/Proxy. A key's partition is
+-- that of gendurable._partition, written out, because the router's role calls public functions.
 
 create function public.gd_signal(
     target text, name text, payload jsonb default '{}', dedup_key text default null
@@ -11,6 +12,10 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_key($1);
+    select x
+    from public.gd_signal(
+             case when public.gd_here(get_byte(sha256(convert_to($1, 'UTF8')), 0) & 63) then $1 end,
+             $2, $3, $4) as x;
 $$;
 comment on function public.gd_signal(text, text, jsonb, text) is
     'Sends a signal to one instance.';
@@ -23,6 +28,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_id($1);
+    select x
+    from public.gd_signal(case when public.gd_here(($1 & 63)::int) then $1 end, $2, $3, $4) as x;
 $$;
 comment on function public.gd_signal(bigint, text, jsonb, text) is
     'Sends a signal to one instance.';
@@ -35,6 +42,10 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_key($1);
+    select x
+    from public.gd_cancel(
+             case when public.gd_here(get_byte(sha256(convert_to($1, 'UTF8')), 0) & 63) then $1 end,
+             $2, $3) as x;
 $$;
 comment on function public.gd_cancel(text, text, boolean) is
     'Cancels an instance, and with cascade all below it.';
@@ -47,6 +58,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_id($1);
+    select x from public.gd_cancel(case when public.gd_here(($1 & 63)::int)
+                                   then $1 end, $2, $3) as x;
 $$;
 comment on function public.gd_cancel(bigint, text, boolean) is
     'Cancels an instance, and with cascade all below it.';
@@ -59,6 +72,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_id($1);
+    select x from public.gd_retry(case when public.gd_here(($1 & 63)::int)
+                                  then $1 end, $2, $3) as x;
 $$;
 comment on function public.gd_retry(bigint, text, jsonb) is
     'Revives a failed instance.';
@@ -73,6 +88,12 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_key($1);
+    select x.id, x.status, x.fsm, x.fsm_version, x.step, x.state, x.attempt, x.queue,
+           x.correlation_key, x.result, x.error, x.enqueued_at, x.updated_at,
+           x.finished_at
+    from public.gd_status(
+             case when public.gd_here(get_byte(sha256(convert_to($1, 'UTF8')), 0) & 63)
+             then $1 end) as x;
 $$;
 comment on function public.gd_status(text) is
     'One instance, live or finished.';
@@ -87,6 +108,10 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_id($1);
+    select x.id, x.status, x.fsm, x.fsm_version, x.step, x.state, x.attempt, x.queue,
+           x.correlation_key, x.result, x.error, x.enqueued_at, x.updated_at,
+           x.finished_at
+    from public.gd_status(case when public.gd_here(($1 & 63)::int) then $1 end) as x;
 $$;
 comment on function public.gd_status(bigint) is
     'One instance, live or finished.';
@@ -100,6 +125,10 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_key($1);
+    select x.at, x.started_at, x.event, x.step, x.attempt, x.worker, x.detail
+    from public.gd_history(
+             case when public.gd_here(get_byte(sha256(convert_to($1, 'UTF8')), 0) & 63)
+             then $1 end) as x;
 $$;
 comment on function public.gd_history(text) is
     'What has happened to an instance.';
@@ -113,6 +142,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_id($1);
+    select x.at, x.started_at, x.event, x.step, x.attempt, x.worker, x.detail
+    from public.gd_history(case when public.gd_here(($1 & 63)::int) then $1 end) as x;
 $$;
 comment on function public.gd_history(bigint) is
     'What has happened to an instance.';
@@ -126,6 +157,10 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_key($1);
+    select x.id, x.reason, x.detail, x.remedy, x.since
+    from public.gd_why(
+             case when public.gd_here(get_byte(sha256(convert_to($1, 'UTF8')), 0) & 63)
+             then $1 end) as x;
 $$;
 comment on function public.gd_why(text) is
     'Why an instance does not run.';
@@ -139,6 +174,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_id($1);
+    select x.id, x.reason, x.detail, x.remedy, x.since
+    from public.gd_why(case when public.gd_here(($1 & 63)::int) then $1 end) as x;
 $$;
 comment on function public.gd_why(bigint) is
     'Why an instance does not run.';
@@ -149,6 +186,10 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_key($1);
+    select x
+    from public.gd_watch(
+             case when public.gd_here(get_byte(sha256(convert_to($1, 'UTF8')), 0) & 63)
+             then $1 end) as x;
 $$;
 comment on function public.gd_watch(text) is
     'Asks for a notification, which is sent in the database of the instance.';
@@ -159,6 +200,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_id($1);
+    select x from public.gd_watch(case when public.gd_here(($1 & 63)::int) then $1 end) as x;
 $$;
 comment on function public.gd_watch(bigint) is
     'Asks for a notification, which is sent in the database of the instance.';
@@ -171,6 +213,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_id($1);
+    select x.ord, x.id, x.fsm, x.status, x.result, x.error, x.state
+    from public.gd_children(case when public.gd_here(($1 & 63)::int) then $1 end, $2, $3) as x;
 $$;
 comment on function public.gd_children(bigint, int, int) is
     'The children of the latest round, by page.';
@@ -183,6 +227,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_id($1);
+    select x.signal_id, x.name, x.payload, x.sent_at
+    from public.gd_signals(case when public.gd_here(($1 & 63)::int) then $1 end, $2, $3) as x;
 $$;
 comment on function public.gd_signals(bigint, bigint, int) is
     'An inbox, by page.';
@@ -197,6 +243,9 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_id($1);
+    select x.id, x.parent_id, x.depth, x.fsm, x.step, x.status, x.queue,
+           x.correlation_key, x.error, x.enqueued_at, x.updated_at, x.finished_at
+    from public.gd_tree(case when public.gd_here(($1 & 63)::int) then $1 end, $2) as x;
 $$;
 comment on function public.gd_tree(bigint, int) is
     'An instance and all below it.';
@@ -213,6 +262,12 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_schedule($1);
+    select x
+    from public.gd_schedule(
+             case when public.gd_here(
+                           get_byte(sha256(convert_to('schedule:' || $1, 'UTF8')), 0) & 63)
+             then $1 end,
+             $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) as x;
 $$;
 comment on function public.gd_schedule(text, text, text, jsonb, text, text, int, text, text, text,
                                        text, text, text, float8, int) is
@@ -224,6 +279,12 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_schedule($1);
+    select x
+    from public.gd_unschedule(
+             case when public.gd_here(
+                           get_byte(sha256(convert_to('schedule:' || $1, 'UTF8')), 0) & 63)
+             then $1 end
+         ) as x;
 $$;
 comment on function public.gd_unschedule(text) is
     'Ends a schedule.';
@@ -234,6 +295,12 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_schedule($1);
+    select x
+    from public.gd_pause_schedule(
+             case when public.gd_here(
+                           get_byte(sha256(convert_to('schedule:' || $1, 'UTF8')), 0) & 63)
+             then $1 end
+         ) as x;
 $$;
 comment on function public.gd_pause_schedule(text) is
     'Pauses a schedule.';
@@ -244,6 +311,12 @@ set search_path = pg_catalog, pg_temp
 as $$
     cluster 'gendurable';
     run on gendurable._by_schedule($1);
+    select x
+    from public.gd_resume_schedule(
+             case when public.gd_here(
+                           get_byte(sha256(convert_to('schedule:' || $1, 'UTF8')), 0) & 63)
+             then $1 end
+         ) as x;
 $$;
 comment on function public.gd_resume_schedule(text) is
     'Resumes a schedule.';

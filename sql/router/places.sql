@@ -33,12 +33,20 @@ create function gendurable._place(p_partition int) returns int
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_moving boolean := (select p.moving from gendurable.places as p
+                         where p.partition = p_partition);
 begin
-    if (select p.moving from gendurable.places as p where p.partition = p_partition) then
+    if v_moving then
         raise exception using errcode = 'GD030',
             message = 'gendurable: a partition is on its way to another database',
             detail = format('partition %s', p_partition),
             hint = 'Try again in a moment.';
+    elsif v_moving is null then
+        raise exception using errcode = 'GD031',
+            message = 'gendurable: a partition has no database',
+            detail = coalesce('partition ' || p_partition, 'none may be used now'),
+            hint = 'On the router name the database that has it: gd_place_partitions.';
     end if;
     return p_partition;
 end
@@ -71,11 +79,12 @@ declare
     v_key text := coalesce(p_placement, p_correlation_key, p_concurrency_key, p_rate_limit);
 begin
     if v_key is null then
-        return (select p.partition from gendurable.places as p
-                where not p.moving
-                offset floor(random() * (select count(*) from gendurable.places as n
-                                         where not n.moving))
-                limit 1);
+        return gendurable._place((
+            select p.partition from gendurable.places as p
+            where not p.moving
+            offset floor(random() * (select count(*) from gendurable.places as n
+                                     where not n.moving))
+            limit 1));
     end if;
     return gendurable._by_key(v_key);
 end

@@ -1,4 +1,12 @@
--- Attach of partitions × finishing: no commit waits or fails because a partition is made, and none is lost between two of them.
+-- Attach of partitions × instances that end: no commit waits or fails because a partition is made,
+-- and no instance is lost between two of them.
+--
+-- Race:      Attach of a partition × an end
+-- Sessions:  A: an end, or a reader, open, B: maintenance. A: maintenance open, B: an end. A gate
+--            holds the move of old rows.
+-- Guard:     NOWAIT. Only windows into which no instance ends are attached. What is in the default
+--            partition moves row by row.
+-- Mutations: No NOWAIT → 2, 5; the present window is attached too → 7, 8.
 \ir prelude.psql
 select plan(25);
 select test.open('a', 'b');

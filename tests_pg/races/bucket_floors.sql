@@ -1,8 +1,15 @@
--- Where the look for buckets that are due begins, beside transactions that write some: nothing that is due is passed over.
+-- Where the look for buckets that are due begins × transactions that write some: none that is due
+-- is passed over.
+-- The writer here writes the earliest moment that it may, the cap that it has seen, as if its clock
+-- were set back.
 --
--- The writer here writes the earliest moment that it may, the cap that it has seen, as if its clock were set back.
--- Mutations: floors rise to the newest cap, not to the sealed one → 2, 3; what is open is not noted as pending → 6, 7; what is pending is not looked
--- at once it has ended → 6 (by a look), 7 (by a move); a writer has no id when it looks → 1, 5.
+-- Race:      Floors of buckets × transactions that write some
+-- Sessions:  A: writer open, B: moves the floors; A writes the earliest moment that it may,
+--            commits, or is undone. The same beside a move in flight.
+-- Guard:     The cap of the trail before the latest; pending transactions.
+-- Mutations: Floors rise to the newest cap → 2, 3; nothing is noted as pending → 6, 7; what is
+--            pending is not looked at once it has ended → 6 (by a look), 7 (by a move); a writer
+--            has no id when it looks → 1, 5.
 \ir prelude.psql
 select plan(11);
 select test.open('a', 'b');

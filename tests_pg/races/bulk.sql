@@ -1,4 +1,15 @@
--- gd_cancel_many, gd_retry_many × whatever has one of the instances: none waits for the others.
+-- gd_cancel_many, gd_retry_many × whatever holds one of the instances: the others do not wait.
+--
+-- Race:      `gd_cancel_many` × a client, a commit, another call, a parent (1–16, 29–30)
+-- Sessions:  A: a client's transaction, a commit, `gd_cancel_many` in the other order, or one that
+--            has the parent, open; B: `gd_cancel_many`.
+-- Guard:     SKIP LOCKED, tried again for 50 ms.
+-- Mutations: It waits → 1; it does not try again → 7; parents are not locked → 13.
+--
+-- Race:      `gd_retry_many` × retry, its key, maintenance (17–28)
+-- Sessions:  A: retry, enqueue of the key, or a move to `kept`, open; B: `gd_retry_many`.
+-- Guard:     SKIP LOCKED; 50 ms for a key.
+-- Mutations: It waits for the row → 18; it waits for the key → 21.
 \ir prelude.psql
 select plan(30);
 select test.open('a', 'b');

@@ -1,6 +1,12 @@
--- Where the count of what executes of a concurrency key begins: at a floor that only the holder of the name's lock moves.
+-- Where the count of what executes of a concurrency key begins: at a floor that only the holder of
+-- the name's lock moves.
 --
--- Mutations: claims carry the time at which the pick began → 3, 4 (two execute); the floor is the present, whatever executes → 6, 7.
+-- Race:      A pick × the floor of a key
+-- Sessions:  A: pick has begun; B: pick, done, floor moved; A claims. A: done open, B: floor moved;
+--            A undone.
+-- Guard:     A claim takes its time after the lock; a floor is no later than what executes.
+-- Mutations: A claim has the time at which its pick began → 3, 4 (two execute); the floor is the
+--            present, whatever executes → 6, 7.
 \ir prelude.psql
 select plan(10);
 select test.open('a', 'b');

@@ -1,4 +1,41 @@
 -- Cancel × everything: it takes effect at once, once, and leaves no slot and no line behind.
+--
+-- Race:      Commit × cancel (1–14)
+-- Sessions:  A: cancel open, B: commit of every kind, which is busy and then stale. A: done or next
+--            open, B: cancel waits.
+-- Guard:     The row lock; the fence.
+-- Mutations: The commit locks without SKIP LOCKED → 2 waits.
+--
+-- Race:      Pick × cancel, cancel × cancel (15–18)
+-- Sessions:  A: cancel open, B: pick, cancel.
+-- Guard:     SKIP LOCKED; the row lock.
+-- Mutations: The pick locks without SKIP LOCKED → 15 waits.
+--
+-- Race:      Cancel of a tree × schedule_children (19–26)
+-- Sessions:  A: schedule_children of the root, or further down, open, B: cancel. A: cancel open, B:
+--            schedule_children.
+-- Guard:     The tree is looked at again once all of it is locked.
+-- Mutations: It is looked at once → 20–23, 26, 31.
+--
+-- Race:      Cancel from below × cancel from above (27–39)
+-- Sessions:  C holds the parent; A: from below, stopped after its locks; B: from above; and the
+--            reverse.
+-- Guard:     The parent that counts is locked together with its child, in the order of ids.
+-- Mutations: The parent is not locked beforehand → 40P01; descending order → 40P01, or a wrong
+--            count.
+--
+-- Race:      Cancel of what was offered a slot or tokens (40–46)
+-- Sessions:  Offered, and cancelled before the claim. The head of a line that could never start.
+-- Guard:     A cancel rings for concurrency keys and rate keys.
+-- Mutations: It rings for executing instances only → 41; it does not ring → 41, 43; it does not
+--            ring for rate keys → 45, 46 (stranded).
+--
+-- Race:      Retry × cancel (47–50)
+-- Sessions:  A: cancel of what has ended, stopped in its second look at the tree; B: retry, pick
+--            open.
+-- Guard:     Only what was locked is cancelled.
+-- Mutations: The cancel does not check that → 49 waits, 50 (answers 1 for an instance that goes
+--            on).
 \ir prelude.psql
 select plan(50);
 select test.open('a', 'b', 'c');

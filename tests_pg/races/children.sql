@@ -1,4 +1,46 @@
--- Children: every child is counted once, whatever happens at the same time, and the parent wakes once.
+-- Children: every child is counted once, whatever happens at the same time, and the parent wakes
+-- once.
+--
+-- Race:      The last two children in two transactions (1–10)
+-- Sessions:  A: done of the first open, B: done of the second, which is busy and then counts; A
+--            undone.
+-- Guard:     The parent's row lock, taken before anything is written.
+-- Mutations: Parents are not locked, or locked without SKIP LOCKED → 2 waits.
+--
+-- Race:      Two batches with children of two parents, in opposite orders (11–16)
+-- Sessions:  A: stopped while it counts, B: children of the same parents.
+-- Guard:     Parents are locked in the order of their ids, with SKIP LOCKED; the answer `busy`.
+-- Mutations: Parents are not locked, or locked without SKIP LOCKED → 2 waits.
+--
+-- Race:      schedule_children × reap (17–30)
+-- Sessions:  A: reap open, B: schedule_children, which is busy and then stale. A: schedule_children
+--            open, B: reap; undone after the reap.
+-- Guard:     The parent's row lock and its fence; children are created in the same transaction.
+-- Mutations: The release locks without SKIP LOCKED → 23 waits.
+--
+-- Race:      A dead worker's child × the same child by another worker (31–36)
+-- Sessions:  A: done by the new worker open, B: done by the late one.
+-- Guard:     Fence and worker; either is enough here.
+-- Mutations: Neither is checked → 31.
+--
+-- Race:      End of a child × cancel of its parent (37–46)
+-- Sessions:  A: cancel of the parent open, B: done of a child, which is busy and then committed. A:
+--            done open, B: cancel waits. A child of an earlier round after a revival.
+-- Guard:     The parent's row lock; the round is part of the count.
+-- Mutations: The round is not compared → 46.
+--
+-- Race:      gc × a parent that is still joining (47–49)
+-- Sessions:  gc beside the last child's commit, and beside the parent's done.
+-- Guard:     gc keeps the children of a living parent.
+-- Mutations: It does not → 47, 48.
+--
+-- Race:      A child whose key a client's open transaction is taking × commit (50–57)
+-- Sessions:  A: enqueue of the key open, B: a batch with that parent and another instance. The same
+--            with two keys, B: a batch of five parents.
+-- Guard:     A lock_timeout of 50 ms around the creation of the children of the whole batch, in one
+--            block. Where it fails, each half is tried by itself.
+-- Mutations: No time limit → 51; the time-out is not caught → the batch fails after 49; the batch
+--            is not halved → 55, 57.
 \ir prelude.psql
 select plan(57);
 select test.open('a', 'b', 'c');

@@ -1,7 +1,14 @@
--- pick × heartbeat that raises the bound below which the worker holds no claim: no claim is ever below it.
+-- Pick × a heartbeat that raises the bound below which the worker holds no claim: no claim is ever
+-- below it.
 --
--- Mutations: no pick is ever seen (_is_picking answers false): 3, 4, 6. A heartbeat raises the bound to its own time: 3, 10. A heartbeat in REPEATABLE READ
--- raises it too: 14, 15 and more. A pick claims by the clock alone, or by the clock and the heartbeat: 18, 19.
+-- Race:      A heartbeat that raises the bound of the claims × pick
+-- Sessions:  A: pick open, B: heartbeats. A: heartbeat, stopped after its look, B: pick. A:
+--            REPEATABLE READ with a snapshot from before the end of the pick, heartbeat. The clock
+--            is set back.
+-- Guard:     The worker's row; the time of a claim.
+-- Mutations: `_is_picking` sees no pick → 3, 4, 6; the bound is the heartbeat's own time → 3, 10; a
+--            heartbeat in REPEATABLE READ raises it → 14, 15; a claim has the clock's time → 18,
+--            19.
 \ir prelude.psql
 select plan(27);
 select test.open('a', 'b');

@@ -1,4 +1,11 @@
--- Somebody's open transaction holds one row of a batch: that outcome is busy at once, the rest commits, and the offer is repeated.
+-- A client's open transaction holds one instance of a batch: that outcome is busy at once, the
+-- others are committed, and the outcome is offered again.
+--
+-- Race:      A client's open transaction × commit of a batch
+-- Sessions:  A: signal to one of six instances open, B: commit of all six.
+-- Guard:     SKIP LOCKED; the answer `busy`.
+-- Mutations: No SKIP LOCKED → 1 waits; FOR UPDATE instead of FOR NO KEY UPDATE → 15; `stale` for
+--            `busy` → 2, 5, 9.
 \ir prelude.psql
 select plan(17);
 select test.open('a', 'b');

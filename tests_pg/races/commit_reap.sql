@@ -1,4 +1,12 @@
--- commit × reap: exactly one of them has the claim; neither waits for the other.
+-- Commit × reap: exactly one of them has the claim, and neither waits for the other.
+--
+-- Race:      Commit × reap
+-- Sessions:  A: reap open, B: commit. A: commit open, B: reap. A commit that is undone after the
+--            reap. A reaper that is stopped between two of its claims. A late release.
+-- Guard:     The row lock, with fence and worker checked under it; a walk over claims without a
+--            worker.
+-- Mutations: The release locks without SKIP LOCKED → 10, the reaper → 20; the worker is not checked
+--            under the lock → 29, 30; no walk → 17, 18.
 \ir prelude.psql
 select plan(30);
 select test.open('a', 'b');

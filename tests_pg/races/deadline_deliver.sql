@@ -1,4 +1,11 @@
--- A park's deadline × delivery: the step starts once, and the signal is handed to it or waits for its next park.
+-- A park's deadline × delivery: the step starts once, and it is handed the signal or the next park
+-- finds it.
+--
+-- Race:      Deadline × delivery
+-- Sessions:  A: signal to a park that is due open, B: pick and maintenance. A: deadline fires,
+--            open, B: signal.
+-- Guard:     SKIP LOCKED; the target's row lock.
+-- Mutations: `_wake_due` locks without SKIP LOCKED → 1 waits.
 \ir prelude.psql
 select plan(10);
 select test.open('a', 'b');

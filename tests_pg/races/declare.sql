@@ -1,7 +1,17 @@
--- Workers that declare the same new versions at the same time: none waits for another one, and none is lost. One that is
--- forgotten while it declares leaves nothing behind.
+-- Workers that declare the same new versions at the same time: none waits for another, none is
+-- lost, and a worker that is forgotten while it declares leaves nothing behind.
 --
--- Mutation: versions with a unique index and ON CONFLICT DO NOTHING: 1 waits until its time is up.
+-- Race:      Two workers × one new version
+-- Sessions:  A: register open, B: register with the same versions, also in the opposite order; A
+--            undone.
+-- Guard:     No unique index on `versions`: each leaves a row.
+-- Mutations: A unique index and ON CONFLICT DO NOTHING → 1 waits.
+--
+-- Race:      Declare × reap
+-- Sessions:  A: `gd_declare` open, B: `gd_unregister`; and the reverse. C: a pick.
+-- Guard:     The worker's row, shared: B waits, and then deletes what was added. Behind B the
+--            worker is gone (GD010). A pick does not wait.
+-- Mutations: No lock → 9–13 (a machine of no worker is left).
 \ir prelude.psql
 select plan(13);
 select test.open('a', 'b', 'c');

@@ -1,7 +1,13 @@
--- Where the look for doorbells begins, beside transactions that ring: none is lost.
+-- Where the look for doorbells begins × transactions that ring: no doorbell is lost.
 --
--- Mutations: what is open and began before the latest trail is not noted → 3, 4; its run is not read once it has ended → 3; it is not listed by the next
--- move → 4; the bound passes what began after the latest trail → 3, 4, 6–9; occupied runs are not listed → 8, 9.
+-- Race:      Doorbells × the bound of their runs
+-- Sessions:  A: open, rings at its end; B: moves the bound. A begins after the latest trail. A move
+--            that is undone.
+-- Guard:     A run of an open transaction is read once that has ended, or the bound does not pass
+--            it. Occupied runs are listed.
+-- Mutations: An open transaction is not noted → 3, 4; its run is not read once it has ended → 3;
+--            the next move does not list it → 4; the bound passes what began after the latest trail
+--            → 3, 4, 6–9; occupied runs are not listed → 8, 9.
 \ir prelude.psql
 select plan(9);
 select test.open('a', 'b', 'c');

@@ -1,4 +1,11 @@
--- Drop of a partition × a long reader × a commit: nothing waits, and what cannot be dropped now is dropped another time.
+-- Drop of a partition × a long reader × a commit: nothing waits, and what cannot be dropped now is
+-- dropped another time.
+--
+-- Race:      Drop of a partition × a long reader × a commit
+-- Sessions:  A: a long SELECT of the archive, of the partition, of the default one; B: gc; C:
+--            commit.
+-- Guard:     NOWAIT on every partition, before anything exclusive.
+-- Mutations: No NOWAIT → 1, 6, 10, 16, 17, 20; the archive is locked before the count → 23, 24.
 \ir prelude.psql
 select plan(34);
 select test.open('a', 'b', 'c');

@@ -1,4 +1,11 @@
--- Two batches with the same new keys, in opposite orders, never deadlock; nor do they when a key was freed meanwhile.
+-- Two batches with the same new keys in opposite orders never deadlock, nor do they when a key was
+-- freed meanwhile.
+--
+-- Race:      Two batches with the same new keys in opposite orders
+-- Sessions:  C holds the middle key; A: 1 2 3, B: 3 2 1. A key is freed while A waits with a later
+--            one in hand.
+-- Guard:     Keys are taken in their order; a batch that finds a freed key starts over.
+-- Mutations: The order of the entries → 40P01; the batch does not start over → 12 (40P01).
 \ir prelude.psql
 select plan(15);
 select test.open('a', 'b', 'c');

@@ -1,4 +1,9 @@
--- enqueue × enqueue of the same key: one instance, whoever comes first.
+-- Enqueue × enqueue of the same key: one instance, whichever comes first.
+--
+-- Race:      Enqueue × enqueue of one key
+-- Sessions:  A: enqueue open, B: enqueue waits; commit, rollback, batch.
+-- Guard:     The primary key of `correlation_keys`.
+-- Mutations: Look, then insert → 23505.
 \ir prelude.psql
 select plan(16);
 select test.open('a', 'b', 'c');

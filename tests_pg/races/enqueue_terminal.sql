@@ -1,4 +1,10 @@
--- enqueue × terminal of the key's occupant: a duplicate while it lives, a new instance once it has finished, never neither.
+-- Enqueue × end of the key's occupant: a duplicate while it lives, a new instance once it has
+-- ended, and never neither.
+--
+-- Race:      Enqueue × end of the occupant
+-- Sessions:  A: done open, B: enqueue; a stop between insert and look.
+-- Guard:     The call looks again until it has the key or finds an occupant.
+-- Mutations: `gd_enqueue` looks once → 16; a batch looks once → 18, 19.
 \ir prelude.psql
 select plan(19);
 select test.open('a', 'b');

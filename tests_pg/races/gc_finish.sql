@@ -1,4 +1,9 @@
--- gc × finish: what finishes now is never forgotten, and neither waits for the other.
+-- gc × an end: what ends now is not forgotten, and neither waits for the other.
+--
+-- Race:      gc × an end
+-- Sessions:  A: done open, B: gc(0); and the reverse. A transaction that is older than the end.
+-- Guard:     The cut-off of gc is the start of its transaction.
+-- Mutations: `clock_timestamp()` → 10, 11, 15; no maintenance lock → 14, 15.
 \ir prelude.psql
 select plan(19);
 select test.open('a', 'b');

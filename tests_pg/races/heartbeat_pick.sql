@@ -1,4 +1,11 @@
--- A heartbeat's list × a pick in flight: what the worker cannot know of yet is not taken from it, what never arrived is.
+-- A heartbeat's list × a pick in flight: a claim that the worker cannot know of is not taken from
+-- it, a claim whose answer never arrived is.
+--
+-- Race:      The list of a heartbeat × a pick in flight
+-- Sessions:  The list lacks a claim that was picked since. The row is given up and picked again
+--            while the heartbeat is under way.
+-- Guard:     "Claimed before the previous heartbeat", checked again under the lock.
+-- Mutations: Neither check → 2, 3, 4, 6, 16, 17; no second check → 16, 17.
 \ir prelude.psql
 select plan(17);
 select test.open('a', 'b');

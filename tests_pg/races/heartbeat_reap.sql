@@ -1,4 +1,9 @@
--- heartbeat × reap: a worker is renewed or forgotten, never both.
+-- Heartbeat × reap: a worker is renewed or forgotten, never both.
+--
+-- Race:      Heartbeat × reap
+-- Sessions:  A: heartbeat open, B: reap; and the reverse.
+-- Guard:     The worker's row lock.
+-- Mutations: No lock → 10; the reaper locks without SKIP LOCKED → 2 waits.
 \ir prelude.psql
 select plan(15);
 select test.open('a', 'b');

@@ -1,4 +1,38 @@
--- History × its maintenance, × its readers, × commits: nothing waits, and what is noted is what was accepted.
+-- History × its maintenance, × its readers, × commits: nothing waits, and what is noted is what was
+-- accepted.
+--
+-- Race:      Attach of a partition × a commit that notes (1–7)
+-- Sessions:  A: commit that notes into the default partition open, B: maintenance.
+-- Guard:     NOWAIT.
+-- Mutations: No NOWAIT → 2.
+--
+-- Race:      Drop of a partition × a long reader × a commit (8–17)
+-- Sessions:  A: a long SELECT of an old partition, of the whole history; B: maintenance; C: commit
+--            that notes. A: such a commit open, B: maintenance.
+-- Guard:     NOWAIT, for each partition by itself; a partition is truncated first, and dropped when
+--            it can be.
+-- Mutations: The truncation lacks NOWAIT → 8, 11; the drop lacks it → 15; all partitions are locked
+--            at once → 10.
+--
+-- Race:      A move out of the default partition × a reader (18–22)
+-- Sessions:  A: move open, B: reads.
+-- Guard:     The move is one statement.
+-- Mutations: Rows are copied and stay → 23505 after 11.
+--
+-- Race:      Forget × `gd_history` (23–24)
+-- Sessions:  A: gc open, B: reads.
+-- Guard:     The instance is looked up with the same snapshot.
+-- Mutations: It is not looked up → 24.
+--
+-- Race:      Commit × cancel (25–29)
+-- Sessions:  A: cancel open, B: commit. A: commit open, B: cancel. Undone.
+-- Guard:     What happened is noted under the instance's lock.
+-- Mutations: It is noted before the lock → 26, 29.
+--
+-- Race:      `gd_set_history` × commit (30–31)
+-- Sessions:  A: set open, B: commit.
+-- Guard:     No lock: the commit goes by the level that is committed.
+-- Mutations: The setter locks the table → 30 waits.
 \ir prelude.psql
 select plan(31);
 select test.open('a', 'b', 'c');

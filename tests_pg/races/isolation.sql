@@ -1,4 +1,20 @@
--- Isolation levels × park, pick, delivery and change of a limit: another level than READ COMMITTED may fail, but never loses a wake-up.
+-- Isolation levels × park, pick, delivery and a change of a limit: a call at another level than
+-- READ COMMITTED may fail, and loses no wake-up.
+--
+-- Race:      Isolation levels
+-- Sessions:  A: REPEATABLE READ with an old snapshot; B: deliver, park, finish, pick, hold back,
+--            each committed; A goes on, or sets a limit.
+-- Guard:     GD004; what an insert returned counts before what a snapshot shows; the pick, not the
+--            setter of a limit, looks for instances that wait.
+-- Mutations: `gd_commit` does not refuse with GD004 → 2 (asleep on a signal); `gd_pick` does not →
+--            14 (two execute); the setter of a rate limit does not ring → 17; the result of the
+--            insert is ignored → 6, 8, 10; the setter of a concurrency limit looks itself → 15.
+--
+-- Race:      Cancel of a child in REPEATABLE READ × a commit of its siblings (18–19)
+-- Sessions:  A: snapshot taken; B: done of two children; A: cancel of the third.
+-- Guard:     The count deletes the row that it replaces, so a count that was made since makes it
+--            fail.
+-- Mutations: The count only inserts → 18, 19 (the parent sleeps for ever).
 \ir prelude.psql
 select plan(19);
 select test.open('a', 'b');

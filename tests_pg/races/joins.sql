@@ -1,4 +1,20 @@
--- Joins of the first failure and of any: the round ends once, its parent wakes once, and nothing of the rest lives on, whatever happens at the same time.
+-- Joins of the first failure and of any: the round ends once, its parent wakes once, and nothing of
+-- the rest lives on.
+--
+-- Race:      The child that ends a round × the others (1–16, 35–38)
+-- Sessions:  A: the commit that ends the round open, B: another child's commit, which is busy and
+--            then stale; A undone. The last child and the first failure in both orders. All in one
+--            batch. A client's cancel of a child, and of the parent.
+-- Guard:     The parent's row lock. The barrier's row goes with the round, so nothing is counted
+--            after it.
+-- Mutations: The rest is not cancelled → 4, 5, 10, 12.
+--
+-- Race:      End of a round × the rest of it held (17–34)
+-- Sessions:  A: a step's commit, or a pick, of one of the rest open; B: the commit that ends the
+--            round. Then maintenance; maintenance twice at once; one undone.
+-- Guard:     SKIP LOCKED; the same transaction notes in `dismissals` what is left.
+-- Mutations: No SKIP LOCKED → 18 waits; nothing is noted → 22–24, 30; maintenance locks without
+--            SKIP LOCKED → 32 waits.
 \ir prelude.psql
 select plan(38);
 select test.open('a', 'b', 'c');

@@ -1,4 +1,15 @@
 -- What outlives its partition moves × readers and retries; a retention that is set × maintenance.
+--
+-- Race:      An instance moves to `kept` × a reader, a retry (1–13)
+-- Sessions:  A: move open, B: status, retry; each undone.
+-- Guard:     The move is one statement. A later transaction empties the partition that the instance
+--            left. The retry looks again.
+-- Mutations: The retry looks once → 5–7.
+--
+-- Race:      `gd_set_retention` × maintenance (14–20)
+-- Sessions:  A: maintenance open, B: set. A: set open, B: maintenance, gc.
+-- Guard:     The maintenance lock, for which the setter waits.
+-- Mutations: The setter does not wait → 15, 17, 18, 20.
 \ir prelude.psql
 select plan(20);
 select test.open('a', 'b');

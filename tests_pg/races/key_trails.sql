@@ -1,4 +1,16 @@
--- Where the look at a line of a key begins, beside transactions that add to it: nothing that waits is passed over.
+-- Where the look at a line of a key begins × transactions that add to the line: nothing that waits
+-- is passed over.
+--
+-- Race:      What joins a line × its trail
+-- Sessions:  A: enqueue, an offer taken back, an id that has written nothing, REPEATABLE READ,
+--            open; B: one move, several; A commits, or is undone. B undone, in a subtransaction. A
+--            copy of a trail. No trail.
+-- Guard:     The run of what comes; the mover asks for open transactions before it looks; pending
+--            transactions.
+-- Mutations: None is pending → 5, 7, 8, 10, 11; the bound passes open transactions → 3–11; late
+--            runs are not looked at again → 4, 8, 11, 18; a writer has no run → 3–13; pending runs
+--            are not read → 7, 8, 10, 11; the copy counts → 21; the id of the subtransaction is not
+--            read → 19; what stands before the first floor is left out → 24.
 \ir prelude.psql
 select plan(24);
 select test.open('a', 'b');

@@ -1,7 +1,20 @@
--- A lease × those that renew it, judge it and end it: one version of it is current, and none is judged by an older one.
+-- A lease × the calls that renew it, judge it and end it: one version of it is current, and no call
+-- judges by an older one.
 --
--- Mutations: the reaper does not look again under the lock: 2, 3. The lease is not deleted with its worker: 6, 16. The heartbeat reads the lease in the
--- statement that locks the worker, or without its lock: 11, 13, 14. A pick marks without the worker's lock: 13, 14, 15.
+-- Race:      Heartbeat × a reaper that has looked already (1–7)
+-- Sessions:  B: reap, stopped between its look at the leases and its locks; A: heartbeat. A:
+--            REPEATABLE READ with a snapshot from before the heartbeat, reap.
+-- Guard:     The reaper looks again in a statement after the lock; the lease that an old snapshot
+--            shows cannot be deleted (40001).
+-- Mutations: The reaper does not look again → 2, 3; the lease is not deleted with its worker → 6,
+--            16.
+--
+-- Race:      Heartbeat × heartbeat; a pick that marks or renews × heartbeat (8–15)
+-- Sessions:  A: open, B; A undone.
+-- Guard:     The worker's row FOR NO KEY UPDATE, locked in a statement before the one that reads
+--            the lease.
+-- Mutations: The lease is read in the statement that locks, or without the lock → 11, 13, 14; a
+--            pick marks without the lock → 13, 14, 15.
 \ir prelude.psql
 select plan(16);
 select test.open('a', 'b');

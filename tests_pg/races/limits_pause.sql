@@ -1,4 +1,53 @@
 -- Pause × pick and × running ahead, change of a limit × pick, change of an instance's key × pick.
+--
+-- Race:      Pause × pick (1–10, 16–21)
+-- Sessions:  A: pick open, B: pause waits, C: pick returns nothing. A: pause open, B: pick. A:
+--            pick, stopped while it looks whether the queue is paused, B: pause waits.
+-- Guard:     A shared and an exclusive lock on the queue, then a look in a statement of its own.
+-- Mutations: Pause or pick takes no lock → 2, 9, 12, 19; the pick looks before the lock → 19; the
+--            pick waits for the lock → 3.
+--
+-- Race:      Pause × running ahead (11–15)
+-- Sessions:  A: continue open, B: pause waits. A: pause open, B: next.
+-- Guard:     The same.
+-- Mutations: Running ahead does not look → 6, 7, 12, 13, 15.
+--
+-- Race:      Change of a concurrency limit × pick (22–28, 35–39)
+-- Sessions:  A: pick under the old limit open, B: raise. A: change open, B: pick. Lowered below
+--            what executes. Dropped.
+-- Guard:     Neither takes the other's lock; the doorbell of the name becomes visible with the new
+--            limit.
+-- Mutations: The setter does not ring → 28, 32; the call that drops does not → 34; the setter waits
+--            for the name → 23.
+--
+-- Race:      Change of a concurrency limit × newcomer × pick (29–34)
+-- Sessions:  A: raise, or drop, open; newcomer; B: pick uses up its doorbell; A commits.
+-- Guard:     The pick that answers looks for what waits, once the change is committed.
+-- Mutations: The setter looks instead → 32 (stranded).
+--
+-- Race:      Two picks × a change of a limit (30–32)
+-- Sessions:  A: pick that answers the change open, B: pick; A undone.
+-- Guard:     The doorbell of a name is answered under the name's lock.
+-- Mutations: `_expand_name_doorbells` takes no lock → 30 waits.
+--
+-- Race:      A rate limit that is set × pick (40–44)
+-- Sessions:  A: set open, B: pick. B: pick that draws open, A: set.
+-- Guard:     The name lock.
+-- Mutations: The setter takes no lock → 41, 42 waits.
+--
+-- Race:      Change of an instance's key × pick (45–55)
+-- Sessions:  A: next with the new key open, B: picks. B: pick of the new key open, A: next.
+-- Guard:     The instance goes through the ready set and is admitted like any other; both keys are
+--            rung for.
+-- Mutations: It runs ahead with the new key → 46, 48, 50; the old key is not rung for → 48; the new
+--            key is not → slots.sql 81.
+--
+-- Race:      Names that are being set × work behind their instances (56–58)
+-- Sessions:  A: set of six names open, thirty instances of each offered at the head; B: pick of
+--            twenty slots.
+-- Guard:     Names that could not be locked are left out of the next round, and such a round does
+--            not count.
+-- Mutations: It counts → 57; the names are not left out → 58 (the pick visits all of their rows).
 \ir prelude.psql
 select plan(58);
 select test.open('a', 'b', 'c');

@@ -1,4 +1,10 @@
--- A lost answer to a continue: the step that was committed is not committed twice, and the claim that goes on is not stranded.
+-- The answer to a continue is lost: the step that was committed is not committed twice, and the
+-- claim that goes on is not stranded.
+--
+-- Race:      The answer to a continue is lost
+-- Sessions:  A: continue open, B: the same outcome, then a heartbeat that does not list the claim.
+-- Guard:     Every commit raises the fence, and leaves the time of the claim.
+-- Mutations: The fence is not raised → 6, 7, 8; the time of the claim is renewed → 14, 15.
 \ir prelude.psql
 select plan(15);
 select test.open('a', 'b');

@@ -1,4 +1,11 @@
--- gd_maintain × gd_maintain: one looks after the archive, the other one reaps beside it; each task beside itself does nothing twice.
+-- gd_maintain × gd_maintain: one looks after the archive, the other reaps beside it, and each task
+-- beside itself does nothing twice.
+--
+-- Race:      Maintenance × maintenance
+-- Sessions:  A: maintenance open, B: maintenance, reap, deadlines, pick.
+-- Guard:     SKIP LOCKED; one of them looks after the archive.
+-- Mutations: No maintenance lock → 2; reap or deadlines lock without SKIP LOCKED → 2 waits; release
+--            locks without it → 11 waits.
 \ir prelude.psql
 select plan(21);
 select test.open('a', 'b');

@@ -1,6 +1,13 @@
--- A worker that declares what it can run sleeps on when other work comes. Each call is made twice: while only a worker of another machine sleeps, and while one
--- that can run it sleeps as well. Mutations: the kinds left out of any call of _announce that this file goes through (the first half then hears of
--- it), or an empty list of kinds handed over (the second half then hears nothing).
+-- A worker that declares what it can run sleeps on when other work comes. Each call is made twice:
+-- while only a worker of another machine sleeps, and while one of this machine sleeps too.
+--
+-- Race:      Notification × a worker that declares
+-- Sessions:  Every source of work, heard by a third session: a worker of another machine sleeps,
+--            then one of this machine too.
+-- Guard:     `_announce` is handed the kinds of what became ready, and `_sleeps_for` looks for a
+--            sleeper that declares one of them.
+-- Mutations: The kinds are left out at any one call of `_announce` → the test of that call in the
+--            first half; an empty list → the test of that call in the second half.
 \ir prelude.psql
 select plan(23);
 select test.open('a', 'l');

@@ -1,4 +1,11 @@
--- A worker that sleeps is told of work, and nobody is told when no worker sleeps.
+-- A worker that sleeps is notified of work, and no notification is sent while no worker sleeps.
+--
+-- Race:      Notification × falling asleep
+-- Sessions:  Every source of work, heard by a third session; a pick that cannot offer what a client
+--            holds.
+-- Guard:     The pick that came back short marks its idle queues.
+-- Mutations: No queue is ever marked → 6, 8, 9; all queues always are → 1, 2, 7, 8, 24; a full pick
+--            does not notify → 22; a doorbell that stays notifies → 26 (a loop).
 \ir prelude.psql
 select plan(28);
 select test.open('a', 'l');

@@ -1,4 +1,12 @@
--- Large inboxes and states in several sessions: deliver x pick, pages x deliver, pick x pick.
+-- Large inboxes and states: delivery × pick, pages × delivery, pick × pick.
+--
+-- Race:      Delivery × pick of a large inbox; pages × delivery; pick × pick of large states
+-- Sessions:  A: a pick that lists what it leaves out, or that leaves instances behind, open; B:
+--            signal, page, pick.
+-- Guard:     The row lock, which the pick takes before it reads the inbox. Pages go by id, and a
+--            delivery waits for its target, so a page misses later ids only. What a pick leaves
+--            behind is announced.
+-- Mutations: What a pick leaves behind is not announced → 9.
 \ir prelude.psql
 select plan(15);
 select test.open('a', 'b', 'listener');

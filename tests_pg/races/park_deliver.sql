@@ -1,4 +1,12 @@
--- park × deliver, in both orders: a signal that meets a park never leaves it asleep.
+-- Park × delivery, in both orders: a signal that meets a park never leaves the instance asleep.
+--
+-- Race:      Park × delivery, in both orders; one signal and a batch
+-- Sessions:  A: await open, B: signal. A: signal open, B: await, which is busy and offered again.
+-- Guard:     The target's row lock; the park reads the inbox in a later statement, the batch reads
+--            its targets in one.
+-- Mutations: The park does not read the inbox → 9, 14, 15 (asleep); the delivery does not lock its
+--            target → 4, 5; a batch does not lock its targets → 22, 25, 26, 27; the commit locks
+--            without SKIP LOCKED → 11 waits.
 \ir prelude.psql
 select plan(27);
 select test.open('a', 'b');

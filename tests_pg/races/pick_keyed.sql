@@ -1,4 +1,22 @@
--- Two picks × one concurrency key: never more of a key execute than its limit, nobody waits, and no slot is left unused.
+-- Two picks × one concurrency key: never more instances of a key execute than its limit, no pick
+-- waits, and no slot is left unused.
+--
+-- Race:      Two picks × one key of K = 1 (1–14)
+-- Sessions:  The slot is offered in two queues. A: pick open, between admission and claim, undone;
+--            B: pick.
+-- Guard:     A try-lock on the name; the count in a later statement.
+-- Mutations: No name lock → 4, 6, 7, 8, 13 (two execute); a lock that waits → 3 waits.
+--
+-- Race:      Two picks × the last free slot of K = 3 (15–20)
+-- Sessions:  Two execute, more offers than slots. A: pick open, B: pick.
+-- Guard:     The same.
+-- Mutations: No name lock → 17.
+--
+-- Race:      Two picks × crossing keys (21–31)
+-- Sessions:  A: (a, b), stopped after admission; B: (b, a). Each holds one of the keys and asks for
+--            the other.
+-- Guard:     Try-locks never wait.
+-- Mutations: No name lock → 23, 26, 28; a lock that waits → 3 waits.
 \ir prelude.psql
 select plan(31);
 select test.open('a', 'b');

@@ -1,4 +1,9 @@
 -- Two picks at once never share a row, never wait, and leave none behind.
+--
+-- Race:      Two picks
+-- Sessions:  A: pick open, or between locking and claiming; B: pick.
+-- Guard:     SKIP LOCKED; claims are made in the statement after the locks.
+-- Mutations: No SKIP LOCKED → 2 waits.
 \ir prelude.psql
 select plan(16);
 select test.open('a', 'b');

@@ -1,4 +1,16 @@
--- pick × reap of the same worker: a worker that is being forgotten cannot claim, one that claims cannot be forgotten.
+-- Pick × reap of the same worker: a worker that is being forgotten cannot claim, and one that
+-- claims cannot be forgotten.
+--
+-- Race:      Pick × reap, pick × unregister
+-- Sessions:  A: reap open, B: pick. A: pick open, B: reap, unregister.
+-- Guard:     The worker's row FOR KEY SHARE SKIP LOCKED.
+-- Mutations: No lock → 3, 4, 6 (a forgotten worker claims); no SKIP LOCKED → 2 waits; unregister
+--            without FOR UPDATE → 15, 16, 20.
+--
+-- Race:      Reap × a pick that its snapshot does not show
+-- Sessions:  A: REPEATABLE READ, B: pick, A: reap.
+-- Guard:     A row of `departed`.
+-- Mutations: No row of `departed` → 23, 24, commit_reap.sql 17, 18.
 \ir prelude.psql
 select plan(25);
 select test.open('a', 'b');

@@ -1,4 +1,12 @@
--- A pick waits for nothing: not for rows that somebody holds, nor for its own worker's heartbeat or other picks.
+-- A pick waits for nothing: neither for rows that another transaction holds, nor for its own
+-- worker's heartbeat or other picks.
+--
+-- Race:      A pick × everything
+-- Sessions:  A: signal, heartbeat, another pick, enqueue, commit, reap, gc, maintenance open; B:
+--            pick.
+-- Guard:     SKIP LOCKED on instances and on the worker's row.
+-- Mutations: The pick waits for the worker's row to mark its idle queues → 4, 6, 8; it waits for
+--            instances → 1.
 \ir prelude.psql
 select plan(15);
 select test.open('a', 'b');

@@ -1,7 +1,44 @@
--- The limit of a queue: two picks × the last place, change × pick × running ahead × commit, freed place × a pick that was turned away, reap, cancel, release.
--- Mutations: no lock in _places_left -> 2; limit_id not compared -> 14, 22; a shared lock in gd_set_queue_limit -> 12, 16, 19; holders not noted -> 4, 8;
--- a limit of 0 that is no pause for _is_paused -> 20; no look of its own after a pick was turned away -> 25, 27; one each time -> 28;
--- _announce_places left out of gd_commit -> 29, of _cancel -> 31, of _release -> 32, of gd_pick -> 38; told of what goes on -> 33; though nothing waits -> 37.
+-- The limit of a queue: never more instances of it execute than it has places, and a freed place is
+-- used.
+--
+-- Race:      Two picks × the last place (1–10)
+-- Sessions:  A: pick open, B: pick; A undone. Six sessions at random:
+--            tests_py/test_queue_limits.py.
+-- Guard:     A try-lock of the queue's places; the count is a statement of its own, younger than
+--            the lock.
+-- Mutations: `_places_left` takes no lock → 2; what is claimed is not noted → 4, 8.
+--
+-- Race:      Change of the limit × pick × running ahead (11–20)
+-- Sessions:  A: pick without a limit open, B: set. A: set open, B: pick; A undone. A: continue
+--            open, B: set to 0.
+-- Guard:     The queue's lock, exclusive; `_is_paused` judges a limit of 0 like a pause.
+-- Mutations: `gd_set_queue_limit` takes a shared lock → 12, 16, 19; a limit of 0 is no pause → 20.
+--
+-- Race:      A limit that is dropped × a snapshot that does not see what is noted; the notes are
+--            lost (21–23)
+-- Sessions:  A: REPEATABLE READ; B: pick; A: no limit; B: picks, set again. The notes are deleted.
+-- Guard:     Each time a limit is set has an id, and notes of another id are void. Without a note
+--            all claims are counted.
+-- Mutations: The id is not compared → 14, 22.
+--
+-- Race:      A freed place × a pick that was turned away (24–28)
+-- Sessions:  A: commit open; B: pick, after which its worker goes to sleep. A: pick open, B: pick.
+-- Guard:     A pick that the limit or another pick keeps from more, and that says only now that its
+--            worker sleeps, notifies the worker once.
+-- Mutations: No notification → 25, 27; one each time → 28.
+--
+-- Race:      A freed place × sleep (29–37)
+-- Sessions:  Commit, cancel, release, reap, beside a worker that sleeps. Running ahead. Nothing
+--            waits.
+-- Guard:     Whatever ends a claim of a queue with a limit notifies, if an instance is ready that
+--            the sleeper can run.
+-- Mutations: `_announce_places` is left out of `gd_commit` → 29; of `_cancel` → 31; of `_release` →
+--            32; running ahead notifies → 33; a notification though nothing waits → 37.
+--
+-- Race:      Places left × a pick that was turned away (38–41)
+-- Sessions:  B sleeps; A: pick that leaves places and instances.
+-- Guard:     The pick that held the places notifies.
+-- Mutations: It does not → 38.
 \ir prelude.psql
 select plan(41);
 select test.open('a', 'b', 'l');

@@ -1,4 +1,30 @@
--- Rate limits: tokens are drawn once, in strict order, and nobody waits for tokens that are there.
+-- Rate limits: tokens are drawn once, in strict order, and no instance waits for tokens that are
+-- there.
+--
+-- Race:      Two picks × the first grant of a key (1–12)
+-- Sessions:  There is no bucket yet. A: pick open, or stopped between drawing and claiming, or
+--            undone; B: pick.
+-- Guard:     A try-lock on the name.
+-- Mutations: No name lock → 2 waits (for the other pick's bucket).
+--
+-- Race:      Sweep of a bucket × pick (13–21)
+-- Sessions:  A: pick that draws open, B: sweep. A: sweep open, B: pick.
+-- Guard:     The name lock; the sweep looks again after it.
+-- Mutations: The sweep takes no lock → 14 waits; it does not look again → 15, 17, 18, 20.
+--
+-- Race:      The head of a line held by a client (22–25)
+-- Sessions:  A: signal to the head open, B: picks.
+-- Guard:     No instance overtakes one whose row could not be locked; the doorbell stays, in its
+--            place.
+-- Mutations: Overtaking is allowed → 23, 24 (instances move to and fro); the doorbell is deleted
+--            and put back, and the bucket is written each time → 23.
+--
+-- Race:      A rate limit that is set × newcomer × pick, the answer undone (26–35)
+-- Sessions:  A: set open; newcomer; B: pick; A commits. C: enqueue open; A: pick that answers,
+--            undone; B: picks.
+-- Guard:     The name's doorbell is answered under its lock, in the transaction that offers. A
+--            newcomer that it does not see rings itself.
+-- Mutations: The setter does not ring → 29, 33, isolation.sql 17.
 \ir prelude.psql
 select plan(35);
 select test.open('a', 'b', 'c');

@@ -1,4 +1,11 @@
--- Re-await × presented signals: a park is woken by every signal its step was not handed, and by none that it was.
+-- A park × signals that were presented: every signal that the step was not handed wakes the park,
+-- and none that it was handed does.
+--
+-- Race:      Park again × presented signals
+-- Sessions:  A signal is sent while a pick stands between locking and claiming the row.
+-- Guard:     The pick holds the row before it reads the inbox, and marks exactly what it hands out.
+-- Mutations: `presented` is ignored → 3, 7 (the instance spins); a next does not clear it → 9; the
+--            pick does not lock the row → 11.
 \ir prelude.psql
 select plan(23);
 select test.open('a', 'b');

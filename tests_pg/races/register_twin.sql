@@ -1,4 +1,10 @@
--- Restart with a live twin or a dead namesake: a live one keeps what it holds, a dead one's late commit meets the heir's registration.
+-- Restart beside a living twin or a dead namesake: a living one keeps what it holds, and the late
+-- commit of a dead one meets the registration of its successor.
+--
+-- Race:      Restart × a living twin
+-- Sessions:  A: late commit open, B: register under the same name.
+-- Guard:     Only namesakes whose lease is over are freed.
+-- Mutations: The lease is not checked → 2; no SKIP LOCKED → 4.
 \ir prelude.psql
 select plan(22);
 select test.open('a', 'b');

@@ -1,4 +1,11 @@
--- A consumption that begins a new inbox × deliveries: what is delivered is in the inbox that the next step is handed.
+-- A consumption that begins a new inbox × deliveries: the next step is handed every signal that was
+-- delivered.
+--
+-- Race:      A consumption that renews an inbox × delivery
+-- Sessions:  A: a commit that consumes 64 signals open, B: signal and batch wait; A undone. The
+--            reverse order. B in REPEATABLE READ.
+-- Guard:     The number of the inbox stands in the target's row, and is read under the row's lock.
+-- Mutations: The number is read before the row is locked → 5 (the step is handed nothing).
 \ir prelude.psql
 select plan(17);
 select test.open('a', 'b');

@@ -1,4 +1,10 @@
--- A worker that picks its own lost row again: its older attempt is stale, its newer one is not.
+-- A worker that picks its own lost row again: the outcome of its older attempt is stale, that of
+-- the newer one is not.
+--
+-- Race:      A worker picks again what it was reaped of
+-- Sessions:  The same worker's old and new outcome, one after the other and in one batch.
+-- Guard:     The fence.
+-- Mutations: The fence is not checked → 5, 6, 7, 10; a pick does not raise it → 2, 5, 6.
 \ir prelude.psql
 select plan(12);
 select test.open('a', 'b');

@@ -1,4 +1,20 @@
--- Report × the end of the claim, × maintenance, × a revival: it waits for nothing, and nothing waits for it.
+-- Report × the end of the claim, × maintenance, × a revival: it waits for nothing, and nothing
+-- waits for it.
+--
+-- Race:      Report × outcome of the claim (1–8)
+-- Sessions:  A: report open, B: commit. A: commit open, B: report. Undone.
+-- Guard:     A report locks nothing. No view shows what it adds for an instance that has ended.
+-- Mutations: It locks the instance → 2 (busy), 5; claims are not compared → 4, 8, 17.
+--
+-- Race:      Report, revival × maintenance (9–15)
+-- Sessions:  A: maintenance open, B: report, revival. A: revival open, B: maintenance.
+-- Guard:     Rows are only added; maintenance deletes with SKIP LOCKED.
+-- Mutations: A revival waits → 10; maintenance waits → 14.
+--
+-- Race:      Two workers × one step; × minutes that are added up (16–20)
+-- Sessions:  A: report open, B: report. A: adding up, B: report, reader.
+-- Guard:     Each report adds rows of its own; the sum replaces its parts in one statement.
+-- Mutations: The parts stay → 20.
 \ir prelude.psql
 select plan(20);
 select test.open('a', 'b');

@@ -1,4 +1,17 @@
--- Retry of an archived instance × gc, × another retry, × an enqueue of its key: it is brought back once, or not at all.
+-- Retry of an archived instance × gc, × another retry, × an enqueue of its key: it is brought back
+-- once, or not at all.
+--
+-- Race:      Retry of an archived instance × gc (1–16)
+-- Sessions:  A: retry open, B: gc row by row and of a whole partition. A: gc open, B: retry. Each
+--            undone.
+-- Guard:     The archived row's lock, SKIP LOCKED, NOWAIT.
+-- Mutations: gc locks without SKIP LOCKED → 2 waits; the retry takes no lock → 9, 10 (back from the
+--            dead), then 23505; a partition is dropped without NOWAIT → 14 waits.
+--
+-- Race:      Two retries; retry × its key (17–24)
+-- Sessions:  A: retry open, B: retry, enqueue. A: enqueue open, B: retry.
+-- Guard:     The same lock; the primary key of `correlation_keys`.
+-- Mutations: The retry does not ask for the key → 20–24.
 \ir prelude.psql
 select plan(24);
 select test.open('a', 'b');

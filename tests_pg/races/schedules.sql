@@ -1,7 +1,38 @@
--- Schedules: each occurrence once, whatever happens beside its firing; and no pick waits or misses one.
--- Seen to fail: the due rows locked without SKIP LOCKED, or not at all → 2 waits; what was written since the bound not looked at → 36; what
--- was open then → 38; _lock_schedule that looks once → 19, 20; a key that is being freed taken for occupied → 29, 30; the look at its occupant
--- keeps the lock → 32; a key that is being taken waited for → 24 waits; one that is busy taken for occupied → 24, 25, 26; no announcement → 47.
+-- Schedules: each occurrence is fired once, whatever happens beside its firing; no pick waits for
+-- one or misses one.
+--
+-- Race:      Two picks; pick × maintenance (1–10)
+-- Sessions:  A: pick that fires open, committed, undone; B: pick, maintenance.
+-- Guard:     The row of `occurrences`, with SKIP LOCKED.
+-- Mutations: No SKIP LOCKED, or no lock → 2 waits.
+--
+-- Race:      Pick × a schedule that is replaced, paused, dropped (11–23)
+-- Sessions:  A: pick that fires open; B: each of the calls; and the reverse.
+-- Guard:     The same row; the call looks again for its successor.
+-- Mutations: `_lock_schedule` looks once → 19, 20.
+--
+-- Race:      A key that is being taken or freed × firing (24–33)
+-- Sessions:  A: enqueue of the key, done of its occupant, open; B: pick.
+-- Guard:     `_take_free_key`.
+-- Mutations: It waits for a key that is being taken → 24 waits; it takes a busy key for an occupied
+--            one → 24–26; it takes a key that is being freed for an occupied one → 29, 30; it keeps
+--            the lock of its look → 32.
+--
+-- Race:      A late commit of a schedule × what is known to be due (34–38)
+-- Sessions:  A: set open, due meanwhile; B: pick that finds nothing else due for long; A commits.
+-- Guard:     `unseen_from`, `unseen`.
+-- Mutations: What was written since the bound is not looked at → 36; what was open then is not
+--            looked at → 38.
+--
+-- Race:      Two calls that set one schedule; set × drop (39–44)
+-- Sessions:  A: set, or drop, open; B: set of the same name.
+-- Guard:     The primary key of `schedules`; the call looks again where the schedule is gone.
+-- Mutations: Look, then insert → 23505 after 39.
+--
+-- Race:      A schedule that is set × a worker that sleeps (45–48)
+-- Sessions:  C listens; a worker sleeps; a schedule is set, set again unchanged, paused, resumed.
+-- Guard:     `_announce`.
+-- Mutations: No announcement → 47.
 \ir prelude.psql
 select plan(50);
 select test.open('a', 'b', 'c');

@@ -1,4 +1,23 @@
--- Scope transitions × enqueue of the same key: one occupant at a time, and nobody's commit or pick waits for a client or fails because of a key.
+-- Scope transitions × enqueue of the same key: one occupant at a time, and no commit or pick waits
+-- for a client or fails because of a key.
+--
+-- Race:      Scope transitions × enqueue of the same key (1–20, 28–31)
+-- Sessions:  Into and out of the scope by a pick, by a deadline, by an end: A open, B: enqueue; and
+--            the reverse. Four hundred at once.
+-- Guard:     Insert or do nothing, with a time limit; a transaction deletes its own row only.
+-- Mutations: The key is not freed → 10, 11, 13, 14, 16, 17, 19, 31; other instances' keys are freed
+--            → 4, 6; an end frees them → 6; no time limit → 22 waits; a time limit for each key →
+--            29.
+--
+-- Race:      Two that end into the scope (21–27)
+-- Sessions:  A: done open, B: done of the other. B: stopped before it takes the key, A: done.
+-- Guard:     The first one keeps it.
+-- Mutations: The second overwrites it → 6, 19, 27; no ON CONFLICT → 23505 after 25.
+--
+-- Race:      gc of a reservation × enqueue (32–37)
+-- Sessions:  A: gc open, B: enqueue waits, and gets the key.
+-- Guard:     The key goes with the archived row.
+-- Mutations: The key is not freed → 33–36.
 \ir prelude.psql
 select plan(37);
 select test.open('a', 'b', 'c');

@@ -1,4 +1,10 @@
--- Two batches of signals with the same targets, in opposite orders, never deadlock; nor does a batch with what workers do to its targets.
+-- Two batches of signals to the same targets in opposite orders: neither they nor the workers of
+-- the targets deadlock.
+--
+-- Race:      Two batches of signals
+-- Sessions:  C holds the middle target; A: targets 1 2 3, B: targets 3 2 1.
+-- Guard:     The targets are locked in the order of their ids.
+-- Mutations: The caller's order → 40P01.
 \ir prelude.psql
 select plan(9);
 select test.open('a', 'b', 'c');

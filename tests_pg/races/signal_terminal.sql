@@ -1,4 +1,13 @@
--- gd_signal × terminal of its target: to the new occupant of the key or to nobody, never stored for the dead.
+-- Signal × end of its target: the signal reaches the key's new occupant or no instance, and is
+-- never stored for one that has ended.
+--
+-- Race:      Signal × end of the target
+-- Sessions:  A: done open (and the key enqueued again), B: signal by key, by id, in a batch. A:
+--            cancel and retry in one transaction.
+-- Guard:     The row lock; then a second look at the key and at the target.
+-- Mutations: One look at the key → 8, 9; no second look at the target → 34–37; no lock → 1, 2, 3; a
+--            batch that does not look again → 12, 13, 15; a batch that looks again with locks in
+--            hand → 24 (40P01).
 \ir prelude.psql
 select plan(40);
 select test.open('a', 'b', 'c');

@@ -1,4 +1,95 @@
--- Slot freed × rows held back: a slot is offered in every order of the two, and no row is left waiting beside a free one.
+-- A slot that is freed × instances that are held: in every order of the two the slot is offered,
+-- and no instance waits beside a free slot.
+--
+-- Race:      Slot freed × instances just held back (1–9)
+-- Sessions:  A: done open, B: pick that holds back. B: pick that held back open, A: done and
+--            another pick.
+-- Guard:     The doorbell of the pick that holds back.
+-- Mutations: `_admit_slots` does not ring → 3, 4 (stranded).
+--
+-- Race:      Enqueue with a key × end of the holder (10–18)
+-- Sessions:  A: enqueue, or a batch, open; B: done, pick; A commits.
+-- Guard:     The newcomer's own doorbell; no unique index lies between the two.
+-- Mutations: `gd_enqueue` does not ring → 14, 15; `_enqueue` does not → 17 (stranded).
+--
+-- Race:      Newcomer × a commit that has looked already (19–21)
+-- Sessions:  A: done of the holder open; a newcomer; B: pick.
+-- Guard:     `_holders_leaving`: a holder whose row is locked keeps the doorbell.
+-- Mutations: It is not asked, does not look at xmax, or does not lock the other holders → 20, 21
+--            (stranded); its FOR SHARE waits → 19 waits.
+--
+-- Race:      The holder is gone when the pick asks for it (22–25)
+-- Sessions:  B: stopped between its count and `_holders_leaving`; A: done commits.
+-- Guard:     The holders are noted before the count.
+-- Mutations: Only the present holders are asked for → 24, 25 (stranded).
+--
+-- Race:      Doorbell × count (26–28)
+-- Sessions:  B: pick, stopped after its count; an instance begins to wait.
+-- Guard:     Doorbells are noted before the count, and no others are used up.
+-- Mutations: They are noted after it → 28 (stranded).
+--
+-- Race:      A pick that wakes an instance itself × done of the holder (29–32)
+-- Sessions:  B: pick that wakes what is due and counts, open; A: done.
+-- Guard:     A transaction leaves its own doorbells.
+-- Mutations: It uses them up → 31, 32 (stranded).
+--
+-- Race:      An offer that is taken back × done of the holder (33–36)
+-- Sessions:  B: pick that takes an offer back for an instance that waits, open; that instance is
+--            cancelled; A: done.
+-- Guard:     A key whose offer was taken back keeps a doorbell.
+-- Mutations: It keeps none → 35, 36 (stranded).
+--
+-- Race:      Commit or release of a holder × a pick that has asked for it (37–40)
+-- Sessions:  B: pick open, A: done, which is committed. Another transaction has held A's row
+--            before.
+-- Guard:     `_holders_leaving` locks only rows whose xmax says nothing, and rolls that back.
+-- Mutations: The locks are kept → 39 (busy), 40; all rows are locked to find out →
+--            _holders_leaving.sql 2.
+--
+-- Race:      Newcomers × each other, × instances that wait (41–46)
+-- Sessions:  A and B: enqueue open, then both commit, and both are born ready. An instance waits
+--            already.
+-- Guard:     The pick counts again, and rings for those that it refuses; no instance is born ready
+--            where one waits.
+-- Mutations: `_estimate_free_slots` does not see what executes → 23, 25, 38; it does not see offers
+--            → _estimate_free_slots.sql 4, 5, 6; it does not see what is held →
+--            _estimate_free_slots.sql 7, 10.
+--
+-- Race:      Every way of giving a slot up × the next pick (37–40, 47–62)
+-- Sessions:  done, stop, retry, await, next with a delay, without a key, with another key,
+--            schedule_children: open, then committed.
+-- Guard:     `gd_commit` rings for every key that is not kept, if an instance is held for it.
+-- Mutations: It does not ring → 40 (stranded), notify_sleeping.sql 25 (asleep).
+--
+-- Race:      Every way of beginning to wait × end of the holder (63–84)
+-- Sessions:  A: signal, deadline, due, join, revival, tokens, release, next with the key, retry,
+--            answered await, no children: open; B: done of the holder, which does not see it; A
+--            commits.
+-- Guard:     The transaction that makes an instance wait rings.
+-- Mutations: No ring in `_deliver` → 28; in `_wake_due` → 31, 32; in `_count_down` → 77; in
+--            `gd_retry` → 78; in `_offer_tokens` → 79; in `_release` → 80; in `_apply_next` → 81;
+--            in `gd_commit` → 40.
+--
+-- Race:      Offer × a client that holds the waiting row (85–88)
+-- Sessions:  A: signal to the held instance open, B: offer.
+-- Guard:     SKIP LOCKED; the doorbell stays, in its place.
+-- Mutations: It does not stay → 87, 88 (stranded); it is deleted and put back → 86 (each pick
+--            leaves a dead row for the next to visit).
+--
+-- Race:      Two picks that offer, one of them undone (89–92)
+-- Sessions:  A: offer open, B: pick; A rolls back.
+-- Guard:     The name lock; doorbells are deleted in the same transaction.
+-- Mutations: No name lock, or one that waits → B waits, and the file ends after 46.
+--
+-- Race:      A name that is being decided about × other names (93–94)
+-- Sessions:  A: pick that holds a open; B: offer of a, a-b, a:1, b:1.
+-- Guard:     A locked name is passed over as a whole, and no other name is.
+-- Mutations: The walk ends at the locked name, or goes on behind a: → 93, 94.
+--
+-- Race:      More keys given up than one call looks at (95)
+-- Sessions:  700 keys, three turns of a worker with 700 slots.
+-- Guard:     A pick looks at twice its slots.
+-- Mutations: Every pick looks at 500 → 95.
 \ir prelude.psql
 select plan(95);
 select test.open('a', 'b');

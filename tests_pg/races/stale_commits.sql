@@ -1,4 +1,11 @@
 -- A commit that is too late is stale and has no side effect of any kind.
+--
+-- Race:      Stale commits of every kind: done, stop, next, retry, await, schedule_children
+-- Sessions:  They come after and beside the reaper, another worker's pick, its commit, and the end;
+--            the whole database is compared.
+-- Guard:     Fence and worker.
+-- Mutations: The fence is not checked → 9, 11, 13, 19; the worker is not checked → 1, 2; nor is
+--            whether the worker was forgotten → 17, 18, 19.
 \ir prelude.psql
 select plan(22);
 select test.open('a', 'b');

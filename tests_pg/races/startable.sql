@@ -1,4 +1,14 @@
--- What can start changes while another session picks: nothing is stranded, and nothing keeps tokens or a slot that it cannot use.
+-- What can start changes × picks: no instance is stranded, and none keeps tokens or a slot that it
+-- cannot use.
+--
+-- Race:      What can start changes × pick
+-- Sessions:  A: register, the last unregister of a machine, pause, resume, a limit raised, a place
+--            freed or taken, open; B: pick; A commits, or is undone.
+-- Guard:     Such a change rings for every line. Offers to what cannot start do not count.
+-- Mutations: `gd_register` does not ring → _startable.sql 31; `gd_pause` does not → 10,
+--            _startable.sql 23; `gd_resume` does not → _startable.sql 33; unregister does not, for
+--            slots → 7, _startable.sql 11; a draw in a queue with a limit does not → _startable.sql
+--            38; one line for all kinds → _startable.sql 12–25.
 \ir prelude.psql
 select plan(26);
 select test.open('a', 'b', 'c');

@@ -1,5 +1,65 @@
--- Trails: whatever interleaving of writers and of those that move a trail, each ready instance is where a pick looks. Every case names the change of the
--- engine with which it was seen to fail.
+-- Trails: in whatever order instances are written and trails are moved, each ready instance is
+-- where a pick looks.
+--
+-- Race:      A writer × a trail that it does not see yet (8–13)
+-- Sessions:  A: moves a trail, open; B: writes above the old cap and below the new one; A commits;
+--            more trails.
+-- Guard:     A cap is sealed for one trail before a floor rises to it.
+-- Mutations: The floor rises to the cap → 2, 3, 8, 10.
+--
+-- Race:      A writer that idles × trails (14–26)
+-- Sessions:  A: writes, open; trails pass its place; A ends; a pick, or a trail and then a pick.
+-- Guard:     The mover asks for open transactions before it looks; a gap is read once one of its
+--            transactions has ended.
+-- Mutations: No gap is noted → 15, 16, 18, 21; gaps of pending transactions are not read → 18, 25;
+--            the next mover does not look at them again → 21, 22; a gap is dropped with its first
+--            transaction → 26.
+--
+-- Race:      An old snapshot × trails (27–29)
+-- Sessions:  A: REPEATABLE READ, snapshot; trails; A: writes below and above the fence.
+-- Guard:     The fence is a sequence, which no snapshot hides; below it a writer that cannot know
+--            the cap takes its run.
+-- Mutations: The cap of the old snapshot is taken for the current one → 27, 29 (lost).
+--
+-- Race:      An id without a write × trails (30–33)
+-- Sessions:  A: has an id and has written nothing; the bound passes its run; A: writes below the
+--            cap, rolls a part back, commits.
+-- Guard:     Transactions that the bound passes are noted as pending.
+-- Mutations: None is noted → 30, 32, 33; their runs are not read → 32, 33; they are forgotten when
+--            they end → 33.
+--
+-- Race:      A pick that rolls back × trails (34–36)
+-- Sessions:  A: pick open; trails; A rolls back.
+-- Guard:     A floor stops at the first visible instance, whatever holds it.
+-- Mutations: The mover does not look → 12, 13, 35, 41.
+--
+-- Race:      Mover × mover, in one transaction, rolled back (37–43)
+-- Sessions:  A: pick, two trails, ROLLBACK TO; B: trail. A: two trails open; B: writes, open; A
+--            commits; trails. A: trail open, B: trail.
+-- Guard:     A try-lock; no trail follows one that is not committed; claims and trail are undone
+--            together.
+-- Mutations: A mover follows its own trail → 41 (lost); it waits for the lock → 42.
+--
+-- Race:      A restored trail × pick and mover (44–47)
+-- Sessions:  A trail whose row another transaction id wrote; pick; mover.
+-- Guard:     The row's `xmin`.
+-- Mutations: The trail is read → 44, 46; its number is not counted → 45 (23505 in a pick).
+--
+-- Race:      A crash × pick (48–49)
+-- Sessions:  The trails are emptied, the lanes are as they were; pick.
+-- Guard:     Without a trail a pick begins at the beginning.
+-- Mutations: Without a trail a pick reads no place → 44, 46, 48, 51.
+--
+-- Race:      An old transaction that hands out an offer × trails (50–51)
+-- Sessions:  A: has an id; an instance is enqueued; A makes it ready.
+-- Guard:     An instance stands in a run where its place is later than the beginning of its
+--            transaction.
+-- Mutations: It stands in the line → 50.
+--
+-- Race:      A pick of several places × rows that another session holds (52–53)
+-- Sessions:  A: holds two of the first rows; B: pick.
+-- Guard:     What could not be locked is remembered from round to round.
+-- Mutations: It is forgotten → 52, 53.
 \ir prelude.psql
 select plan(53);
 select test.open('a', 'b');

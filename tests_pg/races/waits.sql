@@ -1,7 +1,35 @@
--- What waits for a moment × notes where nothing waits: whatever is written meanwhile is found, and at once.
+-- What waits for a moment × notes of where nothing waits: what is written meanwhile is found at
+-- once.
 --
--- Mutations: the bound passes transactions that are open (it is the run of the next one) and none is pending: 3, 4 and more. None is pending: 5, 8. What
--- closed runs bring does not fill holes: 9, 11, 12, 13. The own transaction is not looked for: 10. A second mover waits: 18. What waits has no run: 3 and more.
+-- Race:      Enqueue with a delay, park × note (1–8)
+-- Sessions:  A: enqueue open, B: one note, two notes; A commits, also after the moment has come.
+-- Guard:     The bound; pending transactions.
+-- Mutations: The bound passes open transactions and none is pending → 3, 4; none is pending → 5, 8.
+--
+-- Race:      Runs that are closed × holes (4–9)
+-- Sessions:  What was written is looked for again after later notes.
+-- Guard:     `_filled`.
+-- Mutations: Holes are not cut by what closed runs have brought → 9, 11, 12, 13.
+--
+-- Race:      A transaction × notes made meanwhile (9–11)
+-- Sessions:  A: enqueue open, B: notes, A: `gd_next_due`; A undone.
+-- Guard:     A reader that is the writer itself reads its own run.
+-- Mutations: It does not → 10.
+--
+-- Race:      REPEATABLE READ × note (12–14)
+-- Sessions:  A: snapshot; B: cancel, notes; A: enqueue, or `gd_next_due`.
+-- Guard:     The run is that of the transaction, whatever its snapshot shows.
+-- Mutations: No run where the moment is to come → 3.
+--
+-- Race:      A deadline that has come already (15–17)
+-- Sessions:  A: park with a timeout of nothing, retry with next to none.
+-- Guard:     A park always stands in its run; what is scheduled stands there by its moment.
+-- Mutations: The deadline alone decides about the run → 16, 17.
+--
+-- Race:      Note × note (18–21)
+-- Sessions:  A: note open, B: note; A undone.
+-- Guard:     An advisory lock, by try.
+-- Mutations: The second note waits for it → 18.
 \ir prelude.psql
 select plan(21);
 select test.open('a', 'b', 'c');

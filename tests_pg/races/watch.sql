@@ -1,4 +1,21 @@
--- Watch × the end or the park of an instance: LISTEN, watch, look, and nothing is missed.
+-- Watch × the end or the park of an instance: after LISTEN, watch and look nothing is missed.
+--
+-- Race:      Watch × end, park (1–16, 25–27)
+-- Sessions:  A: commit open, B: watch waits; A undone. Cancel and retry in one transaction. B:
+--            watch open, A: commit is busy.
+-- Guard:     The instance's lock. What has ended meanwhile is looked up in a statement of its own,
+--            and watched after all if it lives.
+-- Mutations: No lock → 3, 6; no second look → 3; what lives after all is not watched → 27.
+--
+-- Race:      Watch × pick, running ahead, reap (17–22)
+-- Sessions:  Watched, picked, run ahead, parked. Watched, reaped, cancelled.
+-- Guard:     The mark stays until the watcher was told.
+-- Mutations: It stays after that → 21.
+--
+-- Race:      Watch × watch (23–24)
+-- Sessions:  A: watch open, B: watch.
+-- Guard:     The same lock; one notification, which all listeners hear.
+-- Mutations: A second watch takes the mark off → 24.
 \ir prelude.psql
 select plan(27);
 select test.open('a', 'b', 'l');

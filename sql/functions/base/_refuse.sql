@@ -15,6 +15,7 @@ begin
             when 'GD004' then 'gendurable: wrong transaction isolation'
             when 'GD005' then 'gendurable: every role may call this'
             when 'GD010' then 'gendurable: unknown worker'
+            when 'GD030' then 'gendurable: a partition is on its way to another database'
         end,
         detail = p_detail,
         hint = p_hint;

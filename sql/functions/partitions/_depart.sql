@@ -4,14 +4,17 @@
 -- runs is stale. Answers how many rows went.
 --
 -- A transaction that was in flight may leave something behind, the children of a step for example:
--- call it until it takes nothing, and the oldest open transaction is younger than the first that
--- took some.
+-- call it until it takes nothing, and every transaction that is older than the second call has
+-- ended. Enqueue x departure: a transaction has its number before it looks which partitions are
+-- here (gendurable._partitioned_id), and the first call notes that this one is not. So what has
+-- found it here has a smaller number than the second call.
 --
--- Locks:  the partition's instances, waiting; then as gendurable._release and
+-- Locks:  the partition, alone, and its instances, waiting; then as gendurable._release and
 --         gendurable._lock_schedule.
 -- Writes: every table that holds something of an instance; schedules, occurrences; moved; the
 --         sequence of the partitions.
 -- Plan:   each table is read as a whole: a partition is moved once.
+-- Errors: GD002 gendurable._begin_departure has not been called.
 create function gendurable._depart(p_partition int, out departed bigint, out xid xid8,
                                    out oldest xid8)
 language plpgsql volatile
@@ -23,13 +26,19 @@ set jit = off
 as $$
 declare
     v_move      uuid := gen_random_uuid();
-    v_own       bigint := pg_sequence_last_value('gendurable.partitions');
     v_ids       bigint[];
     v_schedules text[];
 begin
+    if not exists (select from gendurable.departures as d where d.partition = p_partition) then
+        perform gendurable._refuse(
+            'GD002', format('partition %s is not to leave database %s', p_partition,
+                            current_database()), 'Begin with gendurable._begin_departure.');
+    end if;
+    perform gendurable._change_partition(p_partition, false);
     xid := pg_current_xact_id();
     oldest := pg_snapshot_xmin(pg_current_snapshot());
-    perform setval('gendurable.partitions', v_own & ~(1::bigint << p_partition));
+    -- The calls of routers that have found the partition here.
+    perform pg_advisory_xact_lock(26476, p_partition);
     v_ids := array(select i.id from gendurable.instances as i
                    where i.id & 63 = p_partition order by i.id for update);
     perform gendurable._release(array_agg(distinct i.worker_id), array_agg(i.id),
@@ -95,20 +104,18 @@ begin
     select count(*) into departed
     from gendurable.moved as m
     where m.move = v_move and m.relation <> 'sequence';
-    if v_own >> p_partition & 1 = 1 then
-        insert into gendurable.moved (move, partition, relation, content)
-        select v_move, p_partition, p.relation, p.content
-        from (select 'rate_limits' as relation, to_jsonb(l) as content
-              from gendurable.rate_limits as l
-              union all
-              select 'concurrency_limits', to_jsonb(l) from gendurable.concurrency_limits as l
-              union all
-              select 'queues', to_jsonb(q) from gendurable.queues as q
-              union all
-              select 'retention', to_jsonb(r) from gendurable.retention as r
-              union all
-              select 'history_levels', to_jsonb(h) from gendurable.history_levels as h) as p;
-    end if;
+    insert into gendurable.moved (move, partition, relation, content)
+    select v_move, p_partition, p.relation, p.content
+    from (select 'rate_limits' as relation, to_jsonb(l) as content
+          from gendurable.rate_limits as l
+          union all
+          select 'concurrency_limits', to_jsonb(l) from gendurable.concurrency_limits as l
+          union all
+          select 'queues', to_jsonb(q) from gendurable.queues as q
+          union all
+          select 'retention', to_jsonb(r) from gendurable.retention as r
+          union all
+          select 'history_levels', to_jsonb(h) from gendurable.history_levels as h) as p;
 end
 $$;
 comment on function gendurable._depart(int) is

@@ -1,15 +1,12 @@
 -- From now on new instances of a virtual partition may be created here.
 --
--- Locks: none. Writes: a sequence.
+-- Locks:  as gendurable._change_partition. Writes: a sequence.
+-- Errors: GD002 this database is not one of many.
 create function gendurable._hold_partition(p_partition int) returns void
-language plpgsql volatile
+language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-begin
-    perform setval('gendurable.partitions',
-                   coalesce(pg_sequence_last_value('gendurable.partitions'), 0)
-                   | (1::bigint << p_partition));
-end
+    select gendurable._change_partition(p_partition, true);
 $$;
 comment on function gendurable._hold_partition(int) is
     'From now on new instances of a virtual partition may be created here.';

@@ -3,6 +3,8 @@
 --
 -- A child stays with its parent, wherever its own key belongs.
 --
+-- Enqueue x a move of the partition: gendurable._depart says why the transaction has its number
+-- before it looks what is here.
 -- Locks: none. Writes: a sequence.
 -- Errors: GD002 the partition that a client asks for is not here.
 create function gendurable._partitioned_id(p_partition int, p_asked boolean, p_key text)
@@ -11,10 +13,12 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_own       int[]  := gendurable._own_partitions();
+    v_own       int[];
     v_number    bigint := nextval('gendurable.instances_id_seq');
     v_partition int    := coalesce(p_partition, gendurable._partition(p_key));
 begin
+    perform pg_current_xact_id();
+    v_own := gendurable._own_partitions();
     if v_partition is null or v_partition <> all (v_own) then
         if p_asked or v_own = '{}' then
             perform gendurable._refuse(

@@ -1,4 +1,10 @@
 -- A child cannot finish while somebody holds its parent; everything else can.
+--
+-- Race:      End of a revived child × its parent
+-- Sessions:  The parent's row is held. The parent still waits for others.
+-- Guard:     `counted`: such a child needs no parent, and does not count twice.
+-- Mutations: `_finish` does not ask → _count_down.sql 58 (counted twice), and this file waits;
+--            `_lock_parents` does not ask → 1 (busy), 6 (locks the parent).
 begin;
 set local lock_timeout = '10s';    -- a test that fails ends; it does not hang
 select plan(8);

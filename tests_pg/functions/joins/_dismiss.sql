@@ -1,4 +1,10 @@
 -- The rest of a round is cancelled, with all that is below it.
+--
+-- Race:      A child that ends its round × outcomes of the rest in the same batch (14–18)
+-- Sessions:  One commit.
+-- Guard:     What the end has cancelled is taken out of the batch.
+-- Mutations: It stays in the batch → 23502, or another parent waits for as many children as that
+--            one had.
 begin;
 \ir ../prelude.psql
 select plan(18);

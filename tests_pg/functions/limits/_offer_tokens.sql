@@ -1,4 +1,19 @@
 -- Tokens are offered to those that wait, and the moment is noted at which the next one will fit.
+--
+-- Race:      The head of a line held by a client × other lines (31, 39, 41)
+-- Sessions:  A: the row of the head, or of an instance that was offered its tokens, open; B: picks
+--            with one slot.
+-- Guard:     Slots are counted for instances that the pick can lock.
+-- Mutations: They are counted for all that wait → 31, 39, 41 (the other line never starts).
+--
+-- Race:      Tokens offered × the pick that claims (23–30)
+-- Sessions:  One call: slots for some of the instances that fit, more urgent ready ones, one that
+--            needs a slot as well.
+-- Guard:     Those beyond the free slots become `ready` and keep their offer. A line that was not
+--            used up keeps a doorbell. An instance with a concurrency key is not answered.
+-- Mutations: No offer → 27, 29; no doorbell → 24, 25, 26; one with a concurrency key is answered →
+--            23; the claim goes before more urgent ready ones → 27, 28, 29; it goes after less
+--            urgent ones → 30.
 begin;
 set local client_min_messages = error;
 \ir ../prelude.psql

@@ -1,6 +1,6 @@
 -- _depart and what belongs to it: a partition leaves, and arrives, here in the same database.
 begin;
-select plan(17);
+select plan(18);
 select gendurable._set_partitions('{5,6}');
 select setval('gendurable.instances_id_seq', 100);
 select gd_enqueue_many('[{"fsm": "M", "partition": 5, "correlation_key": "ready"}, {"fsm": "M", "partition": 5, "correlation_key": "held", "concurrency_key": "k"},
@@ -17,6 +17,8 @@ select gd_commit(:w, jsonb_agg(jsonb_build_object('id', id, 'fence', fence) || c
 from picked where correlation_key <> 'runs';
 select gd_signal('parks', 'other', dedup_key => 'd');
 
+select throws_ok($$ select gendurable._depart(5) $$, 'GD002', 'gendurable: invalid argument', 'not without a destination');
+select gendurable._begin_departure(5, 'there');
 select is((select departed from gendurable._depart(5)) > 8, true, 'what there is of a partition leaves');
 select is(array_agg(correlation_key)::text, '{stays}', 'and nothing else') from gd_instances;
 select is(gendurable._own_partitions(), '{6}', 'no new instance belongs to it');

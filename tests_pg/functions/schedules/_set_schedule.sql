@@ -1,4 +1,9 @@
 -- _set_schedule: a schedule is created or replaced.
+--
+-- Race:      Versions side by side
+-- Sessions:  Two workers of different versions declare one name.
+-- Guard:     The versions are compared under the lock of the schedule.
+-- Mutations: The newer version is not compared → 21, 22.
 begin;
 \ir ../prelude.psql
 \ir prelude.psql
