@@ -3,11 +3,12 @@
 -- what uses it. They are always deployed together: a new gd_pick must never meet an old gd_commit.
 --
 -- Planner settings. A plan that was made while a table was small must not stay when it is large, so
--- a function that reads or writes rows of a large table pins its plans, by one of four profiles; a
+-- a function that reads or writes rows of a large table pins its plans, by one of five profiles; a
 -- function's settings are in force in what it calls, so each sets its own. (What needs none sets
 -- only search_path. tests_pg/catalog/conventions.sql knows the profiles.)
 --
 --     lookup   generic plans, no sequential scan: a row, or the head of an index
+--     fresh    lookup, but planned for each call: an index is used only for a value that is known
 --     batch    and no hash or merge join: rows by id, one by one, whatever the statistics say
 --     ordered  and no sort: the head of an index in its order, many rows
 --     ranked   lookup, but hash joins and sorts wherever it is called: sets that are ranked
@@ -388,6 +389,7 @@
 \ir functions/look/gd_horizon.sql
 \ir functions/look/gd_lines.sql
 \ir functions/look/_check_search.sql
+\ir functions/look/_with_prefix.sql
 \ir functions/look/_narrowed.sql
 \ir functions/look/gd_find.sql
 \ir functions/look/_clock.sql
@@ -396,6 +398,7 @@
 \ir functions/look/_why_parked.sql
 \ir functions/look/_why_limited.sql
 \ir functions/look/_why_locked.sql
+\ir functions/look/_ready_before.sql
 \ir functions/look/_why_runnable.sql
 \ir functions/look/gd_why.sql
 

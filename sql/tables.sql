@@ -207,7 +207,7 @@ create index instances_weighted on gendurable.instances (rate_limit, weight)
 -- occupying it: both rare.
 create index instances_parent on gendurable.instances (parent_id, parent_round, ord)
     where parent_id is not null;
-create index instances_scoped_key on gendurable.instances (correlation_key, id)
+create index instances_scoped_key on gendurable.instances (correlation_key text_pattern_ops, id)
     where correlation_scope is not null and correlation_key is not null;
 
 -- What a worker needs to have to run a step. Rows are only added. Two transactions that meet a step
@@ -406,7 +406,8 @@ comment on column gendurable.finished.failed is 'True: the public status is fail
 
 create index finished_parent on gendurable.finished (parent_id, parent_round, ord)
     where parent_id is not null;
-create index finished_key on gendurable.finished (correlation_key, id)
+-- In the order of bytes, so that keys with one beginning are neighbours.
+create index finished_key on gendurable.finished (correlation_key text_pattern_ops, id)
     where correlation_key is not null;
 -- Failures, the newest first, of all or of one fsm: only they enter. The predicate is what the view
 -- gd_instances makes of a question for the status.
@@ -433,7 +434,8 @@ comment on table gendurable.kept is 'Finished instances that outlive their parti
 
 create index kept_parent on gendurable.kept (parent_id, parent_round, ord)
     where parent_id is not null;
-create index kept_key on gendurable.kept (correlation_key, id) where correlation_key is not null;
+create index kept_key on gendurable.kept (correlation_key text_pattern_ops, id)
+    where correlation_key is not null;
 create index kept_failed on gendurable.kept (finished_at)
     where (case when failed then 'failed' else 'done' end) = 'failed';
 create index kept_failed_fsm on gendurable.kept (fsm, finished_at)
@@ -593,8 +595,8 @@ comment on table gendurable.dedup_keys is
 -- The occupants of correlation keys. The row is the lock: the primary key decides every race for a
 -- key.
 create table gendurable.correlation_keys (
-    key         text   not null primary key,
-    instance_id bigint not null
+    key         text collate "C" not null primary key,    -- so that a prefix can be looked up
+    instance_id bigint           not null
 ) with (
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_threshold = 2000,

@@ -254,27 +254,24 @@ _HISTORY = """
     from public.gd_history(target => %(target)s::{type}) with ordinality as h
     order by h.ordinality"""
 # JSON has no infinity, which a moment may be.
-_INSTANCES = """
+_INSTANCE = """
     select (to_jsonb(i) || jsonb_build_object(
-               'eligible_at', case when isfinite(i.eligible_at) then i.eligible_at end))::text
-    from public.gd_instances as i"""
+               'eligible_at', case when isfinite(i.eligible_at) then i.eligible_at end))::text"""
+_INSTANCES = f"{_INSTANCE} from public.gd_instances as i"
 _GET = {
     "bigint": _INSTANCES + " where i.id = %(target)s::bigint",
     "text": _INSTANCES  # noqa: S608 (nothing from outside)
     + " where i.id = (select s.id from public.gd_status(target => %(target)s::text) as s)",
 }
-_FIND = (
-    _INSTANCES
-    + """
-    where i.id < %(before)s::bigint
-    and (%(fsm)s::text is null or i.fsm = %(fsm)s::text)
-    and (%(status)s::text[] is null or i.status = any (%(status)s::text[]))
-    and (%(step)s::text is null or i.step = %(step)s::text)
-    and (%(queue)s::text is null or i.queue = %(queue)s::text)
-    and (%(correlation_key)s::text is null or i.correlation_key = %(correlation_key)s::text)
-    and (%(parent)s::bigint is null or i.parent_id = %(parent)s::bigint)
-    order by i.id desc limit %(most)s::int"""
-)
+_FIND = f"""
+    {_INSTANCE}
+    from public.gd_find(
+        fsm => %(fsm)s::text, status => %(status)s::text[], step => %(step)s::text,
+        queue => %(queue)s::text, correlation_key => %(correlation_key)s::text,
+        parent => %(parent)s::bigint, before => %(before)s::bigint, most => %(most)s::int,
+        looks => 2147483647) as f
+    cross join lateral (select * from public.gd_instances as i where i.id = any (f.ids)) as i
+    order by i.id desc"""  # noqa: S608 (nothing from outside)
 _SIGNALS = """
     select json_build_object('id', s.signal_id, 'name', s.name, 'payload', s.payload,
                              'sent_at', s.sent_at)::text
@@ -566,8 +563,10 @@ def find(
 ) -> MaybeCoroutine[list[Instance]]:
     """Look for instances, live and finished, the newest first. For people and their tools.
 
-    It goes back from the newest instance until it has found enough, so that what is rare and old
-    takes as long as there are younger ones.
+    A key, a parent, and statuses in which few instances are lead to these alone. Otherwise it goes
+    back from the newest instance until it has found enough, so that what is rare and old takes as
+    long as there are younger ones: ``gendurable.look.search`` finds page by page, each within a
+    bounded time.
 
     Args:
         conn: the caller's connection.
@@ -582,7 +581,7 @@ def find(
         most: how many at most.
 
     Raises:
-        InvalidArgumentError: ``most`` is negative.
+        InvalidArgumentError: ``most`` is negative, or a status is none.
         UsageError: an argument has a wrong type.
     """
     parameters: dict[str, str | list[str] | None] = {
@@ -592,7 +591,7 @@ def find(
         "queue": _optional(text, "queue", queue),
         "correlation_key": _optional(key, "correlation_key", correlation_key),
         "parent": None if parent is None else _id("parent", parent),
-        "before": str(2**63 - 1) if before is None else _id("before", before),
+        "before": None if before is None else _id("before", before),
         "most": str(integer("most", most)),
     }
     return call(

@@ -68,6 +68,7 @@ create temp table profile (name text, settings text[]);
 insert into profile values
     ('plain', '{}'),
     ('lookup', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,jit=off}'),
+    ('fresh', '{plan_cache_mode=force_custom_plan,enable_seqscan=off,enable_bitmapscan=off,jit=off}'),
     ('batch', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=off,enable_mergejoin=off,jit=off}'),
     ('ordered', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=off,enable_mergejoin=off,enable_sort=off,jit=off}'),
     ('ranked', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=on,enable_sort=on,jit=off}');

@@ -1,14 +1,16 @@
 -- The ids among which all instances of a search are, where an index leads to them and they are at
 -- most p_most; null: it has to look at one after the other.
 --
--- A correlation key leads to all that ever carried it, a parent to its children, statuses to what
--- stands in them (never to what is done). Further conditions are up to the caller.
+-- A correlation key leads to all that ever carried it, a parent to its children, the beginning of a
+-- key to what carried such a key, statuses to what stands in them (never to what is done). Further
+-- conditions are up to the caller.
 -- Locks: none. Writes: nothing.
 -- Plan:  correlation_keys_pkey, instances_scoped_key, finished_key, kept_key; instances_parent,
---        finished_parent, kept_parent; instances_claims, instances_waiting, instances_ready kind by
---        kind, finished_failed, kept_failed: p_most + 1 entries of each.
+--        finished_parent, kept_parent; as gendurable._with_prefix; instances_claims,
+--        instances_waiting, instances_ready kind by kind, finished_failed, kept_failed: p_most + 1
+--        entries of each.
 create function gendurable._narrowed(
-    p_statuses text[], p_key text, p_parent bigint, p_since timestamptz, p_most int)
+    p_statuses text[], p_key text, p_prefix text, p_parent bigint, p_since timestamptz, p_most int)
 returns bigint[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -37,7 +39,10 @@ begin
             union
             (select f.id from gendurable.archive as f
              where f.parent_id = p_parent limit p_most + 1));
-    elsif p_statuses is not null and p_statuses <> '{}' and not 'done' = any (p_statuses) then
+    elsif p_prefix <> '' then
+        v_ids := gendurable._with_prefix(p_prefix, p_most);
+    end if;
+    if v_ids is null and p_statuses <> '{}' and not 'done' = any (p_statuses) then
         v_ids := array(
             (select i.id from gendurable.instances as i
              where 'executing' = any (p_statuses) and i.worker_id is not null
@@ -73,5 +78,5 @@ begin
     return case when cardinality(v_ids) <= p_most then v_ids end;
 end
 $$;
-comment on function gendurable._narrowed(text[], text, bigint, timestamptz, int)
+comment on function gendurable._narrowed(text[], text, text, bigint, timestamptz, int)
     is 'The ids among which all instances of a search are, where an index leads to them.';

@@ -3,8 +3,8 @@
 --
 -- Locks: none. Writes: nothing.
 -- Plan:  as the view gd_workers; queues_pkey; machines_pkey; as gendurable._why_limited and
---        gendurable._why_locked; instances_claims, from end to end; instances_ready, 10,000
---        entries.
+--        gendurable._why_locked; instances_claims, from end to end; as gendurable._ready_before,
+--        10,000 entries.
 create function gendurable._why_runnable(p_instance gendurable.instances)
 returns table (reason text, detail text, remedy text, since timestamptz)
 language plpgsql stable
@@ -77,19 +77,7 @@ begin
 
     if not exists (select from gendurable.queues as q where q.name = v_name and q.paused)
        and v_able and p_instance.phase = 'ready' and p_instance.eligible_at <= now() then
-        v_before := (
-            select count(*)
-            from (select from gendurable.kinds as k
-                  cross join lateral (
-                      select r.id from gendurable.instances as r
-                      where r.phase = 'ready'
-                        and r.lane >= k.id::bigint << 40 and r.lane < (k.id + 1)::bigint << 40
-                        and (r.priority, r.eligible_at, r.id)
-                            < (p_instance.priority, p_instance.eligible_at, p_instance.id)
-                      offset 0
-                  ) as r
-                  where k.queue = v_name
-                  limit 10000) as x);
+        v_before := gendurable._ready_before(p_instance, 10000);
         return query select
             'ready',
             format('It is ready and waits for its turn: %s%s more urgent or older in queue %s, '

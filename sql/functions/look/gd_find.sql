@@ -11,8 +11,8 @@
 -- Answers ids, the newest first; next_before: where the next page begins, null: this is the
 -- last one (which a page need not be that has fewer ids than `most`); looked: at how many.
 --
--- Where an index leads to few (gendurable._narrowed) it looks at these only; else at one after the
--- other, from `before` down.
+-- Where an index leads to few (gendurable._narrowed), 100,000 at most, it looks at these only; else
+-- at one after the other, from `before` down.
 -- Locks:  none. Writes: nothing.
 -- Plan:   as gendurable._narrowed; else the primary keys of instances, of each partition of the
 --         archive and of kept, merged, as far as the page reaches.
@@ -35,6 +35,7 @@ set enable_sort = off
 set jit = off
 as $$
 declare
+    c_most_narrowed constant int := 100000;
     v_before   bigint := coalesce(gd_find.before, 9223372036854775807);
     v_most     int := coalesce(gd_find.most, 100);
     v_looks    int := coalesce(gd_find.looks, 20000);
@@ -48,8 +49,9 @@ begin
         perform gendurable._refuse_open();
     end if;
     perform gendurable._check_search(gd_find.status, v_most, v_looks);
-    v_narrowed := gendurable._narrowed(gd_find.status, gd_find.correlation_key, gd_find.parent,
-                                       gd_find.since, v_looks);
+    v_narrowed := gendurable._narrowed(gd_find.status, gd_find.correlation_key, gd_find.key_prefix,
+                                       gd_find.parent, gd_find.since,
+                                       least(v_looks, c_most_narrowed));
     if v_narrowed is not null then
         open v_rows for
             select x.id, x.status, x.fsm, x.step, x.queue,

@@ -1,11 +1,11 @@
 -- Which searches an index answers.
 begin;
 \ir ../prelude.psql
-select plan(14);
+select plan(19);
 
-create function pg_temp.among(statuses text[] default null, key text default null, parent bigint default null, since timestamptz default null, most int default 100) returns text language sql as $$
+create function pg_temp.among(statuses text[] default null, key text default null, parent bigint default null, since timestamptz default null, most int default 100, prefix text default null) returns text language sql as $$
     select case when n.ids is null then 'all' else coalesce((select string_agg(m.fsm, ' ' order by m.id) from unnest(n.ids) as i (id) join made as m on m.id = i.id), '-') end
-    from gendurable._narrowed(statuses, key, parent, since, most) as n (ids)
+    from gendurable._narrowed(statuses, key, prefix, parent, since, most) as n (ids)
 $$;
 select pg_temp.put('done', '{"correlation_key": "k"}'), pg_temp.put('failed', '{"correlation_key": "k", "correlation_scope": ["executing"]}'), pg_temp.put('runs', '{"correlation_key": "k2"}'), pg_temp.put('parent') \g /dev/null
 select pg_temp.pick(4) \g /dev/null
@@ -29,6 +29,11 @@ select is(pg_temp.among('{}'), 'all', 'no status at all');
 select is(pg_temp.among(key => 'k'), 'done failed ready', 'by key: the occupant, and all that finished');
 select is(pg_temp.among(key => 'k3'), 'later', 'by key: what is not addressed by it');
 select is(pg_temp.among(parent => pg_temp.id('parent')), 'child', 'children');
+select is(pg_temp.among(prefix => 'k2'), 'runs', 'by the beginning of a key');
+select is(pg_temp.among('{runnable}', prefix => 'k2'), 'runs', '… whatever the status, which is up to the caller');
+select is(pg_temp.among(prefix => 'k', most => 3), 'all', '… unless these are too many');
+select is(pg_temp.among('{executing}', prefix => 'k', most => 3), 'runs child', '… then by status');
+select is(pg_temp.among(prefix => ''), 'all', 'every key begins with nothing');
 select is(pg_temp.among('{runnable}', most => 1), 'all', 'too many');
 
 select * from finish();

@@ -1,7 +1,7 @@
 -- gd_find: searches, page by page, the newest first.
 begin;
 \ir ../prelude.psql
-select plan(27);
+select plan(28);
 
 create function pg_temp.found(ids bigint[]) returns text language sql as $$
     select coalesce(string_agg(m.fsm, ' ' order by i.n), '-') from unnest(ids) with ordinality as i (id, n) join made as m on m.id = i.id
@@ -40,6 +40,7 @@ select results_eq('select pg_temp.found(ids), next_before from gd_find(fsm => ''
 select results_eq('select pg_temp.found(ids), next_before from gd_find(since => now() + interval ''1 minute'', looks => 2)', $$ values ('-', null::bigint) $$, 'it stops where everything is too old');
 select results_eq('select pg_temp.found(ids), looked from gd_find(most => 0)', $$ values ('-', 0) $$, 'a page of nothing');
 select results_eq('select pg_temp.found(ids), next_before = pg_temp.id(''e'') from gd_find(status => ''{runnable}'', most => 1)', $$ values ('e', true) $$, 'pages of what an index leads to');
+select is((select pg_temp.found(ids) from gd_find(status => '{runnable}', looks => 2147483647)), 'e d b', 'without a bound');
 select is(pg_temp.refusal($$ select * from gd_find(status => '{dead}') $$), 'GD002 status is dead', 'a status that is none');
 select is(pg_temp.refusal($$ select * from gd_find(looks => 0) $$), 'GD002 looks is 0', 'no look');
 
