@@ -32,7 +32,7 @@ from gendurable import (
     signal,
     status,
 )
-from gendurable.install import install
+from gendurable.install import install, install_router
 from gendurable.moving import move_partitions
 from support import Connection, until
 from test_liveness import Server
@@ -100,11 +100,7 @@ def many(admin_dsn: str) -> Iterator[Many]:
         name = f"gendurable_router_{os.getpid()}"
         router = create_database(admin_dsn, name)
         stack.callback(drop_database, admin_dsn, name)
-        script = ROOT / "sql/router/install.sql"
-        subprocess.run(
-            ["psql", "-Xq1", "-v", "ON_ERROR_STOP=1", "-f", script, router],
-            check=True, env=os.environ | {"PGOPTIONS": "-c client_min_messages=warning"},
-        )  # fmt: skip
+        assert install_router(router)
         with psycopg.connect(router, autocommit=True) as conn:
             for number, dsn in enumerate(dsns):
                 conn.execute(
@@ -554,6 +550,36 @@ select p.proname::text, pg_get_function_arguments(p.oid), pg_get_function_result
 from pg_proc as p
 where p.pronamespace = 'public'::regnamespace and p.proname like 'gd\\_%'
 """
+
+
+def test_a_router_is_upgraded_and_keeps_its_places(many: Many, through: Connection) -> None:
+    catalog = (
+        SIGNATURES + " union all " + VIEWS + " union all table gendurable.placed order by 1, 2"
+    )
+    through.execute(
+        "create or replace view gendurable.placed as"
+        " select partition::text, dsn, moving::text from gendurable.places"
+    )
+    before = through.execute(catalog).fetchall()
+    through.execute("drop function gd_pause(text)")
+    through.execute("create function gd_mine() returns int language sql return 1")
+    assert not install_router(many.router)
+    script = ROOT / "sql/router/upgrade.sql"
+    psql = ["psql", "-Xq1", "-v", "ON_ERROR_STOP=1", "-f", str(script)]
+    subprocess.run([*psql, many.router], check=True, capture_output=True)
+    assert through.execute("select gd_mine()").fetchone() == (1,)
+    through.execute("drop function gd_mine()")
+    assert through.execute(catalog).fetchall() == before
+    assert enqueue(through, "N", queue="unserved").id
+    # It is no database of instances, and such a one is no router.
+    for command in (["install"], ["upgrade"], ["uninstall", "--yes"]):
+        refused = run_command(*command, "--dsn", many.router)
+        assert refused.returncode == 1
+        assert "this database is a router" in refused.stderr, refused.stderr
+    refused = run_command("install", "--router", "--dsn", many.dsns[0])
+    assert "a router needs a database of its own" in refused.stderr
+    script_refused = subprocess.run([*psql, many.dsns[0]], check=False, capture_output=True)
+    assert b"is not a router" in script_refused.stderr
 
 
 def kill_in_the_middle(*arguments: str) -> None:

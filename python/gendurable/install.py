@@ -18,7 +18,15 @@ from gendurable.database import connect_sync, conninfo, log_warning, to_primary
 from gendurable.errors import InstallError
 from gendurable.schema import release
 
-__all__ = ["LOCK", "install", "own_version", "packaged", "schema_sql"]
+__all__ = [
+    "LOCK",
+    "install",
+    "install_router",
+    "own_version",
+    "packaged",
+    "refuse_router",
+    "schema_sql",
+]
 
 _INCLUDE = re.compile(r"^\\ir\s+(\S+)[ \t]*$", re.MULTILINE)
 _CREATED = re.compile(
@@ -35,6 +43,12 @@ _OPEN = r"""
 
 # Any constant will do as long as every installer uses the same.
 LOCK = 0x67656E6475726162
+
+_ROUTER = """
+    select 1 from pg_catalog.pg_class as c
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+     where n.nspname = 'gendurable' and c.relname = 'places'
+"""
 
 _PRESENT = r"""
     select 'schema ' || n.nspname from pg_catalog.pg_namespace as n where n.nspname = 'gendurable'
@@ -84,6 +98,7 @@ def install(
     with connect_sync(to_primary(conninfo(dsn))) as conn:
         conn.execute("select pg_advisory_xact_lock(%s::bigint)", (LOCK,))
         conn.add_notice_handler(log_warning)
+        refuse_router(conn)
         complete = _is_complete(conn)
         try:
             if not complete:
@@ -104,6 +119,63 @@ def install(
             ) from exc
         _refuse_open(conn)
     return not complete
+
+
+def install_router(dsn: str | None = None) -> bool:
+    """Install a router, or make the calls of one that is there those of this version.
+
+    What a router knows of the databases stays.
+
+    Args:
+        dsn: of a superuser; GENDURABLE_DSN or PG* by default.
+
+    Returns:
+        True if it was installed now, False if it was there.
+
+    Raises:
+        UsageError: the database cannot be reached, or is a standby.
+        InstallError: PL/Proxy is not there, the role may not install it, or the database holds
+            something else. Nothing was changed.
+    """
+    with connect_sync(to_primary(conninfo(dsn))) as conn:
+        conn.execute("select pg_advisory_xact_lock(%s::bigint)", (LOCK,))
+        conn.execute("set local client_min_messages = warning")
+        there = _is_router(conn)
+        if not there and (present := {row[0] for row in conn.execute(_PRESENT).fetchall()}):
+            raise InstallError(
+                f"a router needs a database of its own, and this one holds {_listed(present)}\n"
+                "Create another one, and install the router there."
+            )
+        try:
+            conn.execute(schema_sql("router/upgrade.sql" if there else "router/install.sql"))
+        except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile) as exc:
+            raise InstallError(
+                f"a router needs PL/Proxy: {exc.diag.message_primary}\n"
+                "Debian has it as postgresql-15-plproxy, for each version of PostgreSQL."
+            ) from exc
+        except psycopg.errors.InsufficientPrivilege as exc:
+            raise InstallError(
+                f"this role may not install a router: {exc.diag.message_primary}\n"
+                "Do it as a superuser."
+            ) from exc
+    return not there
+
+
+def refuse_router(conn: psycopg.Connection[Any]) -> None:
+    """Whether a database is a router, which has no schema to install, upgrade or remove.
+
+    Raises:
+        InstallError: it is one.
+    """
+    if _is_router(conn):
+        raise InstallError(
+            "this database is a router: it holds no instance, only the calls to other databases\n"
+            "Connect to one of these. The router itself: gendurable-py install --router"
+        )
+
+
+def _is_router(conn: psycopg.Connection[Any]) -> bool:
+    return conn.execute(_ROUTER).fetchone() is not None
 
 
 def schema_sql(manifest: str = "install.sql") -> str:

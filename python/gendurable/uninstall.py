@@ -10,7 +10,7 @@ from psycopg import sql
 
 from gendurable.database import connect_sync, conninfo, one_line, to_primary
 from gendurable.errors import InstallError, NotInstalledError
-from gendurable.install import LOCK, schema_sql
+from gendurable.install import LOCK, refuse_router, schema_sql
 
 __all__ = ["uninstall"]
 
@@ -85,6 +85,7 @@ def uninstall(dsn: str | None = None) -> list[str]:
         conn.execute("select pg_advisory_xact_lock(%s::bigint)", (LOCK,))
         if conn.execute(_THERE).fetchone() is None:
             raise NotInstalledError("there is no schema gendurable in this database")
+        refuse_router(conn)
         conn.execute("set local lock_timeout = '10s'")
         try:
             _drop_objects(conn)

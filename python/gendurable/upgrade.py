@@ -17,7 +17,7 @@ import psycopg
 
 from gendurable.database import connect_sync, conninfo, log_warning, one_line, to_primary
 from gendurable.errors import InstallError
-from gendurable.install import own_version, packaged, schema_sql
+from gendurable.install import own_version, packaged, refuse_router, schema_sql
 from gendurable.schema import release
 
 __all__ = ["Upgrade", "upgrade"]
@@ -121,6 +121,7 @@ def _plan(info: str, *, with_holders: bool) -> Upgrade:
     check = (packaged() / "upgrades/check.sql").read_text(encoding="utf-8")
     try:
         with connect_sync(info) as conn, _refusals():
+            refuse_router(conn)
             conn.execute(check)
             row = conn.execute(_FROM).fetchone()
             installed = str(row[0]) if row else ""

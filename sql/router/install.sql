@@ -2,10 +2,5 @@
 -- several that do. It needs the extension PL/Proxy, and a superuser to install it. As one of them:
 -- psql -1 -v ON_ERROR_STOP=1 -f sql/router/install.sql
 -- docs/many-databases.md has the whole course.
-\ir places.sql
-\ir one.sql
-\ir many.sql
-\ir all.sql
-\ir look.sql
-\ir views.sql
-\ir grants.sql
+\ir tables.sql
+\ir calls.sql

@@ -11,6 +11,7 @@ from gendurable.cli.command import Dsn, command
 from gendurable.database import conninfo, describe_dsn
 from gendurable.errors import UsageError
 from gendurable.install import install as install_schema
+from gendurable.install import install_router
 from gendurable.log import log_to_stderr
 from gendurable.process import package_version
 from gendurable.text import safe_repr
@@ -33,10 +34,21 @@ def install(
             show_default=False,
         ),
     ] = None,
+    router: Annotated[
+        bool,
+        typer.Option("--router", help="A router before many databases; again to upgrade it."),
+    ] = False,
 ) -> None:
     """Install the schema; do nothing if it is there."""
     log_to_stderr()
     info = conninfo(dsn)
+    if router:
+        if repair_privileges or partitions is not None:
+            raise UsageError("--router is used alone: a router has no partitions of its own")
+        done = install_router(info)
+        what = "installed" if done else f"has the calls of {package_version()} now"
+        typer.echo(f"router {what} at {describe_dsn(info)}")
+        return
     held = None if partitions is None else held_partitions(partitions)
     done = install_schema(info, repair_privileges=repair_privileges, partitions=held)
     version = package_version()
