@@ -149,7 +149,8 @@ def test_a_database_that_is_not_there_is_a_clear_error(empty_dsn: str) -> None:
 
 
 def test_the_script_is_the_manifest_with_every_file_in_it() -> None:
-    script = "".join(map(schema_sql, ("install.sql", "upgrade.sql", "router/install.sql", "router/upgrade.sql")))
+    manifests = "install.sql", "upgrade.sql", "router/install.sql", "router/upgrade.sql"
+    script = "".join(map(schema_sql, manifests))
     assert "\\ir" not in script
     sql = Path(__file__).parent.parent / "sql"
     for file in sql.rglob("*.sql"):

@@ -162,10 +162,10 @@ def install_router(dsn: str | None = None) -> bool:
 
 
 def refuse_router(conn: psycopg.Connection[Any]) -> None:
-    """Whether a database is a router, which has no schema to install, upgrade or remove.
+    """Refuse a router: it has no schema to install, upgrade or remove.
 
     Raises:
-        InstallError: it is one.
+        InstallError: the database is one.
     """
     if _is_router(conn):
         raise InstallError(
