@@ -2,7 +2,7 @@
 -- planner takes them to be empty however large they are, until maintenance comes by.
 begin;
 \ir prelude.psql
-select plan(75);
+select plan(76);
 select gd_register('busy', lease => '1 hour'), gd_register('looked at', lease => '1 hour') \g /dev/null
 select gd_set_rate_limit('frozen', 0, '1 s'), gd_set_rate_limit('mail', 1000000, '1 s') \g /dev/null
 insert into gendurable.buckets (key, tokens, refilled_at, due_at) values ('frozen', 0, now(), 'infinity');

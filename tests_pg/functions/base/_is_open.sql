@@ -13,7 +13,8 @@ $$;
 create function pg_temp.not_closed() returns table (called regprocedure, answer text) language sql as $$
     select p.oid::regprocedure, a.answer
     from pg_proc as p
-    cross join lateral (select string_agg('null::' || format_type(t.type, null), ', ' order by t.n) as nulls
+    cross join lateral (select case when p.provariadic <> 0 then 'variadic ' else '' end  -- the only argument
+                               || string_agg('null::' || format_type(t.type, null), ', ' order by t.n) as nulls
                         from unnest(p.proargtypes::oid[]) with ordinality as t (type, n)) as x
     cross join lateral pg_temp.answer(format('select public.%I(%s)', p.proname, x.nulls)) as a (answer)
     where p.pronamespace = 'public'::regnamespace and p.proname like 'gd\_%' and p.prosecdef and a.answer <> 'GD005'
