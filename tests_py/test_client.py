@@ -356,14 +356,14 @@ def test_an_async_connection_gives_awaitables_of_the_same(dsn: str, conn: Connec
 
 
 def test_every_function_for_applications_has_a_call_of_its_name() -> None:
-    maintenance = {"gd_gc", "gd_version"}
+    others = {"gd_gc", "gd_version", "gd_here"}  # For maintenance, and for routers.
     calls = {f"gd_{name}" for name in client.__all__ if name.islower()} - {"gd_get", "gd_find"}
     # Those of the module look ask views too; what asks gd_find is called search there.
     looks = {f"gd_{name}" for name in look.__all__} | {"gd_find"}
     functions = CLIENT | ADMIN
     assert calls <= functions | {"gd_schedule"}
     # Workers declare schedules, and applications set them.
-    assert calls | (looks & functions) == (functions | {"gd_schedule"}) - maintenance
+    assert calls | (looks & functions) == (functions | {"gd_schedule"}) - others
 
 
 def test_an_enqueue_an_entry_and_the_engine_take_the_same_arguments(conn: Connection) -> None:

@@ -136,7 +136,7 @@ def test_a_worker_leaves_with_two_turns_under_way(
     if not at_once:
         # What had started was committed.
         assert len(runs) == found.get("done", 0)
-        assert set(runs.values()) == {1}
+        assert set(runs.values()) <= {1}
 
 
 def test_a_registration_may_be_lost_with_two_turns_under_way(
