@@ -24,7 +24,7 @@ select results_eq(
               correlation_scope from gendurable.finished where correlation_key = 'a' $$,
     $$ select enqueued_at, fence + 1, parent_id, weight, attempt, parent_round, ord, priority, fsm_version, fsm, step, queue, state, rate_limit, concurrency_key, correlation_key,
               correlation_scope from before where correlation_key = 'a' $$, 'the archive keeps all that the instance was; the fence grows once more');
-select results_eq('select k.key, k.instance_id = e.id from gendurable.correlation_keys as k left join e on e.id = k.instance_id order by k.key', $$ values ('b', null), ('c', true), ('d', true) $$,
+select results_eq('select k.key collate "default", k.instance_id = e.id from gendurable.correlation_keys as k left join e on e.id = k.instance_id order by k.key', $$ values ('b', null), ('c', true), ('d', true) $$,
     'only what ends frees its key, and only one that is its own');
 select results_eq('select e.ord from e join gendurable.signals as s on s.instance_id = e.id order by e.ord', 'values (3), (4)', 'only what ends loses its inbox');
 select results_eq('select e.ord from e join gendurable.dedup_keys as d on d.instance_id = e.id order by e.ord', 'values (3), (4)', 'only what ends loses its deduplication keys');

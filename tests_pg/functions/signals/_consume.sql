@@ -1,6 +1,7 @@
 -- Consumption of signals by outcomes.
 begin;
 select plan(18);
+select setseed(0.5) \g /dev/null    -- chance decides whether a signal that is consumed renews its inbox
 
 insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, signalled, inbox)
 overriding system value
@@ -36,7 +37,6 @@ create function pg_temp.inbox(p_id bigint) returns text language sql as $$
     select concat_ws(' ', i.inbox, count(s.id), count(s.id) filter (where s.inbox = gendurable._inbox_key(i.id, i.inbox)))
     from gendurable.instances as i left join gendurable.signals as s on s.instance_id = i.id where i.id = p_id group by i.id
 $$;
-select setseed(0.5) \g /dev/null
 select pg_temp.consume(102, 'retry', '[8]') from generate_series(1, 200) \g /dev/null
 select is(pg_temp.inbox(102), '102 1 1', 'what is not there was not consumed');
 insert into gendurable.signals (id, inbox, instance_id, sent_at, name, payload) select 1000 + n, gendurable._inbox_key(m, m), m, now(), 'n', '{}' from generate_series(1, 164) as n, generate_series(103, 104) as m;
