@@ -220,6 +220,8 @@ begin
            and current_setting('synchronous_commit') = 'off' then
             set local synchronous_commit to default;
         end if;
+        -- An `if` of its own: a condition that holds a query is begun as one, even where its first
+        -- part is false.
         if v_limited and v_picked < gd_pick.slots then
             if exists (select from gendurable._rung('tokens')) then
                 -- The caller may want to know when those that were just refused are due.
@@ -248,7 +250,8 @@ begin
         perform gendurable._announce_places(array[gd_pick.queue]);
     end if;
     if v_due is not null and (v_most < gd_pick.slots or not v_due <@ v_kinds) then
-        -- The same of what fell due, and was not for this worker or has found no place.
+        -- Due rows that this worker does not declare, or has no place for, are for other workers:
+        -- those found them locked by this pick, and sleep.
         perform gendurable._announce(array[gd_pick.queue], p_kinds => v_due);
     end if;
 end
