@@ -13,8 +13,6 @@
 -- Where a limit decided, a schedule fired or an instance failed, it is durable whatever the driver
 -- said for claims alone: a limit that a crash forgot would let more execute than it allows.
 --
--- The body is long because the statement that claims is the one that returns: a function between
--- them would copy each row once more.
 -- Locks:  the worker's row (gendurable._check_in); the queue shared, and its places if it has a
 --         limit; then the instances, and the names of the keys that they need. Never waits: what
 --         another transaction holds is skipped.
@@ -37,6 +35,8 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
+-- The body is long because the statement that claims is the one that returns: a function between
+-- them would copy each row once more.
 declare
     v_now     timestamptz;
     v_since   timestamptz;
