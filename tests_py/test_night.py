@@ -86,7 +86,7 @@ MENDED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 }
 # Of these no command is the remedy.
 TOLD: dict[str, tuple[Any, dict[str, Any], str, str]] = {
-    "deserted": (Checkout, {"queue": "nobody"}, "no_worker: No live worker serves queue nobody", "Start a"),
+    "deserted": (Checkout, {"queue": "nobody"}, "no_worker: No live worker serves", "Start a"),
     "unknown code": ("Chekout", {}, "no_machine: .* declares Chekout", "Start a worker"),
     "early": (Checkout, {"delay": timedelta(hours=2)}, "scheduled: ", "Wait until then"),
 }
