@@ -1,4 +1,4 @@
-"""Two releases, made by tools/release in a copy of this repository: what is here, and a real change.
+"""Two releases, made by tools/release in a copy of this repository: this tree, and a change.
 
 The first is the version of this tree, which is cut if that has not been done. What changes in the
 second: a column with an index, a function with another return type, a view with a column in the
@@ -21,7 +21,16 @@ __all__ = ["Release", "change", "copy_of_the_repository", "make", "package", "ru
 ROOT = Path(__file__).resolve().parents[1]
 
 _LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".majors", ".venv", "node_modules", "__pycache__", ".*_cache", "results", "dist", "build", "site"
+    ".git",
+    ".majors",
+    ".venv",
+    "node_modules",
+    "__pycache__",
+    ".*_cache",
+    "results",
+    "dist",
+    "build",
+    "site",
 )
 
 _TABLES = """

@@ -313,7 +313,7 @@ def test_what_cannot_be_upgraded_is_told_and_left_as_it_is(
 def test_the_tree_is_compared_with_what_each_release_is_upgraded_to(
     made: tuple[Release, Release], empty_dsn: str
 ) -> None:
-    _, two = made
+    one, two = made
 
     def compared() -> str:
         return subprocess.run(
