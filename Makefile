@@ -30,7 +30,7 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml --exclude test_bench tests_py tools/coverage
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml tools/release
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml tools/sbom
-	@MYPYPATH=tools/site $(VENV)/bin/mypy --config-file python/pyproject.toml tools/site/*.py
+	@MYPYPATH=tools/site:tests_py $(VENV)/bin/mypy --config-file python/pyproject.toml tools/site/*.py tools/site/reference/*.py
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
 	@$(VENV)/bin/mypy --config-file bench/mypy.ini bench tests_py/test_bench.py
 
