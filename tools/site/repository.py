@@ -95,7 +95,8 @@ def with_links_to_pages(markdown: str, page: str) -> str:
         return posixpath.relpath(target, posixpath.dirname(page) or ".") + match[2]
 
     return "".join(
-        text if fenced else _LINK.sub(link, _NAMED.sub(title, text)) for fenced, text in _stretches(markdown)
+        text if fenced else _LINK.sub(link, _NAMED.sub(title, text))
+        for fenced, text in _stretches(markdown)
     )
 
 
