@@ -227,12 +227,12 @@
 \ir functions/queues/gd_set_queue_limit.sql
 
 -- machines: What workers declare that they can run, and the version that follows from it.
+\ir functions/machines/_sleepers.sql
 \ir functions/machines/_machine_problem.sql
 \ir functions/machines/_check_machines.sql
 \ir functions/machines/_declare.sql
 \ir functions/machines/_newest_version.sql
 \ir functions/machines/_newest_versions.sql
-\ir functions/machines/_sleeps_for.sql
 \ir functions/machines/gd_declare.sql
 \ir functions/machines/gd_machines.sql
 

@@ -321,6 +321,10 @@ comment on column gendurable.waits.holes is
 comment on column gendurable.waits.pending is
     'Transactions below the bound that were open for long: their runs may be filled yet.';
 
+-- Where instances of a queue may stand that wait for a moment: a part of instances_due, or a run.
+create type gendurable.stretch as (run bigint, from_at timestamptz, until_at timestamptz);
+comment on type gendurable.stretch is 'Where instances may stand that wait for a moment.';
+
 -- The latest cap of all lines, in microseconds since 1970. A sequence, because a transaction with
 -- an old snapshot has to see it as well.
 -- Which of the 64 virtual partitions are here, as bits, where this database is one of many; without

@@ -14,16 +14,25 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_ever int := (select v.version from gendurable.versions as v
-                   where v.fsm = p_fsm
-                   order by v.fsm, v.version desc
-                   limit 1);
-    v_now  timestamptz;
+    v_now   constant timestamptz := clock_timestamp();    -- the caller's transaction may be old
+    v_ever  int;
+    v_lives boolean;
 begin
-    if v_ever is null then
+    -- In most calls a live worker declares what is the newest.
+    select v.version,
+           exists (select from gendurable.machines as m
+                   cross join lateral gendurable._lease(m.worker_id) as l
+                   where m.fsm = p_fsm and m.version = v.version and l.lease_until >= v_now)
+    into v_ever, v_lives
+    from gendurable.versions as v
+    where v.fsm = p_fsm
+    order by v.fsm, v.version desc
+    limit 1;
+    if not found then
         return 1;
+    elsif v_lives then
+        return v_ever;
     end if;
-    v_now := clock_timestamp();    -- the caller's transaction may be old
     return coalesce((
         select m.version
         from gendurable.machines as m

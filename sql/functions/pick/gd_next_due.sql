@@ -24,7 +24,7 @@ begin
     end if;
     return least((
         select min(d.eligible_at)
-        from gendurable._stretches(gd_next_due.queue) as s
+        from unnest(gendurable._stretches(gd_next_due.queue)) as s
         cross join lateral (
             (select i.eligible_at from gendurable.instances as i
              where s.run is null

@@ -38,6 +38,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
+    v_check   record;
     v_now     timestamptz;
     v_since   timestamptz;
     v_fence   bigint;
@@ -51,8 +52,7 @@ declare
     v_holders bigint[];                -- what executes of a queue with a limit
     v_due     int[];         -- kinds
     v_fired   int := 0;
-    v_tokens  boolean;
-    v_slots   boolean;
+    v_rung    record;
     v_offered bigint[];
     v_kept    bigint[];
     v_c       gendurable.candidates;
@@ -74,8 +74,9 @@ begin
     if gendurable._is_open('public.gd_pick(bigint,text,int)') then
         perform gendurable._refuse_open();
     end if;
-    select c.idle, c.at into v_idle, v_now
-    from gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots) as c;
+    v_check := gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots);
+    v_idle := v_check.idle;
+    v_now := v_check.at;
     if v_now is null or gd_pick.slots = 0 then
         return;
     end if;
@@ -95,10 +96,10 @@ begin
             v_fired := gendurable._fire_schedules(gd_pick.queue);
         end if;
         v_kinds := gendurable._kinds(gd_pick.worker, gd_pick.queue);
-        select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
-        if v_tokens or v_slots then
+        v_rung := gendurable._announced(v_now);
+        if v_rung.tokens or v_rung.slots then
             v_offered := gendurable._answer_doorbells(
-                v_tokens, case when v_most > 0 then v_kinds end, v_most);
+                v_rung.tokens, case when v_most > 0 then v_kinds end, v_most);
         end if;
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
