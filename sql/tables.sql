@@ -713,8 +713,8 @@ comment on column gendurable.machines.steps is 'Which of its steps; null: all.';
 -- The newest version first, and of that the newest worker: it is the likeliest to live.
 create index machines_newest on gendurable.machines (fsm, version, worker_id);
 
--- Outlives the workers. Rows are only ever inserted, by the worker that declares a newer version
--- than all before. No unique index, which would make two workers that declare the same one wait for
+-- Outlives the workers. Rows are only ever inserted, by the first worker that declares a version.
+-- No unique index, which would make two workers that declare the same one wait for
 -- each other: each leaves a row.
 create table gendurable.versions (
     fsm     text not null,

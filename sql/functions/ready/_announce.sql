@@ -55,11 +55,15 @@ begin
        or not exists (select from gendurable._sleeping() as s where s.queues && p_queues) then
         return;
     end if;
-    perform pg_notify('gendurable', q.queue)
-    from unnest(p_queues) as q (queue)
-    where case when p_kinds is null
-               then exists (select from gendurable._sleeping() as s where q.queue = any (s.queues))
-               else exists (select from gendurable._sleepers(q.queue, p_kinds)) end;
+    if p_kinds is null then
+        perform pg_notify('gendurable', q.queue)
+        from unnest(p_queues) as q (queue)
+        where exists (select from gendurable._sleeping() as s where q.queue = any (s.queues));
+    else
+        perform pg_notify('gendurable', q.queue)
+        from unnest(p_queues) as q (queue)
+        where exists (select from gendurable._sleepers(q.queue, p_kinds));
+    end if;
 end
 $$;
 comment on function gendurable._announce(text[], text[], text[], bigint[], int[])
