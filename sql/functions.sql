@@ -289,12 +289,12 @@
 \ir functions/pick/_place_rows.sql
 \ir functions/pick/_beyond.sql
 \ir functions/pick/_child_rows.sql
+\ir functions/pick/_kinds.sql
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
+\ir functions/pick/_enter_queue.sql
 \ir functions/pick/_fail_too_large.sql
-\ir functions/pick/_is_paused.sql
 \ir functions/pick/_keep_offers.sql
-\ir functions/pick/_kinds.sql
 \ir functions/pick/_mark_presented.sql
 \ir functions/pick/_merged.sql
 \ir functions/pick/_nearest.sql

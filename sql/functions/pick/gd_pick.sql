@@ -21,9 +21,8 @@
 --         holders.
 -- Plan:   as gendurable._candidates, so that the cost is that of the slots; as
 --         gendurable._wake_due, doorbells_run and buckets_due, a few descents when nothing is due
---         and there is no doorbell; occurrences_bound, one descent where the queue has no schedule;
---         queues_limited, one where it has no limit; as gendurable._weigh where there are signals,
---         children or large states.
+--         and there is no doorbell; as gendurable._enter_queue; as gendurable._weigh where there
+--         are signals, children or large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer
@@ -39,6 +38,7 @@ as $$
 -- them would copy each row once more.
 declare
     v_check   record;
+    v_entered record;
     v_now     timestamptz;
     v_since   timestamptz;
     v_fence   bigint;
@@ -86,20 +86,23 @@ begin
     end if;
     v_fence := (extract(epoch from v_now) * 1000000)::bigint;
 
-    if not gendurable._is_paused(gd_pick.queue) then
+    v_entered := gendurable._enter_queue(gd_pick.queue, gd_pick.worker);
+    if not v_entered.closed then
         v_due := (gendurable._wake_due(gd_pick.queue)).kinds;
-        if exists (select from gendurable.queues as q
-                   where q.name = gd_pick.queue and q.max_executing is not null) then
-            v_counted := true;
+        v_counted := v_entered.counted;
+        if v_counted then
             select least(gd_pick.slots, coalesce(p.places, 0)), p.executing into v_most, v_holders
             from gendurable._places_left(gd_pick.queue) as p;
         end if;
-        -- The newest row, or dead ones would be read where there is none.
-        if (select o.id from gendurable.occurrences as o where o.queue = gd_pick.queue
-            order by o.queue desc, o.id desc limit 1) is not null then
+        v_kinds := v_entered.kinds;
+        if v_entered.scheduled then
             v_fired := gendurable._fire_schedules(gd_pick.queue);
+            if v_fired > 0 then
+                -- They may be the first of their kind.
+                v_kinds := array(
+                    select k.id from gendurable._kinds(gd_pick.worker, gd_pick.queue) as k (id));
+            end if;
         end if;
-        v_kinds := gendurable._kinds(gd_pick.worker, gd_pick.queue);
         v_rung := gendurable._announced(v_now);
         if v_rung.tokens or v_rung.slots then
             v_offered := gendurable._answer_doorbells(

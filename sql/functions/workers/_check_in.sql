@@ -15,8 +15,7 @@
 -- Errors: GD010 the worker is gone; GD002 no queue, or a negative number of slots;
 --         GD004 not READ COMMITTED.
 create function gendurable._check_in(p_worker bigint, p_queue text, p_slots int,
-                                     out idle boolean, out at timestamptz,
-                                     out declares boolean)
+                                     out idle boolean, out at timestamptz)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -34,7 +33,7 @@ begin
         perform gendurable._refuse_isolation();
     end if;
     for v_try in 1 .. 2 loop
-        select w.lease, w.declares into v_lease, declares
+        select w.lease into v_lease
         from gendurable.workers as w
         where w.id = p_worker
         for key share skip locked;
