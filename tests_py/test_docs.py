@@ -38,10 +38,10 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def shop(directory: Path) -> Path:
-    """The README's first machine as a module."""
+def shop(directory: Path, document: str = "README.md") -> Path:
+    """A document's first machine as a module."""
     module = directory / "shop.py"
-    module.write_text(blocks("README.md", "python")[0])
+    module.write_text(blocks(document, "python")[0])
     return module
 
 
@@ -51,13 +51,14 @@ def commands(document: str) -> list[str]:
     return [shlex.join(words) for line in lines if (words := shlex.split(line, comments=True))]
 
 
-def test_the_readme_s_first_machine_and_its_sql_do_what_it_says(
-    dsn: str, conn: Connection, tmp_path: Path
+@pytest.mark.parametrize("document", ["README.md", "docs/index.md"])
+def test_the_first_machine_of_a_front_page_and_its_sql_do_what_it_says(
+    dsn: str, conn: Connection, tmp_path: Path, document: str
 ) -> None:
     warnings: list[str | None] = []
     conn.add_notice_handler(lambda notice: warnings.append(notice.sqlstate))
-    module = shop(tmp_path)
-    first, *others = blocks("README.md", "sql")
+    module = shop(tmp_path, document)
+    first, *others = blocks(document, "sql")
     statements = [part for part in first.split(";") if part.strip()]
     assert len(statements) == 3
     with worker_process(dsn, module, tmp_path / "log", "--queue", "default=20"):
