@@ -71,7 +71,7 @@ def test_a_migration_that_fails_leaves_nothing(empty_dsn: str) -> None:
 def test_the_example_s_own_tests_pass(empty_dsn: str) -> None:
     assert run(empty_dsn, "alembic", "upgrade", "head").returncode == 0
     tests = run(empty_dsn, "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", ".")
-    assert "5 passed" in tests.stdout, tests.stdout + tests.stderr
+    assert "6 passed" in tests.stdout, tests.stdout + tests.stderr
 
 
 def free_port() -> int:

@@ -151,4 +151,4 @@ def test_rows_can_be_streamed(conn: Connection) -> None:
 
 def test_something_else_than_a_step_s_connection_is_refused(dsn: str) -> None:
     with pytest.raises(UsageError, match=r"ctx\.conn of a transactional step"):
-        step_session(None).__enter__()  # type: ignore[arg-type]
+        step_session(None)  # type: ignore[call-overload]

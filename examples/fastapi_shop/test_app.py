@@ -10,10 +10,13 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
 from fastapi_shop.app import app
-from fastapi_shop.database import Order, SyncSessions
-from gendurable import find
+from fastapi_shop.checkout import Checkout, Purchase
+from fastapi_shop.database import Order, SyncSessions, sync_engine
+from gendurable import enqueue, find, signal
+from gendurable.testing import drain
 
 
 @pytest.fixture
@@ -75,6 +78,23 @@ def test_who_does_not_wait_is_answered_at_once(client: TestClient) -> None:
     assert client.get(f"/orders/{order}").json()["status"] != "done"
     assert client.get("/orders/1000000").status_code == 404
     assert client.post("/orders/1000000/payments/p1").status_code == 404
+
+
+def test_a_payment_ships_an_order_within_a_transaction_that_is_rolled_back() -> None:
+    with sync_engine.connect() as connection:
+        # Each commit of the session is a savepoint.
+        with Session(connection, join_transaction_mode="create_savepoint") as session:
+            order = Order(sku="A-1", quantity=1)
+            session.add(order)
+            session.flush()
+            enqueue(session, Checkout, Purchase(order.id), correlation_key="order:test")
+            session.commit()
+            assert [ran.step for ran in drain(session, [Checkout])] == ["start"]
+            signal(session, "order:test", "paid")
+            assert [ran.step for ran in drain(session, [Checkout])] == ["decide", "ship"]
+            session.refresh(order)
+            assert order.status == "shipped"
+        connection.rollback()
 
 
 def test_when_the_application_has_ended_no_worker_is_left(client: TestClient) -> None:

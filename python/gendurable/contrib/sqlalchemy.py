@@ -24,15 +24,12 @@ _lent: ContextVar[psycopg.Connection[Any]] = ContextVar("_lent")
 
 
 @overload
-def step_session(conn: psycopg.Connection[Any]) -> AbstractContextManager[Session]: ...
+def step_session(conn: psycopg.Connection[Any]) -> AbstractContextManager[Session, None]: ...
 @overload
 def step_session(
     conn: psycopg.Connection[Any], sessions: Callable[..., S]
-) -> AbstractContextManager[S]: ...
-@contextmanager
-def step_session(
-    conn: psycopg.Connection[Any], sessions: Callable[..., Any] = Session
-) -> Iterator[Any]:
+) -> AbstractContextManager[S, None]: ...
+def step_session(conn: psycopg.Connection[Any], sessions: Callable[..., Any] = Session) -> Any:
     """A session in the transaction of a step, flushed at the end of the block.
 
     What it writes is committed with the step's outcome. ``commit`` and ``rollback`` of the session
@@ -48,6 +45,11 @@ def step_session(
     """
     if not isinstance(conn, psycopg.Connection):
         raise no_connection(conn, "ctx.conn of a transactional step that is sync")
+    return _session(conn, sessions)
+
+
+@contextmanager
+def _session(conn: psycopg.Connection[Any], sessions: Callable[..., Any]) -> Iterator[Any]:
     token = _lent.set(conn)
     try:
         with (
