@@ -21,6 +21,7 @@
 \ir functions/base/_too_long_problem.sql
 \ir functions/base/_bigint.sql
 \ir functions/base/_is_open.sql
+\ir functions/base/_look_again.sql
 \ir functions/base/_large_json_size.sql
 \ir functions/base/_most_bytes.sql
 \ir functions/base/_size_bound.sql

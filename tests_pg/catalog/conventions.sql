@@ -1,6 +1,6 @@
 -- Conventions that the database itself can state. Each test lists the offenders.
 begin;
-select plan(19);
+select plan(20);
 
 create temp view engine_function as
 select f.oid, f.proname as name, n.nspname = 'public' as public, f.oid::regprocedure::text as signature,
@@ -56,6 +56,10 @@ select is_empty($$
     where obj_description(r.oid, 'pg_class') is null
         and not exists (select from pg_inherits as i where i.inhrelid = r.oid)
 $$, 'every table and view has a comment');
+select is_empty($$
+    select r.name, a.attname from engine_relation as r join pg_attribute as a on a.attrelid = r.oid
+    where r.public and a.attnum > 0 and not a.attisdropped and col_description(r.oid, a.attnum) is null
+$$, 'every column of a public view has a comment');
 select is_empty($$
     select t.typname from pg_type as t join pg_namespace as n on n.oid = t.typnamespace
     where n.nspname = 'gendurable' and t.typtype in ('e', 'c', 'd')

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "repository/"
@@ -42,19 +42,20 @@ def path_of(page: str) -> str:
     return path if (ROOT / path).exists() else path.removesuffix(".md")
 
 
-def reachable(pages: Iterable[str]) -> list[str]:
-    """The pages outside docs/ that these lead to, by whatever many links."""
-    found: dict[str, None] = {}
-    ahead = list(pages)
+def reachable(pages: Mapping[str, str]) -> dict[str, str]:
+    """The pages outside docs/ that these lead to, by whatever many links, and their Markdown."""
+    found: dict[str, str] = {}
+    ahead = dict(pages)
     while ahead:
-        page = ahead.pop()
+        page, text = ahead.popitem()
         if page.startswith(PREFIX):
-            if page in found:
-                continue
-            found[page] = None
-        if path_of(page).endswith(".md"):
-            ahead += [other for other in _linked(page) if other.startswith(PREFIX)]
-    return sorted(found)
+            found[page] = text
+        if page.startswith(PREFIX) and not path_of(page).endswith(".md"):
+            continue
+        for other in _linked(page, text):
+            if other.startswith(PREFIX) and other not in found:
+                ahead[other] = content(other)
+    return found
 
 
 def content(page: str) -> str:
@@ -86,8 +87,7 @@ def with_links_to_pages(markdown: str, page: str) -> str:
     )
 
 
-def _linked(page: str) -> list[str]:
-    text = (ROOT / path_of(page)).read_text()
+def _linked(page: str, text: str) -> list[str]:
     links = [m[1] for fenced, part in _stretches(text) if not fenced for m in _LINK.finditer(part)]
     return [target for link in links if (target := _target(link, page))]
 

@@ -11,6 +11,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not pg_try_advisory_xact_lock_shared(26469, hashtext(p_queue)) then
+        perform gendurable._look_again();    -- the change may be undone
         return true;
     end if;
     -- A statement of its own, younger than the lock.

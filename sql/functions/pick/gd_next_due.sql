@@ -1,6 +1,7 @@
 -- When a pick of this queue may next find something that it does not find now: the earliest moment
 -- at which an instance becomes eligible, a park reaches its deadline, the tokens are due for which
--- an instance waits, or a schedule is due. Null: only an enqueue or a signal can bring work.
+-- an instance waits, or a schedule is due; soon, where a pick of the same transaction met a lock
+-- (gendurable._look_again). Null: only an enqueue or a signal can bring work.
 --
 -- Locks: none. Writes: nothing.
 -- Plan:  as gendurable._stretches; instances_due and instances_due_lately, one descent for each;
@@ -59,7 +60,9 @@ begin
                         and i.phase = 'throttled' and i.queue = gd_next_due.queue)
         order by b.due_at
         limit 1
-    ), gendurable._next_firing(gd_next_due.queue));
+    ), gendurable._next_firing(gd_next_due.queue),
+    case when current_setting('gendurable.look_again', true) = 'on'
+         then clock_timestamp() + interval '50 ms' end);
 end
 $$;
 comment on function public.gd_next_due(text)

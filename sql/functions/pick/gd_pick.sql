@@ -13,8 +13,6 @@
 -- Where a limit decided, a schedule fired or an instance failed, it is durable whatever the driver
 -- said for claims alone: a limit that a crash forgot would let more execute than it allows.
 --
--- The body is long because the statement that claims is the one that returns: a function between
--- them would copy each row once more.
 -- Locks:  the worker's row (gendurable._check_in); the queue shared, and its places if it has a
 --         limit; then the instances, and the names of the keys that they need. Never waits: what
 --         another transaction holds is skipped.
@@ -37,6 +35,8 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
+-- The body is long because the statement that claims is the one that returns: a function between
+-- them would copy each row once more.
 declare
     v_now     timestamptz;
     v_since   timestamptz;
@@ -70,13 +70,17 @@ declare
     v_not_rates text[] := array[]::text[];
     v_claimed int;
     v_picked  int := 0;
+    v_gave_up boolean := false;        -- more may be there
 begin
     if gendurable._is_open('public.gd_pick(bigint,text,int)') then
         perform gendurable._refuse_open();
     end if;
     select c.idle, c.at into v_idle, v_now
     from gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots) as c;
-    if v_now is null or gd_pick.slots = 0 then
+    if v_now is null then
+        perform gendurable._look_again();
+        return;
+    elsif gd_pick.slots = 0 then
         return;
     end if;
     v_fence := (extract(epoch from v_now) * 1000000)::bigint;
@@ -103,7 +107,7 @@ begin
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
         -- that were born ready side by side.
-        while v_most > 0 and (v_rounds < 5 or cardinality(v_seen) < 100) loop
+        while v_most > 0 and not v_gave_up loop
             v_read := pg_stat_get_xact_tuples_returned(c_ready);
             v_c := gendurable._candidates(v_kinds, v_most - v_picked, v_offered,
                                           v_seen, v_not_keys, v_not_rates);
@@ -212,6 +216,7 @@ begin
             end if;
             exit when not (v_c.keyed or v_c.rated or v_failed) or v_picked = v_most
                       or v_picked > 0 and v_left <> '{}';
+            v_gave_up := v_rounds >= 5 and cardinality(v_seen) >= 100;
         end loop;
         if v_counted and v_picked > 0 then
             perform gendurable._note_holders(gd_pick.queue, v_holders);
@@ -235,9 +240,10 @@ begin
         perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, not v_idle, false);
     end if;
     if v_picked = gd_pick.slots and (v_due is not null or v_fired > 0 or v_limited)
-       or v_picked > 0 and v_left <> '{}' then
+       or v_picked > 0 and v_left <> '{}' or v_gave_up then
         -- Other workers may have come for what fell due, was offered or is left, while it was
-        -- locked here, and gone to sleep again. What is left also calls this worker back.
+        -- locked here, and gone to sleep again. What is left also calls this worker back, and so
+        -- does what it has not come to.
         perform gendurable._announce(
             array[gd_pick.queue],
             p_kinds => case when v_fired = 0 and not v_limited then v_kinds || v_due end);
