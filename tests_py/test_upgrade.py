@@ -404,6 +404,9 @@ def test_a_release_is_refused_in_a_sentence(made: tuple[Release, Release]) -> No
     assert f"this tree is to become {done}" in refused("cut", to_come)
     assert "0.0.9 is not newer" in refused("open", "0.0.9")
     assert "no version: three numbers" in refused("open", "next")
+    assert "has no release 90.0.0" in refused("notes", to_come)
+    told = releases.run(two.tree, "tools/release", "notes", done)
+    assert told == "- Instances have a label, and people may note something of them.\n"
     (two.tree / "more").write_text("")
     assert "the tree is not clean" in refused("open", to_come)
     (two.tree / "more").unlink()
