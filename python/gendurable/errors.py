@@ -21,6 +21,7 @@ __all__ = [
     "IsolationError",
     "NotInstalledError",
     "OutcomeError",
+    "PrivilegesError",
     "Said",
     "StateError",
     "StepTimeoutError",

@@ -1,8 +1,9 @@
-"""What mkdocs does not do by itself: a folder in the nav, and pages from outside docs/.
+"""What mkdocs does not do by itself: a folder in the nav, the reference, pages from outside docs/.
 
 The repository reads well without the site, so its documents link to files, wherever these stand.
 Each file that is linked to becomes a page under repository/: Markdown as it is, anything else as
-a block of code, a directory as the blocks of its files.
+a block of code, a directory as the blocks of its files. The reference is made at each build
+(reference/__init__.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import reference
 import repository
 from mkdocs.structure.files import File, InclusionLevel
 
@@ -26,13 +28,14 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages that stand elsewhere in the repository."""
-    begin = [file.src_uri for file in files.documentation_pages()]
+    """Adds the reference, and the pages that stand elsewhere in the repository."""
     listed = set(_leaves(config.nav))
-    begin += [uri for uri in listed if uri.startswith(repository.PREFIX)]
-    for uri in repository.reachable(begin):
-        page = File.generated(config, uri, content=repository.content(uri))
-        if uri not in listed:
+    made = reference.pages()
+    begin = made | {file.src_uri: file.content_string for file in files.documentation_pages()}
+    begin |= {uri: repository.content(uri) for uri in listed if uri.startswith(repository.PREFIX)}
+    for uri, content in sorted((made | repository.reachable(begin)).items()):
+        page = File.generated(config, uri, content=content)
+        if uri.startswith(repository.PREFIX) and uri not in listed:
             page.inclusion = InclusionLevel.NOT_IN_NAV
         files.append(page)
     return files

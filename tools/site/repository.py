@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "repository/"
 
 _FENCED = re.compile(r"^( *)(```+).*?^\1\2`*$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()([^)#\s]+)((?:#[^)\s]*)?)(?=\))")
+# A link that shows the name of a file.
+_NAMED = re.compile(r"\[`?[\w./-]+\.md`?\]\(([^)#\s]+)\)")
 _LANGUAGES = {
     ".json": "json",
     ".py": "python",
@@ -42,19 +44,20 @@ def path_of(page: str) -> str:
     return path if (ROOT / path).exists() else path.removesuffix(".md")
 
 
-def reachable(pages: Iterable[str]) -> list[str]:
-    """The pages outside docs/ that these lead to, by whatever many links."""
-    found: dict[str, None] = {}
-    ahead = list(pages)
+def reachable(pages: Mapping[str, str]) -> dict[str, str]:
+    """The pages outside docs/ that these lead to, by whatever many links, and their Markdown."""
+    found: dict[str, str] = {}
+    ahead = dict(pages)
     while ahead:
-        page = ahead.pop()
+        page, text = ahead.popitem()
         if page.startswith(PREFIX):
-            if page in found:
-                continue
-            found[page] = None
-        if path_of(page).endswith(".md"):
-            ahead += [other for other in _linked(page) if other.startswith(PREFIX)]
-    return sorted(found)
+            found[page] = text
+        if page.startswith(PREFIX) and not path_of(page).endswith(".md"):
+            continue
+        for other in _linked(page, text):
+            if other.startswith(PREFIX) and other not in found:
+                ahead[other] = content(other)
+    return found
 
 
 def content(page: str) -> str:
@@ -73,7 +76,17 @@ def content(page: str) -> str:
 
 
 def with_links_to_pages(markdown: str, page: str) -> str:
-    """The text of a page, its links to files made into links to their pages."""
+    """The text of a page, its links to files made into links to their pages.
+
+    A link that shows the name of the file shows the title of the page.
+    """
+
+    def title(match: re.Match[str]) -> str:
+        target = _target(match[1], page)
+        if target is None or not (ROOT / path_of(target)).is_file():
+            return match[0]
+        heading = re.search(r"^# (.+)$", (ROOT / path_of(target)).read_text(), re.MULTILINE)
+        return f"[{heading[1]}]({match[1]})" if heading else match[0]
 
     def link(match: re.Match[str]) -> str:
         target = _target(match[1], page)
@@ -82,12 +95,12 @@ def with_links_to_pages(markdown: str, page: str) -> str:
         return posixpath.relpath(target, posixpath.dirname(page) or ".") + match[2]
 
     return "".join(
-        text if fenced else _LINK.sub(link, text) for fenced, text in _stretches(markdown)
+        text if fenced else _LINK.sub(link, _NAMED.sub(title, text))
+        for fenced, text in _stretches(markdown)
     )
 
 
-def _linked(page: str) -> list[str]:
-    text = (ROOT / path_of(page)).read_text()
+def _linked(page: str, text: str) -> list[str]:
     links = [m[1] for fenced, part in _stretches(text) if not fenced for m in _LINK.finditer(part)]
     return [target for link in links if (target := _target(link, page))]
 
