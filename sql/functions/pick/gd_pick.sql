@@ -70,7 +70,8 @@ declare
     v_not_rates text[] := array[]::text[];
     v_claimed int;
     v_picked  int := 0;
-    v_gave_up boolean := false;        -- more may be there
+    v_more    boolean := false;        -- more has fallen due than it has moved
+    v_gave_up boolean := false;        -- more may be there than it has looked at
 begin
     if gendurable._is_open('public.gd_pick(bigint,text,int)') then
         perform gendurable._refuse_open();
@@ -86,7 +87,8 @@ begin
     v_fence := (extract(epoch from v_now) * 1000000)::bigint;
 
     if not gendurable._is_paused(gd_pick.queue) then
-        v_due := (gendurable._wake_due(gd_pick.queue)).kinds;
+        select w.kinds, w.more into v_due, v_more
+        from gendurable._wake_due(gd_pick.queue) as w;
         if exists (select from gendurable.queues as q
                    where q.name = gd_pick.queue and q.max_executing is not null) then
             v_counted := true;
@@ -240,7 +242,7 @@ begin
         perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, not v_idle, false);
     end if;
     if v_picked = gd_pick.slots and (v_due is not null or v_fired > 0 or v_limited)
-       or v_picked > 0 and v_left <> '{}' or v_gave_up then
+       or v_picked > 0 and v_left <> '{}' or v_gave_up or v_more then
         -- Other workers may have come for what fell due, was offered or is left, while it was
         -- locked here, and gone to sleep again. What is left also calls this worker back, and so
         -- does what it has not come to.
