@@ -15,6 +15,14 @@ test-pg: packages ## Only the pgTAP suite (FILES="tests_pg/functions/pick/gd_pic
 test-py: packages venv ## Only pytest (FILES="tests_py/test_worker.py -k drain" for some)
 	@tools/test py $(FILES)
 
+test-majors: packages venv ## pgTAP and some of pytest on other majors of PostgreSQL (MAJORS="16 17 18" FILES=… PY=…)
+	@set -e; for major in $(or $(MAJORS),16 17 18); do \
+	    bin=$$(tools/major $$major); \
+	    echo "PostgreSQL $$major"; \
+	    PG_BIN=$$bin tools/test pg $(FILES); \
+	    PG_BIN=$$bin tools/test py $(or $(PY),tests_py/test_client.py tests_py/test_worker.py tests_py/test_recovery.py tests_py/test_upgrade.py -q); \
+	done
+
 lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/ruff check --quiet --output-format concise $(PYTHON)
 	@$(VENV)/bin/ruff format --quiet --check $(PYTHON)
@@ -101,7 +109,7 @@ $(BENCH)/.ready: python/pyproject.toml bench/requirements.txt bench/package.json
 	@touch $@
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache site python/.mypy_cache python/.ruff_cache
+	rm -rf .majors $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache site python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py test-web bench-web lint types docs stress chaos cron schedules upgrade router bench bench-full demo wheel up packages venv clean
+.PHONY: help test test-pg test-py test-majors test-web bench-web lint types docs stress chaos cron schedules upgrade router bench bench-full demo wheel up packages venv clean

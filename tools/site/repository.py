@@ -15,6 +15,8 @@ PREFIX = "repository/"
 
 _FENCED = re.compile(r"^( *)(```+).*?^\1\2`*$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()([^)#\s]+)((?:#[^)\s]*)?)(?=\))")
+# A link that shows the name of a file.
+_NAMED = re.compile(r"\[`?[\w./-]+\.md`?\]\(([^)#\s]+)\)")
 _LANGUAGES = {
     ".json": "json",
     ".py": "python",
@@ -74,7 +76,17 @@ def content(page: str) -> str:
 
 
 def with_links_to_pages(markdown: str, page: str) -> str:
-    """The text of a page, its links to files made into links to their pages."""
+    """The text of a page, its links to files made into links to their pages.
+
+    A link that shows the name of the file shows the title of the page.
+    """
+
+    def title(match: re.Match[str]) -> str:
+        target = _target(match[1], page)
+        if target is None or not (ROOT / path_of(target)).is_file():
+            return match[0]
+        heading = re.search(r"^# (.+)$", (ROOT / path_of(target)).read_text(), re.MULTILINE)
+        return f"[{heading[1]}]({match[1]})" if heading else match[0]
 
     def link(match: re.Match[str]) -> str:
         target = _target(match[1], page)
@@ -83,7 +95,8 @@ def with_links_to_pages(markdown: str, page: str) -> str:
         return posixpath.relpath(target, posixpath.dirname(page) or ".") + match[2]
 
     return "".join(
-        text if fenced else _LINK.sub(link, text) for fenced, text in _stretches(markdown)
+        text if fenced else _LINK.sub(link, _NAMED.sub(title, text))
+        for fenced, text in _stretches(markdown)
     )
 
 

@@ -22,8 +22,8 @@ set jit = off
 as $$
 declare
     c_most   constant int := 1000;
-    v_in     gendurable.entrance := gendurable._enter_ready();
-    v_part   record;
+    v_in     gendurable.entrance;
+    v_part   gendurable.stretch;
     v_ids    bigint[] := array[]::bigint[];
     v_lately bigint[] := array[]::bigint[];
     v_keys   text[];
@@ -31,11 +31,10 @@ declare
     v_scoped bigint[];
 begin
     -- One stretch in most calls. What stands in both indexes is found twice.
-    for v_part in
-        select s.run, s.from_at, s.until_at from gendurable._stretches(p_queue) as s
-        where s.from_at <= now()
-    loop
-        if v_part.run is null then
+    foreach v_part in array gendurable._stretches(p_queue) loop
+        if v_part.from_at > now() then
+            continue;
+        elsif v_part.run is null then
             v_ids := v_ids || array(
                 select i.id from gendurable.instances as i
                 where i.queue = p_queue and i.phase in ('scheduled', 'awaiting_signal')
@@ -64,6 +63,7 @@ begin
     parks := 0;
     if moved > 0 then
         perform gendurable._note_expired(v_ids);
+        v_in := gendurable._enter_ready();
         -- A scheduled instance keeps its place, which is the time it was meant for. A park is
         -- woken now, and keeps the names it awaited: its step is handed whatever signals of those
         -- names are there.
