@@ -50,6 +50,7 @@ declare
     v_counted boolean := false;        -- the queue has a limit
     v_most    int := gd_pick.slots;    -- how many it may claim
     v_holders bigint[];                -- what executes of a queue with a limit
+    v_woken   record;
     v_due     int[];         -- kinds
     v_fired   int := 0;
     v_rung    record;
@@ -89,8 +90,9 @@ begin
 
     v_entered := gendurable._enter_queue(gd_pick.queue, gd_pick.worker);
     if not v_entered.closed then
-        select w.kinds, w.more into v_due, v_more
-        from gendurable._wake_due(gd_pick.queue) as w;
+        v_woken := gendurable._wake_due(gd_pick.queue);
+        v_due := v_woken.kinds;
+        v_more := v_woken.more;
         v_counted := v_entered.counted;
         if v_counted then
             select least(gd_pick.slots, coalesce(p.places, 0)), p.executing into v_most, v_holders
