@@ -233,6 +233,7 @@ async def searched(
         step=query.text("step"),
         correlation_key=exact,
         key_prefix=None if given is None or exact else given.removesuffix("*"),
+        concurrency_key=query.text("concurrency_key"),
         state=query.json("state"),
         since=since or None,
         before=before,
@@ -263,6 +264,7 @@ async def _instance(conn: Connection, query: Query) -> dict[str, Any]:
         "children": found.children,
         "tree": family.tree(nodes),
         "tally": family.tally(nodes),
+        "waits_for": next((n for n in nodes if n.parent_id == it.id and not n.finished_at), None),
         "cut": len(nodes) >= _MOST_NODES,
         "worker": next((w for w in holders if w.id == it.worker_id), None),
     }
@@ -354,6 +356,7 @@ PAGES: Mapping[str, Page] = {
                 "queue",
                 "step",
                 "key",
+                "concurrency_key",
                 "state",
                 "since",
                 "before",
