@@ -21,7 +21,7 @@ select is(pg_temp.holders(), 'a:1 b:2 c:3 d:4 f:6', 'what is free beside them is
 select is(current_setting('lock_timeout'), '3s', 'lock_timeout is as it was after that, too');
 select test.exec('other', 'rollback') \g /dev/null
 select gendurable._try_take_keys('{e1}', '{7}', '50ms') \g /dev/null
-select is(pg_temp.holders(), 'a:1 b:2 c:3 d:4 e1:7 f:6', 'they can be taken when he has not');
+select is(pg_temp.holders(), 'a:1 b:2 c:3 d:4 e1:7 f:6', 'they can be taken once it has not');
 
 select * from finish();
 rollback;
