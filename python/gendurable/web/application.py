@@ -170,7 +170,7 @@ class Dashboard:
         return show
 
     async def _content(self, topic: str) -> str:
-        """The live part of a page, the same for everyone who looks."""
+        """The live part of a page, the same for all viewers."""
         page, query = of_topic(topic)
         if "state" in query:
             self._refuse_hidden(query.json("state"))

@@ -1,6 +1,6 @@
 """The pages: where each is, what it shows, and what is read for it.
 
-A topic is a page with its query: what is read once for all who look at it.
+A topic is a page with its query: what is read once for all of its viewers.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Page:
         return Query(self.fields, values)
 
     def topic(self, path: Mapping[str, Any], given: str) -> str:
-        """The name of what a request asks for, the same for all who ask for it."""
+        """The name of what a request asks for, the same in all requests for it."""
         asked = {name: value for name, value in self.query(path, given).items() if value}
         return f"{self.name}?{urlencode(asked)}"
 

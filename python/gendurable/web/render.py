@@ -259,7 +259,7 @@ def _json(value: Any) -> Markup:
 def _lines(
     value: Any, indent: str = "", head: Markup = _NOTHING, tail: str = ""
 ) -> Iterator[Markup]:
-    """The lines of a value, one after the other, so that nobody makes those that are not shown."""
+    """The lines of a value, one after the other, so that those which are not shown are not made."""
     start = escape(indent) + head
     if isinstance(value, dict) and value:
         yield start + "{"

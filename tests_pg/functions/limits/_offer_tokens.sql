@@ -17,7 +17,7 @@
 begin;
 set local client_min_messages = error;
 \ir ../prelude.psql
-select plan(47);
+select plan(48);
 create function pg_temp.offer() returns void language plpgsql as $$
 begin
     perform gendurable._expand_name_doorbells('rate_limit');
@@ -191,6 +191,10 @@ select pg_temp.put_rated('behind', 'p:1') \g /dev/null
 select is(pg_temp.pick(1), 'behind', 'nor does one that was offered its tokens and cannot be had');
 select test.exec('other', 'rollback') \g /dev/null
 select lives_ok('select pg_temp.offer()', 'nothing to do');
+
+insert into gendurable.doorbells (kind, key, rung_by) select 'tokens', 'p:' || n, '3' from generate_series(1, 501) as n;
+set local gendurable.look_again = '';
+select is((select current_setting('gendurable.look_again') from gendurable._offer_tokens()), 'on', 'more keys than one look takes: another look follows');
 
 select * from finish();
 rollback;

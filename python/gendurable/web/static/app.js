@@ -135,7 +135,7 @@
     source?.close();
     source = null;
   }
-  // A page that nobody sees needs nothing, and a browser has few connections.
+  // A page that is not visible needs nothing, and a browser has few connections.
   document.addEventListener("visibilitychange", () => document.hidden ? leave() : connect());
   addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
