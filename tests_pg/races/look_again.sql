@@ -6,7 +6,7 @@
 --            worker; B: pick and `gd_next_due`, in one transaction; A ends.
 -- Guard:     `_look_again`, which `gd_next_due` reads.
 -- Mutations: `gd_next_due` does not read it → 2, 5, 8, 11, 14, 17; not noted by `_places_left` →
---            2; by `_lock_name` → 5, 14; by `_is_paused` → 8; by `gd_pick` → 11; by `_offer_slots`
+--            2; by `_lock_name` → 5, 14; by `_enter_queue` → 8; by `gd_pick` → 11; by `_offer_slots`
 --            → 17.
 \ir prelude.psql
 select plan(18);
