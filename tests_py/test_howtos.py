@@ -34,7 +34,7 @@ class Blocks:
             (HOWTO / f"{name}.md").read_text(),
             re.MULTILINE | re.DOTALL,
         )
-        self._left = [(language, text) for _, language, text in found]
+        self._left: list[tuple[str, str]] = [(language, text) for _, language, text in found]
 
     def take(self, language: str) -> str:
         """The next block, which is one of this language."""

@@ -310,6 +310,56 @@ def test_what_cannot_be_upgraded_is_told_and_left_as_it_is(
     assert versions in newer.stderr
 
 
+MIGRATION = """
+import contextlib, sys
+import psycopg, sqlalchemy
+from gendurable import migrating
+
+kind, dsn, how = sys.argv[1:]
+with contextlib.ExitStack() as stack:
+    if kind == "psycopg":
+        conn = stack.enter_context(psycopg.connect(dsn))
+    else:
+        engine = sqlalchemy.create_engine(
+            "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
+        conn = stack.enter_context(engine.connect())
+    said = migrating.migrate(conn, wait=1)
+    kept = migrating.ask(conn, "select current_setting('role'), current_setting('lock_timeout')")
+    print(said, *kept[0])
+    conn.commit() if how == "commit" else conn.rollback()
+"""
+
+
+@pytest.mark.parametrize("kind", ["psycopg", "SQLAlchemy"])
+def test_a_migration_of_an_application_upgrades_in_its_transaction(
+    made: tuple[Release, Release], empty_dsn: str, database: Callable[[str], str], kind: str
+) -> None:
+    one, two = made
+    one.command("install", "--dsn", empty_dsn)
+    before = dump(empty_dsn)
+
+    def migrate(how: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", MIGRATION, kind, empty_dsn, how],
+            env=two.environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    assert migrate("roll back").stdout == "0.2.0 none 0\n"
+    assert dump(empty_dsn) == before
+    with psycopg.connect(empty_dsn, application_name="the report") as reader:
+        reader.execute("select * from gd_queues")
+        held = migrate("commit")
+        assert held.returncode == 1
+        assert "no moment was free" in held.stderr
+        assert "the report, idle in transaction" in held.stderr
+    assert dump(empty_dsn) == before
+    assert migrate("commit").stdout == "0.2.0 none 0\n"
+    fresh = database(f"fresh_{kind}")
+    two.command("install", "--dsn", fresh)
+    assert dump(empty_dsn) == dump(fresh)
+    assert migrate("commit").stdout == "0.2.0 none 0\n"
+
+
 def test_the_tree_is_compared_with_what_each_release_is_upgraded_to(
     made: tuple[Release, Release], empty_dsn: str
 ) -> None:
@@ -354,6 +404,9 @@ def test_a_release_is_refused_in_a_sentence(made: tuple[Release, Release]) -> No
     assert f"this tree is to become {done}" in refused("cut", to_come)
     assert "0.0.9 is not newer" in refused("open", "0.0.9")
     assert "no version: three numbers" in refused("open", "next")
+    assert "has no release 90.0.0" in refused("notes", to_come)
+    told = releases.run(two.tree, "tools/release", "notes", done)
+    assert told == "- Instances have a label, and people may note something of them.\n"
     (two.tree / "more").write_text("")
     assert "the tree is not clean" in refused("open", to_come)
     (two.tree / "more").unlink()
