@@ -276,7 +276,7 @@ def run(admin: str, template: str, name: str, s: Setting, *, profile: bool = Fal
 
 
 def register(conn: Connection, machines: list[str] | None) -> Any:
-    declared = machines and [{"fsm": fsm, "version": 1} for fsm in machines]
+    declared = None if machines is None else [{"fsm": f, "version": 1} for f in machines]
     info = json.dumps({"machines": declared})
     return one(conn, "select gd_register('bench', lease => '1 hour', info => %s)", [info])
 
