@@ -1,6 +1,7 @@
 """The dashboard in headless Chromium: every page, every action, live, by keyboard, for everyone.
 
-``make test-web`` runs it: a browser is too much to install and wait for in each run of all tests.
+``make test-web`` runs it, and so does ``.ci/run`` where a browser can be had: it is too much to
+install and wait for in each run of all tests.
 
 With PICTURES set to a directory each page is photographed there, light and dark, wide and narrow.
 """
@@ -439,7 +440,7 @@ def test_the_database_goes_and_comes_back(browser: Driver) -> None:
 
 
 def _shut(admin: str, *, gone: bool) -> None:
-    """Let nobody in, and send those away who are; or let them in again."""
+    """Let no connection in, and close those that there are; or let them in again."""
     with psycopg.connect(make_conninfo(admin, dbname="other"), autocommit=True) as conn:
         conn.execute(f"alter database postgres allow_connections {'false' if gone else 'true'}")
         if gone:
@@ -467,7 +468,7 @@ def _axe(directory: Path) -> str | None:
 
 
 def _violations(driver: Driver, axe: str) -> list[str]:
-    """What is in nobody's way is not in the list."""
+    """What delays no other instance is not in the list."""
     # Not by a script element, which the page's policy forbids.
     driver.execute_script(axe)
     found = driver.execute_async_script(

@@ -94,9 +94,9 @@ def install(
     Raises:
         UsageError: the database cannot be reached, or is a standby.
         AccessError: there is a schema, and the role may not ask for its version.
-        InstallError: what is there is half of it, somebody else's, of another version, or open to
-            every role; or the role may not create a schema. The message says which; nothing was
-            changed.
+        InstallError: what is there is incomplete, another application's, of another version, or
+            open to every role; or the role may not create a schema. The message says which; nothing
+            was changed.
     """
     with connect_sync(to_primary(conninfo(dsn))) as conn:
         conn.add_notice_handler(log_warning)

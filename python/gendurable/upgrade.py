@@ -60,7 +60,8 @@ class Upgrade:
         installed: the version that it found.
         target: the version of this package.
         steps: for each release between them what it changes in the tables, in a line.
-        holders: who holds locks that it will have to wait for, in a line each; only if asked.
+        holders: the sessions that hold locks which it will have to wait for, in a line each;
+            only if asked.
     """
 
     installed: str

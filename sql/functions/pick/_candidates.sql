@@ -41,7 +41,7 @@ begin
                bool_or(c.concurrency_key is not null), bool_or(c.rate_limit is not null),
                bool_or(c.listed) or sum(c.bytes) > gendurable._most_bytes(),
                array_agg(c.id) filter (where c.scoped), array_agg(c.id) filter (where c.awaited),
-               null, null
+               null::text[], null::text[]
         into v_c
         from (select (gendurable._candidate(i, i.ctid)).*
               from gendurable.instances as i

@@ -50,6 +50,7 @@ declare
     v_counted boolean := false;        -- the queue has a limit
     v_most    int := gd_pick.slots;    -- how many it may claim
     v_holders bigint[];                -- what executes of a queue with a limit
+    v_woken   record;
     v_due     int[];         -- kinds
     v_fired   int := 0;
     v_rung    record;
@@ -70,7 +71,8 @@ declare
     v_not_rates text[] := array[]::text[];
     v_claimed int;
     v_picked  int := 0;
-    v_gave_up boolean := false;        -- more may be there
+    v_more    boolean := false;        -- more has fallen due than it has moved
+    v_gave_up boolean := false;        -- more may be there than it has looked at
 begin
     if gendurable._is_open('public.gd_pick(bigint,text,int)') then
         perform gendurable._refuse_open();
@@ -88,7 +90,9 @@ begin
 
     v_entered := gendurable._enter_queue(gd_pick.queue, gd_pick.worker);
     if not v_entered.closed then
-        v_due := (gendurable._wake_due(gd_pick.queue)).kinds;
+        v_woken := gendurable._wake_due(gd_pick.queue);
+        v_due := v_woken.kinds;
+        v_more := v_woken.more;
         v_counted := v_entered.counted;
         if v_counted then
             select least(gd_pick.slots, coalesce(p.places, 0)), p.executing into v_most, v_holders
@@ -244,7 +248,7 @@ begin
         perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, not v_idle, false);
     end if;
     if v_picked = gd_pick.slots and (v_due is not null or v_fired > 0 or v_limited)
-       or v_picked > 0 and v_left <> '{}' or v_gave_up then
+       or v_picked > 0 and v_left <> '{}' or v_gave_up or v_more then
         -- Other workers may have come for what fell due, was offered or is left, while it was
         -- locked here, and gone to sleep again. What is left also calls this worker back, and so
         -- does what it has not come to.

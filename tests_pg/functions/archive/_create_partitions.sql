@@ -13,7 +13,7 @@ create function pg_temp.finish(p_id bigint, p_at timestamptz) returns void langu
     insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state)
     values (p_id, now(), p_at, 1, 0, 0, 1, false, 'm', 's', 'q', '{}')
 $$;
--- IST is another zone's abbreviation to PostgreSQL: whoever writes a bound in this style means another moment.
+-- IST is another zone's abbreviation to PostgreSQL: a bound that is written in this style means another moment.
 set local datestyle = 'SQL, DMY';
 set local time zone 'Asia/Kolkata';
 select is(gendurable._create_partitions(), 3, 'it answers how many it made');

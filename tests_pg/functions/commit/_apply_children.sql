@@ -133,7 +133,7 @@ select is((select string_agg(a.result, ' ' order by a.n) from (
 select results_eq($$ select instance_id, name, presented is not null from gendurable.signals where instance_id in (pg_temp.id('torn'), pg_temp.id('moves on')) order by id $$,
     $$ values (pg_temp.id('torn'), 't1', true), (pg_temp.id('torn'), 't2', true) $$, 'the parent that stays has consumed nothing');
 
--- Somebody else is taking a child's key.
+-- Another session is taking a child's key.
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
 select test.query('other', $$ insert into gendurable.correlation_keys (key, instance_id) values ('being taken', 1) returning key $$) \g /dev/null
 select pg_temp.parent('waiting'), set_config('lock_timeout', '61s', true) \g /dev/null

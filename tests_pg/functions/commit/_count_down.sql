@@ -65,7 +65,7 @@ select pg_temp.pick(9) \g /dev/null
 select is(pg_temp.children('p'), null, 'it has no children either');
 select is(pg_temp.commit('p', 'done'), 'committed', 'the end');
 
--- Two parents and somebody else's row in one batch.
+-- Two parents and another worker's row in one batch.
 select pg_temp.family('p1', '{e1,e2}'), pg_temp.family('p2', '{f1,f2}'), pg_temp.put('lone', '{"queue": "a"}') \g /dev/null
 select is(pg_temp.pick(9, 'a'), 'e1 e2 f1 f2 lone', 'two families');
 select is(pg_temp.commit_all('{f2,e1,lone,f1}', 'done'), 'committed committed committed committed', 'one batch');
@@ -128,10 +128,10 @@ select pg_temp.family('k', '{j1}', '{"concurrency_key": "K"}'), pg_temp.put('riv
 select is(pg_temp.pick(9), 'rival', 'a waiting parent holds no slot of its key');
 select is(pg_temp.pick(9, 'a') || ' ' || pg_temp.commit('j1', 'done'), 'j1 committed', 'its child ends');
 select is(pg_temp.phase('k'), 'held', 'it waits for its slot');
-select is(pg_temp.pick(9), '-', 'which somebody else has');
+select is(pg_temp.pick(9), '-', 'which another instance has');
 select is(pg_temp.commit('rival', 'done') || ' ' || pg_temp.pick(9), 'committed k', 'until it is free');
 select is(pg_temp.commit('k', 'schedule_children', '{"children": [{"fsm": "j2", "queue": "a"}]}') || ' ' || pg_temp.pick(9) || ' ' || pg_temp.pick(9, 'a') || ' ' || pg_temp.commit('j2', 'done') || ' ' || pg_temp.pick(9),
-    'committed - j2 committed k', 'a slot that nobody else wants is its own at once');
+    'committed - j2 committed k', 'a slot that no other instance wants is its own at once');
 select pg_temp.family('s', '{l1}', '{"correlation_key": "S", "correlation_scope": ["runnable", "executing"]}') \g /dev/null
 select is((select count(*)::int from gendurable.correlation_keys where key = 'S'), 0, 'a waiting parent has left a scope without awaiting_children');
 select is(pg_temp.pick(9, 'a') || ' ' || pg_temp.commit('l1', 'done'), 'l1 committed', 'its child ends');

@@ -1,4 +1,4 @@
--- A child cannot finish while somebody holds its parent; everything else can.
+-- A child cannot finish while another session holds its parent; everything else can.
 --
 -- Race:      End of a revived child × its parent
 -- Sessions:  The parent's row is held. The parent still waits for others.

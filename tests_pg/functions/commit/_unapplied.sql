@@ -1,4 +1,4 @@
--- What gd_commit answers for outcomes that it did not apply; that somebody else's lock is answered `busy` is tested in races/commit_busy.sql.
+-- What gd_commit answers for outcomes that it did not apply; that another session's lock is answered `busy` is tested in races/commit_busy.sql.
 begin;
 select plan(2);
 
@@ -12,7 +12,7 @@ select gendurable._parse_outcomes(jsonb_build_array(pg_temp.outcome(i[1], test.f
                                                     pg_temp.outcome(-1, 1), '{"kind": "?"}'::jsonb))::text as parsed from (values (:'ids'::bigint[])) as v (i) \gset
 select results_eq(format($$ select a.ord, a.result, a.detail from unnest(gendurable._unapplied(%s, %L::gendurable.outcome[], (%2$L::gendurable.outcome[])[1:1])) as a $$, :me, :'parsed'),
     $$ values (2, 'busy', null), (3, 'stale', null), (4, 'stale', null), (5, 'stale', null), (6, 'invalid', 'id and fence are required') $$,
-    'what is still held was locked by somebody; another fence, another''s and nobody''s claim is stale; what says nothing is invalid');
+    'what is still held was locked by another session; another fence, and a claim of another or of no worker, is stale; what says nothing is invalid');
 select is(gendurable._unapplied(:me, :'parsed'::gendurable.outcome[], :'parsed'::gendurable.outcome[]), '{}', 'everything was applied');
 
 select * from finish();

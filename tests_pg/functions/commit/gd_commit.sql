@@ -153,7 +153,7 @@ select is(pg_temp.commit(:me, array(select jsonb_build_object('id', (job).id, 'f
                                     from jobs where label in ('urgent', 'relaxed') order by label)),
     'committed continued', 'each of a batch is compared with its own priority');
 
--- Its concurrency key: a new one has to be admitted, and a limit of 0 stops whoever keeps it.
+-- Its concurrency key: a new one has to be admitted, and a limit of 0 stops an instance that keeps it.
 select gd_set_concurrency_limit('shut', 0) \g /dev/null
 create function pg_temp.keyed(p_worker bigint, p_key text, p_more jsonb) returns text language plpgsql as $$
 declare
@@ -167,7 +167,7 @@ select is(pg_temp.keyed(:me, 'open:1', '{}'), 'continued', 'a key that is kept w
 select is(pg_temp.keyed(:me, 'open:2', '{"concurrency_key": "open:2"}'), 'continued', 'one that is named again is kept');
 select is(pg_temp.keyed(:me, 'open:3', '{"concurrency_key": "open:4"}'), 'committed', 'a new one has to be admitted');
 select is(pg_temp.keyed(:me, null, '{"concurrency_key": "open:5"}'), 'committed', 'so has the first one');
-select is(pg_temp.keyed(:me, 'shut:1', '{}'), 'committed', 'a limit of 0 stops whoever keeps the key');
+select is(pg_temp.keyed(:me, 'shut:1', '{}'), 'committed', 'a limit of 0 stops an instance that keeps the key');
 select is(pg_temp.keyed(:me, 'shut:2', '{"concurrency_key": null}'), 'continued', 'but not who lets go of it');
 
 -- The chain budget: the picked step and 99 more.
@@ -338,7 +338,7 @@ update jobs set job = pg_temp.repick(:me, (job).id) where label = 'eat';
 select is(pg_temp.commit(:me, pg_temp.job('eat'), jsonb_build_object('kind', 'next', 'step', 'x', 'consumed', :'eaten'::jsonb || :'foreign_ids'::jsonb)), 'committed',
     'next that names consumed');
 select is(pg_temp.left_in('eat'), 'b d', 'next deletes exactly what it consumed');
-select is(pg_temp.left_in('neighbour'), 'a b c d', 'nobody consumes the signals of another');
+select is(pg_temp.left_in('neighbour'), 'a b c d', 'no instance consumes the signals of another');
 update jobs set job = pg_temp.repick(:me, (job).id) where label = 'eat';
 select is((select c.signals from gd_commit(:me, jsonb_build_array(jsonb_build_object('id', (pg_temp.job('eat')).id, 'fence', (pg_temp.job('eat')).fence,
         'kind', 'next', 'step', 'y', 'continue', true, 'consumed', pg_temp.ids('eat', '{b}')))) as c) #>> '{0,name}', 'd',
@@ -348,7 +348,7 @@ select is(pg_temp.left_in('eat'), 'd', 'next that runs ahead deletes what it con
 -- Whose claim it is.
 insert into jobs select 'mine', pg_temp.claim(:me, p_key => 'mine');
 select is(pg_temp.commit(:other, pg_temp.job('mine'), '{"kind": "done"}'), 'stale', 'another worker''s outcome is stale');
-select is(pg_temp.commit(null, pg_temp.job('mine'), '{"kind": "done"}'), 'stale', 'nobody''s outcome is stale');
+select is(pg_temp.commit(null, pg_temp.job('mine'), '{"kind": "done"}'), 'stale', 'the outcome of no worker is stale');
 select is(pg_temp.commit(-1, pg_temp.job('mine'), '{"kind": "done"}'), 'stale', 'an unknown worker''s outcome is stale, not an error');
 select is(pg_temp.commit(:me, pg_temp.job('mine'), jsonb_build_object('kind', 'done', 'fence', (pg_temp.job('mine')).fence - 1)), 'stale', 'an older fence is stale');
 select is(pg_temp.commit(:me, pg_temp.job('mine'), jsonb_build_object('kind', 'done', 'fence', (pg_temp.job('mine')).fence + 1)), 'stale', 'a fence of the future is stale');
@@ -356,17 +356,17 @@ select is(pg_temp.commit(:me, pg_temp.job('mine'), '{"kind": "done", "id": -7}')
 select is((pg_temp.row('mine')).phase::text, 'executing', 'nothing stale has touched the claim');
 select is(pg_temp.commit(:me, pg_temp.job('mine'), '{"kind": "retry"}'), 'committed', 'the claim''s own outcome is accepted');
 select is(pg_temp.commit(:me, pg_temp.job('mine'), '{"kind": "retry"}'), 'stale', 'an outcome that is sent again is stale');
-select is(pg_temp.commit(:me, pg_temp.job('mine'), jsonb_build_object('kind', 'retry', 'fence', (pg_temp.row('mine')).fence)), 'stale', 'the fence of a row that nobody holds is no claim');
+select is(pg_temp.commit(:me, pg_temp.job('mine'), jsonb_build_object('kind', 'retry', 'fence', (pg_temp.row('mine')).fence)), 'stale', 'the fence of a row that no worker holds is no claim');
 select is((pg_temp.row('mine')).attempt, 1, 'an outcome never applies twice');
 insert into jobs select 'unheld', row((select e.id from gd_enqueue('m', queue => 'unheld') as e), 0, null, null, null, null, null, null, null, null, null, null, null, null,
     null, null, null)::gendurable.job;
-select is(pg_temp.commit(0, pg_temp.job('unheld'), '{"kind": "done"}'), 'stale', 'a row that nobody holds is not worker 0''s');
+select is(pg_temp.commit(0, pg_temp.job('unheld'), '{"kind": "done"}'), 'stale', 'a row that no worker holds is not worker 0''s');
 insert into jobs select 'forgotten', pg_temp.claim(:me);
 select gd_register('short-lived') as short \gset
 select gd_release(:me, array[(pg_temp.job('forgotten')).id]) as r \gset
 update jobs set job = pg_temp.repick(:short, (job).id) where label = 'forgotten';
 delete from gendurable.workers where id = :short;
-select is(pg_temp.commit(:short, pg_temp.job('forgotten'), '{"kind": "done"}'), 'stale', 'a worker that is gone has no claim, even one that nobody has released yet');
+select is(pg_temp.commit(:short, pg_temp.job('forgotten'), '{"kind": "done"}'), 'stale', 'a worker that is gone has no claim, even one that was not released yet');
 -- Every kind: what is stale has no side effect.
 insert into jobs select 'lost ' || k, pg_temp.claim(:me, p_key => 'lost ' || k) from unnest('{next,retry,await,done,stop}'::text[]) as k;
 select is((select count(*)::int from jobs where label like 'lost %' and gd_signal((job).id, 's') = 'delivered'), 5, 'a signal each');
@@ -463,7 +463,7 @@ select n, pg_temp.claim(:me, p_key => 'mixed ' || n) as job, outcome, expected f
     (12, '{"kind": "done", "id": "x"}', 'invalid'), (13, '{"kind": "next"}', 'invalid'), (14, '{"kind": "done"}', 'committed')
 ) as v (n, outcome, expected);
 select is(pg_temp.commit(:me, array(select jsonb_build_object('id', (job).id, 'fence', (job).fence) || outcome from mixed order by n)),
-    (select string_agg(expected, ' ' order by n) from mixed), 'a bad outcome spoils nobody else''s: every one is answered for itself, in order');
+    (select string_agg(expected, ' ' order by n) from mixed), 'a bad outcome spoils no other one: every one is answered for itself, in order');
 create function pg_temp.mixed_status() returns text language sql as $$
     select string_agg(s.status, ' ' order by m.n) from mixed as m, lateral gd_status((m.job).id) as s
 $$;

@@ -3,7 +3,7 @@ begin;
 \ir ../prelude.psql
 select plan(10);
 
-select is(gendurable._resolve_key('k'), null, 'a key that nobody ever carried');
+select is(gendurable._resolve_key('k'), null, 'a key that no instance ever carried');
 select pg_temp.put('1', '{"correlation_key": "k"}'), pg_temp.pick(1) \g /dev/null
 select is(gendurable._resolve_key('k'), pg_temp.id('1'), 'the occupant');
 select is(pg_temp.commit('1', 'done'), 'committed', 'done');

@@ -1,4 +1,4 @@
--- Correlation scopes: a key is occupied exactly in the statuses of its scope, and never taken back from somebody else.
+-- Correlation scopes: a key is occupied exactly in the statuses of its scope, and never taken back from another instance.
 begin;
 \ir ../prelude.psql
 select plan(52);
@@ -72,7 +72,7 @@ select is(pg_temp.life('{runnable,executing,done}', 'done'), 're-r-reerdone', 's
 select pg_temp.keep('off 1', '{}', 'off'), pg_temp.keep('off 2', '{}', 'off') \g /dev/null
 select is(pg_temp.id('off 1') <> pg_temp.id('off 2'), true, 'without uniqueness two instances carry one key');
 select is(gd_signal('off', 'x'), 'no_target', 'without addressing the key is no target');
-select is(gd_cancel('off') || ' ' || (select count(*) from gd_status('off')), '0 0', 'nor does it stand for anybody in gd_cancel and gd_status');
+select is(gd_cancel('off') || ' ' || (select count(*) from gd_status('off')), '0 0', 'nor does it stand for an instance in gd_cancel and gd_status');
 select is((select correlation_key from gd_status(pg_temp.id('off 1'))), 'off', 'it is still there to be seen');
 
 update gendurable.instances set queue = 'z' where fsm like 'off _';
@@ -102,13 +102,13 @@ select is(pg_temp.commit('late 3', 'await', '{"names": ["x"]}') || ' ' || pg_tem
 select is(pg_temp.commit('owner', 'done') || ' ' || pg_temp.holder('own'), 'committed -', 'the owner frees it');
 select is(pg_temp.commit('late 1', 'next', '{"step": "n"}') || ' ' || pg_temp.pick(9) || ' ' || pg_temp.holder('own'), 'committed late 1 late 1', 'the next one that enters its scope has it');
 update gendurable.finished set finished_at = now() - interval '2 hours' where id = pg_temp.id('late 2');
-select is(gd_gc('1 hour') || ' ' || pg_temp.holder('own'), '1 late 1', 'forgetting one that carried a key frees nobody else''s');
+select is(gd_gc('1 hour') || ' ' || pg_temp.holder('own'), '1 late 1', 'forgetting one that carried a key frees no other one');
 
--- A key that was left is not taken back while somebody else has it.
+-- A key that was left is not taken back while another instance has it.
 select pg_temp.keep('leaver', '{runnable}', 'left') \g /dev/null
 select is(pg_temp.pick(9) || ' ' || pg_temp.holder('left'), 'leaver -', 'executing it leaves its scope');
 select pg_temp.put('taker', '{"correlation_key": "left", "queue": "a"}') \g /dev/null
-select is(pg_temp.holder('left'), 'taker', 'somebody else takes the key');
+select is(pg_temp.holder('left'), 'taker', 'another instance takes the key');
 select is(gd_release(:me, array[pg_temp.id('leaver')]) || ' ' || pg_temp.holder('left'), '1 taker', 'given back it does not take it back');
 select is(pg_temp.pick(9) || ' ' || pg_temp.commit('leaver', 'retry') || ' ' || pg_temp.holder('left'), 'leaver committed taker', 'nor in a retry');
 select is(pg_temp.pick(9, 'a') || ' ' || pg_temp.commit('taker', 'done') || ' ' || pg_temp.holder('left'), 'taker committed -', 'freed again');

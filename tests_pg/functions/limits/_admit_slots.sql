@@ -1,4 +1,4 @@
--- Concurrency keys: at most K at once, all free slots used, nobody else held up.
+-- Concurrency keys: at most K at once, all free slots used, no other key held up.
 begin;
 \ir ../prelude.psql
 select plan(60);
@@ -38,7 +38,7 @@ select is(pg_temp.commit('z', 'next', '{"step": "n", "continue": true}'), 'commi
 select is(pg_temp.pick(100), '-', 'the next step does not start');
 select gd_set_concurrency_limit('zero', 5) \g /dev/null
 select is(pg_temp.pick(100), 'z', 'until it is raised again');
-select is(pg_temp.commit('z', 'await', '{"names": ["x"]}') || ' ' || pg_temp.pick(9) || ' ' || gd_signal(pg_temp.id('z'), 'x') || ' ' || pg_temp.pick(9), 'committed - delivered z', 'woken by a signal it is handed a slot that nobody else wants');
+select is(pg_temp.commit('z', 'await', '{"names": ["x"]}') || ' ' || pg_temp.pick(9) || ' ' || gd_signal(pg_temp.id('z'), 'x') || ' ' || pg_temp.pick(9), 'committed - delivered z', 'woken by a signal it is handed a slot that no other instance wants');
 select gd_set_concurrency_limit('zero', 0) \g /dev/null
 select is(pg_temp.commit('z', 'next', '{"step": "n", "continue": true, "concurrency_key": null}') || ' ' || pg_temp.commit('z', 'done'), 'continued committed', 'who gives the stopped key up may run ahead');
 
@@ -46,7 +46,7 @@ select is(pg_temp.commit('z', 'next', '{"step": "n", "continue": true, "concurre
 select count(pg_temp.put('n' || n, '{"concurrency_key": "n"}')) from generate_series(1, 3) as n \g /dev/null
 select is(pg_temp.pick(1), 'n1', 'one');
 select is(pg_temp.commit('n1', 'next', '{"step": "two", "continue": true}'), 'continued', 'running ahead keeps the slot');
-select is(pg_temp.pick(9), '-', 'so nobody else has it');
+select is(pg_temp.pick(9), '-', 'so no other instance has it');
 select is(pg_temp.commit('n1', 'next', '{"step": "two", "continue": true, "concurrency_key": "n"}'), 'continued', 'naming the key one has changes nothing');
 select is(pg_temp.commit('n1', 'next', '{"step": "three", "continue": true, "concurrency_key": null}'), 'continued', 'null releases the key, and the step runs ahead');
 select is((select concurrency_key from pg_temp.row('n1')), null, 'it has no key any more');
@@ -70,7 +70,7 @@ select is(gd_signal(pg_temp.id('s1'), 'x') || ' ' || pg_temp.phase('s1') || ' ' 
 select is(pg_temp.commit('s2', 'await', '{"names": ["y"], "timeout_ms": 1}') || ' ' || pg_temp.pick(9), 'committed s1', 'and is handed it');
 update gendurable.instances set eligible_at = now() where fsm = 's2';
 select is(pg_temp.pick(9) || ' ' || pg_temp.phase('s2'), '- held', 'a park past its deadline waits for one, too');
-select is(gd_release(:me, array[pg_temp.id('s1')]) || ' ' || pg_temp.pick(9), '1 s1', 'a claim that is given back gives its slot to whoever is first in line');
+select is(gd_release(:me, array[pg_temp.id('s1')]) || ' ' || pg_temp.pick(9), '1 s1', 'a claim that is given back gives its slot to the first in line');
 select is(gd_cancel(pg_temp.id('s1')) || ' ' || pg_temp.pick(9), '1 s2', 'so does one that is cancelled');
 update gendurable.workers set lease = '0' where id = :me; update gendurable.leases set lease_until = now() - interval '1 s' where worker_id = :me;
 select pg_temp.put('s3', '{"concurrency_key": "s", "priority": -1}') \g /dev/null
@@ -107,12 +107,12 @@ values (101, now(), now(), now(), 'ready', 's', '{}', 5, 1, 'm', 'q', 'c'), (102
 select is(array(select unnest((gendurable._admit_slots('{101,102,103,105}')).ids) order by 1), '{102,103}', 'of one key the most urgent, what has no key always, of a saturated key none');
 select results_eq($$ select id, phase::text from gendurable.instances order by id $$, $$ values (101::bigint, 'held'), (102, 'ready'), (103, 'ready'), (104, 'executing'), (105, 'held') $$, 'the others are held');
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
--- A key whose lock somebody has: neither claimed nor held, until it is free. (This transaction keeps what it has locked, so a name of its own.)
+-- A key whose lock another session has: neither claimed nor held, until it is free. (This transaction keeps what it has locked, so a name of its own.)
 select (select n from generate_series(1, 1000) as n where not gendurable._lock_name('slot', 'free') is null and hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{k,c,zero,n,m,s,crowd,x2,x4,x6,d,free}'::text[]) as x) limit 1) as n \gset
 select test.query('other', format('select gendurable._lock_name(''slot'', %L)', 'busy' || :n)) \g /dev/null
 delete from gendurable.instances where id <> 101;
 update gendurable.instances set phase = 'ready', concurrency_key = 'busy' || :n where id = 101;
-select is(pg_temp.pick(9, 'q', :second), '-', 'a key about which somebody else decides is left alone');
+select is(pg_temp.pick(9, 'q', :second), '-', 'a key about which another session decides is left alone');
 select is((select phase::text from gendurable.instances where id = 101), 'ready', 'its instance stays ready for the next pick');
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.pick(9, 'q', :second), 'm', 'which admits it');

@@ -1,4 +1,4 @@
--- Rate limits: strict order within a key, as many as tokens allow, nobody else held up.
+-- Rate limits: strict order within a key, as many as tokens allow, no other key held up.
 begin;
 set local client_min_messages = error;
 \ir ../prelude.psql
@@ -32,7 +32,7 @@ select is(pg_temp.pick(99) || ' ' || pg_temp.due(), 'r11 6.0', 'when it is due i
 select pg_temp.later('6000 hours') \g /dev/null
 select is(pg_temp.pick(1), 'r12', 'slots limit what is picked');
 select is(pg_temp.tokens('r'), 9.0, 'a bucket holds no more than the burst, and only what starts draws');
-select is(pg_temp.pick(99) || ' ' || pg_temp.tokens('r') || ' ' || coalesce(pg_temp.due(), -1), 'r13 8.0 -1', 'the last one; nobody waits any more');
+select is(pg_temp.pick(99) || ' ' || pg_temp.tokens('r') || ' ' || coalesce(pg_temp.due(), -1), 'r13 8.0 -1', 'the last one; no instance waits any more');
 
 -- Weight and order.
 select gd_set_rate_limit('w', 60, '60 hours', 10) \g /dev/null
@@ -69,7 +69,7 @@ select is(pg_temp.pick(99) || ' ' || coalesce(pg_temp.due(), -1), 'known -1', 'a
 select gd_set_rate_limit('unknown', 1, '60 hours') \g /dev/null
 select is(pg_temp.pick(99), 'unknown', 'until it is configured; strict order from then on');
 select pg_temp.put('giant', '{"rate_limit": "bb:1", "weight": 6}'), pg_temp.put('behind', '{"rate_limit": "bb:1"}'), pg_temp.put('beside', '{"rate_limit": "bb:2", "weight": 5}') \g /dev/null
-select is(pg_temp.pick(99), 'beside', 'a weight above the burst freezes its own bucket, nobody else''s');
+select is(pg_temp.pick(99), 'beside', 'a weight above the burst freezes its own bucket, no other one');
 select pg_temp.later('60000 hours') \g /dev/null
 select is(pg_temp.pick(99), 'unknown later', 'for good; what waits for tokens alone goes on');
 select gd_set_rate_limit('bb', 2, '1 hour', 6) \g /dev/null
@@ -142,7 +142,7 @@ select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) 
 select test.query('other', format('select gendurable._lock_name(''tokens'', %L)', 'busy' || :n)), gd_set_rate_limit('free', 1, '1 s') \g /dev/null
 delete from gendurable.instances where id <> 101;
 update gendurable.instances set phase = 'ready', rate_limit = 'busy' || :n, concurrency_key = null where id = 101;
-select is(pg_temp.pick(9), '-', 'a key about which somebody else decides is left alone');
+select is(pg_temp.pick(9), '-', 'a key about which another session decides is left alone');
 select is((select phase::text from gendurable.instances where id = 101), 'ready', 'its instance stays ready for the next pick');
 select test.exec('other', 'rollback') \g /dev/null
 

@@ -1,8 +1,8 @@
--- Which keys were rung for, and their doorbells; that names about which somebody else decides are passed over is tested with _offer_slots and _offer_tokens.
+-- Which keys were rung for, and their doorbells; that names about which another session decides are passed over is tested with _offer_slots and _offer_tokens.
 begin;
 select plan(7);
 
-select results_eq($$ select keys, rings from gendurable._answerable_doorbells('slot', 9) $$, $$ values (null::text[], null::tid[]) $$, 'nobody rang');
+select results_eq($$ select keys, rings from gendurable._answerable_doorbells('slot', 9) $$, $$ values (null::text[], null::tid[]) $$, 'no doorbell rings');
 insert into gendurable.doorbells (kind, key, rung_by, run) values ('slot', 'b', '3', 2), ('slot', 'a:2', '3', 1), ('slot', 'b', '3', 3), ('slot', 'a', '3', 0), ('tokens', 't', '3', 0), ('concurrency_limit', 'l', '3', 0);
 select results_eq($$ select keys, cardinality(rings) from gendurable._answerable_doorbells('slot', 9) $$, $$ values ('{a,a:2,b}'::text[], 4) $$, 'the keys of a kind, each once, in order, with every doorbell');
 select results_eq($$ select keys, cardinality(rings) from gendurable._answerable_doorbells('slot', 2) $$, $$ values ('{a,a:2}'::text[], 2) $$, 'no more keys than asked for');

@@ -9,7 +9,7 @@ create function pg_temp.fill(p_key text, p_phase text, p_n int) returns void lan
     select now(), now(), now(), p_phase::gendurable.phase, 's', '{}', 0, 1, 'fill', 'q', p_key from generate_series(1, p_n)
 $$;
 
-select is(pg_temp.vacant('k'), 1, 'a key that nobody uses has one slot');
+select is(pg_temp.vacant('k'), 1, 'a key that no instance uses has one slot');
 select gd_set_concurrency_limit('k', 3), gd_set_concurrency_limit('none', 0), gd_set_concurrency_limit('big', 1000) \g /dev/null
 delete from gendurable.doorbells where kind <> 'tokens';
 select is(pg_temp.vacant('k') || ' ' || pg_temp.vacant('none') || ' ' || pg_temp.vacant('big'), '3 0 100', 'as many as its limit says, a hundred at most');
@@ -22,7 +22,7 @@ select is(pg_temp.vacant('k'), 1, 'not what is parked');
 select pg_temp.fill('k', 'ready', 5) \g /dev/null
 select is(pg_temp.vacant('k'), 0, 'never less than none');
 select pg_temp.fill('w', 'held', 1) \g /dev/null
-select is(pg_temp.vacant('w'), 0, 'none where somebody waits already');
+select is(pg_temp.vacant('w'), 0, 'none where an instance waits already');
 select pg_temp.fill('big', 'executing', 500) \g /dev/null
 select is(pg_temp.vacant('big'), 100, 'of a large limit what executes is not counted');
 select pg_temp.fill('big', 'ready', 70) \g /dev/null

@@ -1,4 +1,4 @@
--- Every key of a name that was rung for, and has somebody waiting, is looked at.
+-- Every key of a name that was rung for, and for which an instance waits, is looked at.
 begin;
 select plan(10);
 
@@ -21,7 +21,7 @@ select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) 
 select test.query('other', format('select gendurable._lock_name(''slot'', %L)', 'busy' || :n)) \g /dev/null
 select gendurable._ring_name('concurrency_limit', 'busy' || :n), gendurable._ring_name('concurrency_limit', 'k') \g /dev/null
 select gendurable._expand_name_doorbells('concurrency_limit') \g /dev/null
-select is((select array_agg(h.key) from gendurable.doorbells as h where h.kind = 'concurrency_limit'), array['busy' || :n], 'a name about which somebody else decides is left for the next one');
+select is((select array_agg(h.key) from gendurable.doorbells as h where h.kind = 'concurrency_limit'), array['busy' || :n], 'a name about which another session decides is left for the next one');
 select is((select count(*)::int from gendurable.doorbells as h where h.kind = 'slot'), 4, 'and holds up no other');
 select test.exec('other', 'rollback') \g /dev/null
 select gendurable._expand_name_doorbells('concurrency_limit') \g /dev/null

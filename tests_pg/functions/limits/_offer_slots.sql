@@ -1,7 +1,7 @@
 -- Freed slots are offered to those that wait, in order, in every queue where some wait.
 begin;
 \ir ../prelude.psql
-select plan(37);
+select plan(39);
 
 create function pg_temp.phases() returns text language sql as $$ select string_agg(i.fsm || ':' || i.phase, ' ' order by i.fsm) from gendurable.instances as i $$;
 
@@ -32,11 +32,11 @@ select is(pg_temp.phase('4 here'), 'ready', 'to all queues');
 select gd_resume('b') \g /dev/null
 select is(pg_temp.pick(9, 'b') || ' ' || pg_temp.pick(9), '- -', 'one at once, over all queues');
 select is(pg_temp.commit('5 there', 'done') || ' ' || pg_temp.pick(9, 'b') || ' ' || pg_temp.commit('1 paused', 'done') || ' ' || pg_temp.pick(9), 'committed 1 paused committed 4 here', 'and all of them in the end');
-select is(pg_temp.commit('4 here', 'done') || ' ' || pg_temp.pick(9, 'nobody'), 'committed 2 deserted', 'whoever comes for it');
+select is(pg_temp.commit('4 here', 'done') || ' ' || pg_temp.pick(9, 'nobody'), 'committed 2 deserted', 'whichever queue is picked for');
 select pg_temp.settle(), gendurable._offer_slots() \g /dev/null
 select is(pg_temp.commit('2 deserted', 'done'), 'committed', 'the last one ends');
 select is((select count(*)::int from gendurable.instances), 0, 'nothing is left');
-select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 0, 'nobody waited for the last slot: nobody is rung for');
+select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 0, 'no instance waited for the last slot: no doorbell rings');
 
 -- As many as are free.
 select gd_set_concurrency_limit('k', 4) \g /dev/null
@@ -52,7 +52,7 @@ select is(pg_temp.commit_all('{n2,n4,n5}', 'done') || ' ' || pg_temp.pick(9), 'c
 select is(pg_temp.commit('n6', 'done') || ' ' || pg_temp.pick(9), 'committed n7', 'until fewer execute than may');
 delete from gendurable.instances;
 
--- Many keys at once, and what somebody else holds.
+-- Many keys at once, and what another session holds.
 delete from gendurable.doorbells where kind <> 'tokens';
 select gd_set_concurrency_limit('m', 0) \g /dev/null
 select count(pg_temp.put('m' || n, jsonb_build_object('concurrency_key', 'm:' || n))) from generate_series(1, 600) as n \g /dev/null
@@ -70,16 +70,16 @@ select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) 
 select test.query('other', format('select gendurable._lock_name(''slot'', %L)', 'busy' || :n)) \g /dev/null
 select pg_temp.put('busy', jsonb_build_object('concurrency_key', 'busy' || :n)), pg_temp.put('busy too', jsonb_build_object('concurrency_key', 'busy' || :n)), pg_temp.put('not busy', '{"concurrency_key": "m:1"}') \g /dev/null
 select pg_temp.settle() \g /dev/null
-select is(pg_temp.pick(9), 'not busy', 'a key about which somebody else decides holds up nobody else');
+select is(pg_temp.pick(9), 'not busy', 'a key about which another session decides holds up no other key');
 select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 1, 'its doorbell is kept');
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.pick(9), 'busy', 'for the next pick');
--- Rows that somebody else holds.
+-- Rows that another session holds.
 select test.query('other', format($$ insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
     values (now(), now(), now(), 'held', 's', '{}', 0, 1, 'locked', 'q', 'L'), (now(), now(), now(), 'held', 's', '{}', 1, 1, 'unlocked', 'q', 'L') returning id $$)) \g /dev/null
 select test.exec('other', 'begin'), test.query('other', $$ select id from gendurable.instances where fsm = 'locked' for update $$) \g /dev/null
 select gd_set_concurrency_limit('L', 2), gendurable._ring('{L}'), pg_temp.settle() \g /dev/null
-select is(pg_temp.pick(9), 'unlocked', 'a row that somebody holds is passed by');
+select is(pg_temp.pick(9), 'unlocked', 'a row that another session holds is passed by');
 select is((select count(*)::int from gendurable.doorbells where kind = 'slot' and key = 'L'), 1, 'its key is looked at again');
 select test.exec('other', 'rollback') \g /dev/null
 select is(pg_temp.pick(9), 'locked', 'so that it is not stranded');
@@ -107,6 +107,16 @@ set local work_mem = '64kB';
 set local statement_timeout = '6s';
 select lives_ok('select gendurable._offer_slots()', 'offers to twenty thousand at once take no longer than that');
 reset statement_timeout;
+
+-- More keys than one look takes: the worker looks again in a moment.
+delete from gendurable.doorbells;
+insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
+select now(), now(), now(), 'held', 's', '{}', 0, 1, 'm', 'keys', 'one:' || n from generate_series(1, 5) as n;
+insert into gendurable.doorbells (kind, key, rung_by) select 'slot', 'one:' || n, '3' from generate_series(1, 5) as n;
+set local gendurable.look_again = '';
+select is((select current_setting('gendurable.look_again') from gendurable._offer_slots(6)), '', 'as many keys as one look takes');
+insert into gendurable.doorbells (kind, key, rung_by) select 'slot', 'one:' || n, '3' from generate_series(1, 5) as n;
+select is((select current_setting('gendurable.look_again') from gendurable._offer_slots(4)), 'on', 'more than that: another look follows');
 
 select * from finish();
 rollback;

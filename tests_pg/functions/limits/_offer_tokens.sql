@@ -17,7 +17,7 @@
 begin;
 set local client_min_messages = error;
 \ir ../prelude.psql
-select plan(47);
+select plan(48);
 create function pg_temp.offer() returns void language plpgsql as $$
 begin
     perform gendurable._expand_name_doorbells('rate_limit');
@@ -37,7 +37,7 @@ select gd_set_rate_limit('r', 1, '1 hour', 3) \g /dev/null
 select pg_temp.put_rated('1', 'r:1'), pg_temp.put_rated('2', 'r:1', 2), pg_temp.put_rated('3', 'r:1', 2), pg_temp.put_rated('4', 'r:1'), pg_temp.put_rated('5', 'r:2', 4), pg_temp.put_rated('6', 'r:3') \g /dev/null
 select pg_temp.offer() \g /dev/null
 select is(pg_temp.phases(), '1:ready 2:ready 3:throttled 4:throttled 5:throttled 6:ready', 'of each line the prefix that fits');
-select is(pg_temp.due('r:1') || ' ' || pg_temp.due('r:2') || ' ' || coalesce(pg_temp.due('r:3'), '-'), '2.0 never -', 'noted is when the head of what is left will fit: in time, never, nobody waits');
+select is(pg_temp.due('r:1') || ' ' || pg_temp.due('r:2') || ' ' || coalesce(pg_temp.due('r:3'), '-'), '2.0 never -', 'noted is when the head of what is left will fit: in time, never, none waits');
 select is((select round(tokens) from gendurable.buckets where key = 'r:1'), 3::float8, 'an offer draws nothing');
 select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 0, 'each doorbell is answered once');
 select gendurable._ring(null, '{r:1}'), pg_temp.offer() \g /dev/null
@@ -49,13 +49,13 @@ select is(pg_temp.phases(), '1:executing 2:ready 3:throttled 4:throttled 5:throt
 select is(pg_temp.due('r:1'), '1.0', 'in an hour they do');
 delete from gendurable.instances; delete from gendurable.buckets;
 
--- Offers that nobody takes.
+-- Offers that no pick takes.
 select gd_pause('a') \g /dev/null
 select pg_temp.put_rated('1 paused', 'r', 3, '{"queue": "a"}'), pg_temp.put_rated('2 deserted', 'r', 3, '{"queue": "nobody"}'), pg_temp.put_rated('3', 'r', 3), pg_temp.put_rated('4', 'r', 3) \g /dev/null
 select pg_temp.offer() \g /dev/null
 select is(pg_temp.phases(), '1 paused:ready 2 deserted:ready 3:ready 4:throttled', 'the head of each line; those that cannot start have lines of their own');
 select gendurable._ring(null, '{r}'), pg_temp.offer(), gendurable._ring(null, '{r}'), gendurable._offer_tokens() \g /dev/null
-select is(pg_temp.phases(), '1 paused:ready 2 deserted:ready 3:ready 4:throttled', 'an offer in a queue that is paused or has no worker keeps the tokens from nobody');
+select is(pg_temp.phases(), '1 paused:ready 2 deserted:ready 3:ready 4:throttled', 'an offer in a queue that is paused or has no worker keeps the tokens from no other');
 select is(pg_temp.pick(9), '3', 'so they are drawn by who starts');
 delete from gendurable.instances; delete from gendurable.buckets;
 
@@ -97,7 +97,7 @@ select pg_temp.put_rated('1', 'r', 3, '{"priority": -1}'), pg_temp.put_rated('2'
 update gendurable.instances set phase = 'ready' where fsm = '2';
 delete from gendurable.doorbells where kind <> 'tokens';
 select pg_temp.offer() \g /dev/null
-select is(pg_temp.phases(), '1:ready 2:throttled', 'tokens that were offered go to somebody more urgent');
+select is(pg_temp.phases(), '1:ready 2:throttled', 'tokens that were offered go to a more urgent instance');
 select is((select string_agg(key, ' ') from gendurable.doorbells where kind = 'slot'), 'l', 'and the slot that was offered beside them is free');
 delete from gendurable.instances; delete from gendurable.buckets;
 select gd_set_rate_limit('slow', 1e-300, '1 year') \g /dev/null
@@ -141,10 +141,10 @@ select gd_set_rate_limit('s', 0, '1 hour', 110) \g /dev/null
 select count(pg_temp.put_rated('m' || n, 's', 1, '{"queue": "b"}')) from generate_series(1, 110) as n \g /dev/null
 select pg_temp.offer(), gendurable._offer_tokens() \g /dev/null
 select pg_temp.put_rated('last', 's', 1, '{"priority": 1}') \g /dev/null
-select is(pg_temp.pick(1), '-', 'nobody overtakes more than a hundred who were offered their tokens');
+select is(pg_temp.pick(1), '-', 'no instance overtakes more than a hundred that were offered their tokens');
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells where kind = 'tokens';
 
--- Whoever is given tokens and waits for a slot keeps them from none meanwhile, whether its line can start or not.
+-- An instance that is given tokens and waits for a slot keeps them from none meanwhile, whether its line can start or not.
 select gd_set_concurrency_limit('taken', 0), gd_set_rate_limit('t', 1, '1 hour', 1), gd_set_queue_limit('b', 1), pg_temp.put('place', '{"queue": "b"}'), pg_temp.pick(1, 'b') \g /dev/null
 select pg_temp.put_rated('1 keyed', 't:1', 1, '{"concurrency_key": "taken"}'), pg_temp.put_rated('2 behind', 't:1'), pg_temp.put_rated('3 both', 't:2', 1, '{"concurrency_key": "taken", "queue": "b"}'), pg_temp.put_rated('3 both', 't:2', 1, '{"queue": "b"}') \g /dev/null
 update gendurable.instances set phase = 'throttled' where concurrency_key = 'taken';
@@ -155,7 +155,7 @@ select is(pg_temp.commit('place', 'done') || ' ' || pg_temp.pick(9, 'b'), 'commi
 select gd_set_queue_limit('b', null), gd_drop_concurrency_limit('taken') \g /dev/null
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells;
 
--- Numbers that nobody means stop nobody else.
+-- Absurd numbers stop no other key.
 select pg_temp.put_rated('1 enormous', 's', 1.5e308, '{"priority": -1}'), pg_temp.put_rated('2 enormous', 's', 1.5e308), pg_temp.put('3 plain') \g /dev/null
 select is(pg_temp.pick(9), '3 plain', 'weights whose sum is out of range freeze their own line alone');
 select gd_set_rate_limit('s', 1e-320, '1 year', 100), gd_set_rate_limit('r', 1e308, '1 microsecond', 1e308) \g /dev/null
@@ -165,7 +165,7 @@ insert into gendurable.buckets (key, tokens, refilled_at) values ('r', 1, now() 
 select is(pg_temp.pick(9), '4 minute 6 vast 7 vast', 'nor do limits');
 delete from gendurable.instances; delete from gendurable.buckets; delete from gendurable.doorbells where kind = 'tokens';
 
--- What somebody else holds.
+-- What another session holds.
 select test.connect('other') \g /dev/null
 select (select n from generate_series(1, 1000) as n where hashtext('busy' || n) & 63 not in (select hashtext(x) & 63 from unnest('{r,long,slow,p,s}'::text[]) as x) limit 1) as n \gset
 select test.query('other', format($$ select gd_set_rate_limit(%L, 9, '1 hour') $$, 'busy' || :n)) \g /dev/null
@@ -174,10 +174,10 @@ select test.query('other', format($$ insert into gendurable.instances (enqueued_
 select gendurable._ring(null, array['busy' || :n]) \g /dev/null
 select test.exec('other', 'begin'), test.query('other', format('select gendurable._lock_name(''tokens'', %L)', 'busy' || :n)) \g /dev/null
 select pg_temp.offer() \g /dev/null
-select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 1, 'the doorbell of a key about which somebody else decides is kept');
+select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 1, 'the doorbell of a key about which another session decides is kept');
 select test.exec('other', 'rollback'), test.exec('other', 'begin'), test.query('other', $$ select id from gendurable.instances where fsm = 'locked' for update $$) \g /dev/null
 select pg_temp.offer() \g /dev/null
-select is(pg_temp.phases(), 'locked:throttled unlocked:throttled', 'nobody overtakes one whose row somebody holds for a moment');
+select is(pg_temp.phases(), 'locked:throttled unlocked:throttled', 'no instance overtakes one whose row another session holds for a moment');
 select is((select count(*)::int from gendurable.doorbells where kind = 'tokens'), 1, 'its line is looked at again');
 select pg_temp.put_rated('other line', 'p:1', 1, '{"priority": 2}') \g /dev/null
 select is(pg_temp.pick(1), 'other line', 'and takes no slot from another line');
@@ -191,6 +191,10 @@ select pg_temp.put_rated('behind', 'p:1') \g /dev/null
 select is(pg_temp.pick(1), 'behind', 'nor does one that was offered its tokens and cannot be had');
 select test.exec('other', 'rollback') \g /dev/null
 select lives_ok('select pg_temp.offer()', 'nothing to do');
+
+insert into gendurable.doorbells (kind, key, rung_by) select 'tokens', 'p:' || n, '3' from generate_series(1, 501) as n;
+set local gendurable.look_again = '';
+select is((select current_setting('gendurable.look_again') from gendurable._offer_tokens()), 'on', 'more keys than one look takes: another look follows');
 
 select * from finish();
 rollback;

@@ -1,4 +1,4 @@
--- Whoever frees a slot or makes an instance wait leaves a note for the next pick, and wakes those who sleep where one waits.
+-- A transaction that frees a slot or makes an instance wait leaves a note for the next pick, and wakes the workers that sleep where one waits.
 begin;
 set local client_min_messages = error;
 select plan(11);
@@ -51,7 +51,7 @@ select is(pg_temp.heard(), 'q', 'a limit that is set is told where one waits for
 select is(jsonb_array_length(pg_temp.pick(:idle, 'q', 9)), 1, 'it starts');
 select pg_temp.heard() \g /dev/null
 select pg_temp.app($$ select gd_set_concurrency_limit('nobody', 100) $$), pg_temp.app($$ select gd_set_rate_limit('nobody', 1, '1 s') $$) \g /dev/null
-select is(pg_temp.heard(), null, 'nobody is told of one for which none waits');
+select is(pg_temp.heard(), null, 'no worker is told of one for which none waits');
 
 select * from finish();
 rollback;

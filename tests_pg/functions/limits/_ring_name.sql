@@ -1,4 +1,4 @@
--- A ring for every key of a name. (Whom it wakes: _ring.sql.)
+-- A ring for every key of a name. (Which workers it wakes: _ring.sql.)
 begin;
 select plan(1);
 

@@ -1,4 +1,4 @@
--- What cannot start stands in nobody's way: neither for a slot nor for tokens.
+-- What cannot start delays no other instance: neither for a slot nor for tokens.
 begin;
 set local client_min_messages = error;
 \ir ../prelude.psql

@@ -8,7 +8,7 @@ insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, s
 values (now(), now(), now(), 'executing', 's', '{}', 0, 1, 'm', 'q', 'l', now() - interval '1 day', 1);
 select test.connect('other'), test.exec('other', 'begin'), test.query('other', $$ select gendurable._lock_name('slot', 'k1001') $$) \g /dev/null
 select (select count(*)::int from generate_series(1001, 2000) as n where hashtext('k' || n) & 63 = hashtext('k1001') & 63) as busy \gset
-select is(gendurable._sweep_busy_floors(), 1000 - :busy, 'a thousand keys at a time; those about which somebody else decides stay');
+select is(gendurable._sweep_busy_floors(), 1000 - :busy, 'a thousand keys at a time; those about which another session decides stay');
 select is((select position from gendurable.progress where task = 'busy_floors'), 'k2000', 'and the next call goes on behind them');
 select test.exec('other', 'rollback') \g /dev/null
 select is(gendurable._sweep_busy_floors(), 5, 'with the rest');

@@ -3,7 +3,7 @@ begin;
 \ir ../prelude.psql
 select plan(8);
 
-select is(gendurable._sweep_slots(), 0, 'nobody waits, nothing is found');
+select is(gendurable._sweep_slots(), 0, 'no instance waits, so nothing is found');
 insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
 select now(), now(), now(), v.phase::gendurable.phase, 's', '{}', 0, 1, v.fsm, 'q', v.key
 from (values ('stranded', 'held', 's:1'), ('stranded too', 'held', 's:1'), ('alone', 'held', 'alone'), ('holder', 'executing', 'full'), ('waits', 'held', 'full'), ('offered', 'ready', 'offered'), ('next', 'held', 'offered'),
@@ -16,7 +16,7 @@ insert into gendurable.doorbells (kind, key) values ('concurrency_limit', 's'), 
 insert into gendurable.doorbells (kind, key) values ('slot', 's:1:1');
 select is(gendurable._sweep_slots(), 2, 'a key of a name that was rung for has been told');
 rollback to untold;
-select is(gendurable._sweep_slots(), 3, 'it answers for how many keys an instance waits though a slot is free and nobody was told');
+select is(gendurable._sweep_slots(), 3, 'it answers for how many keys an instance waits though a slot is free and no doorbell rings');
 select is((select string_agg(key, ' ' order by key) from gendurable.doorbells where kind = 'slot'), 'alone rung s:1 two', 'it rings for exactly those');
 select is(gendurable._sweep_slots(), 0, 'once');
 select is(pg_temp.pick(99), 'stranded alone offered rung two of two scheduled', 'the next pick hands them over');

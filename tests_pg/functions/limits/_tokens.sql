@@ -14,7 +14,7 @@ select is(pg_temp.tokens(5, -10), 5::float8, 'a clock that went back takes nothi
 select is(pg_temp.tokens(5, 86400, 0), 5::float8, 'allowed 0 never refills');
 select is(pg_temp.tokens(50, 0), 20::float8, 'a lower burst cuts');
 select is(pg_temp.tokens(0, 3600, 1, '2 hours'), 0.5::float8, 'a period of any length');
-select is(gendurable._tokens(5, null, null, null, null, now()), null, 'without a limit nobody knows');
+select is(gendurable._tokens(5, null, null, null, null, now()), null, 'without a limit the number is unknown');
 
 select * from finish();
 rollback;

@@ -23,7 +23,7 @@ select is(pg_temp.stuck(), 'queue_limit: default, queue_limit: default, no_machi
     'a limit of 0 comes last');
 select gd_set_queue_limit('default', null) \g /dev/null
 select gd_register('v', info => '{"machines": [{"fsm": "C", "version": 2}]}') as v \gset
-select is(pg_temp.stuck(), 'no_machine: B version 1, step t', 'whoever declares it, it is enough');
+select is(pg_temp.stuck(), 'no_machine: B version 1, step t', 'any worker that declares it is enough');
 select gd_register('u', '{other}') \g /dev/null
 select is(pg_temp.foreign_kinds(), 'B 1 t', 'a worker of another queue is not');
 select gd_register('x') as x \gset

@@ -54,7 +54,7 @@ select is((select string_agg(s.queue || ' ' || s.n, ', ' order by s.queue) from 
 delete from gendurable.instances;
 insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, rate_limit)
 select now(), now(), now(), 'throttled', 's', '{}', 0, 1, 'm', 'fine', format('unknown:%s', 100000 + n) from generate_series(1, 10001) as n;
-select is((select count(*) from gd_stuck), 10000::bigint, 'of the rate keys for which somebody waits, the first ten thousand');
+select is((select count(*) from gd_stuck), 10000::bigint, 'of the rate keys for which an instance waits, the first ten thousand');
 
 select * from finish();
 rollback;

@@ -5,7 +5,7 @@ select plan(4);
 select test.up_for_ever();
 
 select pg_temp.put('a'), pg_temp.put('b') \g /dev/null
-select is_empty($$ select * from gendurable._why_claimed(pg_temp.row('a')) $$, 'nobody has what does not execute');
+select is_empty($$ select * from gendurable._why_claimed(pg_temp.row('a')) $$, 'no worker has what does not execute');
 select pg_temp.pick(1) \g /dev/null
 select results_eq($$ select reason, detail ~ 'Worker \d+ \(me\) has it since .* in step start; its lease runs until', remedy ~ 'gd_cancel\(\d+\)', since >= now() from gendurable._why_claimed(pg_temp.row('a')) $$,
     $$ values ('executing', true, true, true) $$, 'a live worker has it');

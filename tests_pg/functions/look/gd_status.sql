@@ -35,7 +35,7 @@ select is(pg_temp.commit(:me, :a, '{"kind": "done", "result": {"r": 1}, "state":
 select results_eq(format('select id, status, fsm, fsm_version, step, state, attempt, queue, correlation_key, result, error, enqueued_at, updated_at > now(), finished_at > now() from gd_status(%s)', :a),
     format($$ values (%s::bigint, 'done', 'order', 3, 'go', '{"n": 2}'::jsonb, 0, 's', 'k', '{"r": 1}'::jsonb, null::jsonb, now(), true, true) $$, :a),
     'a finished instance, with every field');
-select is((select id from gd_status('k')), :a::bigint, 'by key: the newest that carried it, when nobody occupies it');
+select is((select id from gd_status('k')), :a::bigint, 'by key: the newest that carried it, when no instance occupies it');
 select id as b from gd_enqueue('order', queue => 's', correlation_key => 'k') \gset
 select is((select id from gd_status('k')), :b::bigint, 'by key: the occupant, when there is one');
 select is(pg_temp.commit(:me, :b, '{"kind": "stop", "error": {"why": 1}}'), 'committed', 'stop');

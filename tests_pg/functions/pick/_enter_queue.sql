@@ -2,7 +2,7 @@
 begin;
 select plan(8);
 
-select is((gendurable._enter_queue('q')).closed, false, 'a queue that nobody paused');
+select is((gendurable._enter_queue('q')).closed, false, 'a queue that is not paused');
 select gd_pause('p') \g /dev/null
 select is((gendurable._enter_queue('p')).closed and not (gendurable._enter_queue('q')).closed, true, 'one that is paused, and it alone');
 insert into gendurable.queues (name, paused) values ('r', false);

@@ -29,7 +29,7 @@ select results_eq(
 select is((select status from gd_status('order:1')), 'executing', 'what is picked executes');
 select results_eq($$ select worker_id, claimed_at > now(), updated_at > now(), chain from gendurable.instances where correlation_key = 'order:1' $$,
     format('values (%s::bigint, true, true, 0)', :me), 'a claim notes its worker and its real time');
-select is_empty(format('select gd_pick(%s, %L, 5)', :other, 'shape'), 'nobody else is handed a claim');
+select is_empty(format('select gd_pick(%s, %L, 5)', :other, 'shape'), 'no other worker is handed a claim');
 select is_empty(format('select gd_pick(%s, %L, 5)', :me, 'shape'), 'a worker is not handed its own claim again');
 select gd_release(:me, array(select id from claim)) as r \gset
 
@@ -135,7 +135,7 @@ $$;
 select is(pg_temp.left_after_pick(:me, 0.3, 1), 0.7, 'a pick leaves a lease alone of which less than a third is used');
 select is(pg_temp.left_after_pick(:me, 0.4, 1), 1.0, 'a pick renews a lease of which more than a third is used');
 select is(pg_temp.left_after_pick(:me, 0.4, 0), 1.0, 'a pick of no slots renews the lease too');
-select is(pg_temp.left_after_pick(:me, 1.5, 1), 1.0, 'a worker past its lease that nobody has reaped is still itself');
+select is(pg_temp.left_after_pick(:me, 1.5, 1), 1.0, 'a worker past its lease that was not reaped is still itself');
 insert into gendurable.queues (name, paused) values ('nothing', true);
 select is(pg_temp.left_after_pick(:me, 0.4, 1), 1.0, 'a pick of a paused queue renews the lease too');
 

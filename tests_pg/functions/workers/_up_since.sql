@@ -12,7 +12,7 @@ insert into gendurable.incarnation values (now() + interval '1 s');
 select is(gendurable._up_since(), now(), 'of two notes that crossed the earlier one counts');
 delete from gendurable.incarnation;
 
--- Recovered from a crash just now: nobody could renew a lease before.
+-- Recovered from a crash just now: no worker could renew a lease before.
 create function pg_temp.recovered(p_ago interval) returns void language sql as $$
     delete from gendurable.incarnation;
     insert into gendurable.incarnation values (clock_timestamp() - p_ago);
