@@ -148,7 +148,10 @@ class StepsTest(TransactionTestCase):
 
     def test_a_connection_that_is_lost_between_steps_is_not_used_again(self) -> None:
         try:
-            with running(MACHINES, queues={"default": 1}):
+            with (
+                self.assertNoLogs("gendurable", "WARNING"),
+                running(MACHINES, queues={"default": 1}),
+            ):
                 connections["default"].settings_dict["CONN_MAX_AGE"] = 600
                 started = enqueue(connection, Plain, {}).id
                 wait(connection, started, until="awaiting_signal", timeout=60)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -43,10 +44,14 @@ def _is_async() -> bool:
 
 
 def _close_old() -> None:
-    """As Django's ``close_old_connections``, but for those of a test that are in a transaction."""
+    """As Django's ``close_old_connections``, but for those of a test that are in a transaction.
+
+    One that is kept is tried before it is used again: a step that failed would cost an attempt.
+    """
     for one in connections.all(initialized_only=True):
         if not one.in_atomic_block:
             one.close_if_unusable_or_obsolete()
+            one.health_check_enabled = True
 
 
 def _close_old_of_async() -> None:
@@ -79,4 +84,12 @@ def _orm_in(ctx: Context[Any], conn: psycopg.Connection[Any]) -> Iterator[None]:
         if usual.connection is conn:  # A test that drains in its own transaction.
             usual.on_commit(function, robust)
         else:
-            ctx.after_commit(function)
+            ctx.after_commit(partial(_closing, function))
+
+
+def _closing(function: Callable[[], object]) -> None:
+    """It has a connection of its own, if it asks for one: the step's is given back by then."""
+    try:
+        function()
+    finally:
+        _close_old()
