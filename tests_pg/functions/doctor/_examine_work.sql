@@ -12,16 +12,16 @@ select is(pg_temp.found('workers'), 'ok: 1 alive.', 'a worker');
 select is(pg_temp.found('stuck') || pg_temp.found('unknown machine') || pg_temp.found('schedule')
     || pg_temp.found('versions'), '----', 'nothing else');
 select pg_temp.put('a', '{"queue": "nobody"}') \g /dev/null
-select is(pg_temp.found('stuck'), format('problem: 1 instances: no_worker, nobody; the first is %s.', pg_temp.id('a')),
+select is(pg_temp.found('stuck'), format('problem: 1 instance: no_worker, nobody; the first is %s.', pg_temp.id('a')),
     'what is stuck');
 select gd_pause('nobody') \g /dev/null
-select matches(pg_temp.found('stuck'), '^warning: 1 instances: queue_paused', 'a pause is only a warning');
+select matches(pg_temp.found('stuck'), '^warning: 1 instance: queue_paused', 'a pause is only a warning');
 select gd_unregister(:me),
     gd_register('other', '{q}', info => '{"machines": [{"fsm": "b", "version": 1}], "gendurable": "0.0.1"}')
     \g /dev/null
 select pg_temp.put('c') \g /dev/null
 select matches(pg_temp.found('unknown machine'),
-    '^problem: 1 instances: no_machine, c version 1, step start; the first is', 'a machine that no worker has');
+    '^problem: 1 instance: no_machine, c version 1, step start; the first is', 'a machine that no worker has');
 select is(pg_temp.found('versions'),
     'warning: The schema is ' || gd_version() || '; workers of another version: other (0.0.1).', 'another version');
 select gd_schedule('nightly', '@daily', 'c'), gd_schedule('fine', '@daily', 'b'), gd_schedule('resting', '@daily', 'c'),
