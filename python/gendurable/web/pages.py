@@ -253,13 +253,15 @@ async def _instance(conn: Connection, query: Query) -> dict[str, Any]:
     if found is None:
         raise Missing(_FORGOTTEN)
     it = found.instance
+    now = datetime.now(UTC).replace(microsecond=0)
     nodes = await look.tree(conn, it.id, _MOST_NODES) if found.children else []
     holders = [] if it.worker_id is None else await look.workers(conn)
     return {
         "it": it,
         "why": found.why,
         "events": found.history,
-        "gantt": gantt.draw(it, found.history, datetime.now(UTC).replace(microsecond=0)),
+        "gantt": gantt.draw(it, found.history, now),
+        "later": it.eligible_at if it.eligible_at and it.eligible_at > now else None,
         "inbox": found.inbox,
         "children": found.children,
         "tree": family.tree(nodes),
