@@ -28,6 +28,7 @@ __all__ = [
     "Page",
     "Query",
     "answers",
+    "is_cancelled",
     "names",
     "of_topic",
     "raw",
@@ -181,6 +182,11 @@ async def raw(conn: Connection, number: int) -> dict[str, Any]:
     return {name: getattr(found, name) for name in ("id", "state", "result", "error", "progress")}
 
 
+def is_cancelled(failure: look.Failure) -> bool:
+    """Whether it was ended on purpose: such are failed, and retried only where they are chosen."""
+    return isinstance(failure.error, dict) and failure.error.get("kind") == "cancelled"
+
+
 async def failed(
     conn: Connection, span: timedelta, machine: str | None, step: str | None
 ) -> list[look.Failure]:
@@ -304,6 +310,7 @@ async def _failures(conn: Connection, query: Query) -> dict[str, Any]:
         ),
         "rows": found[:_MOST_SHOWN],
         "number": len(found),
+        "retried": sum(not is_cancelled(each) for each in found),
         "more": len(found) == MOST_FAILURES,
         "span": query["since"] or "1h",
     }
