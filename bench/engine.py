@@ -139,7 +139,7 @@ def loop_raw(conn: Connection, s: Setting, worker: int) -> int:
 
 
 def commit(conn: Connection, worker: int, outcomes: list[dict[str, Any]]) -> list[Row]:
-    """Commits, offering again what a pick of somebody else has locked for a moment."""
+    """Commits, offering again what a pick of another session has locked for a moment."""
     answers: list[Row] = []
     while outcomes:
         rows = conn.execute(COMMIT, [worker, json.dumps(outcomes)]).fetchall()

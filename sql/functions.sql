@@ -21,6 +21,7 @@
 \ir functions/base/_too_long_problem.sql
 \ir functions/base/_bigint.sql
 \ir functions/base/_is_open.sql
+\ir functions/base/_look_again.sql
 \ir functions/base/_large_json_size.sql
 \ir functions/base/_most_bytes.sql
 \ir functions/base/_size_bound.sql
@@ -227,12 +228,12 @@
 \ir functions/queues/gd_set_queue_limit.sql
 
 -- machines: What workers declare that they can run, and the version that follows from it.
+\ir functions/machines/_sleepers.sql
 \ir functions/machines/_machine_problem.sql
 \ir functions/machines/_check_machines.sql
 \ir functions/machines/_declare.sql
 \ir functions/machines/_newest_version.sql
 \ir functions/machines/_newest_versions.sql
-\ir functions/machines/_sleeps_for.sql
 \ir functions/machines/gd_declare.sql
 \ir functions/machines/gd_machines.sql
 
@@ -288,12 +289,12 @@
 \ir functions/pick/_place_rows.sql
 \ir functions/pick/_beyond.sql
 \ir functions/pick/_child_rows.sql
+\ir functions/pick/_kinds.sql
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
+\ir functions/pick/_enter_queue.sql
 \ir functions/pick/_fail_too_large.sql
-\ir functions/pick/_is_paused.sql
 \ir functions/pick/_keep_offers.sql
-\ir functions/pick/_kinds.sql
 \ir functions/pick/_mark_presented.sql
 \ir functions/pick/_merged.sql
 \ir functions/pick/_nearest.sql

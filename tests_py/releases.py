@@ -1,7 +1,8 @@
-"""Two releases, made by tools/release in a copy of this repository: 0.1.0, and a real change.
+"""Two releases, made by tools/release in a copy of this repository: this tree, and a change.
 
-What changes in 0.2.0: a column with an index, a function with another return type, a view with a
-column in the middle, a new unlogged table and a new public function.
+The first is the version of this tree, which is cut if that has not been done. What changes in the
+second: a column with an index, a function with another return type, a view with a column in the
+middle, a new unlogged table and a new public function.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ __all__ = ["Release", "change", "copy_of_the_repository", "make", "package", "ru
 ROOT = Path(__file__).resolve().parents[1]
 
 _LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "node_modules", "__pycache__", ".*_cache", "results", "dist", "build", "site"
+    ".git",
+    ".majors",
+    ".venv",
+    "node_modules",
+    "__pycache__",
+    ".*_cache",
+    "results",
+    "dist",
+    "build",
+    "site",
 )
 
 _TABLES = """
@@ -32,11 +42,11 @@ comment on table gendurable.notes is 'What people have noted of instances.';
 """
 
 _STEP = """\
--- To 0.2.0: instances have a label, and people may note something of them.
+-- To {version}: instances have a label, and people may note something of them.
 do $step$
 begin
     if string_to_array(current_setting('gendurable.upgraded_from'), '.')::int[]
-       >= '{0,2,0}' then
+       >= '{{{numbers}}}' then
         return;
     end if;
     alter table gendurable.instances add column label text;
@@ -93,18 +103,33 @@ class Release:
 
 
 def make(folder: Path) -> tuple[Release, Release]:
-    """Cut 0.1.0 and 0.2.0."""
+    """Cut what is here, and the next minor version."""
     tree = copy_of_the_repository(folder / "one")
-    run(tree, "tools/release", "cut", "0.1.0")
+    old = versioned(tree)
+    if f"@v{old} " not in (tree / "sqitch.plan").read_text():
+        heading = rf"(## {re.escape(old)} \(unreleased\)\n)"
+        _edit(tree / "CHANGELOG.md", heading, r"\1\n- What is under test.\n")
+        run(tree, "git", "commit", "--quiet", "--all", "--message", "What is to be told")
+        run(tree, "tools/release", "cut", old)
     shutil.copytree(tree, folder / "two", symlinks=True)
-    one = package("0.1.0", tree)
+    one = package(old, tree)
     tree = folder / "two"
-    run(tree, "tools/release", "open", "0.2.0")
-    change(tree)
+    major, minor, _ = old.split(".")
+    new = f"{major}.{int(minor) + 1}.0"
+    run(tree, "tools/release", "open", new)
+    change(tree, old, new)
     run(tree, "git", "add", "--all")
     run(tree, "git", "commit", "--quiet", "--message", "Labels and notes")
-    run(tree, "tools/release", "cut", "0.2.0")
-    return one, package("0.2.0", tree)
+    run(tree, "tools/release", "cut", new)
+    return one, package(new, tree)
+
+
+def versioned(tree: Path) -> str:
+    """The version that a tree is, or is to become."""
+    (version,) = re.findall(
+        r'^version = "(.*)"$', (tree / "python/pyproject.toml").read_text(), re.MULTILINE
+    )
+    return str(version)
 
 
 def copy_of_the_repository(folder: Path) -> Path:
@@ -118,8 +143,8 @@ def copy_of_the_repository(folder: Path) -> Path:
     return folder
 
 
-def change(tree: Path) -> None:
-    """Work on 0.2.0: sources as they are from now on, and the step that leads to them."""
+def change(tree: Path, old: str, new: str) -> None:
+    """Work on a release: sources as they are from now on, and the step that leads to them."""
     tables = tree / "sql/tables.sql"
     _edit(
         tables,
@@ -131,9 +156,11 @@ def change(tree: Path) -> None:
             "\ncreate index instances_labelled on gendurable.instances (label)"
             " where label is not null;\n" + _TABLES
         )
-    (tree / "sql/upgrades/0.2.0.sql").write_text(_STEP)
-    revert = tree / "revert/v0.2.0.sql"
-    _edit(revert, r"(-- The tables of 0\.1\.0: [^\n]*\n)", r"\1" + _BACK)
+    (tree / f"sql/upgrades/{new}.sql").write_text(
+        _STEP.format(version=new, numbers=new.replace(".", ","))
+    )
+    revert = tree / f"revert/v{new}.sql"
+    _edit(revert, rf"(-- The tables of {re.escape(old)}: [^\n]*\n)", r"\1" + _BACK)
 
     (tree / "sql/functions/control/gd_note.sql").write_text(_FUNCTION)
     _edit(
@@ -146,7 +173,7 @@ def change(tree: Path) -> None:
     _edit(tree / "sql/views.sql", r"(select w\.id, w\.name,)", r"\1 w.lease as asked_for,")
     _edit(
         tree / "CHANGELOG.md",
-        r"(## 0\.2\.0 \(unreleased\)\n)",
+        rf"(## {re.escape(new)} \(unreleased\)\n)",
         r"\1\n- Instances have a label, and people may note something of them.\n",
     )
 

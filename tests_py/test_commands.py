@@ -10,11 +10,13 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+import typer
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from rich.console import Group
@@ -43,11 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["invoke"]
 
-COMMANDS = {
-    "cancel", "doctor", "enqueue", "failures", "limits", "pause", "ps", "queues", "resume", "retry",
-    "schedules", "show", "signal", "stuck", "top", "uninstall", "workers",
-}  # fmt: skip
-GROUPS = {"limit", "schedule"}
 READING = [
     "ps",
     "queues",
@@ -85,18 +82,36 @@ def objects(printed: str) -> list[Any]:
 # Help.
 
 
-def test_each_command_s_help_has_an_example_that_is_a_command() -> None:
-    listed = CliRunner().invoke(app, ["--help"]).output
-    listed_names = set(re.findall(r"^  ([a-z]+)", listed, re.MULTILINE))
-    assert listed_names >= COMMANDS | GROUPS
-    for name in sorted(COMMANDS):
-        shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
-        assert f"  gendurable-py {name}" in shown
-    for name in sorted(GROUPS):
-        inner = CliRunner().invoke(app, [name, "--help"]).output
-        for command in re.findall(r"^  ([a-z]+)  ", inner, re.MULTILINE):
-            shown = CliRunner().invoke(app, [name, command, "--help"]).output
-            assert f"  gendurable-py {name} {command}" in shown
+def leaves(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each command, those of groups too, with the words that call it."""
+    for name, one in group.commands.items():
+        if hasattr(one, "commands"):
+            yield from leaves(one, (*path, name))
+        else:
+            yield (*path, name), one
+
+
+LEAVES = dict(leaves(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_each_command_s_help_has_examples_that_it_understands(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"}).output
+    examples = re.findall(r"(?m)^ *gendurable-py (.*)$", shown.partition("Examples:")[2])
+    assert examples
+    for example in examples:
+        given = shlex.split(re.split(r" \|+ ", example)[0])
+        assert tuple(given[: len(words)]) == words
+        with LEAVES[words].make_context(words[-1], given[len(words) :]):
+            pass
+
+
+def test_the_help_says_what_each_command_is_for_on_a_narrow_screen() -> None:
+    for group in ([], ["limit"], ["schedule"]):
+        listed = CliRunner().invoke(app, [*group, "--help"], env={"COLUMNS": "80"}).output
+        purposes = re.findall(r"(?m)^ *[a-z-]+ {2,}(\w.*)$", listed.partition("Commands:")[2])
+        assert len(purposes) >= 3
+        assert [one for one in purposes if one.endswith("...")] == []
 
 
 def test_a_shell_completes_commands_and_options() -> None:
@@ -158,6 +173,24 @@ def test_instances_are_listed_by_filter(ask: Callable[..., str], conn: Connectio
     for interval in ("nan", "inf", "0"):
         assert "--interval" in ask("ps", "--watch", "--interval", interval, code=2)
     assert "expected a duration" in ask("ps", "--newer", "soon", code=1)
+
+
+def test_a_search_without_an_index_looks_so_far_and_tells_where_it_stopped(
+    ask: Callable[..., str], invoke: Invoke, conn: Connection
+) -> None:
+    enqueue_many(conn, [Entry("M", {"n": n}, concurrency_key=f"customer:{n}") for n in range(9)])
+    for wanted in (["--state", '{"n": 2}'], ["--concurrency-key", "customer:2"]):
+        code, out, err = invoke("ps", *wanted, "--looks", "4", "--json")
+        assert (code, out) == (0, "")
+        assert err == "looked at 4; there may be older ones: --before 6\n"
+        code, out, err = invoke("ps", *wanted, "--looks", "4", "--before", "6", "--json")
+        assert ([one["id"] for one in objects(out)], err) == (
+            [3],
+            "looked at 4; there may be older ones: --before 2\n",
+        )
+        assert [one["id"] for one in objects(ask("ps", *wanted, "--json"))] == [3]
+    assert invoke("ps", "-n", "2", "--json")[2] == "there are more: --before 8\n"
+    assert invoke("ps", "-n", "9", "--json")[2] == ""
 
 
 def test_one_instance_is_shown_with_the_reason_why_it_does_not_run(
@@ -228,6 +261,8 @@ def test_queues_workers_limits_and_schedules_are_listed(
     assert (line["key"], line["waiting"]) == ("customer:7", 3)
     assert "customer:7" in ask("limits", "customer")
     assert "no limit named none" in ask("limits", "none", code=1)
+    for rate in ("100", "100/", "100/x", "/1m", "-1/1m"):
+        assert ask("limit", "rate", "mail", "--", rate, code=1).startswith("error: ")
     for limit in (["concurrency", "customer"], ["rate", "mail"], ["queue", "q"]):
         assert ask("limit", *limit, "none") == f"dropped: {limit[1]}\n"
         assert "expected N" in ask("limit", *limit, "many", code=1)
@@ -267,7 +302,7 @@ def test_failures_are_grouped_and_brought_back(ask: Callable[..., str], conn: Co
     assert "nothing that matches" in ask("retry", "--failed", "--since", "1h", "-y", code=1)
     assert ask("retry", "m", "--step", "other") == f"{other}: retried\n"
     assert status(conn, other).step == "other"  # type: ignore[union-attr]
-    assert ask("retry", "m", code=1) == f"{other}: not_failed\n"
+    assert ask("retry", "m", code=1).startswith(f"{other}: not_failed (")
     for wrong in (["1", "--failed"], [], ["--failed"], ["1", "--machine", "M"]):
         assert ask("retry", *wrong, code=1).startswith("error: ")
 
@@ -281,8 +316,9 @@ def test_one_customer_s_work_is_stopped(ask: Callable[..., str], conn: Connectio
     assert "no live instance matches" in ask("cancel", "--state", '{"customer": 1}', "-y", code=1)
     assert len(objects(ask("ps", "--status", "runnable", "--json"))) == 6
     assert ask("cancel", "3", "4", "--cascade") == "2 cancelled\n"
-    assert ask("cancel", "3", code=1) == "3: no_target\n"
-    assert "not both" in ask("cancel", code=1)
+    assert ask("cancel", "3", code=1) == "3: no_target (finished, or not there)\n"
+    assert "say which" in ask("cancel", code=1)
+    assert "not both" in ask("cancel", "3", "--key", "a", code=1)
     assert "--state null" in ask("cancel", "--state", "null", "--yes", code=1)
     assert len(objects(ask("ps", "--status", "runnable", "--json"))) == 4
 
@@ -439,18 +475,48 @@ def test_what_a_role_may_not_do_is_one_sentence(
     assert "owner" in ask("uninstall", "--yes", "--dsn", reader, code=1)
 
 
-def test_a_database_that_is_down_or_empty_is_one_sentence(
-    invoke: Invoke, empty_dsn: str, monkeypatch: pytest.MonkeyPatch
+# They serve, need no database, or make the schema.
+OTHERS = {"run", "maintain", "web", "exporter", "version", "install", "move-partitions"}
+CALLS = [*READING, "status 1"] + [
+    re.split(r" \|+ ", example)[0]
+    for words in LEAVES
+    if words[0] not in OTHERS
+    for example in re.findall(r"gendurable-py (.*)", LEAVES[words].epilog)
+]
+
+
+def test_a_database_that_is_down_or_refuses_or_is_empty_is_one_sentence(
+    invoke: Invoke, empty_dsn: str, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENDURABLE_DSN", "host=127.0.0.1 port=1 password=secret")
-    for command in [*READING, "show 1", "cancel 1", "enqueue M", "pause q"]:
-        code, out, err = invoke(*command.split())
-        assert (code, out) == (1, "")
-        assert err.startswith("error: cannot connect to host=127.0.0.1 port=1")
-        assert "secret" not in err
-        code, out, err = invoke(*command.split(), "--dsn", empty_dsn)
-        assert (code, out) == (1, "")
-        assert err.startswith("error: the database has no usable gendurable schema")
+    nobody = make_conninfo(dsn, user="nobody", password="secret")
+    for command in CALLS:
+        words = [word for word in shlex.split(command) if word != "--watch"]
+        if "--dsn" in words:
+            continue
+        for options, said in (
+            ([], "error: cannot connect to host=127.0.0.1 port=1"),
+            (["--dsn", nobody], "error: cannot connect to host="),
+            (["--dsn", empty_dsn], "error: the database has no usable gendurable schema"),
+        ):
+            if words[0] in ("upgrade", "uninstall") and empty_dsn in options:
+                continue
+            code, out, err = invoke(*words, *options)
+            assert (code, out) == (1, ""), command
+            assert err.startswith(said), (command, err)
+            assert "secret" not in err
+            assert len(err.splitlines()) <= 3, err
+
+
+def test_an_older_schema_is_one_sentence_that_names_the_upgrade(
+    invoke: Invoke, dsn: str, conn: Connection
+) -> None:
+    conn.execute("alter function gd_why(bigint) rename to gd_whyever")
+    made = enqueue(conn, "M").id
+    code, out, err = invoke("show", str(made), "--dsn", dsn)
+    assert (code, out) == (1, "")
+    assert "function public.gd_why(...) does not exist" in err
+    assert "gendurable-py upgrade" in err
 
 
 @pytest.fixture
@@ -519,6 +585,7 @@ def test_every_command_of_the_page_does_something(
     )
     enqueue(conn, "Checkout", correlation_key="order:42", concurrency_key="customer")
     enqueue(conn, "Checkout", {"customer": 7})
+    enqueue(conn, "Checkout", concurrency_key="customer:7")
     for line in commands("docs/command-line.md"):
         words = shlex.split(line)
         assert words[0] == "gendurable-py"
@@ -562,6 +629,11 @@ def test_durations_are_written_in_two_units() -> None:
 
 
 def test_a_watch_says_why_it_sees_nothing_and_goes_on() -> None:
-    shown = ps._shown("host=127.0.0.1 port=1", Filter(), 5, None)
-    assert isinstance(shown, Group)
-    assert "cannot connect to host=127.0.0.1 port=1" in str(shown.renderables[1])
+    def away(**_: object) -> look.Page:
+        raise psycopg.OperationalError("server closed the connection")
+
+    nowhere = partial(ps._find, "host=127.0.0.1 port=1", Filter(), most=5, looks=5, before=None)
+    for look_at, said in ((nowhere, "cannot connect to host=127.0.0.1 port=1"), (away, "closed")):
+        shown = ps._shown(look_at)
+        assert isinstance(shown, Group)
+        assert said in str(shown.renderables[1])

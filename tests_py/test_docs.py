@@ -25,6 +25,7 @@ from gendurable import enqueue, events, get
 from gendurable.machine import define
 from gendurable.metrics import ENGINE_METRICS, WORKER_METRICS
 from gendurable.process import package_version
+from gendurable.testing import advance, drain
 from support import finished, worker_process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,10 +39,10 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def shop(directory: Path) -> Path:
-    """The README's first machine as a module."""
+def shop(directory: Path, document: str = "README.md") -> Path:
+    """A document's first machine as a module."""
     module = directory / "shop.py"
-    module.write_text(blocks("README.md", "python")[0])
+    module.write_text(blocks(document, "python")[0])
     return module
 
 
@@ -51,13 +52,14 @@ def commands(document: str) -> list[str]:
     return [shlex.join(words) for line in lines if (words := shlex.split(line, comments=True))]
 
 
-def test_the_readme_s_first_machine_and_its_sql_do_what_it_says(
-    dsn: str, conn: Connection, tmp_path: Path
+@pytest.mark.parametrize("document", ["README.md", "docs/index.md"])
+def test_the_first_machine_of_a_front_page_and_its_sql_do_what_it_says(
+    dsn: str, conn: Connection, tmp_path: Path, document: str
 ) -> None:
     warnings: list[str | None] = []
     conn.add_notice_handler(lambda notice: warnings.append(notice.sqlstate))
-    module = shop(tmp_path)
-    first, *others = blocks("README.md", "sql")
+    module = shop(tmp_path, document)
+    first, *others = blocks(document, "sql")
     statements = [part for part in first.split(";") if part.strip()]
     assert len(statements) == 3
     with worker_process(dsn, module, tmp_path / "log", "--queue", "default=20"):
@@ -188,6 +190,29 @@ def test_the_steps_page_s_transfer_does_what_it_says(
     assert conn.execute("select count(*) from gd_instances where fsm = 'Receipt'").fetchone() == (
         1,
     )
+
+
+def test_a_payout_whose_answer_is_lost_asks_the_bank_twice_with_one_key(
+    conn: Connection, tmp_path: Path
+) -> None:
+    module = tmp_path / "payout.py"
+    module.write_text(blocks("docs/explanation/guarantee.md", "python")[0])
+    keys: list[str] = []
+
+    class Bank:
+        def transfer(self, amount: int, *, key: str) -> str:
+            keys.append(key)
+            if len(keys) == 1:
+                raise ConnectionError("the answer is lost")
+            return f"transfer of {amount}"
+
+    payout = runpy.run_path(str(module))["Payout"](Bank())
+    created = enqueue(conn, payout, {"amount": 5})
+    drain(conn, [payout])
+    advance(conn, minutes=1)
+    drain(conn, [payout])
+    assert keys == [f"payout:{created.id}:start"] * 2
+    assert finished(conn, created.id).result == "transfer of 5"
 
 
 def test_the_telemetry_page_lists_every_event_with_its_fields(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_an_instance_that_is_not_there_is_an_error_with_a_way_on(invoke: Invoke,
     assert (code, out) == (1, "")
     assert err.startswith("error: there is no instance 7 at ")
     assert err.endswith(
-        "It may be finished and forgotten, or add --key if 7 is a correlation key.\n"
+        "It may be finished and forgotten, or add --by-key if 7 is a correlation key.\n"
     )
     assert invoke("status", "", "--dsn", dsn)[2].startswith("error: there is no instance '' at ")
     assert invoke("status", "\udcff", "--dsn", dsn)[0] == 1

@@ -68,6 +68,18 @@ class Parcel(Machine[dict[str, Any]]):
         return Done({})
 """
 
+PHASE = """
+from typing import Any
+
+from gendurable import Context, Done, Machine, Outcome, step
+
+
+class Phase(Machine[dict[str, Any]]):
+    @step
+    def start(self, ctx: Context[dict[str, Any]]) -> Outcome:
+        return Done({})
+"""
+
 PHASES = """
 select gd_set_rate_limit('mails', 0.001, '1 second', 1);
 select gd_enqueue('Phase', queue => 'phases', concurrency_key => 'k', correlation_key => 'runs');
@@ -75,7 +87,7 @@ select gd_enqueue('Phase', queue => 'phases', correlation_key => 'fails');
 select gd_enqueue('Phase', queue => 'phases', correlation_key => 'finishes');
 select gd_enqueue('Phase', queue => 'phases', correlation_key => 'parks');
 select gd_enqueue('Phase', queue => 'phases', correlation_key => 'parent');
-select gd_register('here', '{phases}');
+select gd_register('here', '{phases}', lease => '1 hour');
 create temp table picked as
     select p.* from gd_workers as w, gd_pick(w.id, 'phases', 10) as p where w.name = 'here';
 select gd_commit((select id from gd_workers where name = 'here'), jsonb_agg(
@@ -97,12 +109,30 @@ MISSING_PHASES = """
 select unnest(enum_range(null::gendurable.phase)) except select phase from gendurable.instances
 """
 
+# What runs since before the upgrade is committed after it, and the others are let go on.
+PHASES_END = """
+select r.* from gd_commit((select id from gd_workers where name = 'here'), (
+    select jsonb_agg(jsonb_build_object('id', id, 'fence', fence, 'kind', 'done'))
+    from picked where correlation_key = 'runs')) as r
+"""
+PHASES_GO_ON = """
+select gd_signal('parks', 'go'), gd_set_rate_limit('mails', 1000, '1 second', 1000)
+"""
+PHASES_LEFT = """
+select phase::text from gendurable.instances where queue in ('phases', 'other')
+"""
+# Without those that wait for tokens: any pick may offer them some.
+PHASE_INSTANCES = """
+select to_jsonb(i) - 'label' from gendurable.instances as i
+where queue in ('phases', 'other') and rate_limit is null order by id
+"""
+
 INSTANCES = "select to_jsonb(i) - 'label' from gendurable.instances as i order by id"
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Release, Release]:
-    """0.1.0 and 0.2.0."""
+    """What is here, and the release that follows it."""
     return releases.make(tmp_path_factory.mktemp("releases"))
 
 
@@ -130,7 +160,7 @@ def test_upgraded_by_sqitch_psql_and_python_is_installed_fresh(
         psql(one, "sql/install.sql", dsn)
     psql(two, "sql/install.sql", fresh)
     sqitch(one, "deploy", by_sqitch)
-    assert "schema 0.1.0 installed" in one.command("install", "--dsn", by_python).stdout
+    assert f"schema {one.version} installed" in one.command("install", "--dsn", by_python).stdout
     before = {}
     for dsn in (by_sqitch, by_psql, by_python):
         with psycopg.connect(dsn) as conn:
@@ -138,57 +168,64 @@ def test_upgraded_by_sqitch_psql_and_python_is_installed_fresh(
             before[dsn] = conn.execute(INSTANCES).fetchall()
             phases = conn.execute(MISSING_PHASES).fetchall()
             assert phases == [], "an instance in each"
-    fresh_0_1_0 = dump(old)
-    assert dump(by_psql) == fresh_0_1_0
+    fresh_old = dump(old)
+    assert dump(by_psql) == fresh_old
 
     sqitch(two, "deploy", "--verify", by_sqitch)
     psql(two, "sql/upgrade.sql", by_psql)
     planned = two.command("upgrade", "--dry-run", "--dsn", by_python)
-    assert "To 0.2.0: instances have a label" in planned.stdout, planned.stderr
-    assert version(by_python) == "0.1.0"
+    assert f"To {two.version}: instances have a label" in planned.stdout, planned.stderr
+    assert version(by_python) == one.version
     done = two.command("upgrade", "--dsn", by_python)
-    assert "schema upgraded from 0.1.0 to 0.2.0" in done.stdout, done.stderr
+    upgraded = f"schema upgraded from {one.version} to {two.version}"
+    assert upgraded in done.stdout, done.stderr
     assert "up to date" in two.command("upgrade", "--dsn", by_python).stdout
 
-    fresh_0_2_0 = dump(fresh)
+    fresh_new = dump(fresh)
     for dsn in (by_sqitch, by_psql, by_python):
-        assert version(dsn) == "0.2.0"
-        assert dump(dsn) == fresh_0_2_0
+        assert version(dsn) == two.version
+        assert dump(dsn) == fresh_new
         with psycopg.connect(dsn) as conn:
             assert conn.execute(INSTANCES).fetchall() == before[dsn]
     # And back.
-    sqitch(two, "revert", "-y", "--to", "@v0.1.0", by_sqitch)
-    assert dump(by_sqitch) == fresh_0_1_0
+    sqitch(two, "revert", "-y", "--to", f"@v{one.version}", by_sqitch)
+    assert dump(by_sqitch) == fresh_old
     with psycopg.connect(by_sqitch) as conn:
         assert conn.execute(INSTANCES).fetchall() == before[by_sqitch]
     # What is upgraded once more with the same script is the same.
     psql(two, "sql/upgrade.sql", by_psql)
-    assert dump(by_psql) == fresh_0_2_0
+    assert dump(by_psql) == fresh_new
 
 
 def test_an_upgrade_under_workers_of_both_versions_loses_nothing(
     made: tuple[Release, Release], empty_dsn: str, tmp_path: Path
 ) -> None:
     one, two = made
-    module = tmp_path / "orders.py"
+    module, other = tmp_path / "orders.py", tmp_path / "phase.py"
     module.write_text(MACHINES)
+    other.write_text(PHASE)
     one.command("install", "--dsn", empty_dsn)
     refused = two.command("run", str(module), "--dsn", empty_dsn)
     assert refused.returncode == 1
-    assert "schema version 0.1.0, this package needs 0.2.0" in refused.stderr
+    needs = f"schema version {one.version}, this package needs {two.version}"
+    assert needs in refused.stderr
     assert "gendurable-py upgrade" in refused.stderr
     with contextlib.ExitStack() as stack:
         conn = stack.enter_context(psycopg.connect(empty_dsn, autocommit=True))
         conn.execute("create table shipped (id bigint primary key)")
+        conn.execute(PHASES)
+        assert conn.execute(MISSING_PHASES).fetchall() == [], "an instance in each"
+        phases = conn.execute(PHASE_INSTANCES).fetchall()
         logs = {release: tmp_path / release.version for release in made}
         first = stack.enter_context(worker(one, module, empty_dsn, logs[one]))
         orders = stack.enter_context(customers(empty_dsn))
         goes_on(conn, "some are shipped")
         done = two.command("upgrade", "--dsn", empty_dsn)
-        assert "schema upgraded from 0.1.0 to 0.2.0" in done.stdout, done.stderr
+        upgraded = f"schema upgraded from {one.version} to {two.version}"
+        assert upgraded in done.stdout, done.stderr
         second = stack.enter_context(worker(two, module, empty_dsn, logs[two]))
         goes_on(conn, "and after it")
-        told = "the database has schema version 0.2.0 and this package is 0.1.0"
+        told = f"the database has schema version {two.version} and this package is {one.version}"
         until(lambda: told in logs[one].read_text(), "the older worker says so")
         stop(second)
         goes_on(conn, "by the older one alone")
@@ -205,6 +242,18 @@ def test_an_upgrade_under_workers_of_both_versions_loses_nothing(
         assert logs[one].read_text().count(told) == 1
         assert "deadlock" not in logs[one].read_text()
         stop(third)
+        # And those that waited in each phase are as they were, and go on.
+        assert conn.execute(PHASE_INSTANCES).fetchall() == phases
+        answer = conn.execute(PHASES_END).fetchall()
+        assert [row[2] for row in answer] == ["committed"]
+        conn.execute(PHASES_GO_ON)
+        more = stack.enter_context(worker(two, other, empty_dsn, logs[two], "phases", "other"))
+        until(
+            lambda: conn.execute(PHASES_LEFT).fetchall() == [("scheduled",)],
+            "all end but the one that waits for its day",
+            300,
+        )
+        stop(more)
 
 
 def test_what_cannot_be_upgraded_is_told_and_left_as_it_is(
@@ -257,13 +306,64 @@ def test_what_cannot_be_upgraded_is_told_and_left_as_it_is(
             conn.execute(f"drop owned by {role}, {role}_reader; drop role {role}, {role}_reader")
     newer = one.command("upgrade", "--dsn", empty_dsn)
     assert newer.returncode == 1
-    assert "its version is 0.2.0, and this is the upgrade to 0.1.0" in newer.stderr
+    versions = f"its version is {two.version}, and this is the upgrade to {one.version}"
+    assert versions in newer.stderr
+
+
+MIGRATION = """
+import contextlib, sys
+import psycopg, sqlalchemy
+from gendurable import migrating
+
+kind, dsn, how = sys.argv[1:]
+with contextlib.ExitStack() as stack:
+    if kind == "psycopg":
+        conn = stack.enter_context(psycopg.connect(dsn))
+    else:
+        engine = sqlalchemy.create_engine(
+            "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
+        conn = stack.enter_context(engine.connect())
+    said = migrating.migrate(conn, wait=1)
+    kept = migrating.ask(conn, "select current_setting('role'), current_setting('lock_timeout')")
+    print(said, *kept[0])
+    conn.commit() if how == "commit" else conn.rollback()
+"""
+
+
+@pytest.mark.parametrize("kind", ["psycopg", "SQLAlchemy"])
+def test_a_migration_of_an_application_upgrades_in_its_transaction(
+    made: tuple[Release, Release], empty_dsn: str, database: Callable[[str], str], kind: str
+) -> None:
+    one, two = made
+    one.command("install", "--dsn", empty_dsn)
+    before = dump(empty_dsn)
+
+    def migrate(how: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", MIGRATION, kind, empty_dsn, how],
+            env=two.environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    assert migrate("roll back").stdout == "0.2.0 none 0\n"
+    assert dump(empty_dsn) == before
+    with psycopg.connect(empty_dsn, application_name="the report") as reader:
+        reader.execute("select * from gd_queues")
+        held = migrate("commit")
+        assert held.returncode == 1
+        assert "no moment was free" in held.stderr
+        assert "the report, idle in transaction" in held.stderr
+    assert dump(empty_dsn) == before
+    assert migrate("commit").stdout == "0.2.0 none 0\n"
+    fresh = database(f"fresh_{kind}")
+    two.command("install", "--dsn", fresh)
+    assert dump(empty_dsn) == dump(fresh)
+    assert migrate("commit").stdout == "0.2.0 none 0\n"
 
 
 def test_the_tree_is_compared_with_what_each_release_is_upgraded_to(
     made: tuple[Release, Release], empty_dsn: str
 ) -> None:
-    _, two = made
+    one, two = made
 
     def compared() -> str:
         return subprocess.run(
@@ -277,16 +377,15 @@ def test_the_tree_is_compared_with_what_each_release_is_upgraded_to(
         script.write("-- changed\n")
     said = compared()
     assert re.findall(r"^(not ok|ok) \d - (.*)$", said, re.MULTILINE) == [
-        ("ok", "from 0.1.0"),
-        ("ok", "from 0.2.0"),
+        *(("ok", f"from {version}") for version in released(two)),
         ("not ok", "what was released is as it was"),
     ]
     if ORDERS > 50:  # make upgrade
         # A change of the tables that no step makes.
         with (two.tree / "sql/tables.sql").open("a") as tables:
             tables.write("create table gendurable.forgotten (id int primary key);\n")
-        assert "not ok 1 - from 0.1.0" in compared()
-    releases.run(two.tree, "git", "reset", "--quiet", "--hard", "v0.2.0")
+        assert f"- from {one.version}" in re.findall(r"^not ok .*", compared(), re.MULTILINE)[0]
+    releases.run(two.tree, "git", "reset", "--quiet", "--hard", f"v{two.version}")
 
 
 def test_a_release_is_refused_in_a_sentence(made: tuple[Release, Release]) -> None:
@@ -300,18 +399,28 @@ def test_a_release_is_refused_in_a_sentence(made: tuple[Release, Release]) -> No
         assert done.stdout == ""
         return done.stderr
 
-    assert "0.2.0 is released" in refused("cut", "0.2.0")
-    assert "this tree is to become 0.2.0" in refused("cut", "0.3.0")
-    assert "0.1.9 is not newer" in refused("open", "0.1.9")
+    done, to_come, later = two.version, "90.0.0", "91.0.0"
+    assert f"{done} is released" in refused("cut", done)
+    assert f"this tree is to become {done}" in refused("cut", to_come)
+    assert "0.0.9 is not newer" in refused("open", "0.0.9")
     assert "no version: three numbers" in refused("open", "next")
+    assert "has no release 90.0.0" in refused("notes", to_come)
+    told = releases.run(two.tree, "tools/release", "notes", done)
+    assert told == "- Instances have a label, and people may note something of them.\n"
     (two.tree / "more").write_text("")
-    assert "the tree is not clean" in refused("open", "0.3.0")
+    assert "the tree is not clean" in refused("open", to_come)
     (two.tree / "more").unlink()
-    releases.run(two.tree, "tools/release", "open", "0.3.0")
-    assert "CHANGELOG.md has nothing under" in refused("cut", "0.3.0")
-    assert "0.3.0 is not released yet" in refused("open", "0.4.0")
-    assert "\\ir" not in (two.tree / "deploy/v0.2.0.sql").read_text()
-    releases.run(two.tree, "git", "reset", "--quiet", "--hard", "v0.2.0")
+    releases.run(two.tree, "tools/release", "open", to_come)
+    assert "CHANGELOG.md has nothing under" in refused("cut", to_come)
+    assert f"{to_come} is not released yet" in refused("open", later)
+    assert "\\ir" not in (two.tree / f"deploy/v{done}.sql").read_text()
+    releases.run(two.tree, "git", "reset", "--quiet", "--hard", f"v{two.version}")
+
+
+def released(release: Release) -> list[str]:
+    """The versions that a tree's plan has tags of."""
+    plan = (release.tree / "sqitch.plan").read_text()
+    return re.findall(r"^@v([0-9.]+) ", plan, re.MULTILINE)
 
 
 def goes_on(conn: Connection, what: str) -> None:
@@ -322,15 +431,17 @@ def goes_on(conn: Connection, what: str) -> None:
 
 @contextlib.contextmanager
 def worker(
-    release: Release, module: Path, dsn: str, log: Path
+    release: Release, module: Path, dsn: str, log: Path, *queues: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A worker of a release."""
     command = [sys.executable, "-m", "gendurable", "run", str(module), "--lease", "3", "--dsn", dsn]
+    for queue in queues:
+        command += ["--queue", f"{queue}=10"]
     with log.open("ab") as output:
-        before = log.read_text().count(", queues default")
+        before = log.read_text().count(", queues ")
         process = subprocess.Popen(command, stderr=output, env=release.environment())
     try:
-        until(lambda: log.read_text().count(", queues default") > before, "it has registered")
+        until(lambda: log.read_text().count(", queues ") > before, "it has registered")
         yield process
     finally:
         process.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -51,6 +52,24 @@ def test_the_wheel_carries_the_schema_byte_by_byte(wheel: Path) -> None:
     assert packed == {
         str(file.relative_to(sql)): file.read_bytes() for file in sql.rglob("*") if file.is_file()
     }
+
+
+def test_the_wheel_carries_its_licence_and_those_of_what_it_vendors(wheel: Path) -> None:
+    package = ROOT / "python"
+    assert (package / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    licences = [package / "LICENSE", *(package / "gendurable").rglob("*.LICENSE")]
+    assert len(licences) > 3
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        folder = metadata.removesuffix("METADATA") + "licenses/"
+        packed = {
+            name.removeprefix(folder): archive.read(name)
+            for name in archive.namelist()
+            if name.startswith(folder)
+        }
+        told = re.findall(r"(?m)^License-File: (.*)$", archive.read(metadata).decode())
+    assert packed == {str(file.relative_to(package)): file.read_bytes() for file in licences}
+    assert set(told) == set(packed)
 
 
 def test_the_wheel_installs_the_schema_from_a_fresh_environment(

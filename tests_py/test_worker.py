@@ -603,6 +603,20 @@ def test_a_call_during_a_look_is_answered_by_another_look() -> None:
     assert queue.look_at > time.monotonic()
 
 
+def test_what_fell_due_after_a_look_does_not_wait_for_the_poll(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gendurable.queues.monotonic", lambda: 100.0)
+    queue = Queue("default", 2, 1.0)
+    waits = []
+    for _ in range(10):
+        queue.looked(found=0, wanted=2, due=None, commits=False)
+    for due in (None, 0.5, 0.0, -0.003):
+        queue.looked(found=0, wanted=2, due=due, commits=False)
+        waits.append(round(queue.look_at - 100, 3))
+    assert waits == [1.0, 0.5, 0.005, 0.005]
+
+
 def test_a_commit_is_worth_a_look_as_long_as_something_comes_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

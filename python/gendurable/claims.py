@@ -73,10 +73,10 @@ class Claim:
         forsaken_at: when it was lost with code still running, on the monotonic clock.
         started_at: when its step was started, on the monotonic clock.
         took: how many seconds passed from there to its outcome.
-        told: its step was told as started to those who hear events, and not yet as stopped.
+        told: subscribers were told that its step has started, and not yet that it has stopped.
         execution: what they are told of it.
         context: the context variables that they have given it.
-        raised: the exception that its code has raised last, if anyone hears of it.
+        raised: the exception that its code has raised last, if an event has a subscriber.
     """
 
     # Written out, with slots: a claim is written to some twenty times for each step, which a struct

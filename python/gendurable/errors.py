@@ -21,6 +21,7 @@ __all__ = [
     "IsolationError",
     "NotInstalledError",
     "OutcomeError",
+    "PrivilegesError",
     "Said",
     "StateError",
     "StepTimeoutError",
@@ -205,9 +206,11 @@ def engine_errors(role: str | None = None) -> Iterator[None]:
 def error_for(said: Said, role: str | None = None) -> GendurableError | None:
     """The error of this package for one of the database; None for those that are not its."""
     if said.sqlstate in _NOT_THERE:
+        # The types of all arguments would hide what is said of the function.
+        message = re.sub(r"\(.*\)", "(...)", said.message)
         return NotInstalledError(
-            f"the database has no usable gendurable schema: {said.message}\n"
-            "Install it with: gendurable-py install"
+            f"the database has no usable gendurable schema: {message}\n"
+            "Install it with: gendurable-py install (an older one: gendurable-py upgrade)"
         )
     if said.sqlstate == _NO_PRIVILEGE:
         return AccessError(_lacking(said.message, role))

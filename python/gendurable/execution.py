@@ -37,7 +37,7 @@ _CLEAN_UP = 5.0
 
 
 class Holder(Protocol):
-    """Who holds the claims, and hears in the event loop what becomes of their executions."""
+    """The holder of claims, which hears in the event loop what becomes of their executions."""
 
     def stays(self) -> bool:
         """Whether the worker wants to keep claims at the moment."""
@@ -72,7 +72,7 @@ class Runner:
 
     Args:
         threads: how many sync steps may run at once.
-        holder: who holds the claims.
+        holder: what holds the claims.
         transactions: where transactional steps get their connections.
         bus: where starts and ends of steps are told.
         complete: awaited with an execution of which a pick has left something out; None: it runs

@@ -345,7 +345,8 @@ _SEARCH = f"""
     from public.gd_find(
         fsm => %(fsm)s::text, status => %(status)s::text[], step => %(step)s::text,
         queue => %(queue)s::text, correlation_key => %(correlation_key)s::text,
-        key_prefix => %(key_prefix)s::text, parent => %(parent)s::bigint,
+        key_prefix => %(key_prefix)s::text, concurrency_key => %(concurrency_key)s::text,
+        parent => %(parent)s::bigint,
         state => %(state)s::jsonb, since => %(since)s::timestamptz,
         until => %(until)s::timestamptz, before => %(before)s::bigint,
         most => %(most)s::int, looks => %(looks)s::int) as f"""  # noqa: S608 (nothing from outside)
@@ -473,6 +474,7 @@ def search(
     queue: str | None = None,
     correlation_key: str | UUID | int | None = None,
     key_prefix: str | None = None,
+    concurrency_key: str | None = None,
     parent: int | None = None,
     state: Any = None,
     since: datetime | None = None,
@@ -492,6 +494,7 @@ def search(
         queue: the queue.
         correlation_key: all that ever carried it, as far as they are kept.
         key_prefix: what the correlation key begins with.
+        concurrency_key: the whole of it.
         parent: the id of the instance that scheduled them.
         state: what the state contains, as PostgreSQL's ``@>`` has it.
         since: enqueued then or later.
@@ -512,6 +515,7 @@ def search(
         "queue": _optional(text, "queue", queue),
         "correlation_key": _optional(key, "correlation_key", correlation_key),
         "key_prefix": _optional(text, "key_prefix", key_prefix),
+        "concurrency_key": _optional(text, "concurrency_key", concurrency_key),
         "parent": None if parent is None else _id("parent", parent),
         "state": _json(state),
         "since": _optional(moment, "since", since),

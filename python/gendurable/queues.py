@@ -170,7 +170,8 @@ class Queue:
         Args:
             found: how much was picked.
             wanted: how many places there were.
-            due: seconds until waiting work becomes due, if that was asked for and there is any.
+            due: seconds until waiting work becomes due, if that was asked for and there is any;
+                zero or less: it fell due after the look.
             commits: outcomes were committed in the same round trip.
         """
         now = self._looked_at = monotonic()
@@ -183,5 +184,6 @@ class Queue:
             self._pause = self._look_at = 0.0
             return
         self._pause = min(self._poll, max(_SHORTEST_PAUSE, 2 * self._pause))
-        wait = self._pause if due is None or due <= 0 else min(self._pause, due)
+        # What fell due while the answer was under way is worth a look as well.
+        wait = self._pause if due is None else min(self._pause, max(due, _SHORTEST_PAUSE))
         self._look_at = 0.0 if self._called else now + wait

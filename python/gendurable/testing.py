@@ -25,6 +25,7 @@ from gendurable.client import _sync_or_async
 from gendurable.codec import encode_json
 from gendurable.context import ChildResult, Context, Signal
 from gendurable.database import use_own_adapters
+from gendurable.drivers import SyncHandle, driver_of, within
 from gendurable.errors import (
     GendurableError,
     InvalidOutcomeError,
@@ -76,7 +77,7 @@ class Ran(msgspec.Struct, frozen=True):
 
 @overload
 def drain(
-    conn: Connection[Any],
+    conn: SyncHandle,
     machines: Machines,
     *,
     queues: str | Iterable[str] = ("default",),
@@ -91,7 +92,7 @@ def drain(
     limit: int = 1000,
 ) -> Coroutine[Any, Any, list[Ran]]: ...
 def drain(
-    conn: Connection[Any] | AsyncConnection[Any],
+    conn: SyncHandle | AsyncConnection[Any],
     machines: Machines,
     *,
     queues: str | Iterable[str] = ("default",),
@@ -108,7 +109,8 @@ def drain(
     async step is kept; a sync step cannot be interrupted.
 
     Args:
-        conn: the caller's psycopg connection, sync or async.
+        conn: the caller's connection: psycopg's, sync or async, or a sync one of SQLAlchemy or
+            Django.
         machines: what can be run; meeting anything else is an error.
         queues: where to look, one or several.
         limit: steps after which to give up on an instance that goes round in circles.
@@ -123,8 +125,9 @@ def drain(
         coroutine = _drain_async(conn, _Drain(machines, queues, limit))
         coroutine.__qualname__ = "drain"  # type: ignore[attr-defined]
         return coroutine
-    _check_surroundings(conn)
-    return _drain_sync(conn, _Drain(machines, queues, limit))
+    driver = driver_of(conn)
+    own: object = conn if driver is None or driver.is_async else within(conn)
+    return _drain_sync(_checked(own), _Drain(machines, queues, limit))
 
 
 @_sync_or_async
@@ -331,13 +334,14 @@ def _runaway(ran: list[Ran]) -> str:
     return f"{len(ran)} steps ran and there is still work\nMost often ran {most}."
 
 
-def _check_surroundings(conn: object) -> None:
+def _checked(conn: object) -> Connection[Any]:
+    """The connection, if steps can be run on it here."""
     if not isinstance(conn, Connection):
         raise no_connection(conn, "a psycopg connection, sync or async")
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return
+        return conn
     raise UsageError(
         "drain runs async steps in an event loop of its own, and there is one running here\n"
         "In an async test drain on a psycopg.AsyncConnection, "

@@ -1,7 +1,7 @@
 """Turns: each commits what has finished and picks for every free place, in one round trip.
 
 While it travels, steps run; what finishes meanwhile goes with the next turn. So batches form by
-themselves under load, an idle worker answers at once, and nobody waits for the slowest step. Where
+themselves under load, an idle worker answers at once, and no step waits for the slowest one. Where
 there is work for many places a second turn is taken beside the first, on a connection of its own:
 the database works for one half of the places while the steps of the other half run.
 """

@@ -297,7 +297,7 @@ class Worker:
         return self._loop
 
     def health(self) -> Health:
-        """How it is, for those who would restart or avoid it. Any thread may ask."""
+        """How it is, for probes. Any thread may ask."""
         now, name = monotonic(), self._bus.worker
         not_live, not_ready = [], []
         silence = self._keeper.silence

@@ -3,8 +3,8 @@
 
 create function gendurable._find(
     p_fsm text, p_status text[], p_step text, p_queue text, p_correlation_key text,
-    p_key_prefix text, p_parent bigint, p_state jsonb, p_since timestamptz, p_until timestamptz,
-    p_before bigint, p_most int, p_looks int
+    p_key_prefix text, p_concurrency_key text, p_parent bigint, p_state jsonb,
+    p_since timestamptz, p_until timestamptz, p_before bigint, p_most int, p_looks int
 ) returns table (ids bigint[], next_before bigint, looked int)
 language plproxy volatile
 as $$
@@ -12,9 +12,10 @@ as $$
     run on all;
     select f.ids, f.next_before, f.looked
     from public.gd_find(p_fsm, p_status, p_step, p_queue, p_correlation_key, p_key_prefix,
-                        p_parent, p_state, p_since, p_until, p_before, p_most, p_looks) as f;
+                        p_concurrency_key, p_parent, p_state, p_since, p_until, p_before, p_most,
+                        p_looks) as f;
 $$;
-comment on function gendurable._find(text, text[], text, text, text, text, bigint, jsonb,
+comment on function gendurable._find(text, text[], text, text, text, text, text, bigint, jsonb,
                                      timestamptz, timestamptz, bigint, int, int) is
     'gd_find in all databases.';
 -- A page ends where the first of the databases has ended its own: below that id another one may
@@ -22,7 +23,7 @@ comment on function gendurable._find(text, text[], text, text, text, text, bigin
 create function public.gd_find(
     fsm text default null, status text[] default null, step text default null,
     queue text default null, correlation_key text default null, key_prefix text default null,
-    parent bigint default null, state jsonb default null,
+    concurrency_key text default null, parent bigint default null, state jsonb default null,
     since timestamptz default null, until timestamptz default null,
     before bigint default null, most int default 100, looks int default 20000
 ) returns table (ids bigint[], next_before bigint, looked int)
@@ -34,7 +35,8 @@ declare
 begin
     with page as materialized (
         select f.ids, f.next_before, f.looked
-        from gendurable._find($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) as f
+        from gendurable._find($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                                  $14) as f
     ), bound as (
         select max(p.next_before) as id, sum(p.looked)::int as looked from page as p
     )
@@ -51,7 +53,7 @@ begin
     return next;
 end
 $$;
-comment on function public.gd_find(text, text[], text, text, text, text, bigint, jsonb,
+comment on function public.gd_find(text, text[], text, text, text, text, text, bigint, jsonb,
                                    timestamptz, timestamptz, bigint, int, int) is
     'Looks for instances in all databases, by id, the greatest first: page by page.';
 

@@ -1,6 +1,6 @@
 -- Conventions that the database itself can state. Each test lists the offenders.
 begin;
-select plan(19);
+select plan(20);
 
 create temp view engine_function as
 select f.oid, f.proname as name, n.nspname = 'public' as public, f.oid::regprocedure::text as signature,
@@ -56,6 +56,10 @@ select is_empty($$
     where obj_description(r.oid, 'pg_class') is null
         and not exists (select from pg_inherits as i where i.inhrelid = r.oid)
 $$, 'every table and view has a comment');
+select is_empty($$
+    select r.name, a.attname from engine_relation as r join pg_attribute as a on a.attrelid = r.oid
+    where r.public and a.attnum > 0 and not a.attisdropped and col_description(r.oid, a.attnum) is null
+$$, 'every column of a public view has a comment');
 select is_empty($$
     select t.typname from pg_type as t join pg_namespace as n on n.oid = t.typnamespace
     where n.nspname = 'gendurable' and t.typtype in ('e', 'c', 'd')
@@ -128,7 +132,7 @@ select is((
           from engine_function as f join pg_proc as p on p.oid = f.oid
           cross join lateral regexp_matches(coalesce(nullif(p.prosrc, ''), pg_get_functiondef(p.oid)), '\m(264[67][0-9])\M', 'g') as m
           group by m[1], f.name) as x),
-    '26468 _name_lock, 26469 _is_paused, 26469 gd_pause, 26469 gd_set_queue_limit, 26470 _await_maintenance, 26470 _lock_maintenance, 26471 _move_limit_trail, 26471 _name_lock, '
+    '26468 _name_lock, 26469 _enter_queue, 26469 gd_pause, 26469 gd_set_queue_limit, 26470 _await_maintenance, 26470 _lock_maintenance, 26471 _move_limit_trail, 26471 _name_lock, '
     '26472 _move_trail, 26472 _raise_fence, 26473 _places_left, 26474 _move_waits, 26475 _move_limit_trail, '
     '26476 _change_partition, 26476 _depart, 26476 gd_here',
     'each family of advisory locks has a number of its own');

@@ -1,14 +1,19 @@
 -- Commit × reap: exactly one of them has the claim, and neither waits for the other.
 --
--- Race:      Commit × reap
+-- Race:      Commit × reap (1–30)
 -- Sessions:  A: reap open, B: commit. A: commit open, B: reap. A commit that is undone after the
 --            reap. A reaper that is stopped between two of its claims. A late release.
 -- Guard:     The row lock, with fence and worker checked under it; a walk over claims without a
 --            worker.
 -- Mutations: The release locks without SKIP LOCKED → 10, the reaper → 20; the worker is not checked
 --            under the lock → 29, 30; no walk → 17, 18.
+--
+-- Race:      Running ahead × a farewell (31–36)
+-- Sessions:  A: commit of a `next` that asks to run ahead, stopped after it has locked; B: unregister.
+-- Guard:     `_foreign_steps` looks for the worker once more.
+-- Mutations: One that is gone is taken for one that declares nothing → 34–36.
 \ir prelude.psql
-select plan(30);
+select plan(36);
 select test.open('a', 'b');
 
 -- The reaper first.
@@ -100,4 +105,21 @@ select is(test.results(test.query('a', test.commit(:v, (select test.outcome(i.id
 select is(test.result(test.query('b', format('select gd_release(%s, %L)', :w, :'ids'))), '0', 'a late release by the dead worker gives back none of them');
 select test.exec('a', 'commit');
 select is(test.result(test.query('b', format('select gd_release(%s, %L)', :w, :'ids'))), '0', 'nor later');
+-- A farewell while a step of the worker is being committed, which is to run ahead.
+delete from gendurable.instances;
+select gd_register('z') as z, gd_set_history('Ahead', 'steps') \gset
+select gd_enqueue('Ahead') \g /dev/null
+select id as i, fence as f from gd_pick(:z, 'default', 1) \gset
+create trigger gate before insert on gendurable.history for each row execute function test.gate('a');
+select pg_advisory_lock(1) \g /dev/null
+select test.send('a', test.commit(:z, test.outcome(:i, :f, 'next', '{"step": "two", "continue": true}')));
+select ok(test.is_blocked('a'), 'a commit has locked an instance, and not yet looked whether it runs ahead');
+select test.send('b', format('select gd_unregister(%s)', :z));
+select ok(not test.is_blocked('b'), 'a farewell does not wait for it');
+select is(test.result(test.answer('b')), '0', 'and leaves the claim to it');
+select pg_advisory_unlock(1) \g /dev/null
+select is(test.results(test.answer('a')), 'committed', 'a worker that is gone runs nothing ahead');
+select is((select row(i.phase, i.step, i.attempt, i.worker_id)::text from gendurable.instances as i where i.id = :i), '(ready,two,0,)', 'the next step waits for another one');
+select is((select p.step from gd_pick(:v, 'default', 1) as p), 'two', 'which picks it at once');
+drop trigger gate on gendurable.history;
 select * from finish();

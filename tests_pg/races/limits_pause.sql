@@ -98,12 +98,12 @@ select test.query('b', $$ select gd_resume('p') $$);
 
 -- What says that a queue is not paused holds a pause up.
 select test.exec('a', 'begin');
-select test.query('a', $$ select gendurable._is_paused('p') $$);
+select test.query('a', $$ select (gendurable._enter_queue('p')).closed $$);
 select test.send('b', $$ select gd_pause('p') $$);
 select ok(test.is_blocked('b'), 'who has been told that a queue is not paused holds the pause up until it is done');
 select test.exec('a', 'commit');
 select test.answer('b');
-select is(test.result(test.query('a', $$ select gendurable._is_paused('p') $$)), 'true', 'the next one is told');
+select is(test.result(test.query('a', $$ select (gendurable._enter_queue('p')).closed $$)), 'true', 'the next one is told');
 select test.query('b', $$ select gd_resume('p') $$);
 delete from gendurable.instances;
 

@@ -19,10 +19,10 @@ update gendurable.workers set lease = '0'; update gendurable.leases set lease_un
 
 -- Two at once.
 select test.exec('a', 'begin');
-select is(test.query('a', 'select * from gd_maintain()'),
+select is(test.query('a', 'select * from gd_maintain() where task <> ''more'''),
     '[{"task": "reap", "affected": 2}, {"task": "expire_awaits", "affected": 2}, {"task": "fire_schedules", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "dismiss", "affected": 0}, {"task": "create_partitions", "affected": 4}, {"task": "sweep_buckets", "affected": 0}]',
     'maintenance is in flight');
-select test.send('b', 'select * from gd_maintain()');
+select test.send('b', 'select * from gd_maintain() where task <> ''more''');
 select ok(not test.is_blocked('b'), 'another one does not wait for it');
 select is(test.answer('b'), '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "fire_schedules", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "dismiss", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
     'leaves the claims and the deadlines that it holds to it, and the archive altogether');
@@ -35,7 +35,7 @@ select is(test.result(test.answer('b')), '0', 'which have been woken');
 select test.exec('a', 'commit');
 select is((select string_agg(format('%s %s', i.phase, i.attempt), ', ' order by i.id) from gendurable.instances as i), 'ready 0, ready 0, ready 1, ready 1',
     'each claim was reaped once, each deadline woken once');
-select is(test.query('b', 'select task, affected from gd_maintain()'),
+select is(test.query('b', 'select task, affected from gd_maintain() where task <> ''more'''),
     '[{"task": "reap", "affected": 0}, {"task": "expire_awaits", "affected": 0}, {"task": "fire_schedules", "affected": 0}, {"task": "sweep", "affected": 0}, {"task": "dismiss", "affected": 0}, {"task": "create_partitions", "affected": 0}, {"task": "gc", "affected": 0}, {"task": "drop_partitions", "affected": 0}, {"task": "sweep_buckets", "affected": 0}]',
     'the next maintenance finds nothing to do');
 

@@ -5,9 +5,10 @@
 --            holds.
 -- Guard:     The pick that came back short marks its idle queues.
 -- Mutations: No queue is ever marked → 6, 8, 9; all queues always are → 1, 2, 7, 8, 24; a full pick
---            does not notify → 22; a doorbell that stays notifies → 26 (a loop).
+--            does not notify → 22; a doorbell that stays notifies → 26 (a loop); a pick that gives up
+--            does not notify → 30; one that leaves some of what is due does not → 32, 33.
 \ir prelude.psql
-select plan(28);
+select plan(34);
 select test.open('a', 'l');
 select test.exec('l', 'listen gendurable');
 select gd_register('w', array['default', 'other']) as w \gset
@@ -153,4 +154,25 @@ select gd_enqueue('head', queue => 'deserted', rate_limit => 'set'), gd_enqueue(
 select test.sleep(:w), test.heard();
 select gd_set_rate_limit('set', 2, '1 day', 2);
 select matches(test.heard(), '^default', 'a limit that is set wakes whoever sleeps, wherever the head of a line is');
+-- A pick that has met more instances of saturated keys than it looks at calls its worker back, which has not slept before.
+delete from gendurable.instances;
+delete from gendurable.correlation_keys;
+select gd_register('v', array['y', 'z']) as v \gset
+select gd_enqueue('K', queue => 'y', concurrency_key => 'k:' || n) from generate_series(1, 150) as n \g /dev/null
+select gd_enqueue('K', queue => 'z', concurrency_key => 'k:' || n) from generate_series(1, 150) as n \g /dev/null
+select gd_enqueue('behind', queue => 'z', priority => 9) \g /dev/null
+select is((select count(*) from gd_pick(:w, 'y', 200)), 150::bigint, 'slots that were offered in two queues are taken in one');
+select test.heard() \g /dev/null
+select test.query('a', test.pick(:v, 'z', 10));
+select is(test.heard(), 'z', 'a pick that gives up is called again');
+select test.query('a', test.pick(:v, 'z', 10));
+select ok(exists (select from gendurable.instances as i where i.fsm = 'behind' and i.worker_id = :v), 'and comes to what stands behind them');
+-- A flood falls due beside one that another worker waits for, with the same moment.
+select gd_register('x', '{f}', info => '{"machines": [{"fsm": "X", "version": 1}]}') as x, gd_register('y', '{f}', info => '{"machines": [{"fsm": "Y", "version": 1}]}') as y \gset
+select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', case when n > 2500 then 'Y' else 'X' end, 'queue', 'f')) from generate_series(1, 2501) as n)) \g /dev/null
+update gendurable.instances set phase = 'scheduled', eligible_at = now() - interval '1 s' + case fsm when 'Y' then interval '1 ms' else '0' end where queue = 'f';
+select test.heard() \g /dev/null
+select is(test.names(test.query('a', test.pick(:y, 'f', 9))) || ' ' || test.heard(), 'nothing f', 'a pick that has moved all that it may of what is due is called again');
+select is(test.names(test.query('a', test.pick(:y, 'f', 9))) || ' ' || test.heard(), 'nothing f', 'and again');
+select is(test.names(test.query('a', test.pick(:y, 'f', 9))), 'Y', 'until it has come to its own');
 select * from finish();

@@ -11,7 +11,7 @@
 -- Race:      Change of the limit × pick × running ahead (11–20)
 -- Sessions:  A: pick without a limit open, B: set. A: set open, B: pick; A undone. A: continue
 --            open, B: set to 0.
--- Guard:     The queue's lock, exclusive; `_is_paused` judges a limit of 0 like a pause.
+-- Guard:     The queue's lock, exclusive; `_enter_queue` judges a limit of 0 like a pause.
 -- Mutations: `gd_set_queue_limit` takes a shared lock → 12, 16, 19; a limit of 0 is no pause → 20.
 --
 -- Race:      A limit that is dropped × a snapshot that does not see what is noted; the notes are

@@ -24,17 +24,17 @@
 -- Mutations: What was written since the bound is not looked at → 36; what was open then is not
 --            looked at → 38.
 --
--- Race:      Two calls that set one schedule; set × drop (39–44)
--- Sessions:  A: set, or drop, open; B: set of the same name.
+-- Race:      Two calls that set one schedule; set × drop (39–50)
+-- Sessions:  A: set, or drop, open; B: set of the same name. A: resume open, B: set, A: drop; undone.
 -- Guard:     The primary key of `schedules`; the call looks again where the schedule is gone.
--- Mutations: Look, then insert → 23505 after 39.
+-- Mutations: Look, then insert → 23505 after 39; no second look → 47.
 --
--- Race:      A schedule that is set × a worker that sleeps (45–48)
+-- Race:      A schedule that is set × a worker that sleeps (51–54)
 -- Sessions:  C listens; a worker sleeps; a schedule is set, set again unchanged, paused, resumed.
 -- Guard:     `_announce`.
--- Mutations: No announcement → 47.
+-- Mutations: No announcement → 52.
 \ir prelude.psql
-select plan(50);
+select plan(55);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['q', 'p']) as w \gset
 
@@ -195,6 +195,24 @@ select ok(test.is_blocked('b'), 'one that sets waits for one that drops');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'created', 'and creates it anew');
 select is((select count(*) from gendurable.occurrences where schedule = 't'), 1::bigint, 'it has one row');
+
+-- It is dropped after the call has found it, and before it has it: the other one has only locked it until then.
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_resume_schedule('t') $$);
+select test.send('b', $$ select result from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "C", "queue": "p"}]') $$);
+select ok(test.is_blocked('b'), 'one that has found it waits for one that has it');
+select test.query('a', $$ select gd_unschedule('t') $$);
+select test.exec('a', 'commit');
+select is(test.result(test.answer('b')), 'created', 'and creates it anew where that has dropped it');
+select is((select format('%s %s %s', s.fsm, s.paused, (select count(*) from gendurable.occurrences as o where o.schedule = 't')) from gd_schedules as s where s.name = 't'), 'C f 1', '… as if it had never been');
+select test.exec('a', 'begin');
+select test.query('a', $$ select gd_resume_schedule('t') $$);
+select test.send('b', $$ select result from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "D", "queue": "p"}]') $$);
+select test.is_blocked('b') \g /dev/null
+select test.query('a', $$ select gd_unschedule('t') $$);
+select test.exec('a', 'rollback');
+select is(test.result(test.answer('b')), 'changed', 'and changes it where nothing has come of that');
+select is((select format('%s %s %s', s.fsm, s.paused, (select count(*) from gendurable.occurrences as o where o.schedule = 't')) from gd_schedules as s where s.name = 't'), 'D f 1', '… and it has one row');
 
 -- A worker that sleeps hears of a schedule.
 select test.query('b', test.pick(:w, 'q', 5));

@@ -3,14 +3,15 @@
 --
 -- Race:      What can start changes × pick
 -- Sessions:  A: register, the last unregister of a machine, pause, resume, a limit raised, a place
---            freed or taken, open; B: pick; A commits, or is undone.
+--            freed or taken, open; B: pick; A commits, or is undone. A, C: the last two unregister.
 -- Guard:     Such a change rings for every line. Offers to what cannot start do not count.
 -- Mutations: `gd_register` does not ring → _startable.sql 31; `gd_pause` does not → 10,
 --            _startable.sql 23; `gd_resume` does not → _startable.sql 33; unregister does not, for
 --            slots → 7, _startable.sql 11; a draw in a queue with a limit does not → _startable.sql
---            38; one line for all kinds → _startable.sql 12–25.
+--            38; one line for all kinds → _startable.sql 12–25; it rings only if it
+--            sees no other worker → 29.
 \ir prelude.psql
-select plan(26);
+select plan(29);
 select test.open('a', 'b', 'c');
 create function test.of(machine text, variadic queues text[]) returns text language sql as $$
     select format('select gd_register(%L, %L, ''1 day'', %L) as id', 'of ' || machine, queues,
@@ -116,4 +117,21 @@ select gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
 select test.tokens_come();
 select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing', 'once it is raised the order is strict');
 select is(test.names(test.query('c', test.pick(:b, 'b', 9))), 'P', 'and what waited there starts');
+-- The last two workers of a machine leave at once: each still sees the other one.
+select test.fresh();
+select test.query('a', format('select gd_unregister(%s)', w.id)) from gendurable.workers as w where w.name = 'of X' \g /dev/null
+select test.id(test.query('a', test.of('X', 'q'))) as x, test.id(test.query('c', test.of('X', 'q'))) as x2 \gset
+select gd_set_concurrency_limit('k', 0) \g /dev/null
+select gd_enqueue('X', queue => 'q', rate_limit => 'r', priority => -1), gd_enqueue('Y', queue => 'q', rate_limit => 'r'),
+       gd_enqueue('X', queue => 'q', concurrency_key => 'k', priority => -1), gd_enqueue('Y', queue => 'q', concurrency_key => 'k') \g /dev/null
+select gd_set_concurrency_limit('k', 1) \g /dev/null
+select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing', 'two workers can start what was offered');
+select test.exec('a', 'begin');
+select test.exec('c', 'begin');
+select test.query('a', format('select gd_unregister(%s)', :x));
+select test.query('c', format('select gd_unregister(%s)', :x2));
+select test.exec('a', 'commit');
+select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing', 'one has left, the other is leaving');
+select test.exec('c', 'commit');
+select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y Y', 'when both have left, what they were offered keeps from none');
 select * from finish();

@@ -13,7 +13,9 @@ import typer
 from gendurable.cli.command import Dsn, Json, Yes, command, connected
 from gendurable.cli.output import Column, coloured, confirm, emit, progress, put, stdout, table
 from gendurable.cli.reading import (
+    ConcurrencyKey,
     Filter,
+    Key,
     KeyOnly,
     Machine,
     QueueName,
@@ -38,6 +40,12 @@ _BATCH = 500
 _TRIES = 5
 _LIVE = ["runnable", "executing", "awaiting_signal", "awaiting_children"]
 _DONE_SO = {"cancelled", "retried"}
+_MEANING = {
+    "no_target": " (finished, or not there)",
+    "not_failed": " (only what has failed is retried)",
+    "key_taken": " (another instance has its correlation key)",
+    "busy": " (another transaction has it locked: try again)",
+}
 
 _Kinds = Counter[tuple[str, str, str]]
 
@@ -47,6 +55,7 @@ _Kinds = Counter[tuple[str, str, str]]
         "cancel order:42 --reason 'wrong price'",
         "cancel 17 --cascade",
         """cancel --state '{"customer": 7}' --reason 'customer left'""",
+        "cancel --concurrency-key customer:7 --reason 'customer left'",
         "cancel --key 'customer:7:*' --yes",
     ]
 )
@@ -62,15 +71,8 @@ def cancel(
     machine: Machine = None,
     queue: QueueName = None,
     step: StepName = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            "--key",
-            "-k",
-            help="That carry this key; with * at the end, one that begins so.",
-            show_default=False,
-        ),
-    ] = None,
+    key: Key = None,
+    concurrency_key: ConcurrencyKey = None,
     state: State = None,
     older: Annotated[
         str | None,
@@ -85,9 +87,11 @@ def cancel(
     They are failed at once, executing or not. Only what lives matches; it is counted first, and
     done only if you say so, or with --yes.
     """
-    wanted = Filter(machine, queue, step, _LIVE, key, None, state, None, older)
-    if bool(targets) is not wanted.is_empty:
-        raise UsageError("name instances, or say which with --machine, --key, --state: not both")
+    wanted = Filter(machine, queue, step, _LIVE, key, concurrency_key, None, state, None, older)
+    if targets and not wanted.is_empty:
+        raise UsageError("name instances, or say which with --key, --state and the like: not both")
+    if not targets and wanted.is_empty:
+        raise UsageError("say which: ids, correlation keys, or --key, --state and the like")
     if targets:
         ids = _ids(dsn, targets, by_key=by_key)
     else:
@@ -155,8 +159,10 @@ def retry(
     so, or with --yes. Cancelled ones are failed too, but not meant by --failed, unless by --error
     cancelled.
     """
-    if bool(targets) is failed:
+    if targets and failed:
         raise UsageError("name instances, or say which with --failed --since 1h: not both")
+    if not targets and not failed:
+        raise UsageError("say which: ids, correlation keys, or --failed --since 1h")
     if targets and (since, machine, queue, error) != (None, None, None, None):
         raise UsageError("--since, --machine, --queue and --error are for --failed")
     if failed:
@@ -304,8 +310,10 @@ def _report(results: dict[int, str], *, as_json: bool) -> None:
         for one, result in results.items():
             emit({"id": one, "result": result})
     elif len(results) == 1:
-        typer.echo(f"{next(iter(results))}: {next(iter(results.values()))}")
+        ((one, result),) = results.items()
+        typer.echo(f"{one}: {result}{_MEANING.get(result, '')}")
     else:
-        typer.echo(", ".join(f"{count:,} {result}" for result, count in counts.most_common()))
+        told = (f"{count:,} {word}{_MEANING.get(word, '')}" for word, count in counts.most_common())
+        typer.echo(", ".join(told))
     if not set(counts) <= _DONE_SO:
         raise typer.Exit(1)

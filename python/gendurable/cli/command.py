@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, ParamSpec, overload
+from typing import Annotated, Any, ParamSpec
 
 import psycopg
 import typer
@@ -19,7 +19,7 @@ from gendurable.database import connect_sync, conninfo, one_line
 from gendurable.errors import GendurableError
 from gendurable.text import safe_repr
 
-__all__ = ["Dsn", "Json", "Yes", "app", "command", "connected", "group"]
+__all__ = ["Dsn", "Json", "Yes", "app", "command", "connected", "group", "told"]
 
 P = ParamSpec("P")
 
@@ -40,33 +40,19 @@ def group(name: str, purpose: str) -> typer.Typer:
     return commands
 
 
-@overload
-def command(function: Callable[P, None], /) -> Callable[P, None]: ...
-@overload
 def command(
-    *, examples: Sequence[str] = (), of: typer.Typer = app, name: str | None = None
-) -> Callable[[Callable[P, None]], Callable[P, None]]: ...
-
-
-def command(
-    function: Callable[P, None] | None = None,
-    /,
-    *,
-    examples: Sequence[str] = (),
-    of: typer.Typer = app,
-    name: str | None = None,
-) -> Any:
+    *, examples: Sequence[str], of: typer.Typer = app, name: str | None = None
+) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """Add a command; whatever a user can put right is one message and exit code 1.
 
+    The parameters of the decorated function are the options, its docstring is the help.
+
     Args:
-        function: its parameters are the options, its docstring the help.
         examples: what its help shows, without the name of the program.
         of: the application, or a group of it.
         name: the function's by default.
     """
-    if function is None:
-        return functools.partial(_add, examples=examples, of=of, name=name)
-    return _add(function, examples=examples, of=of, name=name)
+    return functools.partial(_add, examples=examples, of=of, name=name)
 
 
 def _add(
@@ -79,9 +65,9 @@ def _add(
         except GendurableError as exc:
             if kwargs.get("verbose") and exc.__cause__ is not None:
                 say("".join(traceback.format_exception(exc.__cause__)).rstrip())
-            fail(str(exc))
+            fail(told(exc))
         except psycopg.Error as exc:
-            fail(f"the database or its driver says: {one_line(exc)}")
+            fail(told(exc))
         except UnicodeEncodeError as exc:
             fail(f"{safe_repr(exc.object[exc.start : exc.end], 40)} is not valid Unicode")
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -90,7 +76,14 @@ def _add(
 
     # What follows a \b is not wrapped.
     shown = "\n".join(f"  gendurable-py {example}" for example in examples)
-    return of.command(name, epilog=f"\b\nExamples:\n{shown}" if examples else None)(run)
+    return of.command(name, epilog=f"\b\nExamples:\n{shown}")(run)
+
+
+def told(exc: GendurableError | psycopg.Error) -> str:
+    """What to tell of an error that a user may put right."""
+    if isinstance(exc, psycopg.Error):
+        return f"the database or its driver says: {one_line(exc)}"
+    return str(exc)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from gendurable.log import log_to_stderr
 __all__ = ["exporter"]
 
 
-@command
+@command(examples=["exporter", "exporter --listen 0.0.0.0:9401"])
 def exporter(
     dsn: Dsn = None,
     listen: Annotated[
@@ -24,10 +24,10 @@ def exporter(
     ] = "127.0.0.1:9401",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Serve metrics of the whole engine for Prometheus, until SIGTERM or SIGINT.
+    """Serve metrics of the engine for Prometheus.
 
-    It looks at the database when it is asked, once a second at most. A login with the role
-    gd_client is enough. One exporter for each database is enough, too.
+    Until SIGTERM or SIGINT. It looks at the database when it is asked, once a second at most. A
+    login with the role gd_client is enough. One exporter for each database is enough, too.
     """
     # Only here: it needs an extra, which the first of them asks for.
     from gendurable import prometheus  # noqa: F401, PLC0415

@@ -19,7 +19,7 @@ from gendurable.text import safe_repr
 __all__ = ["held_partitions", "install"]
 
 
-@command
+@command(examples=["install", "install --dsn postgresql:///shop", "install --partitions 0-15/64"])
 def install(
     dsn: Dsn = None,
     repair_privileges: Annotated[

@@ -30,7 +30,7 @@ from gendurable.worker import Worker
 __all__ = ["maintain"]
 
 
-@command
+@command(examples=["maintain", "maintain --metrics 127.0.0.1:9400"])
 def maintain(
     dsn: Dsns = None,
     name: Name = None,
@@ -43,10 +43,10 @@ def maintain(
     log_format: LogFormats = LogFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
-    """Do the engine's maintenance alone until SIGTERM or SIGINT.
+    """Do nothing but the engine's maintenance.
 
-    Every worker does it as well, unless it is told not to (run --no-maintenance). A maintainer
-    needs no code of the application.
+    Until SIGTERM or SIGINT. Every worker does it as well, unless it is told not to (run
+    --no-maintenance). A maintainer needs no code of the application.
     """
     settings: WorkerSettings = {
         "name": name,

@@ -15,7 +15,7 @@ from gendurable.moving import move_partitions as move_them
 __all__ = ["move_partitions"]
 
 
-@command
+@command(examples=["move-partitions 8-15/64 --from host=a --to host=b --router host=r"])
 def move_partitions(
     partitions: Annotated[
         str, typer.Argument(metavar="FIRST-LAST/64", help="Which: 8-15/64, or 3/64.")
@@ -37,8 +37,9 @@ def move_partitions(
         float, typer.Option(min=1, help="Seconds for transactions that are open to end.")
     ] = 60,
 ) -> None:
-    """Move virtual partitions to another database; one that is interrupted goes on when repeated.
+    """Move virtual partitions to another database.
 
+    A move that was interrupted goes on when the command is given again.
     Calls about the partition that moves are refused meanwhile; all others go on.
     """
     log_to_stderr()

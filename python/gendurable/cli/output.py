@@ -194,7 +194,7 @@ def confirm(question: str, *, yes: bool) -> None:
     """Go on only if the user says so.
 
     Raises:
-        UsageError: the user says no, or there is nobody to ask.
+        UsageError: the user says no, or there is no terminal to ask at.
     """
     if yes:
         return

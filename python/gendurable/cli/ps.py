@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
+import psycopg
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from gendurable.cli.command import Dsn, Json, command, connected
+from gendurable.cli.command import Dsn, Json, command, connected, told
 from gendurable.cli.output import Column, coloured, emit, progress, put, stdout, table
-from gendurable.cli.reading import LOOKS, Filter, Machine, QueueName, State, StepName
+from gendurable.cli.reading import (
+    LOOKS,
+    ConcurrencyKey,
+    Filter,
+    Key,
+    Machine,
+    QueueName,
+    State,
+    StepName,
+)
+from gendurable.cli.streams import say
 from gendurable.client import Instance
-from gendurable.errors import UsageError
-from gendurable.look import search
+from gendurable.errors import GendurableError
+from gendurable.look import Page, search
 
 __all__ = ["INSTANCES", "ps"]
 
@@ -55,15 +68,8 @@ def ps(
     machine: Machine = None,
     queue: QueueName = None,
     step: StepName = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            "--key",
-            "-k",
-            help="That carry this correlation key; with * at the end, one that begins so.",
-            show_default=False,
-        ),
-    ] = None,
+    key: Key = None,
+    concurrency_key: ConcurrencyKey = None,
     parent: Annotated[
         int | None, typer.Option(help="The children of this instance.", show_default=False)
     ] = None,
@@ -80,6 +86,9 @@ def ps(
     before: Annotated[
         int | None, typer.Option(help="Only smaller ids: the next page.", show_default=False)
     ] = None,
+    looks: Annotated[
+        int, typer.Option(min=1, help="At how many instances to look at most.")
+    ] = 1_000_000,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again.")] = False,
     interval: Annotated[
         float, typer.Option(min=0.2, max=86400, help="Seconds between two looks with --watch.")
@@ -88,58 +97,76 @@ def ps(
 ) -> None:
     """List instances, live and finished, the newest first.
 
-    Of many millions it looks at as many as it takes to find enough; a key, a parent, and a status
-    in which few instances are take an index.
+    There is no index on states and concurrency keys: such a search looks at one instance after the
+    other, and tells how far it came. A key, a parent, and a status in which few instances are take
+    an index.
     """
-    wanted = Filter(machine, queue, step, status, key, parent, state, newer, older)
+    wanted = Filter(machine, queue, step, status, key, concurrency_key, parent, state, newer, older)
+    look = partial(_find, dsn, wanted, most=most, looks=looks, before=before)
     if not watch:
-        found, more = _find(dsn, wanted, most, before)
-        _print(found, more, as_json=as_json)
+        _print(look(), as_json=as_json, most=most)
         return
     console = stdout()
     if as_json or not console.is_terminal:
         while True:
-            _print(*_find(dsn, wanted, most, before), as_json=as_json)
+            _print(look(shown=False), as_json=as_json, most=most)
             console.file.flush()
             time.sleep(interval)
     with Live(console=console, auto_refresh=False, vertical_overflow="ellipsis") as live:
         while True:
-            live.update(_shown(dsn, wanted, most, before), refresh=True)
+            live.update(_shown(look), refresh=True)
             time.sleep(interval)
 
 
 def _find(
-    dsn: str | None, wanted: Filter, most: int, before: int | None, *, watched: bool = False
-) -> tuple[list[Instance], int | None]:
-    """What there is, and where the next page begins."""
+    dsn: str | None,
+    wanted: Filter,
+    *,
+    most: int,
+    looks: int,
+    before: int | None,
+    shown: bool = True,
+) -> Page:
+    """As many as are wanted, or those among as many as may be looked at."""
     arguments = wanted.arguments()
     found: list[Instance] = []
-    with connected(dsn) as conn, progress("looked at", shown=not watched) as moved:
+    looked = 0
+    with connected(dsn) as conn, progress("looked at", shown=shown) as moved:
         while True:
-            page = search(conn, before=before, most=most - len(found), looks=LOOKS, **arguments)
+            page = search(
+                conn,
+                before=before,
+                most=most - len(found),
+                looks=min(LOOKS, looks - looked),
+                **arguments,
+            )
             found += page.instances
+            looked += page.looked
             moved(page.looked)
             before = page.before
-            if before is None or len(found) == most:
-                return found, before
+            if before is None or len(found) == most or looked >= looks:
+                return Page(found, before, looked)
 
 
-def _print(found: list[Instance], more: int | None, *, as_json: bool) -> None:
-    console = stdout()
+def _print(page: Page, *, as_json: bool, most: int) -> None:
     if as_json:
-        for instance in found:
+        for instance in page.instances:
             emit(instance)
+    else:
+        put(stdout(), table(page.instances, INSTANCES) if page.instances else "no such instance")
+    if page.before is None:
         return
-    put(console, table(found, INSTANCES) if found else "no such instance")
-    if more is not None and console.is_terminal:
-        console.print(f"there are more: --before {more}", style="dim")
+    if len(page.instances) == most:
+        say(f"there are more: --before {page.before}")
+    else:
+        say(f"looked at {page.looked:,}; there may be older ones: --before {page.before}")
 
 
-def _shown(dsn: str | None, wanted: Filter, most: int, before: int | None) -> RenderableType:
+def _shown(look: Callable[..., Page]) -> RenderableType:
     """What there is, or why it cannot be seen: the next look may."""
     now = Text(time.strftime("%H:%M:%S"), style="dim")
     try:
-        found, _ = _find(dsn, wanted, most, before, watched=True)
-    except UsageError as exc:
-        return Group(now, Text(str(exc), style="red"))
+        found = look(shown=False).instances
+    except (GendurableError, psycopg.Error) as exc:
+        return Group(now, Text(told(exc), style="red"))
     return Group(now, table(found, INSTANCES) if found else Text("no such instance"))

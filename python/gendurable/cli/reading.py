@@ -18,7 +18,9 @@ from gendurable.text import safe_str
 
 __all__ = [
     "LOOKS",
+    "ConcurrencyKey",
     "Filter",
+    "Key",
     "KeyOnly",
     "Machine",
     "QueueName",
@@ -61,6 +63,19 @@ QueueName = Annotated[
     str | None, typer.Option("--queue", "-q", help="Of this queue.", show_default=False)
 ]
 StepName = Annotated[str | None, typer.Option("--step", help="At this step.", show_default=False)]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        "-k",
+        help="That carry this correlation key; with * at the end, one that begins so.",
+        show_default=False,
+    ),
+]
+ConcurrencyKey = Annotated[
+    str | None,
+    typer.Option("--concurrency-key", help="Of this concurrency key.", show_default=False),
+]
 State = Annotated[
     str | None,
     typer.Option("--state", metavar="JSON", help="Whose state contains this.", show_default=False),
@@ -119,6 +134,7 @@ class Filter(msgspec.Struct, frozen=True):
     step: str | None = None
     status: list[str] | None = None
     key: str | None = None
+    concurrency_key: str | None = None
     parent: int | None = None
     state: str | None = None
     newer: str | None = None
@@ -146,6 +162,7 @@ class Filter(msgspec.Struct, frozen=True):
             "status": [one for each in self.status or [] for one in each.split(",")] or None,
             "correlation_key": None if is_prefix else self.key,
             "key_prefix": self.key[:-1] if self.key is not None and is_prefix else None,
+            "concurrency_key": self.concurrency_key,
             "parent": self.parent,
             "state": given_value("--state", self.state),
             "since": None if self.newer is None else now - duration("--newer", self.newer),

@@ -70,7 +70,12 @@ Pooler = Annotated[
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
 
-@command
+@command(
+    examples=[
+        "run shop.py --queue default=20",
+        "run shop.orders:Checkout --processes 4 --metrics 127.0.0.1:9400",
+    ]
+)
 def run(
     target: Annotated[
         str | None,

@@ -63,7 +63,10 @@ def concurrency(
     at_once: Annotated[str, typer.Argument(metavar="N|none", help="0 stops them; none: 1 again.")],
     dsn: Dsn = None,
 ) -> None:
-    """Set how many instances of each concurrency key NAME or NAME:... may execute at once."""
+    """Set how many of each concurrency key execute at once.
+
+    The keys are NAME and all that begin with NAME and a colon.
+    """
     number = _number("N", at_once)
     with connected(dsn) as conn:
         if number is None:
@@ -85,9 +88,12 @@ def rate(
         float | None, typer.Option(help="Tokens at most; N by default.", show_default=False)
     ] = None,
 ) -> None:
-    """Set how many tokens flow into the bucket of each rate key NAME or NAME:..., and how often."""
+    """Set how many tokens each rate key gets in a time.
+
+    The keys are NAME and all that begin with NAME and a colon.
+    """
     tokens, _, period = allowed.partition("/")
-    if allowed != "none" and not re.fullmatch(r"[0-9]+(\.[0-9]+)?", tokens):
+    if allowed != "none" and not re.fullmatch(r"[0-9]+(\.[0-9]+)?/.+", allowed):
         raise UsageError(f"{safe_str(allowed, 100)}: expected N/DURATION, such as 100/1m, or none")
     with connected(dsn) as conn:
         if allowed == "none":
@@ -105,7 +111,7 @@ def queue_limit(
     ],
     dsn: Dsn = None,
 ) -> None:
-    """Set how many instances of a queue may execute at once, whichever workers run them."""
+    """Set how many of a queue execute at once, in all workers."""
     number = _number("N", at_once)
     with connected(dsn) as conn:
         set_queue_limit(conn, queue, number)

@@ -27,7 +27,7 @@ _LONGEST_TRACEBACK = 40
 _JSON_FIELDS = ("state", "result", "error")
 
 
-@command
+@command(examples=["status 42", "status order:42"])
 def status(
     target: Annotated[
         str,
@@ -52,7 +52,7 @@ def status(
         found = look_up(conn, int(target) if is_id else target)
     if found is None:
         shown = safe_str(target, 300) or "''"
-        hint = f", or add --key if {target} is a correlation key" if is_id else ""
+        hint = f", or add --by-key if {target} is a correlation key" if is_id else ""
         raise UsageError(
             f"there is no instance {shown} at {describe_dsn(info)}\n"
             f"It may be finished and forgotten{hint}."

@@ -6,15 +6,16 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NamedTuple
 
+import psycopg
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from gendurable.cli.command import Dsn, Json, command, connected
+from gendurable.cli.command import Dsn, Json, command, connected, told
 from gendurable.cli.lists import QUEUES, REASONS, WORKERS
 from gendurable.cli.output import Column, emit, put, span, stdout, table
-from gendurable.errors import UsageError
+from gendurable.errors import GendurableError
 from gendurable.look import (
     Minute,
     Queue,
@@ -94,8 +95,8 @@ def _attempt(dsn: str | None) -> RenderableType:
     """What there is, or why it cannot be seen: the next look may."""
     try:
         return _shown(_look(dsn))
-    except UsageError as exc:
-        return Group(Text(time.strftime("%H:%M:%S")), Text(str(exc), style="red"))
+    except (GendurableError, psycopg.Error) as exc:
+        return Group(Text(time.strftime("%H:%M:%S")), Text(told(exc), style="red"))
 
 
 def _look(dsn: str | None) -> _Look:

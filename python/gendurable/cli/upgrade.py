@@ -15,7 +15,7 @@ from gendurable.upgrade import upgrade as upgrade_schema
 __all__ = ["upgrade"]
 
 
-@command
+@command(examples=["upgrade --dry-run", "upgrade"])
 def upgrade(
     dsn: Dsn = None,
     dry_run: Annotated[
@@ -28,9 +28,10 @@ def upgrade(
         float, typer.Option(min=1, help="Seconds that one statement of it may take.")
     ] = 300,
 ) -> None:
-    """Upgrade the installed schema to the version of this package; workers may go on running.
+    """Upgrade the schema to this package's version.
 
-    It is one transaction: all of it, or nothing. Calls that come meanwhile wait for its end.
+    Workers may go on running. It is one transaction: all of it, or nothing. Calls that come
+    meanwhile wait for its end.
     """
     log_to_stderr()
     info = conninfo(dsn)

@@ -10,7 +10,7 @@ from gendurable.process import package_version
 __all__ = ["version"]
 
 
-@command
+@command(examples=["version"])
 def version() -> None:
     """Print the version of this package."""
     typer.echo(package_version())

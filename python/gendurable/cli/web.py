@@ -17,7 +17,14 @@ __all__ = ["web"]
 _EXTRA = ("starlette", "jinja2", "markupsafe", "uvicorn")
 
 
-@command
+@command(
+    examples=[
+        "web",
+        "web --actions --redact password --redact card",
+        "web --host 0.0.0.0 --auth basic:/etc/gendurable/users",
+        "web --auth header:X-Forwarded-User --prefix /jobs",
+    ]
+)
 def web(
     dsn: Dsn = None,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
@@ -70,14 +77,7 @@ def web(
 
     It only looks unless --actions is given, and a login of the role gd_client is enough for that.
     Without --auth it listens on this machine only.
-
-    \b
-    Examples:
-      gendurable-py web
-      gendurable-py web --actions --redact password --redact card
-      GENDURABLE_WEB_USERS='ada:secret' gendurable-py web --host 0.0.0.0 --auth basic
-      gendurable-py web --auth header:X-Forwarded-User --prefix /jobs
-    """  # noqa: D301 (the character that keeps lines apart)
+    """
     log_to_stderr()
     try:
         server = importlib.import_module("gendurable.web.server")

@@ -1,6 +1,6 @@
 """The pages: where each is, what it shows, and what is read for it.
 
-A topic is a page with its query: what is read once for all who look at it.
+A topic is a page with its query: what is read once for all of its viewers.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Page:
         return Query(self.fields, values)
 
     def topic(self, path: Mapping[str, Any], given: str) -> str:
-        """The name of what a request asks for, the same for all who ask for it."""
+        """The name of what a request asks for, the same in all requests for it."""
         asked = {name: value for name, value in self.query(path, given).items() if value}
         return f"{self.name}?{urlencode(asked)}"
 
@@ -233,6 +233,7 @@ async def searched(
         step=query.text("step"),
         correlation_key=exact,
         key_prefix=None if given is None or exact else given.removesuffix("*"),
+        concurrency_key=query.text("concurrency_key"),
         state=query.json("state"),
         since=since or None,
         before=before,
@@ -263,6 +264,7 @@ async def _instance(conn: Connection, query: Query) -> dict[str, Any]:
         "children": found.children,
         "tree": family.tree(nodes),
         "tally": family.tally(nodes),
+        "waits_for": next((n for n in nodes if n.parent_id == it.id and not n.finished_at), None),
         "cut": len(nodes) >= _MOST_NODES,
         "worker": next((w for w in holders if w.id == it.worker_id), None),
     }
@@ -354,6 +356,7 @@ PAGES: Mapping[str, Page] = {
                 "queue",
                 "step",
                 "key",
+                "concurrency_key",
                 "state",
                 "since",
                 "before",

@@ -1,8 +1,6 @@
 -- Creates one instance, or finds the one that occupies its correlation key.
 -- Joins the caller's transaction.
 --
--- The batch is gendurable._enqueue; this is the same for one row, at a fraction of the cost of a
--- batch of one.
 -- Locks:  its correlation key, waiting for a transaction that is inserting or freeing it.
 -- Writes: correlation_keys, instances, doorbells.
 -- Errors: GD001 fsm missing; GD002 a value that cannot be.
@@ -29,6 +27,8 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 as $$
+-- The batch is gendurable._enqueue; this is the same for one row, at a fraction of the cost of a
+-- batch of one.
 declare
     v_in          gendurable.entrance := gendurable._enter_ready();
     v_now         timestamptz := v_in.since;

@@ -4,6 +4,7 @@
 -- Locks: an advisory transaction lock, never waiting.
 create function gendurable._lock_name(p_kind gendurable.doorbell_kind, p_key text) returns boolean
 language sql volatile
-return pg_try_advisory_xact_lock(gendurable._name_lock(p_kind, p_key));
+return pg_try_advisory_xact_lock(gendurable._name_lock(p_kind, p_key))
+       or gendurable._look_again();
 comment on function gendurable._lock_name(gendurable.doorbell_kind, text)
     is 'Tries to become the transaction that decides about the name of a key.';

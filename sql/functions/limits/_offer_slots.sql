@@ -107,6 +107,9 @@ begin
     if v_holders is not null then
         v_again := v_again || gendurable._holders_leaving(v_holders, v_slots);
     end if;
+    if v_again <> '{}' or cardinality(v_keys) >= p_most then
+        perform gendurable._look_again();
+    end if;
     perform gendurable._move_key_trails('slot', v_keys, v_ids || v_back);
     perform gendurable._clear_doorbells('slot', v_rings, v_again);
     if v_rates is not null then

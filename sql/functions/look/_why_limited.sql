@@ -38,12 +38,14 @@ begin
         elsif p_instance.phase = 'throttled' and v_bucket.tokens < v_weight then
             return query select
                 'rate_limit',
-                format('It waits for %s tokens of %s, which has %s%s.', v_weight, v_rate,
+                format('It waits for %s of %s, which has %s%s.',
+                       case v_weight when 1 then '1 token' else v_weight || ' tokens' end, v_rate,
                        round(v_bucket.tokens::numeric, 2),
                        case when not isfinite(v_bucket.due_at) then ' and is never refilled'
                             else '; the first in that line is due at '
                                  || gendurable._clock(v_bucket.due_at) end),
-                format('Wait, or raise it: gd_set_rate_limit(%L, ...).',
+                format('%s it: gd_set_rate_limit(%L, ...).',
+                       case when isfinite(v_bucket.due_at) then 'Wait, or raise' else 'Raise' end,
                        gendurable._policy(v_rate)),
                 null::timestamptz;
         end if;
@@ -63,7 +65,8 @@ begin
                        case when v_slots.most = 0 then 'Nothing may be'
                             else format('As many as may (%s) are', v_slots.most) end,
                        v_key, coalesce(nullif(gendurable._list(v_holders), ''), 'none is')),
-                format('Wait for them, or raise the limit: gd_set_concurrency_limit(%L, ...).',
+                format('%s the limit: gd_set_concurrency_limit(%L, ...).',
+                       case v_slots.most when 0 then 'Raise' else 'Wait for them, or raise' end,
                        gendurable._policy(v_key)),
                 null::timestamptz;
         end if;

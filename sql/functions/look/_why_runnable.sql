@@ -70,12 +70,16 @@ begin
         return query select
             'queue_limit',
             format('Queue %s executes %s of at most %s.', v_name, v_busy, v_queue.max_executing),
-            format('Wait, or raise it: gd_set_queue_limit(%L, ...).', v_name), null::timestamptz;
+            format('%s it: gd_set_queue_limit(%L, ...).',
+                   case v_queue.max_executing when 0 then 'Raise' else 'Wait, or raise' end,
+                   v_name),
+            null::timestamptz;
     end if;
     return query select y.* from gendurable._why_limited(p_instance) as y;
     return query select y.* from gendurable._why_locked(p_instance.id) as y;
 
     if not exists (select from gendurable.queues as q where q.name = v_name and q.paused)
+       and coalesce(v_busy < v_queue.max_executing, true)
        and v_able and p_instance.phase = 'ready' and p_instance.eligible_at <= now() then
         v_before := gendurable._ready_before(p_instance, 10000);
         return query select

@@ -1,7 +1,8 @@
 -- Looks for instances, live and finished, the newest first: their ids, page by page. What is left
 -- out (null) is not asked for. For people and their tools; gd_instances tells the rest.
 --
--- fsm, status, step, queue, correlation_key, parent: as in gd_instances; `status` is one of these.
+-- fsm, status, step, queue, correlation_key, concurrency_key, parent: as in gd_instances; `status`
+--             is one of these.
 -- key_prefix: what the correlation key begins with.
 -- state:      what the state contains (@>).
 -- since, until: when they were enqueued: from the one on, and before the other.
@@ -20,7 +21,7 @@
 create function public.gd_find(
     fsm text default null, status text[] default null, step text default null,
     queue text default null, correlation_key text default null, key_prefix text default null,
-    parent bigint default null, state jsonb default null,
+    concurrency_key text default null, parent bigint default null, state jsonb default null,
     since timestamptz default null, until timestamptz default null,
     before bigint default null, most int default 100, looks int default 20000)
 returns table (ids bigint[], next_before bigint, looked int)
@@ -44,8 +45,9 @@ declare
     v_row      record;
     v_newest   timestamptz := timestamptz '-infinity';
 begin
-    if gendurable._is_open('public.gd_find(text,text[],text,text,text,text,bigint,jsonb,'
-                           'timestamp with time zone,timestamp with time zone,bigint,int,int)') then
+    if gendurable._is_open('public.gd_find(text,text[],text,text,text,text,text,bigint,'
+                           'jsonb,timestamp with time zone,timestamp with time zone,bigint,int,'
+                           'int)') then
         perform gendurable._refuse_open();
     end if;
     perform gendurable._check_search(gd_find.status, v_most, v_looks);
@@ -55,7 +57,7 @@ begin
     if v_narrowed is not null then
         open v_rows for
             select x.id, x.status, x.fsm, x.step, x.queue,
-                   x.correlation_key, x.parent_id, x.state, x.enqueued_at
+                   x.correlation_key, x.concurrency_key, x.parent_id, x.state, x.enqueued_at
             from public.gd_instances as x
             where x.id = any (v_narrowed) and x.id < v_before
             order by x.id desc;
@@ -64,11 +66,13 @@ begin
             -- (Conditions stand outside, or the planner would not merge the tables by id.)
             select x.* from (
                 select i.id, gendurable._status(i.phase) as status, i.fsm, i.step, i.queue,
-                       i.correlation_key, i.parent_id, i.state, i.enqueued_at, true as live
+                       i.correlation_key, i.concurrency_key, i.parent_id, i.state,
+                       i.enqueued_at, true as live
                 from gendurable.instances as i
                 union all
                 select f.id, case when f.failed then 'failed' else 'done' end, f.fsm, f.step,
-                       f.queue, f.correlation_key, f.parent_id, f.state, f.enqueued_at, false
+                       f.queue, f.correlation_key, f.concurrency_key, f.parent_id, f.state,
+                       f.enqueued_at, false
                 from gendurable.archive as f
             ) as x
             where x.id < v_before
@@ -103,6 +107,7 @@ begin
            and (gd_find.queue is null or v_row.queue = gd_find.queue)
            and (gd_find.parent is null or v_row.parent_id = gd_find.parent)
            and (gd_find.correlation_key is null or v_row.correlation_key = gd_find.correlation_key)
+           and (gd_find.concurrency_key is null or v_row.concurrency_key = gd_find.concurrency_key)
            and (gd_find.key_prefix is null
                 or starts_with(v_row.correlation_key, gd_find.key_prefix))
            and (gd_find.state is null or v_row.state @> gd_find.state) then
@@ -118,6 +123,6 @@ begin
     return next;
 end
 $$;
-comment on function public.gd_find(text, text[], text, text, text, text, bigint, jsonb,
+comment on function public.gd_find(text, text[], text, text, text, text, text, bigint, jsonb,
                                    timestamptz, timestamptz, bigint, int, int)
     is 'Looks for instances, live and finished, the newest first: their ids, page by page.';

@@ -1,6 +1,7 @@
 -- When a pick of this queue may next find something that it does not find now: the earliest moment
 -- at which an instance becomes eligible, a park reaches its deadline, the tokens are due for which
--- an instance waits, or a schedule is due. Null: only an enqueue or a signal can bring work.
+-- an instance waits, or a schedule is due; soon, where a pick of the same transaction met a lock
+-- (gendurable._look_again). Null: only an enqueue or a signal can bring work.
 --
 -- Locks: none. Writes: nothing.
 -- Plan:  as gendurable._stretches; instances_due and instances_due_lately, one descent for each;
@@ -18,13 +19,18 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
+declare
+    v_parts  gendurable.stretch[];
+    v_waits  timestamptz;
+    v_tokens timestamptz;
 begin
     if gendurable._is_open('public.gd_next_due(text)') then
         perform gendurable._refuse_open();
     end if;
-    return least((
-        select min(d.eligible_at)
-        from gendurable._stretches(gd_next_due.queue) as s
+    v_parts := gendurable._stretches(gd_next_due.queue);
+    if v_parts <> '{}' then
+        select min(d.eligible_at) into v_waits
+        from unnest(v_parts) as s
         cross join lateral (
             (select i.eligible_at from gendurable.instances as i
              where s.run is null
@@ -42,9 +48,11 @@ begin
                and i.eligible_at > now()
              order by i.queue, i.lane & 1099511627775, i.eligible_at
              limit 1)
-        ) as d
-    ), (
-        select b.due_at
+        ) as d;
+    end if;
+    if exists (select from gendurable.buckets as b
+               where b.due_at > now() and b.due_at < 'infinity') then
+        select b.due_at into v_tokens
         from gendurable.buckets as b
         cross join lateral (
             select from gendurable.instances as i
@@ -58,8 +66,11 @@ begin
                       where (i.phase not in ('ready', 'executing')) is true
                         and i.phase = 'throttled' and i.queue = gd_next_due.queue)
         order by b.due_at
-        limit 1
-    ), gendurable._next_firing(gd_next_due.queue));
+        limit 1;
+    end if;
+    return least(v_waits, v_tokens, gendurable._next_firing(gd_next_due.queue),
+                 case when current_setting('gendurable.look_again', true) = 'on'
+                      then clock_timestamp() + interval '50 ms' end);
 end
 $$;
 comment on function public.gd_next_due(text)

@@ -25,6 +25,7 @@ declare
     v_known bigint[];
 begin
     if not pg_try_advisory_xact_lock(26473, hashtext(p_queue)) then
+        perform gendurable._look_again();
         return;
     end if;
     select q.* into v_limit from gendurable.queues as q where q.name = p_queue;

@@ -13,10 +13,10 @@ create function pg_temp.finish(p_finished_at timestamptz, p_parent bigint defaul
     returning id
 $$;
 
-select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('fire_schedules'), ('sweep'), ('dismiss'), ('create_partitions'), ('sweep_buckets') $$, 'one row for each task; the archive is not collected in the transaction that makes it partitions');
-select results_eq($$ select task from gd_maintain() $$, $$ values ('reap'), ('expire_awaits'), ('fire_schedules'), ('sweep'), ('dismiss'), ('create_partitions'), ('gc'), ('drop_partitions'), ('sweep_buckets') $$, 'it is in the next one');
+select results_eq($$ select task from gd_maintain() where task <> 'more' $$, $$ values ('reap'), ('expire_awaits'), ('fire_schedules'), ('sweep'), ('dismiss'), ('create_partitions'), ('sweep_buckets') $$, 'one row for each task; the archive is not collected in the transaction that makes it partitions');
+select results_eq($$ select task from gd_maintain() where task <> 'more' $$, $$ values ('reap'), ('expire_awaits'), ('fire_schedules'), ('sweep'), ('dismiss'), ('create_partitions'), ('gc'), ('drop_partitions'), ('sweep_buckets') $$, 'it is in the next one');
 select pg_temp.partitions() as first \gset
-select results_eq($$ select affected from gd_maintain() $$, $$ select 0::bigint from generate_series(1, 9) $$, 'doing it again changes nothing');
+select results_eq($$ select affected from gd_maintain() where task <> 'more' $$, $$ select 0::bigint from generate_series(1, 9) $$, 'doing it again changes nothing');
 select is(pg_temp.partitions(), :'first'::text, 'doing it again makes no partition twice');
 
 -- Partitions ahead.

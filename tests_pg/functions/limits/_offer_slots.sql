@@ -1,7 +1,7 @@
 -- Freed slots are offered to those that wait, in order, in every queue where some wait.
 begin;
 \ir ../prelude.psql
-select plan(37);
+select plan(39);
 
 create function pg_temp.phases() returns text language sql as $$ select string_agg(i.fsm || ':' || i.phase, ' ' order by i.fsm) from gendurable.instances as i $$;
 
@@ -107,6 +107,16 @@ set local work_mem = '64kB';
 set local statement_timeout = '6s';
 select lives_ok('select gendurable._offer_slots()', 'offers to twenty thousand at once take no longer than that');
 reset statement_timeout;
+
+-- More keys than one look takes: the worker looks again in a moment.
+delete from gendurable.doorbells;
+insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
+select now(), now(), now(), 'held', 's', '{}', 0, 1, 'm', 'keys', 'one:' || n from generate_series(1, 5) as n;
+insert into gendurable.doorbells (kind, key, rung_by) select 'slot', 'one:' || n, '3' from generate_series(1, 5) as n;
+set local gendurable.look_again = '';
+select is((select current_setting('gendurable.look_again') from gendurable._offer_slots(6)), '', 'as many keys as one look takes');
+insert into gendurable.doorbells (kind, key, rung_by) select 'slot', 'one:' || n, '3' from generate_series(1, 5) as n;
+select is((select current_setting('gendurable.look_again') from gendurable._offer_slots(4)), 'on', 'more than that: another look follows');
 
 select * from finish();
 rollback;

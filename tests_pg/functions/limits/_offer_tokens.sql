@@ -17,7 +17,7 @@
 begin;
 set local client_min_messages = error;
 \ir ../prelude.psql
-select plan(47);
+select plan(48);
 create function pg_temp.offer() returns void language plpgsql as $$
 begin
     perform gendurable._expand_name_doorbells('rate_limit');
@@ -112,7 +112,7 @@ select gd_set_rate_limit('p', 1, '1 hour', 5) \g /dev/null
 select pg_temp.put_rated('1 first', 'p:1'), pg_temp.put_rated('2 other queue', 'p:1', 1, '{"queue": "a"}'), pg_temp.put_rated('3 keyed', 'p:1', 1, '{"concurrency_key": "kk"}'),
        pg_temp.put_rated('4 second', 'p:1'), pg_temp.put_rated('5 third', 'p:1'), pg_temp.put_rated('6 does not fit', 'p:1', 3) \g /dev/null
 update gendurable.instances set phase = 'throttled' where fsm = '3 keyed';
-select is((select array_agg(i.fsm) from unnest(gendurable._offer_tokens(gendurable._kinds(:me, 'q'), 1)) as m (id) join gendurable.instances as i on i.id = m.id), '{1 first}', 'as many as the pick has slots');
+select is((select array_agg(i.fsm) from unnest(gendurable._offer_tokens(array(select gendurable._kinds(:me, 'q')), 1)) as m (id) join gendurable.instances as i on i.id = m.id), '{1 first}', 'as many as the pick has slots');
 select is(pg_temp.phases(), '1 first:throttled 2 other queue:ready 3 keyed:held 4 second:throttled 5 third:throttled 6 does not fit:throttled',
     'it stays where it is; what comes later in the queue waits for a later pick, others are offered theirs');
 select is((select string_agg(distinct r.key, ' ') from gendurable.doorbells as r where r.kind = 'tokens'), 'p:1', 'which looks at the line again');
@@ -191,6 +191,10 @@ select pg_temp.put_rated('behind', 'p:1') \g /dev/null
 select is(pg_temp.pick(1), 'behind', 'nor does one that was offered its tokens and cannot be had');
 select test.exec('other', 'rollback') \g /dev/null
 select lives_ok('select pg_temp.offer()', 'nothing to do');
+
+insert into gendurable.doorbells (kind, key, rung_by) select 'tokens', 'p:' || n, '3' from generate_series(1, 501) as n;
+set local gendurable.look_again = '';
+select is((select current_setting('gendurable.look_again') from gendurable._offer_tokens()), 'on', 'more keys than one look takes: another look follows');
 
 select * from finish();
 rollback;

@@ -12,11 +12,11 @@ create function pg_temp.limited(fsm text) returns text language sql as $$ select
 select is(pg_temp.limited('plain'), '-', 'none');
 select is(pg_temp.limited('unknown'), 'unknown_rate_limit: No rate limit is set for nobody:1. gd_set_rate_limit(''nobody'', ...) sets it.', 'a rate limit that is not set');
 select is(pg_temp.limited('heavy'), 'weight_above_burst: It draws 2.5 tokens of r:1, which never has more than 2. Raise the burst: gd_set_rate_limit(''r'', ...).', 'a weight that no bucket holds');
-select matches(pg_temp.limited('waits'), '^rate_limit: It waits for 1 tokens of r:2, which has 0.00; the first in that line is due at .*Wait, or raise it', 'tokens that are to come');
-select matches(pg_temp.limited('thirsty'), '^rate_limit: It waits for 1 tokens of dry, which has 0.00 and is never refilled\.', 'tokens that never come');
+select matches(pg_temp.limited('waits'), '^rate_limit: It waits for 1 token of r:2, which has 0.00; the first in that line is due at .*Wait, or raise it', 'tokens that are to come');
+select matches(pg_temp.limited('thirsty'), '^rate_limit: It waits for 1 token of dry, which has 0.00 and is never refilled\. Raise it: ', 'tokens that never come');
 select matches(pg_temp.limited('held'), '^concurrency_key: As many as may \(1\) are executing under concurrency key k: \d+ \(holder, step start, since .*\)\. Wait for them', 'slots that others have');
 select gd_set_concurrency_limit('k', 0) \g /dev/null
-select matches(pg_temp.limited('held'), '^concurrency_key: Nothing may be executing under concurrency key k', 'a key that is stopped');
+select matches(pg_temp.limited('held'), '^concurrency_key: Nothing may be executing under concurrency key k: .*\. Raise the limit: ', 'a key that is stopped');
 select gd_set_concurrency_limit('k', 2) \g /dev/null
 select is(pg_temp.limited('held'), '-', 'a slot that is free');
 select gd_set_rate_limit('nobody', 1, '1 s') \g /dev/null

@@ -1,10 +1,11 @@
 -- What keeps a runnable instance from starting.
 begin;
 \ir ../prelude.psql
-select plan(14);
+select plan(17);
 select test.up_for_ever();
 
 create function pg_temp.kept(fsm text) returns text language sql as $$ select coalesce(string_agg(y.reason, ' ' order by y.n), '-') from gendurable._why_runnable(pg_temp.row(fsm)) with ordinality as y (reason, detail, remedy, since, n) $$;
+create function pg_temp.remedy(fsm text) returns text language sql as $$ select y.remedy from gendurable._why_runnable(pg_temp.row(fsm)) as y limit 1 $$;
 create function pg_temp.told(fsm text) returns text language sql as $$ select y.detail from gendurable._why_runnable(pg_temp.row(fsm)) as y limit 1 $$;
 select pg_temp.put('first'), pg_temp.put('runs', '{"priority": -1}'), pg_temp.put('second'), pg_temp.put('deserted', '{"queue": "d"}'), pg_temp.put('later', '{"delay": "1 hour"}'), pg_temp.put('never', '{"eligible_at": "infinity"}') \g /dev/null
 select pg_temp.pick(1) \g /dev/null
@@ -19,6 +20,10 @@ select is(pg_temp.kept('second'), 'queue_paused', 'a pause');
 select is(pg_temp.kept('later'), 'scheduled queue_paused', 'two causes, the first one first');
 select gd_resume('q'), gd_set_queue_limit('q', 1) \g /dev/null
 select is(pg_temp.told('second'), 'Queue q executes 1 of at most 1.', 'a full queue');
+select is(pg_temp.kept('second'), 'queue_limit', '… nothing is next in which');
+select is(pg_temp.remedy('second'), 'Wait, or raise it: gd_set_queue_limit(''q'', ...).', '… which gets empty');
+select gd_set_queue_limit('q', 0) \g /dev/null
+select is(pg_temp.remedy('second'), 'Raise it: gd_set_queue_limit(''q'', ...).', 'a queue that nothing may leave: waiting is no remedy');
 select gd_set_queue_limit('q', null) \g /dev/null
 select pg_temp.commit('runs', 'retry', '{"delay_ms": 60000, "error": {"type": "E", "message": "boom"}}') \g /dev/null
 select matches(pg_temp.told('runs'), '; attempt 1 of step start has failed: E: boom\.$', 'a retry that waits tells the error');

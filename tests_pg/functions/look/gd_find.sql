@@ -1,13 +1,13 @@
 -- gd_find: searches, page by page, the newest first.
 begin;
 \ir ../prelude.psql
-select plan(28);
+select plan(30);
 
 create function pg_temp.found(ids bigint[]) returns text language sql as $$
     select coalesce(string_agg(m.fsm, ' ' order by i.n), '-') from unnest(ids) with ordinality as i (id, n) join made as m on m.id = i.id
 $$;
-select pg_temp.put('a', '{"correlation_key": "order:1", "state": {"customer": 7, "n": 1}}'), pg_temp.put('b', '{"correlation_key": "order:2", "step": "two", "queue": "b"}'),
-       pg_temp.put('c', '{"state": {"customer": 7}}'), pg_temp.put('d', '{"correlation_key": "x"}') \g /dev/null
+select pg_temp.put('a', '{"correlation_key": "order:1", "state": {"customer": 7, "n": 1}}'), pg_temp.put('b', '{"correlation_key": "order:2", "step": "two", "queue": "b", "concurrency_key": "customer:7"}'),
+       pg_temp.put('c', '{"state": {"customer": 7}, "concurrency_key": "customer:7"}'), pg_temp.put('d', '{"correlation_key": "x"}') \g /dev/null
 select pg_temp.pick(2) \g /dev/null
 select pg_temp.commit('a', 'done'), pg_temp.commit('c', 'stop') \g /dev/null
 select pg_temp.put('e', '{"correlation_key": "order:1"}') \g /dev/null
@@ -24,6 +24,8 @@ select is((select pg_temp.found(ids) from gd_find(correlation_key => 'order:1'))
 select is((select pg_temp.found(ids) from gd_find(correlation_key => 'order:1', status => '{done}')), 'a', '… and by status');
 select is((select pg_temp.found(ids) from gd_find(key_prefix => 'order:')), 'e b a', 'by the beginning of the key');
 select is((select pg_temp.found(ids) from gd_find(key_prefix => '%')), '-', 'which is no pattern');
+select is((select pg_temp.found(ids) from gd_find(concurrency_key => 'customer:7')), 'c b', 'by concurrency key, live and finished');
+select is((select pg_temp.found(ids) from gd_find(concurrency_key => 'customer')), '-', '… the whole of it');
 select is((select pg_temp.found(ids) from gd_find(state => '{"customer": 7}')), 'c a', 'by what the state contains');
 select is((select pg_temp.found(ids) from gd_find(state => '{"customer": 7}', status => '{failed}')), 'c', '… of those that have failed');
 select is((select pg_temp.found(ids) from gd_find(parent => pg_temp.id('a'))), '-', 'by parent');

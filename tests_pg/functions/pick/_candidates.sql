@@ -8,7 +8,7 @@ create function pg_temp.look(p_most int, p_offered bigint[] default null, p_seen
 returns text language sql as $$
     select concat_ws(' ', pg_temp.sorted(c.found), pg_temp.sorted(c.free), case when c.keyed then 'keyed' end, case when c.rated then 'rated' end, case when c.heavy then 'heavy' end, 'scoped ' || c.scoped::text,
                      'awaited ' || c.awaited::text, 'keys ' || c.busy_keys::text, 'rates ' || c.busy_rates::text)
-    from gendurable._candidates(gendurable._kinds(1, 'q'), p_most, p_offered, p_seen, p_not_keys, p_not_rates) as c
+    from gendurable._candidates(array(select gendurable._kinds(1, 'q')), p_most, p_offered, p_seen, p_not_keys, p_not_rates) as c
 $$;
 insert into gendurable.instances (id, enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key, rate_limit,
                                   correlation_scope, signalled, awaits)
@@ -19,7 +19,7 @@ from (values (101, 'q', 'ready', 5, interval '9 s', null, null, null::text[], fa
              (107, 'q', 'throttled', 2, '0', null, 'r:1', null, true, null)
      ) as v (id, queue, phase, priority, age, key, rate, scope, signalled, awaits);
 
-select is(gendurable._candidates(gendurable._kinds(1, 'nobody'), 9, null, '{}', '{}', '{}')::text, '(,,,,,,,,,)', 'a queue of nobody');
+select is(gendurable._candidates(array(select gendurable._kinds(1, 'nobody')), 9, null, '{}', '{}', '{}')::text, '(,,,,,,,,,)', 'a queue of nobody');
 select is(pg_temp.look(9), '{101,102,103,106} {101,102,103,106} keyed rated heavy scoped {103} awaited {106}', 'the ready ones of a queue');
 select is(pg_temp.look(2), '{102,103} {102,103} keyed rated scoped {103}', 'the most urgent, no more than asked for');
 select is(pg_temp.look(3, '{107}'), '{102,103,107} {102,103,107} keyed rated heavy scoped {103}', 'those that tokens are there for have their place among them');

@@ -8,10 +8,10 @@ create function pg_temp.wait(p_at interval, p_run bigint, p_priority int default
 $$;
 create function pg_temp.stretches() returns text language sql as $$
     select string_agg(concat_ws(' ', s.run, case when s.run is null then s.from_at - now() || ' ' || case when s.until_at = 'infinity' then '-' else (s.until_at - now())::text end end), ', ' order by s.run nulls first, s.from_at)
-    from gendurable._stretches('q') as s where s.from_at > '-infinity' or s.run is not null
+    from unnest(gendurable._stretches('q')) as s where s.from_at > '-infinity' or s.run is not null
 $$;
 select pg_temp.wait('1 h', 1), pg_temp.wait('2 h', 2) \g /dev/null
-select results_eq($$ select * from gendurable._stretches('q') $$, $$ values (null::bigint, '-infinity'::timestamptz, 'infinity'::timestamptz) $$, 'without a note, anywhere');
+select results_eq($$ select * from unnest(gendurable._stretches('q')) $$, $$ values (null::bigint, '-infinity'::timestamptz, 'infinity'::timestamptz) $$, 'without a note, anywhere');
 -- Noted by this transaction.
 create function pg_temp.note(p_holes tstzmultirange, p_bound bigint, p_pending xid8[] default '{}') returns void language plpgsql as $$
 begin
@@ -26,7 +26,7 @@ select is(pg_temp.stretches(), '2', 'in the runs from the bound on');
 select pg_temp.note(tstzmultirange(tstzrange('-infinity', 'infinity')), 3, array[pg_current_xact_id()]) \g /dev/null
 select is(pg_temp.stretches(), gendurable._run(pg_current_xact_id())::text, 'and in this transaction''s own');
 update gendurable.waits set xid = '3';
-select results_eq($$ select * from gendurable._stretches('q') $$, $$ values (null::bigint, '-infinity'::timestamptz, 'infinity'::timestamptz) $$, 'a copy of a note from elsewhere is void');
+select results_eq($$ select * from unnest(gendurable._stretches('q')) $$, $$ values (null::bigint, '-infinity'::timestamptz, 'infinity'::timestamptz) $$, 'a copy of a note from elsewhere is void');
 
 select * from finish();
 rollback;
