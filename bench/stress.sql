@@ -270,7 +270,7 @@ create function stress.ready(p_queue text, p_most int) returns tid[] language sq
 $$;
 -- The same for a worker that declares what it can run.
 create function stress.found(p_queue text, p_worker bigint) returns tid[] language sql stable as $$
-    select n.rows from gendurable._nearest(gendurable._heads(gendurable._places(gendurable._kinds(p_worker, p_queue))), 20) as n
+    select n.rows from gendurable._nearest(gendurable._heads(gendurable._places(array(select k.id from gendurable._kinds(p_worker, p_queue) as k (id)))), 20) as n
 $$;
 create function stress.ready(p_queue text, p_worker bigint, p_most int) returns tid[] language sql stable as $$
     select array(select i.ctid from gendurable.instances as i

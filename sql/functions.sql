@@ -93,6 +93,7 @@
 -- _announce after it; the wake-up of parks and of what is due.
 \ir functions/ready/_enter_ready.sql
 \ir functions/ready/_runnable.sql
+\ir functions/ready/_is_wanted.sql
 \ir functions/ready/_notifies.sql
 \ir functions/ready/_announce.sql
 \ir functions/ready/_wake.sql

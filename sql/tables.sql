@@ -751,7 +751,8 @@ create table gendurable.doorbells (
     key     text collate "C"         not null,    -- so that the keys of a name are neighbours
     rung_by xid8                     not null default pg_current_xact_id(),
     run     bigint                   not null
-            default pg_current_xact_id()::text::bigint >> 4
+            default pg_current_xact_id()::text::bigint >> 4,
+    after   text                     not null default ''
 ) with (
     autovacuum_vacuum_scale_factor = 0,
     autovacuum_vacuum_threshold = 1000,
@@ -764,6 +765,9 @@ comment on column gendurable.doorbells.rung_by is
     'sees yet what it tells of.';
 comment on column gendurable.doorbells.run is
     'The run of the transaction that rang, or that has put the doorbell off (gendurable._run).';
+
+comment on column gendurable.doorbells.after is
+    'Of a name: its keys up to this one, in the order of their index, have been rung for.';
 
 -- From the bound of the trail on (gendurable.limit_trails), so that those that were answered are
 -- not met again.

@@ -351,6 +351,37 @@ def until_eligible(conn: Connection, instance: int) -> float:
     return float(row[0])
 
 
+def test_a_table_fits_the_screen_and_cuts_what_is_long_before_what_is_short(
+    ask: Callable[..., str], conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, slot = "tenant:" + "9" * 200, "c" * 99
+    conn.execute("select gd_register('w', '{q}')")
+    enqueue(conn, "Machine" * 9, queue="queue" * 9, correlation_key=key, concurrency_key=slot)
+    made = status(conn, key)
+    assert made is not None
+    piped = ask("ps")
+    assert f" {key} " in piped
+    assert "\x1b" not in piped
+    assert piped.splitlines()[0].split()[-2:] == ["AGE", "CHANGED"]
+    # So it takes what it writes to for a terminal.
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for width in (80, 160):
+        monkeypatch.setenv("COLUMNS", str(width))
+        for command in (["queues"], ["workers"], ["limits"], ["limits", slot], ["stuck"], ["ps"]):
+            shown = ask(*command)
+            assert "\x1b[" in shown, command
+            lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+            assert max(map(len, lines)) <= width, command
+        assert lines[1].split()[:2] == [str(made.id), "runnable"]
+        assert re.search(r" tenant:9+… ", lines[1])
+        assert ("AGE" in lines[0]) == (width == 160)
+    green = "\x1b[32m"
+    assert green in ask("workers")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert green not in ask("workers")
+
+
 def test_top_looks_once_in_a_pipe(ask: Callable[..., str], conn: Connection) -> None:
     enqueue(conn, "M")
     shown = ask("top")

@@ -320,7 +320,7 @@ def test_partitions_move_to_another_database_while_the_others_work(
         until(lambda: all(ended(through, key) for key in paid), "all that were paid end")
         # Again changes nothing.
         assert run_command(*command).returncode == 0
-        # And nobody is misled who names a database that does not have them.
+        # A command that names a database which does not have them is refused.
         third = run_command(*command[:2], "--from", many.dsns[0], "--to", many.dsns[-1],
                             "--router", many.router)  # fmt: skip
         assert third.returncode == 1

@@ -20,9 +20,12 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 import pytest
 import typer.main
+from selenium.webdriver.common.by import By
 
 import gendurable
+from browser import chromium, needs_chromium
 from gendurable.cli import app
+from support import until
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -106,6 +109,19 @@ def test_the_site_is_searched_by_sections_of_documents(site: Path) -> None:
     places = {entry["location"] for entry in docs}
     assert "children.html#what-is-certain" in places
     assert not any(place.startswith("repository/sql/") for place in places)
+
+
+@needs_chromium
+def test_the_search_finds_a_function_from_a_disk(site: Path) -> None:
+    with chromium() as browser:
+        browser.set_window_size(1360, 900)
+        browser.get((site / "howto/agents.html").as_uri())
+        field = until(lambda: browser.find_elements(By.CSS_SELECTOR, "input.md-search__input"))[0]
+        until(field.is_displayed)
+        field.send_keys("gd_heartbeat")
+        links = until(lambda: browser.find_elements(By.CSS_SELECTOR, "a.md-search-result__link"))
+        assert any("functions-workers.html" in str(link.get_attribute("href")) for link in links)
+        assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
 
 
 def test_a_page_outside_the_nav_a_dead_link_and_a_dead_anchor_fail_the_build(

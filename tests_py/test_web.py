@@ -631,7 +631,7 @@ class TestHub:
             await asyncio.gather(*(view(place) for place in range(10)))
             assert all(each == seen[0] for each in seen)
             assert len(reads) <= 25
-            # When nobody looks, nothing is read.
+            # While no page is open, nothing is read.
             await asyncio.sleep(0.05)
             done = len(reads)
             await asyncio.sleep(0.1)

@@ -27,6 +27,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from browser import Driver, chromium, needs_chromium
 from database import create_database, drop_database, own_cluster
 from gendurable import enqueue, get, set_queue_limit
 from gendurable.install import install
@@ -39,19 +40,13 @@ if TYPE_CHECKING:
     from selenium.webdriver.remote.webelement import WebElement
 
 Connection = psycopg.Connection[Any]
-Driver = webdriver.Chrome
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
 AXE = "axe-core@4.14.1"
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIZES = {"wide": (1360, 900), "narrow": (390, 844)}
 IN_DOCS = ("overview-light-wide", "instance-dark-wide", "failures-light-narrow")
 
-pytestmark = pytest.mark.skipif(
-    "BROWSER" not in os.environ or CHROMIUM is None or CHROMEDRIVER is None,
-    reason="`make test-web` runs these, in Chromium",
-)
+pytestmark = needs_chromium
 
 
 @contextlib.contextmanager
@@ -69,22 +64,6 @@ def served(dsn: str, *options: str, port: int = 0) -> Iterator[str]:
         finally:
             process.terminate()
             assert process.wait(30) == 0
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Driver]:
-    """A browser, which logs what pages do wrong."""
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.add_argument("--disable-dev-shm-usage")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    options.binary_location = CHROMIUM or ""
-    driver = webdriver.Chrome(options, webdriver.ChromeService(CHROMEDRIVER or ""))
-    try:
-        yield driver
-    finally:
-        driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -440,7 +419,7 @@ def test_the_database_goes_and_comes_back(browser: Driver) -> None:
 
 
 def _shut(admin: str, *, gone: bool) -> None:
-    """Let nobody in, and send those away who are; or let them in again."""
+    """Let no connection in, and close those that there are; or let them in again."""
     with psycopg.connect(make_conninfo(admin, dbname="other"), autocommit=True) as conn:
         conn.execute(f"alter database postgres allow_connections {'false' if gone else 'true'}")
         if gone:
@@ -468,7 +447,7 @@ def _axe(directory: Path) -> str | None:
 
 
 def _violations(driver: Driver, axe: str) -> list[str]:
-    """What is in nobody's way is not in the list."""
+    """What delays no other instance is not in the list."""
     # Not by a script element, which the page's policy forbids.
     driver.execute_script(axe)
     found = driver.execute_async_script(

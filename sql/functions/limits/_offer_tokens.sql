@@ -35,6 +35,7 @@ declare
     v_floor  timestamptz;
     v_moves  boolean;
     v_noted  int;
+    v_stuck  boolean;
     v_glance int;
     v_keys   text[];
     v_rings  tid[];
@@ -190,12 +191,12 @@ begin
             from (select n.key from wanted as n where n.waits and (n.later or n.nth >= v_glance)
                   union
                   select k.key from stuck as k) as x),
-           (select count(*)::int from noted)
-    into v_ids, mine, v_back, v_again, v_noted
+           (select count(*)::int from noted), exists (select from stuck)
+    into v_ids, mine, v_back, v_again, v_noted, v_stuck
     from moving as m
     left join stuck as s on s.key = m.key and s.line = m.line;
 
-    if cardinality(v_keys) >= c_keys then
+    if v_stuck or cardinality(v_keys) >= c_keys then
         perform gendurable._look_again();
     end if;
     perform gendurable._move_offers(v_ids, v_back);

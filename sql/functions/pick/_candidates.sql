@@ -28,7 +28,7 @@ declare
     v_c      gendurable.candidates;
     v_far    gendurable.place[] := gendurable._places(p_kinds);
     v_first  gendurable.place;
-    v_rows   tid[];
+    v_next   record;
     v_look   int := p_most;    -- how many it looks at next
     v_locked tid[] := array[]::tid[];
 begin
@@ -57,37 +57,44 @@ begin
               order by i.lane, i.priority, i.eligible_at, i.id
               limit p_most
               for no key update skip locked) as c;
-        -- In most calls that is all.
-        if not (v_c.keyed or v_c.rated or p_offered is not null) then
-            return v_c;
-        end if;
         v_locked := coalesce(v_c.places, '{}');
-        v_far := '{}';
+    else
+        while v_far <> '{}' loop
+            if cardinality(v_far) <= 16
+               and not exists (select from unnest(v_far) as p
+                               where p.until_at is not null or p.until_id is not null) then
+                v_next := gendurable._merged(v_far, v_look);
+            else
+                v_next := gendurable._nearest(v_far, v_look);
+            end if;
+            select array_agg(c.id), array_agg(c.place), array_agg(c.id),
+                   bool_or(c.concurrency_key is not null), bool_or(c.rate_limit is not null),
+                   bool_or(c.listed) or sum(c.bytes) > gendurable._most_bytes(),
+                   array_agg(c.id) filter (where c.scoped),
+                   array_agg(c.id) filter (where c.awaited), null::text[], null::text[]
+            into v_c
+            from (select (gendurable._candidate(i, i.ctid)).*
+                  from gendurable.instances as i
+                  where i.ctid = any (v_next.rows) and i.phase = c_ready and i.id <> all (p_seen)
+                    and (i.concurrency_key is null
+                         or gendurable._policy(i.concurrency_key) <> all (p_not_keys))
+                    and (i.rate_limit is null
+                         or gendurable._policy(i.rate_limit) <> all (p_not_rates))
+                  order by i.priority, i.eligible_at, i.id
+                  limit p_most - cardinality(v_locked)
+                  for no key update skip locked) as c;
+            v_locked := v_locked || v_c.places;
+            exit when cardinality(v_locked) >= p_most or v_next.priority is null;
+            v_far := gendurable._beyond(v_far, v_next.priority, v_next.at, v_next.id);
+            -- Others may hold hundreds of them.
+            v_look := greatest(p_most - cardinality(v_locked), 2 * least(v_look, 5000));
+        end loop;
     end if;
-    while v_far <> '{}' and cardinality(v_locked) < p_most loop
-        if cardinality(v_far) <= 16
-           and not exists (select from unnest(v_far) as p
-                           where p.until_at is not null or p.until_id is not null) then
-            select n.rows, n.far into v_rows, v_far
-            from gendurable._merged(v_far, v_look) as n;
-        else
-            select n.rows, n.far into v_rows, v_far
-            from gendurable._nearest(v_far, v_look) as n;
-        end if;
-        v_locked := v_locked || array(
-            select i.ctid
-            from gendurable.instances as i
-            where i.ctid = any (v_rows) and i.phase = c_ready and i.id <> all (p_seen)
-              and (i.concurrency_key is null
-                   or gendurable._policy(i.concurrency_key) <> all (p_not_keys))
-              and (i.rate_limit is null
-                   or gendurable._policy(i.rate_limit) <> all (p_not_rates))
-            order by i.priority, i.eligible_at, i.id
-            limit p_most - cardinality(v_locked)
-            for no key update skip locked);
-        -- Others may hold hundreds of them.
-        v_look := greatest(p_most - cardinality(v_locked), 2 * least(v_look, 5000));
-    end loop;
+    -- In most calls that is all.
+    if cardinality(v_c.places) = cardinality(v_locked)
+       and not (v_c.keyed or v_c.rated or p_offered is not null) then
+        return v_c;
+    end if;
 
     select array_agg(c.id), array_agg(c.place),
            array_agg(c.id) filter (where not c.busy_key and not c.busy_rate),

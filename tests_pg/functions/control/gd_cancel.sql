@@ -38,7 +38,7 @@ select is(gd_signal(pg_temp.id('inbox'), 'x'), 'no_target', 'nothing is delivere
 select pg_temp.put('keyed', '{"correlation_key": "key"}') \g /dev/null
 select is(gd_cancel('key', 'by key') || ' ' || (pg_temp.error('keyed') ->> 'reason'), '1 by key', 'by correlation key');
 select is(gd_cancel('key'), 0, 'a key whose instance has ended');
-select is(gd_cancel('nobody'), 0, 'a key that nobody carries');
+select is(gd_cancel('nobody'), 0, 'a key that no instance carries');
 select pg_temp.put('named', '{"correlation_key": "7"}') \g /dev/null
 select is(gd_cancel(target => '7'::text, reason => 'named', cascade => true) || ' ' || pg_temp.status('named'), '1 failed', 'a key that looks like an id is a key');
 select is(pg_temp.refusal('select gd_cancel(null::bigint)'), 'GD001 target is required', 'an id is required');
@@ -62,7 +62,7 @@ select pg_temp.family('root', '{a1,a2,a3}'), pg_temp.family('a1', '{b1,b2}'), pg
 select pg_temp.pick(99, 'a') \g /dev/null
 select is(pg_temp.commit('b3', 'done') || ' ' || pg_temp.commit('b2', 'done'), 'committed committed', 'some have ended');
 select is(gd_cancel(pg_temp.id('root'), 'all', true), 6, 'the subtree, root included; what has ended is not counted');
-select is((select string_agg(fsm, ' ') from gendurable.instances), 'stranger', 'nobody else');
+select is((select string_agg(fsm, ' ') from gendurable.instances), 'stranger', 'no other one');
 select is((select string_agg(fsm || ':' || status, ' ' order by fsm) from gd_instances where fsm ~ '^(root|[abc]\d)$'), 'a1:failed a2:failed a3:failed b1:failed b2:done b3:done c1:failed root:failed', 'what was done stays done');
 select is((select count(distinct error)::int from gd_instances where fsm in ('root', 'c1')), 1, 'all for the same reason');
 select is(gd_cancel(pg_temp.id('root'), 'again', true), 0, 'a second time there is nothing to cancel');

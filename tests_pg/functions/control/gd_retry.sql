@@ -43,7 +43,7 @@ $$;
 create function pg_temp.holder(p_key text) returns bigint language sql as $$ select k.instance_id from gendurable.correlation_keys as k where k.key = p_key $$;
 select is(pg_temp.fail('k1', '{"correlation_key": "k"}'), 'committed', 'one fails');
 select pg_temp.put('k2', '{"correlation_key": "k"}') \g /dev/null
-select is(gd_retry(pg_temp.id('k1')), 'key_taken', 'its key has somebody else now');
+select is(gd_retry(pg_temp.id('k1')), 'key_taken', 'another instance has its key now');
 select is((select status from gd_status(pg_temp.id('k1'))), 'failed', 'it stays where it is');
 select is(pg_temp.holder('k'), pg_temp.id('k2'), 'and so does the key');
 select is(gd_cancel(pg_temp.id('k2')) || ' ' || gd_retry(pg_temp.id('k1')), '1 retried', 'when it is free it comes back');
@@ -54,7 +54,7 @@ select is(pg_temp.holder('f'), null, 'leaves its scope');
 select is(pg_temp.fail('e1', '{"correlation_key": "e", "correlation_scope": ["executing"]}'), 'committed', 'one that occupies its key as executing alone');
 select pg_temp.put('e2', '{"correlation_key": "e"}') \g /dev/null
 select is(gd_retry(pg_temp.id('e1')), 'retried', 'does not collide');
-select is(pg_temp.pick(9, 'a') || ' ' || pg_temp.holder('e'), 'e1 ' || pg_temp.id('e2'), 'nor does it take what somebody else has');
+select is(pg_temp.pick(9, 'a') || ' ' || pg_temp.holder('e'), 'e1 ' || pg_temp.id('e2'), 'nor does it take what another instance has');
 
 -- Limits.
 select is(pg_temp.fail('c1', '{"concurrency_key": "c", "rate_limit": "r", "weight": 2}'), 'invalid: id and fence are required', 'an unknown rate limit: it does not start');

@@ -8,7 +8,7 @@ insert into gendurable.kinds (id, queue, fsm, fsm_version, step) overriding syst
 values (1, 'q', 'm', 1, 'a'), (2, 'q', 'm', 2, 'a'), (3, 'q', 'm', 2, 'b'), (4, 'other', 'm', 2, 'a'), (5, 'q', 'n', 2, 'a'), (6, 'q', 'n', 2, 'z');
 select gd_register('all', '{q}') as everything, gd_register('some', '{q}', info => '{"machines": [{"fsm": "m", "version": 2, "steps": ["a"]}, {"fsm": "n", "version": 2}]}') as some,
        gd_register('none', '{q}', info => '{"machines": []}') as none \gset
--- Which of the workers sleep in the queue; nobody else does.
+-- Which of the workers sleep in the queue, and no others.
 create function pg_temp.asleep(variadic p_workers bigint[]) returns void language sql as $$
     select gendurable._mark_worker(w.id, 'q', w.id = any (p_workers), false) from gendurable.workers as w
 $$;

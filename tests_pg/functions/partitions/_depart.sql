@@ -23,7 +23,7 @@ select is((select departed from gendurable._depart(5)) > 8, true, 'what there is
 select is(array_agg(correlation_key)::text, '{stays}', 'and nothing else') from gd_instances;
 select is(gendurable._own_partitions(), '{6}', 'no new instance belongs to it');
 select is((select departed from gendurable._depart(5)), 0::bigint, 'then nothing is left');
-select is(gd_signal('parks', 'go'), 'no_target', 'nobody finds it here');
+select is(gd_signal('parks', 'go'), 'no_target', 'no sender finds it here');
 select is((select result from gd_commit(:w, (select jsonb_agg(jsonb_build_object('id', id, 'fence', fence, 'kind', 'done')) from picked where correlation_key = 'runs'))),
     'stale', 'a step that still runs has lost its claim');
 

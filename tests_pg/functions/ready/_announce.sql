@@ -20,21 +20,21 @@ create function pg_temp.commit(p_worker bigint, p_picked jsonb, p_outcome jsonb)
     select test.query('app', format('select result from gd_commit(%s, %L)', p_worker, jsonb_build_array((p_picked -> 0) || p_outcome))) #>> '{0,result}'
 $$;
 select test.query('app', $$ select gd_enqueue('m', queue => 'a', correlation_key => 'one') $$) as r \gset
-select is(pg_temp.heard(), null, 'nobody sleeps, nobody is notified');
+select is(pg_temp.heard(), null, 'no worker sleeps, so none is notified');
 select pg_temp.pick(:w, 'a', 2) as one \gset
 select test.query('app', $$ select gd_enqueue('m', queue => 'b') $$) as r \gset
-select is(pg_temp.heard(), null, 'work in a queue of which nobody came back empty is not worth a notification');
+select is(pg_temp.heard(), null, 'work in a queue from which no pick came back empty is not worth a notification');
 select test.query('app', $$ select gd_enqueue('m', queue => 'a', delay => '1 hour') $$) as r \gset
 select is(pg_temp.heard(), 'gendurable:a', 'enqueueing notifies of the queue, of a delayed instance too: a sleeper may have to get up earlier');
 select test.query('app', $$ select gd_enqueue('m', queue => 'a', correlation_key => 'one') $$) as r \gset
 select is(pg_temp.heard(), null, 'a duplicate is no work');
 select pg_temp.pick(:w, 'c') as r \gset
 select test.query('app', $$ select count(*) from gd_enqueue_many('[{"fsm": "m", "queue": "a", "delay": 3600}, {"fsm": "m", "queue": "b"}, {"fsm": "m", "queue": "c", "delay": 3600}, {"fsm": "m", "queue": "a", "delay": 3600}]') $$) as r \gset
-select is(pg_temp.heard(), 'gendurable:a gendurable:c', 'a batch notifies once of each queue in which somebody sleeps');
+select is(pg_temp.heard(), 'gendurable:a gendurable:c', 'a batch notifies once of each queue in which a worker sleeps');
 select is(pg_temp.commit(:w, :'one', '{"kind": "await", "names": ["x"]}'), 'committed', 'park');
 select is(pg_temp.heard(), null, 'a park without a deadline is no work');
 select test.query('app', $$ select gd_signal('one', 'y') $$) as r \gset
-select is(pg_temp.heard(), null, 'a signal that wakes nobody is no work');
+select is(pg_temp.heard(), null, 'a signal that wakes no instance is no work');
 select test.query('app', $$ select gd_signal('one', 'x') $$) as r \gset
 select is(pg_temp.heard(), 'gendurable:a', 'a signal that wakes a park notifies');
 select pg_temp.pick(:w, 'a', 2) as one \gset
@@ -68,10 +68,10 @@ select test.exec('app', $$ update gendurable.instances set eligible_at = now() w
 select is(jsonb_array_length(pg_temp.pick(:w, 'due', 1)), 1, 'a full pick of what fell due');
 select is(pg_temp.heard(), 'gendurable:due', 'what a full pick leaves of what fell due is told to others');
 select is(jsonb_array_length(pg_temp.pick(:w, 'due', 1)), 1, 'a full pick of what was ready');
-select is(pg_temp.heard(), null, 'a pick that moved nothing tells nobody');
+select is(pg_temp.heard(), null, 'a pick that moved nothing notifies no worker');
 select lives_ok($$ select gendurable._announce(null), gendurable._announce('{}') $$, 'no queues, no notification');
 select test.query('app', $$ select gendurable._announce('{due,x,due,null}') as r $$) as r \gset
-select is(pg_temp.heard(), 'gendurable:due', 'of each queue in which somebody sleeps once');
+select is(pg_temp.heard(), 'gendurable:due', 'of each queue in which a worker sleeps once');
 select test.query('app', $$ select gendurable._announce(null, '{k}', '{r}') as r $$) as r \gset
 select is(pg_temp.heard(), null, 'keys without a queue, and none in which one waits');
 

@@ -29,7 +29,7 @@ update gendurable.schedules set state = '5' where name = 'state';
 alter table gendurable.instances add constraint light check (weight < 100);
 update gendurable.schedules set weight = 100 where name = 'weight';
 select pg_temp.age(name, '1 day') from gd_schedules where queue = 'bad' \g /dev/null
-select is(gendurable._fire_schedules('bad'), 2, 'what cannot be fired fails nobody');
+select is(gendurable._fire_schedules('bad'), 2, 'what cannot be fired fails no pick');
 select is((select string_agg(name, ' ' order by name) from gd_schedules where fired > 0 and queue = 'bad'), 'good state', 'the others are fired');
 select is((select string_agg(schedule, ' ' order by schedule) from gendurable.occurrences where due_at = now() + interval '1 minute'), 'cron weight zone', 'and it is tried again after a minute');
 select is((select string_agg(schedule, ' ' order by schedule) from gendurable.occurrences where queue = 'bad' and next_at < now()), 'cron weight zone', '… for the same occurrence');

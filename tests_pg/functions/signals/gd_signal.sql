@@ -90,7 +90,7 @@ select is(gd_signal(:d, 'x', '1', 'key'), 'duplicate', 'a redelivery is recognis
 select pg_temp.parked(:me, '{x}') as q \gset
 select is(gd_signal(:q, 'y', dedup_key => 'once'), 'delivered', 'a first signal');
 select is(gd_signal(:q, 'x', dedup_key => 'once'), 'duplicate', 'a duplicate of an awaited name');
-select is((select status from gd_status(:q)), 'awaiting_signal', 'a duplicate wakes nobody');
+select is((select status from gd_status(:q)), 'awaiting_signal', 'a duplicate wakes no instance');
 
 -- Terminal targets.
 select id from gd_pick(:me, 'dedup', 1) \gset d_

@@ -12,8 +12,8 @@ select gendurable._mark_worker(:w, 'q', true, false), gendurable._mark_worker(:w
 select is(pg_temp.look(:w), '{p,q} f', 'idle in a queue, once');
 select gendurable._mark_worker(:w, 'q', false, false), gendurable._mark_worker(:w, 'q', false, true) \g /dev/null
 select is(pg_temp.look(:w), '{p} t', 'busy again, and its lease renewed');
-select is(pg_temp.look(:other), '{} f', 'nobody else');
-select lives_ok('select gendurable._mark_worker(-1, $$q$$, true, true)', 'nobody is nobody');
+select is(pg_temp.look(:other), '{} f', 'no other one');
+select lives_ok('select gendurable._mark_worker(-1, $$q$$, true, true)', 'an unknown worker is no error');
 
 select * from finish();
 rollback;

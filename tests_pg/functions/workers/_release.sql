@@ -26,8 +26,8 @@ select is((select worker_id from gendurable.instances where id = 1004), null, 't
 update gendurable.instances set worker_id = case when id < 1004 then :a else :b end, claimed_at = now(), phase = 'executing', last_error = null where id between 1001 and 1004;
 select is(gendurable._release(array[:a, :b]::bigint[], p_lost => 'gone'), 6, 'two workers at once');
 select is((select string_agg(i.last_error ->> 'held', ' ' order by i.id) from gendurable.instances as i), '5 5 5 1 5 5', 'each is told what its own worker held');
-select is(gendurable._release('{}'), 0, 'nobody holds nothing');
-select is(gendurable._release(array[0]::bigint[], array[1001]), 0, 'what nobody holds is not released');
+select is(gendurable._release('{}'), 0, 'no worker holds nothing');
+select is(gendurable._release(array[0]::bigint[], array[1001]), 0, 'what no worker holds is not released');
 
 select * from finish();
 rollback;

@@ -12,7 +12,7 @@ insert into gendurable.incarnation values (now() + interval '1 s');
 select is(gendurable._up_since(), now(), 'of two notes that crossed the earlier one counts');
 delete from gendurable.incarnation;
 
--- Recovered from a crash just now: nobody could renew a lease before.
+-- Recovered from a crash just now: no worker could renew a lease before.
 create function pg_temp.recovered(p_ago interval) returns void language sql as $$
     delete from gendurable.incarnation;
     insert into gendurable.incarnation values (clock_timestamp() - p_ago);
@@ -32,7 +32,7 @@ select is((select workers from gd_queues where queue = 'q'), 1::bigint, 'and tha
 select gd_enqueue('m', queue => 'q') \g /dev/null
 select is_empty($$ select from gd_stuck where reason = 'no_worker' $$, 'and that of what is stuck');
 update gendurable.workers set lease = '1 ms' where id = :w;
-select pg_temp.recovered('1 s');
+select pg_temp.recovered(clock_timestamp() - now() + interval '1 s');
 select is((select alive from gd_workers where id = :w), pg_postmaster_start_time() + interval '1 ms' > now(), 'one lease later it is over');
 select is(gd_reap(), 1, 'and its worker is reaped');
 delete from gendurable.incarnation;

@@ -23,17 +23,17 @@ update gendurable.leases set lease_until = now() - interval '1 hour' where worke
 select is_empty(format('select gd_heartbeat(%s)', :me), 'a heartbeat without claims answers nothing');
 select is((select lease_until - heartbeat_at from gendurable.leases where worker_id = :me), '60 s'::interval, 'a heartbeat renews the lease for its whole length');
 select ok((select heartbeat_at > now() from gendurable.leases where worker_id = :me), 'the lease counts from the real time');
-select ok((select alive from gd_workers where id = :me), 'a worker past its lease that nobody has reaped is still itself');
-select is((select heartbeat_at from gendurable.leases where worker_id = :other), null, 'nobody else''s lease is renewed');
+select ok((select alive from gd_workers where id = :me), 'a worker past its lease that was not reaped is still itself');
+select is((select heartbeat_at from gendurable.leases where worker_id = :other), null, 'no other worker''s lease is renewed');
 
 -- What is lost.
 select pg_temp.claim(:me) as a, pg_temp.claim(:me) as b, pg_temp.claim(:other) as c \gset
 select is(pg_temp.lost(:me, array[:a, :b]::bigint[]), '{}', 'nothing is lost of what it holds');
-select is(pg_temp.lost(:me, array[:a, :c, :b, -1]::bigint[]), format('{-1,%s}', :c), 'what is somebody else''s or unknown is lost');
+select is(pg_temp.lost(:me, array[:a, :c, :b, -1]::bigint[]), format('{-1,%s}', :c), 'what is another worker''s or unknown is lost');
 select is(pg_temp.lost(:me, array[:a, null, :b]::bigint[]), '{}', 'a null is no claim');
 select gd_release(:me, array[:b]::bigint[]) as r \gset
 select is(pg_temp.lost(:me, array[:a, :b]::bigint[]), format('{%s}', :b), 'what has been released is lost');
-select is((select status from gd_status(:c)), 'executing', 'naming somebody else''s claim does not touch it');
+select is((select status from gd_status(:c)), 'executing', 'naming another worker''s claim does not touch it');
 
 -- What is missing from the list.
 select gd_register('fresh') as fresh \gset

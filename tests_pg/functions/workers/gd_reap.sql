@@ -49,7 +49,7 @@ update gendurable.workers set lease = '0' where id = :bystander; update gendurab
 select is(gd_reap(:killed), 1, 'a worker that is known to be dead is reaped before its lease is over');
 select is((select attempt from gd_status('c' || :killed)), 1, 'its claim is one attempt later');
 select is((select count(*)::int from gendurable.workers where id = :killed), 0, 'it is forgotten');
-select is((select count(*)::int from gendurable.workers where id = :bystander), 1, 'with an id nobody else is reaped, dead or not');
+select is((select count(*)::int from gendurable.workers where id = :bystander), 1, 'with an id no other worker is reaped, dead or not');
 select is(gd_reap(:killed), 0, 'reaping it twice is no error');
 select is(gd_reap(-1), 0, 'reaping an unknown worker is no error');
 select throws_ok(format('select gd_heartbeat(%s)', :killed), 'GD010', null, 'a worker that was reaped has to register anew');

@@ -24,7 +24,7 @@ select is(test.fence(:a), :fence, 'and the fence');
 select results_eq(format('select last_error, claimed_at, updated_at > now() from gendurable.instances where id = %s', :a), $$ values ('{"e": 1}'::jsonb, null::timestamptz, true) $$,
     'last_error stays');
 select is((select status from gd_status(:c)), 'executing', 'what is not named is still held');
-select is((select status from gd_status(:d)), 'executing', 'nobody gives back what another worker holds');
+select is((select status from gd_status(:d)), 'executing', 'no worker gives back what another one holds');
 select is(gd_release(:me, array[:a]::bigint[]), 0, 'what has been given back is not given back twice');
 select is((select c.result from gd_commit(:me, jsonb_build_array(jsonb_build_object('id', :a, 'fence', :fence, 'kind', 'done'))) as c), 'stale', 'after a release the claim''s outcome is stale');
 select results_eq(format('select p.id, p.fence > %s from gd_pick(%s, %L, 9) as p', :fence, :other, 'rel'), format('values (%s::bigint, true), (%s, true)', :a, :b), 'what was released is handed out again, under a new fence');
@@ -51,7 +51,7 @@ select is(gd_release(-1, array[:c]::bigint[]), 0, 'an unknown worker holds nothi
 select is(gd_release(null, array[:c]::bigint[]), 0, 'no worker holds nothing');
 select is((select c.result from gd_commit(:me, jsonb_build_array(jsonb_build_object('id', :c, 'fence', test.fence(:c), 'kind', 'await', 'names', '["x"]'::jsonb))) as c), 'committed', 'park');
 select is(gd_release(0, array[:c]::bigint[]), 0, 'worker 0 holds nothing');
-select is((select status from gd_status(:c)), 'awaiting_signal', 'a park is nobody''s claim');
+select is((select status from gd_status(:c)), 'awaiting_signal', 'a park is no worker''s claim');
 
 -- Errors.
 select throws_ok(format('select gd_release(%s, array[%s]::bigint[], %L)', :other, :d, '1000000 years'), 'GD002', 'gendurable: invalid argument', 'a delay beyond the end of time is refused');
