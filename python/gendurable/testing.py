@@ -44,7 +44,7 @@ from gendurable.errors import (
     engine_errors,
 )
 from gendurable.failures import check_retry, conclude, verdict
-from gendurable.hooks import Middleware, around_steps
+from gendurable.hooks import EVERYWHERE, Middleware, around_steps
 from gendurable.machine import Definition, Machine, UserFunction, define, definitions_of
 from gendurable.outcomes import Outcome, Retry
 from gendurable.pages import missing_pages
@@ -296,7 +296,7 @@ class _Drain:
     ) -> None:
         self.workers: list[int] = []
         self._definitions = {
-            key: around_steps(definition, middleware)
+            key: around_steps(definition, [*EVERYWHERE, *middleware])
             for definition in definitions_of(machines)
             for key in definition.keys
         }
