@@ -412,5 +412,6 @@
 \ir functions/doctor/_examine_work.sql
 \ir functions/doctor/gd_doctor.sql
 
--- testing: For tests of applications: time goes by.
+-- testing: For tests of applications: time goes by, and everything is forgotten.
 \ir functions/testing/_advance.sql
+\ir functions/testing/_flush.sql

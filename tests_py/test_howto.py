@@ -13,6 +13,8 @@ PAGES = {
     "fastapi.md": ["fastapi_shop"],
     "sqlalchemy.md": ["fastapi_shop"],
     "alembic.md": ["fastapi_shop"],
+    "django.md": ["django_shop"],
+    "flask.md": ["flask_shop"],
 }
 
 

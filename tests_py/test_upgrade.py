@@ -310,6 +310,50 @@ def test_what_cannot_be_upgraded_is_told_and_left_as_it_is(
     assert versions in newer.stderr
 
 
+DJANGO = """
+import sys
+import django
+from django.conf import settings
+from django.core.management import call_command
+from psycopg.conninfo import conninfo_to_dict
+
+said = conninfo_to_dict(sys.argv[1])
+settings.configure(
+    DATABASES={"default": {
+        "ENGINE": "django.db.backends.postgresql", "NAME": said["dbname"],
+        "USER": said.get("user", ""), "HOST": said.get("host", ""), "PORT": said.get("port", ""),
+    }},
+    INSTALLED_APPS=["django.contrib.contenttypes", "gendurable.contrib.django"], USE_TZ=True,
+)
+django.setup()
+call_command("migrate", "gendurable", *sys.argv[2:], verbosity=0)
+"""
+
+
+def test_a_project_of_django_upgrades_with_its_migrations(
+    made: tuple[Release, Release], empty_dsn: str, database: Callable[[str], str]
+) -> None:
+    one, two = made
+
+    def migrate(release: Release, dsn: str, *to: str) -> None:
+        subprocess.run(
+            [sys.executable, "-c", DJANGO, dsn, *to], env=release.environment(), check=True
+        )
+
+    migrate(one, empty_dsn)
+    assert version(empty_dsn) == "0.1.0"
+    migrate(two, empty_dsn)
+    assert version(empty_dsn) == "0.2.0"
+    migrate(two, empty_dsn, "0001")
+    assert version(empty_dsn) == "0.2.0", "there is no way back"
+    fresh = database("django")
+    migrate(two, fresh)
+    assert version(fresh) == "0.2.0"
+    migrate(two, fresh, "zero")
+    with psycopg.connect(fresh) as conn:
+        assert conn.execute("select to_regnamespace('gendurable')").fetchone() == (None,)
+
+
 MIGRATION = """
 import contextlib, sys
 import psycopg, sqlalchemy

@@ -23,7 +23,15 @@ from gendurable.machine import Definition, UserFunction
 from gendurable.outcomes import StepOutcome
 from gendurable.text import safe_repr, safe_str
 
-__all__ = ["Lifespan", "Middleware", "around_steps", "lifespan", "middleware", "opened"]
+__all__ = [
+    "EVERYWHERE",
+    "Lifespan",
+    "Middleware",
+    "around_steps",
+    "lifespan",
+    "middleware",
+    "opened",
+]
 
 AnyManager: TypeAlias = AbstractContextManager[Any] | AbstractAsyncContextManager[Any]
 Generator: TypeAlias = Callable[[], Iterator[None]] | Callable[[], AsyncIterator[None]]
@@ -53,6 +61,13 @@ class Middleware:
     def __call__(self, ctx: Context[Any]) -> AbstractContextManager[Any]:
         """The context manager of one execution."""
         return self.make(ctx)
+
+
+EVERYWHERE: list[Middleware] = []
+"""What an integration with a framework wants to be entered around each step of this process.
+
+It is outside of what a worker is given, and is entered by ``gendurable.testing.drain`` as well.
+"""
 
 
 def lifespan(function: Generator) -> Lifespan:

@@ -35,6 +35,7 @@ from gendurable.errors import (
     engine_errors,
 )
 from gendurable.failures import check_retry, conclude, verdict
+from gendurable.hooks import EVERYWHERE, around_steps
 from gendurable.machine import Definition, Machine, UserFunction, define, definitions_of
 from gendurable.outcomes import Outcome, Retry
 from gendurable.pages import missing_pages
@@ -275,7 +276,9 @@ class _Drain:
     def __init__(self, machines: Machines, queues: str | Iterable[str], limit: int) -> None:
         self.workers: list[int] = []
         self._definitions = {
-            key: definition for definition in definitions_of(machines) for key in definition.keys
+            key: around_steps(definition, EVERYWHERE)
+            for definition in definitions_of(machines)
+            for key in definition.keys
         }
         self._queues = texts("queues", queues)
         self._limit = limit

@@ -132,6 +132,8 @@ class UserCode:
         except BaseException as exc:  # noqa: BLE001
             result = self._transaction_failed(claim, lease, exc)
         result = self._take_back(claim, result)
+        if isinstance(result, Committed) and result.answer.result in _APPLIED:
+            claim.ctx.committed()
         claim.thread = None
         self._land_from_thread(claim, result)
 
@@ -161,6 +163,8 @@ class UserCode:
         except BaseException as exc:  # noqa: BLE001
             result = self._transaction_failed(claim, lease, exc)
         result = self._take_back(claim, result)
+        if isinstance(result, Committed) and result.answer.result in _APPLIED:
+            claim.ctx.committed()
         self._land(claim, result)
 
     def _lend(self, claim: Claim, lease: AnyLease) -> None:

@@ -4,7 +4,8 @@ set local client_min_messages = error;
 select plan(3);
 
 select gendurable._ring_name('concurrency_limit', 'k'), gendurable._ring_name('rate_limit', 'k') \g /dev/null
-select results_eq('select kind::text, key from gendurable.doorbells order by 1', $$ values ('concurrency_limit', 'k' collate "C"), ('rate_limit', 'k') $$, 'the name is left for the next pick');
+select results_eq('select kind::text, key from gendurable.doorbells order by 1', $$
+    values ('concurrency_limit', 'k' collate "C"), ('rate_limit', 'k') $$, 'the name is left for the next pick');
 
 -- Two workers sleep; the 600 keys wait in the queue of one.
 select test.connect('listener'), test.connect('app') \g /dev/null
