@@ -244,6 +244,7 @@
 \ir functions/control/_lock_descendants.sql
 \ir functions/control/_cancel.sql
 \ir functions/control/_lock_free.sql
+\ir functions/control/_bring_back.sql
 \ir functions/control/_revive.sql
 \ir functions/control/gd_cancel.sql
 \ir functions/control/gd_cancel_many.sql
@@ -330,6 +331,7 @@
 -- archive: The archive and its partitions; what is forgotten, and the maintenance that does it.
 \ir functions/archive/_lock_maintenance.sql
 \ir functions/archive/_await_maintenance.sql
+\ir functions/archive/_archive_tables.sql
 \ir functions/archive/_archived.sql
 \ir functions/archive/_collect.sql
 \ir functions/archive/_create_partitions.sql
