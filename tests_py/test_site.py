@@ -247,6 +247,39 @@ def test_the_page_of_statuses_has_every_status_and_every_field_of_an_outcome() -
     assert listed == fields | set(re.findall(r"'(\w+)'", kinds))
 
 
+def signatures(folder: str) -> dict[str, set[str]]:
+    """The names of the arguments of each public function that the files of a folder create."""
+    source = "".join(path.read_text() for path in sorted((ROOT / folder).rglob("*.sql")))
+    found: dict[str, set[str]] = defaultdict(set)
+    for function, arguments in re.findall(r"create function public\.(gd_\w+)\(([^)]*)\)", source):
+        found[function] |= set(re.findall(r"(?:^|,)\s*(\w+) ", arguments))
+    return found
+
+
+def test_the_page_of_the_router_has_all_that_is_different_there(conn: Connection) -> None:
+    text = (ROOT / "docs/reference/router.md").read_text()
+    engine, router = signatures("sql/functions"), signatures("sql/router")
+    more = {name: names - engine.get(name, set()) for name, names in router.items()}
+    assert {name for name, names in more.items() if names} == {
+        "gd_enqueue", "gd_place_partitions", "gd_stop_partitions"
+    }  # fmt: skip
+    for name, names in more.items():
+        for word in (name, *names) if names else ():
+            assert re.search(rf"`{word}\b", text) or f"### {word}\n" in text, word
+    rows = conn.execute(
+        r"""select p.proname, has_function_privilege('gd_worker', p.oid, 'execute')
+                and not has_function_privilege('gd_client', p.oid, 'execute')
+            from pg_proc as p
+            where p.pronamespace = 'public'::regnamespace and p.proname like 'gd\_%'"""
+    ).fetchall()
+    workers = {name for name, of_workers in rows if of_workers}
+    assert router.keys() >= {name for name, _ in rows} - workers - {"gd_here", "gd_next_due"}
+    assert workers & router.keys() == {"gd_schedule"}
+    views = (ROOT / "sql/router/views.sql").read_text()
+    shown = re.findall(r"create view public\.(gd_\w+) as\n(.*?);", views, re.DOTALL)
+    assert {name for name, body in shown if "as databases" in body} == {"gd_limits", "gd_queues"}
+
+
 def test_the_page_of_settings_has_every_variable_and_every_setting() -> None:
     text = (ROOT / "docs/reference/settings.md").read_text()
     python = "".join(path.read_text() for path in (ROOT / "python/gendurable").rglob("*.py"))
