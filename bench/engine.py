@@ -26,6 +26,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 KEYS = 10_000
+KINDS = [f"F{n}" for n in range(10)]
 CHAIN = 90  # steps run ahead in one claim: less than the budget of 99
 
 RAW_CLAIM = """
@@ -70,6 +71,7 @@ class Workload(NamedTuple):
     prepare: Callable[[Connection, Setting], None]
     loop: Callable[[Connection, Setting, int], int]  # the number of units that it did
     worker: bool = True
+    machines: list[str] | None = None  # what the worker declares; None: it can run everything
 
 
 def enqueue(conn: Connection, n: int, entry: Callable[[int], dict[str, object]]) -> None:
@@ -96,6 +98,10 @@ def prepare_plain(conn: Connection, s: Setting) -> None:
 
 def prepare_keyed(conn: Connection, s: Setting) -> None:
     enqueue(conn, s.rows, lambda i: plain(i) | {"concurrency_key": f"key:{i % KEYS}"})
+
+
+def prepare_kinds(conn: Connection, s: Setting) -> None:
+    enqueue(conn, s.rows, lambda i: plain(i) | {"fsm": KINDS[i % len(KINDS)]})
 
 
 def prepare_rated(conn: Connection, s: Setting) -> None:
@@ -139,7 +145,7 @@ def loop_raw(conn: Connection, s: Setting, worker: int) -> int:
 
 
 def commit(conn: Connection, worker: int, outcomes: list[dict[str, Any]]) -> list[Row]:
-    """Commits, offering again what a pick of somebody else has locked for a moment."""
+    """Commits, offering again what a pick of another session has locked for a moment."""
     answers: list[Row] = []
     while outcomes:
         rows = conn.execute(COMMIT, [worker, json.dumps(outcomes)]).fetchall()
@@ -226,6 +232,7 @@ def loop_signals(conn: Connection, s: Setting, worker: int) -> int:
 WORKLOADS = {
     "raw": Workload(prepare_raw, loop_raw, worker=False),
     "plain": Workload(prepare_plain, loop_steps),
+    "ten kinds": Workload(prepare_kinds, loop_steps, machines=KINDS),
     "keyed": Workload(prepare_keyed, loop_steps),
     "rated": Workload(prepare_rated, loop_steps),
     "ahead": Workload(prepare_ahead, loop_ahead),
@@ -268,12 +275,18 @@ def run(admin: str, template: str, name: str, s: Setting, *, profile: bool = Fal
     return result
 
 
+def register(conn: Connection, machines: list[str] | None) -> Any:
+    declared = None if machines is None else [{"fsm": f, "version": 1} for f in machines]
+    info = json.dumps({"machines": declared})
+    return one(conn, "select gd_register('bench', lease => '1 hour', info => %s)", [info])
+
+
 def measure(control: Connection, conns: list[Connection], work: Workload, s: Setting) -> Result:
     workers = list(range(s.connections))
     for n, conn in enumerate(conns):
         conn.prepare_threshold = 0
         if work.worker:
-            workers[n] = one(conn, "select gd_register('bench', lease => '1 hour')")
+            workers[n] = register(conn, work.machines)
     done = [0] * s.connections
 
     def turn(n: int) -> None:

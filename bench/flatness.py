@@ -105,7 +105,7 @@ def main() -> int:
                 for queue in (f"{n}-without", f"{n}-with"):
                     fill(conn, queue, Fill("ready", 1000))
                 queue = f"{n}-with"
-                if rows.keys:  # somebody executes under every key
+                if rows.keys:  # an instance executes under every key
                     fill(conn, queue, Fill("executing", rows.keys, keys=rows.keys))
                 fill(conn, queue, rows)
             conn.execute("vacuum analyze")

@@ -196,7 +196,7 @@ class Stress:
                     "select gd_set_concurrency_limit('pool', 4) where not exists (select from"
                     " gendurable.concurrency_limits where name = 'pool' and max_executing = 4)"
                 )
-                # Not awaits[1] of a park that somebody is waking: the signal is stored either way.
+                # Not awaits[1] of a park that another session wakes: the signal is stored either way.
                 conn.execute(
                     "select gd_signal(i.id, i.awaits[1]) from gendurable.instances as i"
                     " where i.phase = 'awaiting_signal'"

@@ -270,7 +270,7 @@ create function stress.ready(p_queue text, p_most int) returns tid[] language sq
 $$;
 -- The same for a worker that declares what it can run.
 create function stress.found(p_queue text, p_worker bigint) returns tid[] language sql stable as $$
-    select n.rows from gendurable._nearest(gendurable._heads(gendurable._places(gendurable._kinds(p_worker, p_queue))), 20) as n
+    select n.rows from gendurable._nearest(gendurable._heads(gendurable._places(array(select k.id from gendurable._kinds(p_worker, p_queue) as k (id)))), 20) as n
 $$;
 create function stress.ready(p_queue text, p_worker bigint, p_most int) returns tid[] language sql stable as $$
     select array(select i.ctid from gendurable.instances as i
@@ -375,7 +375,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     select 'a barrier without a parent that waits', d.parent_id, d::text from gendurable.countdowns as d
     where not exists (select from gendurable.instances as p where p.id = d.parent_id and p.round = d.round and p.phase = 'awaiting_children')
     union all
-    select 'held, a slot is free, and nobody was told', min(h.id), h.concurrency_key
+    select 'held, a slot is free, and no doorbell rings', min(h.id), h.concurrency_key
     from gendurable.instances as h
     left join gendurable.concurrency_limits as l on l.name = split_part(h.concurrency_key, ':', 1)
     where h.phase = 'held' and not exists (select from gendurable.doorbells as r where r.kind = 'slot' and r.key = h.concurrency_key or r.kind = 'concurrency_limit' and r.key in ('', split_part(h.concurrency_key, ':', 1)))
@@ -383,7 +383,7 @@ create function stress.look() returns table (invariant text, id bigint, detail t
     having (select count(*) from gendurable.instances as i where i.concurrency_key = h.concurrency_key and i.phase in ('ready', 'executing'))
            < coalesce(l.max_executing, 1)
     union all
-    select 'throttled, and nobody will look', min(t.id), t.rate_limit
+    select 'throttled, and no pick will look', min(t.id), t.rate_limit
     from gendurable.instances as t
     join gendurable.rate_limits as l on l.name = split_part(t.rate_limit, ':', 1)
     where t.phase = 'throttled' and not exists (select from gendurable.doorbells as r where r.kind = 'tokens' and r.key = t.rate_limit or r.kind = 'rate_limit' and r.key in ('', split_part(t.rate_limit, ':', 1)))

@@ -93,6 +93,7 @@
 -- _announce after it; the wake-up of parks and of what is due.
 \ir functions/ready/_enter_ready.sql
 \ir functions/ready/_runnable.sql
+\ir functions/ready/_is_wanted.sql
 \ir functions/ready/_notifies.sql
 \ir functions/ready/_announce.sql
 \ir functions/ready/_wake.sql
@@ -228,12 +229,12 @@
 \ir functions/queues/gd_set_queue_limit.sql
 
 -- machines: What workers declare that they can run, and the version that follows from it.
+\ir functions/machines/_sleepers.sql
 \ir functions/machines/_machine_problem.sql
 \ir functions/machines/_check_machines.sql
 \ir functions/machines/_declare.sql
 \ir functions/machines/_newest_version.sql
 \ir functions/machines/_newest_versions.sql
-\ir functions/machines/_sleeps_for.sql
 \ir functions/machines/gd_declare.sql
 \ir functions/machines/gd_machines.sql
 
@@ -243,6 +244,7 @@
 \ir functions/control/_lock_descendants.sql
 \ir functions/control/_cancel.sql
 \ir functions/control/_lock_free.sql
+\ir functions/control/_bring_back.sql
 \ir functions/control/_revive.sql
 \ir functions/control/gd_cancel.sql
 \ir functions/control/gd_cancel_many.sql
@@ -289,12 +291,12 @@
 \ir functions/pick/_place_rows.sql
 \ir functions/pick/_beyond.sql
 \ir functions/pick/_child_rows.sql
+\ir functions/pick/_kinds.sql
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
+\ir functions/pick/_enter_queue.sql
 \ir functions/pick/_fail_too_large.sql
-\ir functions/pick/_is_paused.sql
 \ir functions/pick/_keep_offers.sql
-\ir functions/pick/_kinds.sql
 \ir functions/pick/_mark_presented.sql
 \ir functions/pick/_merged.sql
 \ir functions/pick/_nearest.sql
@@ -329,6 +331,7 @@
 -- archive: The archive and its partitions; what is forgotten, and the maintenance that does it.
 \ir functions/archive/_lock_maintenance.sql
 \ir functions/archive/_await_maintenance.sql
+\ir functions/archive/_archive_tables.sql
 \ir functions/archive/_archived.sql
 \ir functions/archive/_collect.sql
 \ir functions/archive/_create_partitions.sql
@@ -411,5 +414,6 @@
 \ir functions/doctor/_examine_work.sql
 \ir functions/doctor/gd_doctor.sql
 
--- testing: For tests of applications: time goes by.
+-- testing: For tests of applications: time goes by, and everything is forgotten.
 \ir functions/testing/_advance.sql
+\ir functions/testing/_flush.sql

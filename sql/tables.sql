@@ -321,6 +321,10 @@ comment on column gendurable.waits.holes is
 comment on column gendurable.waits.pending is
     'Transactions below the bound that were open for long: their runs may be filled yet.';
 
+-- Where instances of a queue may stand that wait for a moment: a part of instances_due, or a run.
+create type gendurable.stretch as (run bigint, from_at timestamptz, until_at timestamptz);
+comment on type gendurable.stretch is 'Where instances may stand that wait for a moment.';
+
 -- The latest cap of all lines, in microseconds since 1970. A sequence, because a transaction with
 -- an old snapshot has to see it as well.
 -- Which of the 64 virtual partitions are here, as bits, where this database is one of many; without
@@ -709,8 +713,8 @@ comment on column gendurable.machines.steps is 'Which of its steps; null: all.';
 -- The newest version first, and of that the newest worker: it is the likeliest to live.
 create index machines_newest on gendurable.machines (fsm, version, worker_id);
 
--- Outlives the workers. Rows are only ever inserted, by the worker that declares a newer version
--- than all before. No unique index, which would make two workers that declare the same one wait for
+-- Outlives the workers. Rows are only ever inserted, by the first worker that declares a version.
+-- No unique index, which would make two workers that declare the same one wait for
 -- each other: each leaves a row.
 create table gendurable.versions (
     fsm     text not null,
@@ -747,7 +751,8 @@ create table gendurable.doorbells (
     key     text collate "C"         not null,    -- so that the keys of a name are neighbours
     rung_by xid8                     not null default pg_current_xact_id(),
     run     bigint                   not null
-            default pg_current_xact_id()::text::bigint >> 4
+            default pg_current_xact_id()::text::bigint >> 4,
+    after   text                     not null default ''
 ) with (
     autovacuum_vacuum_scale_factor = 0,
     autovacuum_vacuum_threshold = 1000,
@@ -760,6 +765,9 @@ comment on column gendurable.doorbells.rung_by is
     'sees yet what it tells of.';
 comment on column gendurable.doorbells.run is
     'The run of the transaction that rang, or that has put the doorbell off (gendurable._run).';
+
+comment on column gendurable.doorbells.after is
+    'Of a name: its keys up to this one, in the order of their index, have been rung for.';
 
 -- From the bound of the trail on (gendurable.limit_trails), so that those that were answered are
 -- not met again.

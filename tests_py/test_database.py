@@ -24,7 +24,7 @@ def test_the_engine_works_on_the_embedded_server() -> None:
         install(dsn)
         with psycopg.connect(dsn, autocommit=True) as conn:
             conn.execute("select gd_enqueue('Anything')")
-            conn.execute("select gd_register('somebody')")
+            conn.execute("select gd_register('w')")
             picked = conn.execute("select fsm from gd_pick(1, 'default', 1)").fetchall()
     assert picked == [("Anything",)]
     assert not Path(str(conninfo_to_dict(dsn)["host"])).exists()

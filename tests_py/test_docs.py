@@ -25,6 +25,7 @@ from gendurable import enqueue, events, get
 from gendurable.machine import define
 from gendurable.metrics import ENGINE_METRICS, WORKER_METRICS
 from gendurable.process import package_version
+from gendurable.testing import advance, drain
 from support import finished, worker_process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -189,6 +190,29 @@ def test_the_steps_page_s_transfer_does_what_it_says(
     assert conn.execute("select count(*) from gd_instances where fsm = 'Receipt'").fetchone() == (
         1,
     )
+
+
+def test_a_payout_whose_answer_is_lost_asks_the_bank_twice_with_one_key(
+    conn: Connection, tmp_path: Path
+) -> None:
+    module = tmp_path / "payout.py"
+    module.write_text(blocks("docs/explanation/guarantee.md", "python")[0])
+    keys: list[str] = []
+
+    class Bank:
+        def transfer(self, amount: int, *, key: str) -> str:
+            keys.append(key)
+            if len(keys) == 1:
+                raise ConnectionError("the answer is lost")
+            return f"transfer of {amount}"
+
+    payout = runpy.run_path(str(module))["Payout"](Bank())
+    created = enqueue(conn, payout, {"amount": 5})
+    drain(conn, [payout])
+    advance(conn, minutes=1)
+    drain(conn, [payout])
+    assert keys == [f"payout:{created.id}:start"] * 2
+    assert finished(conn, created.id).result == "transfer of 5"
 
 
 def test_the_telemetry_page_lists_every_event_with_its_fields(tmp_path: Path) -> None:

@@ -385,7 +385,7 @@ def test_nobody_looks_at_the_limits_for_those_who_do_not_listen(
     monkeypatch.setattr("gendurable.keeper._LIMITS_EVERY", 0.01)
 
     async def look(*_: object) -> None:
-        raise AssertionError("nobody asked")
+        raise AssertionError("it was not asked for")
 
     monkeypatch.setattr("gendurable.protocol.waiting_for_limits", look)
     beats = Heard()

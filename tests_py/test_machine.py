@@ -182,7 +182,7 @@ def test_what_cannot_be_marked_is_no_step(wrong: Any) -> None:
 def test_an_attribute_of_a_wrong_type_is_refused_before_anything_runs(
     attribute: str, value: Any
 ) -> None:
-    """A version that is text, for example, would match no instance, and nobody would know why."""
+    """A version that is text, for example, would match no instance, without a word about why."""
     wrong = type("Wrong", (Counter,), {attribute: value})
     with pytest.raises(DefinitionError, match=rf"Wrong.*{attribute} "):
         Worker([wrong])

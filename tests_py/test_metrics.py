@@ -86,7 +86,7 @@ def get(url: str) -> tuple[int, str]:
 
 
 def free_port() -> int:
-    """A port that nobody has just now."""
+    """A port that is free just now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

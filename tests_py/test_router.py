@@ -325,7 +325,7 @@ def test_partitions_move_to_another_database_while_the_others_work(
         until(lambda: all(ended(through, key) for key in paid), "all that were paid end")
         # Again changes nothing.
         assert run_command(*command).returncode == 0
-        # And nobody is misled who names a database that does not have them.
+        # A command that names a database which does not have them is refused.
         third = run_command(*command[:2], "--from", many.dsns[0], "--to", many.dsns[-1],
                             "--router", many.router)  # fmt: skip
         assert third.returncode == 1
@@ -706,9 +706,255 @@ def test_a_wait_outlasts_a_stop_of_its_partition(many: Many, through: Connection
         (key,),
     ).fetchone() or (0, "")
 
-    async def waits(seconds: float) -> Status | None:
-        async with await psycopg.AsyncConnection.connect(many.router, autocommit=True) as conn:
-            return await wait(conn, key, timeout=seconds, until="runnable")
+    def wait_here(seconds: float) -> Status | None:
+        return wait(through, key, timeout=seconds, until="runnable")
+
+    def wait_async(seconds: float) -> Status | None:
+        async def waits() -> Status | None:
+            async with await psycopg.AsyncConnection.connect(many.router, autocommit=True) as conn:
+                return await wait(conn, key, timeout=seconds, until="runnable")
+
+        return asyncio.run(waits())
+
+    through.execute("select gd_stop_partitions(%s, %s)", (place, place))
+    try:
+        for look in (wait_here, wait_async):
+            started = time.monotonic()
+            with pytest.raises(EngineError) as refused:
+                look(0.3)
+            assert refused.value.sqlstate == "GD030"
+            assert time.monotonic() - started >= 0.3
+    finally:
+        through.execute("select gd_place_partitions(%s, %s, %s)", (moved, moved, many.dsns[1]))
+    found = status(through, instance)
+    assert found is not None
+    assert found.status == "runnable"
+
+
+def test_looks_put_together_what_all_databases_answer(many: Many, through: Connection) -> None:
+    made = {
+        through.execute(
+            "select id from gd_enqueue('Found', queue => 'unserved', concurrency_key => 'line',"
+            " placement => %s)",
+            (str(n),),
+        ).fetchall()[0][0]
+        for n in range(30)
+    }
+    found: list[int] = []
+    before: int | None = None
+    for _ in range(200):
+        (page,) = through.execute(
+            "select ids, next_before from gd_find(fsm => 'Found', before => %s, most => 4,"
+            " looks => 7)",
+            (before,),
+        ).fetchall()
+        found += page[0]
+        before = page[1]
+        if before is None:
+            break
+    assert before is None
+    assert found == sorted(made, reverse=True)
+    lines = through.execute(
+        "select key, in_use + waiting from gd_lines('concurrency', 'line')"
+    ).fetchall()
+    assert len(lines) >= DATABASES
+    assert {line[0] for line in lines} == {"line"}
+    assert sum(line[1] for line in lines) == len(made)
+    shown = through.execute("select sum(n) from (select count(*) as n from gd_stuck(1000)) as s")
+    assert shown.fetchone() == (len(through.execute("select from gd_stuck").fetchall()),)
+    topics = through.execute("select topic, detail from gd_doctor()").fetchall()
+    for dsn in many.dsns:
+        name = conninfo_to_dict(dsn)["dbname"]
+        assert any(detail.startswith(f"{name}: ") for _, detail in topics)
+    through.execute("select * from gd_horizon()").fetchall()
+    assert through.execute("select gd_gc('1 day')").fetchone() == (0,)
+    results = through.execute("select result from gd_cancel_many(%s)", (list(made),)).fetchall()
+    assert results == [("cancelled",)] * 30
+
+
+def test_a_routed_call_has_the_arguments_and_the_answer_of_the_engines(
+    many: Many, through: Connection
+) -> None:
+    with psycopg.connect(many.dsns[0]) as conn:
+        engine = {tuple(row) for row in conn.execute(SIGNATURES).fetchall()}
+    router = {tuple(row) for row in through.execute(SIGNATURES).fetchall()}
+    assert {row[0] for row in router - engine} == {
+        "gd_enqueue",  # which has `placement` as well
+        "gd_place_partitions", "gd_stop_partitions",
+    }  # fmt: skip
+    # What workers call, at their own database.
+    assert {row[0] for row in engine} - {row[0] for row in router} == {
+        "gd_register", "gd_heartbeat", "gd_pick", "gd_commit", "gd_release", "gd_unregister",
+        "gd_next_due", "gd_reap", "gd_expire_awaits", "gd_maintain", "gd_report",
+        "gd_declare_schedules", "gd_declare", "gd_machines", "gd_here",
+    }  # fmt: skip
+
+
+SIGNATURES = """
+select p.proname::text, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
+from pg_proc as p
+where p.pronamespace = 'public'::regnamespace and p.proname like 'gd\\_%'
+"""
+
+
+def test_a_router_is_upgraded_and_keeps_its_places(many: Many, through: Connection) -> None:
+    catalog = (
+        SIGNATURES + " union all " + VIEWS + " union all table gendurable.placed order by 1, 2"
+    )
+    through.execute(
+        "create or replace view gendurable.placed as"
+        " select partition::text, dsn, moving::text from gendurable.places"
+    )
+    before = through.execute(catalog).fetchall()
+    through.execute("drop function gd_pause(text)")
+    through.execute("create function gd_mine() returns int language sql return 1")
+    assert not install_router(many.router)
+    script = ROOT / "sql/router/upgrade.sql"
+    psql = ["psql", "-Xq1", "-v", "ON_ERROR_STOP=1", "-f", str(script)]
+    subprocess.run([*psql, many.router], check=True, capture_output=True)
+    assert through.execute("select gd_mine()").fetchone() == (1,)
+    through.execute("drop function gd_mine()")
+    assert through.execute(catalog).fetchall() == before
+    assert enqueue(through, "N", queue="unserved").id
+    # It is no database of instances, and such a one is no router.
+    for command in (["install"], ["upgrade"], ["uninstall", "--yes"]):
+        refused = run_command(*command, "--dsn", many.router)
+        assert refused.returncode == 1
+        assert "this database is a router" in refused.stderr, refused.stderr
+    refused = run_command("install", "--router", "--dsn", many.dsns[0])
+    assert "a router needs a database of its own" in refused.stderr
+    script_refused = subprocess.run([*psql, many.dsns[0]], check=False, capture_output=True)
+    assert b"is not a router" in script_refused.stderr
+
+
+@pytest.fixture
+def four(many: Many, admin_dsn: str) -> Iterator[dict[str, str]]:
+    """The databases of the page as they are here, by what it calls them: two, and two to grow."""
+    places: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+        for number in range(4):
+            admin = many.servers[number % 2].admin_dsn
+            with psycopg.connect(admin, autocommit=True) as conn:
+                if not conn.execute("select from pg_roles where rolname = 'router'").fetchall():
+                    conn.execute("create role router login")
+            places[f"host=db{number} dbname=shop"] = create_database(admin, f"shop{number}")
+            stack.callback(drop_database, admin, f"shop{number}")
+        name = f"gendurable_shops_{os.getpid()}"
+        places["dbname=router"] = create_database(admin_dsn, name)
+        stack.callback(drop_database, admin_dsn, name)
+        yield places
+
+
+def commands(title: str, places: dict[str, str]) -> list[str]:
+    """The blocks of commands below a heading of the page, for the databases that there are here."""
+    page = (ROOT / "docs/many-databases.md").read_text()
+    (section,) = re.findall(rf"^## {title}\n(.*?)(?=^## )", page, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^ *```(?:sh|sql)\n(.*?)^ *```$", section, re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 1
+    here = []
+    for block in blocks:
+        text = block
+        for name, dsn in places.items():
+            text = text.replace(f"{name} user=router", make_conninfo(dsn, user="router"))
+            text = text.replace(name, dsn)
+        assert "host=db" not in text
+        here.append(text)
+    return here
+
+
+def shell(block: str) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-eu", "-c", block],
+        env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_databases_grow_to_four_by_the_commands_of_the_page(
+    four: dict[str, str], tmp_path: Path
+) -> None:
+    module = tmp_path / "orders.py"
+    module.write_text(MACHINES)
+    *databases, router = four.values()
+    install_both, places = commands("Set up", four)
+    assert install_both.count("install") == 3
+    shell(install_both)
+    for dsn in databases[:2]:
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            conn.execute("grant gd_admin to router")
+    with psycopg.connect(router, autocommit=True) as conn, contextlib.ExitStack() as stack:
+        conn.execute(places.encode())
+        early = [f"early:{n}" for n in range(100)]
+        for key in early:
+            enqueue(conn, "Order", correlation_key=key)
+        for number, dsn in enumerate(databases[:2]):
+            stack.enter_context(worker(module, dsn, tmp_path / f"log{number}"))
+        until(lambda: parked(conn, early), "they wait for payment")
+        # Somebody waits through the router for one that is to move.
+        moves = next(key for key in early if 16 <= partition(conn, key) < 32)
+        waiter = Waiter(router, moves)
+        waiter.start()
+
+        new, move = commands("Grow from two to four", four)
+        assert new.count("--partitions none") == 2
+        shell(new)
+        for number, dsn in enumerate(databases[2:], 2):
+            with psycopg.connect(dsn, autocommit=True) as other:
+                other.execute("grant gd_admin to router")
+            stack.enter_context(worker(module, dsn, tmp_path / f"log{number}"))
+        shop = Shop(router)
+        shop.start()
+        try:
+            moved = shell(move)
+        finally:
+            late = shop.close()
+        assert len(re.findall(r"^partition \d+: ", moved, re.MULTILINE)) == 32
+        for key in early:
+            assert signal(conn, key, "paid") == "delivered"
+        waiter.join()
+        assert waiter.found == "done"
+        assert len(late) > 10
+        until(lambda: all(ended(conn, key) for key in early + late), "all end", 300)
+        # Each is once in all four, where the router says.
+        placed: dict[int, str] = dict(
+            conn.execute("select partition, dsn from gendurable.places").fetchall()
+        )
+        seen: dict[str, int] = {}
+        for number, dsn in enumerate(databases):
+            name = str(conninfo_to_dict(dsn)["dbname"])
+            with psycopg.connect(dsn) as other:
+                for key, identity in other.execute(
+                    "select correlation_key, id from gd_instances where fsm = 'Order'"
+                ):
+                    assert key not in seen
+                    seen[key] = identity
+                    assert (identity & 63) // 16 == (0, 2, 1, 3)[number]
+                    assert f"dbname={name}" in placed[identity & 63]
+                (held,) = other.execute("select gendurable._own_partitions()").fetchone() or ([],)
+                first = (0, 32, 16, 48)[number]
+                assert held == list(range(first, first + 16))
+        assert seen.keys() == {*early, *late}
+
+
+def test_a_wait_outlasts_a_stop_of_its_partition(many: Many, through: Connection) -> None:
+    key = "waits"
+    enqueue(through, "Nobodys", correlation_key=key)
+    (place, dsn) = through.execute(
+        "select partition, dsn from gendurable.places where partition = gendurable._partition(%s)",
+        (key,),
+    ).fetchone() or (0, "")
+
+    def wait_here(seconds: float) -> Status | None:
+        return wait(through, key, timeout=seconds, until="runnable")
+
+    def wait_async(seconds: float) -> Status | None:
+        async def waits() -> Status | None:
+            async with await psycopg.AsyncConnection.connect(many.router, autocommit=True) as conn:
+                return await wait(conn, key, timeout=seconds, until="runnable")
+
+        return asyncio.run(waits())
 
     through.execute("select gd_stop_partitions(%s, %s)", (place, place))
     try:
@@ -723,7 +969,7 @@ def test_a_wait_outlasts_a_stop_of_its_partition(many: Many, through: Connection
             assert time.monotonic() - started >= 0.3
     finally:
         through.execute("select gd_place_partitions(%s, %s, %s)", (place, place, dsn))
-    for found in (wait(through, key, timeout=60, until="runnable"), asyncio.run(waits(60))):
+    for found in (wait_here(60), wait_async(60)):
         assert found is not None
         assert found.status == "runnable"
 

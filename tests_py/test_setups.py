@@ -55,10 +55,14 @@ def test_a_worker_serves_the_queues_that_its_machines_name(dsn: str, conn: Conne
         def start(self, _: Context[int]) -> Outcome:
             return Done()
 
-    with running(dsn, [Mail, nothing], queues=None):
+    @job(queue="letters")
+    def letter() -> None: ...
+
+    with running(dsn, [Mail, letter, nothing], queues=None):
         served = conn.execute("select queues from gd_workers").fetchone()
-        assert served == (["mail", "default"],)
+        assert served == (["mail", "letters", "default"],)
         assert finished(conn, enqueue(conn, Mail, 1).id).status == "done"
+        assert finished(conn, letter.enqueue(conn).id).status == "done"
         assert finished(conn, nothing.enqueue(conn).id).status == "done"
 
 

@@ -761,3 +761,54 @@ def test_transfers_happen_once_whatever_is_killed(
         "select count(*), count(distinct result) from gd_instances where fsm = 'receipt'"
     ).fetchone()
     assert receipts == (TRANSFERS, TRANSFERS)
+
+
+HEARD: list[Any] = []
+
+
+class Announces(Machine[Any]):
+    """Says something after its commit, and counts what is committed by then."""
+
+    retry = RetryPolicy(max_attempts=1)
+
+    @step(transactional=True)
+    def start(self, ctx: Context[Any]) -> Outcome:
+        ctx.conn.execute("insert into announced values (1)")
+        ctx.after_commit(lambda: HEARD.append(("sync", self._count(ctx))))
+        ctx.after_commit(lambda: 1 / 0)
+        ctx.after_commit(lambda: HEARD.append("behind one that fails"))
+        if ctx.state["fails"]:
+            raise ValueError
+        return Next(self.again)
+
+    @step(transactional=True)
+    async def again(self, ctx: Context[Any]) -> Outcome:
+        await ctx.conn.execute("insert into announced values (1)")
+        ctx.after_commit(lambda: HEARD.append(("async", self._count(ctx))))
+        return Next(self.plain)
+
+    @step
+    def plain(self, ctx: Context[Any]) -> Outcome:
+        with pytest.raises(UsageError, match="has no transaction"):
+            ctx.after_commit(HEARD.clear)
+        return Done()
+
+    def _count(self, ctx: Context[Any]) -> Any:
+        with psycopg.connect(ctx.state["dsn"]) as conn:
+            return (conn.execute("select count(*) from announced").fetchone() or (0,))[0]
+
+
+def test_what_waits_for_the_commit_is_called_once_it_is_there_and_before_the_next_step(
+    conn: Connection, dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    HEARD.clear()
+    conn.execute("create table announced (one int)")
+    failing = enqueue(conn, Announces, {"dsn": dsn, "fails": True}).id
+    with running(dsn, [Announces]):
+        assert finished(conn, failing).status == "failed"
+        assert HEARD == []
+        going = enqueue(conn, Announces, {"dsn": dsn, "fails": False}).id
+        assert finished(conn, going).status == "done"
+    assert HEARD == [("sync", 1), "behind one that fails", ("async", 2)]
+    assert "after the commit of Announces" in caplog.text
+    assert "ZeroDivisionError" in caplog.text

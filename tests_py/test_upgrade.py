@@ -310,6 +310,100 @@ def test_what_cannot_be_upgraded_is_told_and_left_as_it_is(
     assert versions in newer.stderr
 
 
+DJANGO = """
+import sys
+import django
+from django.conf import settings
+from django.core.management import call_command
+from psycopg.conninfo import conninfo_to_dict
+
+said = conninfo_to_dict(sys.argv[1])
+settings.configure(
+    DATABASES={"default": {
+        "ENGINE": "django.db.backends.postgresql", "NAME": said["dbname"],
+        "USER": said.get("user", ""), "HOST": said.get("host", ""), "PORT": said.get("port", ""),
+    }},
+    INSTALLED_APPS=["django.contrib.contenttypes", "gendurable.contrib.django"], USE_TZ=True,
+)
+django.setup()
+call_command("migrate", "gendurable", *sys.argv[2:], verbosity=0)
+"""
+
+
+def test_a_project_of_django_upgrades_with_its_migrations(
+    made: tuple[Release, Release], empty_dsn: str, database: Callable[[str], str]
+) -> None:
+    one, two = made
+
+    def migrate(release: Release, dsn: str, *to: str) -> None:
+        subprocess.run(
+            [sys.executable, "-c", DJANGO, dsn, *to], env=release.environment(), check=True
+        )
+
+    migrate(one, empty_dsn)
+    assert version(empty_dsn) == "0.1.0"
+    migrate(two, empty_dsn)
+    assert version(empty_dsn) == "0.2.0"
+    migrate(two, empty_dsn, "0001")
+    assert version(empty_dsn) == "0.2.0", "there is no way back"
+    fresh = database("django")
+    migrate(two, fresh)
+    assert version(fresh) == "0.2.0"
+    migrate(two, fresh, "zero")
+    with psycopg.connect(fresh) as conn:
+        assert conn.execute("select to_regnamespace('gendurable')").fetchone() == (None,)
+
+
+MIGRATION = """
+import contextlib, sys
+import psycopg, sqlalchemy
+from gendurable import migrating
+
+kind, dsn, how = sys.argv[1:]
+with contextlib.ExitStack() as stack:
+    if kind == "psycopg":
+        conn = stack.enter_context(psycopg.connect(dsn))
+    else:
+        engine = sqlalchemy.create_engine(
+            "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
+        conn = stack.enter_context(engine.connect())
+    said = migrating.migrate(conn, wait=1)
+    kept = migrating.ask(conn, "select current_setting('role'), current_setting('lock_timeout')")
+    print(said, *kept[0])
+    conn.commit() if how == "commit" else conn.rollback()
+"""
+
+
+@pytest.mark.parametrize("kind", ["psycopg", "SQLAlchemy"])
+def test_a_migration_of_an_application_upgrades_in_its_transaction(
+    made: tuple[Release, Release], empty_dsn: str, database: Callable[[str], str], kind: str
+) -> None:
+    one, two = made
+    one.command("install", "--dsn", empty_dsn)
+    before = dump(empty_dsn)
+
+    def migrate(how: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", MIGRATION, kind, empty_dsn, how],
+            env=two.environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    assert migrate("roll back").stdout == "0.2.0 none 0\n"
+    assert dump(empty_dsn) == before
+    with psycopg.connect(empty_dsn, application_name="the report") as reader:
+        reader.execute("select * from gd_queues")
+        held = migrate("commit")
+        assert held.returncode == 1
+        assert "no moment was free" in held.stderr
+        assert "the report, idle in transaction" in held.stderr
+    assert dump(empty_dsn) == before
+    assert migrate("commit").stdout == "0.2.0 none 0\n"
+    fresh = database(f"fresh_{kind}")
+    two.command("install", "--dsn", fresh)
+    assert dump(empty_dsn) == dump(fresh)
+    assert migrate("commit").stdout == "0.2.0 none 0\n"
+
+
 def test_the_tree_is_compared_with_what_each_release_is_upgraded_to(
     made: tuple[Release, Release], empty_dsn: str
 ) -> None:

@@ -91,7 +91,7 @@ def is_watched(conn: Connection, instance: int) -> bool:
 
 @contextlib.contextmanager
 def ends_when_watched(conn: Connection, instance: int) -> Iterator[None]:
-    """Cancel it as soon as somebody watches it."""
+    """Cancel it as soon as a session watches it."""
     with later(lambda: cancel(conn, instance), lambda: is_watched(conn, instance)):
         yield
 

@@ -167,7 +167,7 @@ def fill(dsn: str, conn: psycopg.Connection[Any]) -> dict[str, int]:
             lambda: statuses(conn).get("failed") == 6 and not statuses(conn).get("runnable"),
             "everything is done, parked or failed",
         )
-    # What nobody runs any more: it waits, for all the reasons there are.
+    # What no worker runs any more: it waits, for all the reasons there are.
     enqueue_many(
         conn,
         [

@@ -4,7 +4,7 @@
 
 Times are in seconds after the shop opens. Everything that can happen to a payment happens: in time,
 reported twice, too late, never, twice by mistake, after the order was cancelled, for an order that
-does not exist, and so close to the deadline that nobody can say beforehand who wins.
+does not exist, and so close to the deadline that either may win.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STATUSES = ("shipped", "expired", "cancelled", "sold_out")
 PAY_WITHIN = 8.0
 """Seconds that the shop waits for the money, from when the goods are reserved."""
 
-# What is neither may end either way: nobody can say beforehand who wins.
+# What is neither may end either way.
 _CERTAINLY_IN_TIME = PAY_WITHIN - 2
 _CERTAINLY_LATE = PAY_WITHIN + 2
 
@@ -100,7 +100,7 @@ class Day(msgspec.Struct, frozen=True):
         }
 
     def unknown(self) -> set[str]:
-        """Ids of the payments for orders that nobody placed."""
+        """Ids of the payments for orders that were never placed."""
         placed = {order.order_id for order in self.orders}
         return {p.payment_id for p in self.payments if p.order_id not in placed}
 
@@ -199,8 +199,8 @@ def _make(random: Random) -> Day:
             pay(order, reports)
 
     for number in range(30):
-        nobody = Order(f"{90001 + number}", random.uniform(0, 4), "mug", 1, _PRICES["mug"])
-        pay(nobody, [_in_time(random)] * random.choice([1, 1, 2]))
+        unplaced = Order(f"{90001 + number}", random.uniform(0, 4), "mug", 1, _PRICES["mug"])
+        pay(unplaced, [_in_time(random)] * random.choice([1, 1, 2]))
     return Day(orders, sorted(payments, key=lambda payment: payment.paid_at))
 
 

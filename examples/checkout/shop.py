@@ -41,7 +41,7 @@ def recreate(conn: Connection) -> None:
     """
     try:
         with conn.transaction():
-            conn.execute(_SCHEMA)  # refuses a schema of somebody else's
+            conn.execute(_SCHEMA)  # refuses a schema of another application
             conn.execute(_DROP)
             conn.execute(_SCHEMA)
     except (

@@ -15,7 +15,7 @@ begin
     if to_regnamespace('shop') is not null
        and obj_description(to_regnamespace('shop'), 'pg_namespace') is distinct from 'gendurable example: checkout' then
         raise exception using errcode = 'object_not_in_prerequisite_state',
-            message = 'the schema shop in this database is somebody else''s',
+            message = 'the schema shop in this database belongs to another application',
             detail = 'It has another comment than the schema of this example.',
             hint = 'Use another database for the example.';
     end if;
@@ -91,7 +91,7 @@ $$;
 create or replace trigger enqueue_orders after insert on shop.orders
     referencing new table as placed for each statement execute function shop.enqueue_orders();
 
--- A payment tells the order's instance. Where nobody waits for it any more, or never did, the money goes back.
+-- A payment tells the order's instance. Where no instance waits for it any more, or none ever did, the money goes back.
 --
 -- The order's lock decides the race with shop.close: a payment is either recorded before the order closes, and then close
 -- refunds it if it was not used, or it finds the order closed.
@@ -130,7 +130,7 @@ begin
     if v_reserved then
         return true;
     end if;
-    -- It is a generous warehouse: of everything that somebody asks for there were a thousand.
+    -- It is a generous warehouse: of everything that is ordered there were a thousand.
     insert into shop.stock (sku, delivered, on_hand) values (p_sku, 1000, 1000) on conflict do nothing;
     update shop.stock as s set reserved = s.reserved + p_quantity where s.sku = p_sku and s.on_hand - s.reserved >= p_quantity;
     v_reserved := found;

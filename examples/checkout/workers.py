@@ -41,7 +41,7 @@ class WorkerProcess(msgspec.Struct):
         return None if row is None else int(row[0])
 
     def check(self) -> None:
-        """Raise a RuntimeError if it ended though nobody wanted it to."""
+        """Raise a RuntimeError if it ended though it was not told to."""
         if self.killed is None and self.process.poll() is not None:
             last = self.log.read_text()[-2000:]
             raise RuntimeError(f"{self.name} ended by itself, its last words:\n{last}")

@@ -67,7 +67,7 @@ from gendurable.errors import (
     WorkerGoneError,
 )
 from gendurable.hooks import Lifespan, Middleware, lifespan, middleware
-from gendurable.hosting import run_worker, run_workers
+from gendurable.hosting import embedded, in_thread, run_worker, run_workers
 from gendurable.job import Job, job
 from gendurable.machine import Machine, step
 from gendurable.outcomes import Await, Done, Join, Next, Outcome, Retry, ScheduleChildren, Stop
@@ -127,11 +127,13 @@ __all__ = [
     "children",
     "drop_concurrency_limit",
     "drop_rate_limit",
+    "embedded",
     "enqueue",
     "enqueue_many",
     "find",
     "get",
     "history",
+    "in_thread",
     "job",
     "lifespan",
     "middleware",

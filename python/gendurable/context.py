@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -14,6 +15,8 @@ from gendurable.codec import ANY_JSON, Reading, StateCodec, encode_json
 from gendurable.errors import StateError, UsageError
 
 __all__ = ["ChildResult", "Context", "Signal"]
+
+logger = logging.getLogger("gendurable")
 
 S = TypeVar("S")
 
@@ -125,6 +128,7 @@ class Context(msgspec.Struct, Generic[S]):
     overdue: bool = False
     _read: Reading[S] | None = None
     _conn: Any = None
+    _after_commit: list[Callable[[], object]] = []
     _tell: Callable[[int, int, bytes], None] | None = None
 
     @property
@@ -144,9 +148,38 @@ class Context(msgspec.Struct, Generic[S]):
             )
         return self._conn
 
+    def after_commit(self, function: Callable[[], object]) -> None:
+        """In a transactional step: call a function once what the step wrote is committed.
+
+        It is called in the step's thread, or in the event loop, before the next step begins. What
+        it raises is logged. If the worker dies between the commit and the call, it is not called:
+        what has to happen is a step of its own.
+
+        Raises:
+            UsageError: this is no transactional step, or it has ended.
+        """
+        if self.conn is not None:
+            self._after_commit.append(function)
+
+    @property
+    def lent(self) -> Any:
+        """The connection of a transactional step (see ``conn``); None in any other step."""
+        return self._conn
+
     def lend(self, conn: Any) -> None:
         """Let the step have a connection; None takes it back."""
         self._conn = conn
+        if conn is not None:
+            self._after_commit = []
+
+    def committed(self) -> None:
+        """What the step wrote is committed: call what has waited for that."""
+        for function in self._after_commit:
+            try:
+                function()
+            except Exception:
+                logger.exception("after the commit of %s %d, step %s", self.fsm, self.id, self.step)
+        self._after_commit = []
 
     @property
     def state(self) -> S:

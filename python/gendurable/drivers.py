@@ -1,7 +1,8 @@
 """Connections that are not psycopg's own: SQLAlchemy's, Django's and asyncpg's.
 
 A call goes through what the caller has, so that it is part of the caller's transaction, which may
-begin with it. None of these packages is imported here: what a connection is, its classes say.
+begin with it. None of these packages is imported here: what a connection is, its classes say. Only
+a script through SQLAlchemy's asyncpg needs a function of SQLAlchemy's own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from gendurable.errors import Said, UsageError
 
@@ -19,7 +21,9 @@ __all__ = [
     "Driver",
     "Parameters",
     "SyncHandle",
+    "ask",
     "driver_of",
+    "run_script",
     "said_by",
     "within",
     "within_async",
@@ -38,6 +42,8 @@ class _SQLAlchemyConnection(Protocol):
 
 class _SQLAlchemySession(Protocol):
     def connection(self) -> _SQLAlchemyConnection: ...
+    # An AsyncConnection has a ``connection`` that never answers, which would be of any type.
+    def flush(self) -> None: ...
 
 
 class _DjangoConnection(Protocol):
@@ -90,6 +96,41 @@ def driver_of(conn: object) -> Driver | None:
         if found is not None:
             return found
     return None
+
+
+def ask(conn: SyncHandle, query: str, parameters: Parameters | None = None) -> list[Any]:
+    """The rows that a query answers with on a sync connection; errors are those of its library."""
+    if isinstance(conn, psycopg.Connection):
+        with psycopg.Cursor(conn, row_factory=tuple_row) as cursor:
+            return cursor.execute(query.encode(), parameters or {}).fetchall()
+    driver = driver_of(conn)
+    assert driver is not None  # noqa: S101 (see SyncHandle)
+    return list(driver.rows(conn, query, parameters or {}))
+
+
+def run_script(conn: SyncHandle, script: str) -> None:
+    """Run statements without parameters on a sync connection, all in its transaction."""
+    if isinstance(conn, psycopg.Connection):
+        with psycopg.Cursor(conn) as cursor:
+            cursor.execute(script.encode())
+    elif driver_of(conn) is _DJANGO:
+        with conn.cursor() as cursor:  # type: ignore[union-attr]
+            cursor.execute(script)
+    else:
+        _sqlalchemy_script(conn, script)
+
+
+def _sqlalchemy_script(conn: Any, script: str) -> None:
+    connection = conn if hasattr(conn, "exec_driver_sql") else conn.connection()
+    if connection.dialect.driver != "asyncpg":
+        connection.exec_driver_sql(script, execution_options={"no_parameters": True})
+        return
+    from sqlalchemy.util import await_only  # noqa: PLC0415 (only who has it comes here)
+
+    # SQLAlchemy prepares each statement, which a script of many cannot be. One of its own begins
+    # the transaction.
+    connection.exec_driver_sql("select 1")
+    await_only(connection.connection.driver_connection.execute(script))
 
 
 def within(conn: Any) -> Any:

@@ -1,8 +1,8 @@
 """What a worker tells of itself while it works: typed events, for metrics, traces and tests.
 
 ``Worker.subscribe`` hears one worker, ``subscribe`` of this module every worker of the process. An
-event costs nothing while nobody hears its type. A subscriber is called at once, in the thread of
-the worker's event loop, so it has to be quick. What it raises is logged and goes no further.
+event costs nothing while its type has no subscriber. A subscriber is called at once, in the thread
+of the worker's event loop, so it has to be quick. What it raises is logged and goes no further.
 """
 
 from __future__ import annotations
@@ -434,7 +434,7 @@ _EVENTS: tuple[type[WorkerEvent], ...] = tuple(
 
 
 class Bus:
-    """Hands the events of one worker to those who hear them.
+    """Hands the events of one worker to its subscribers.
 
     Attributes:
         worker: the worker's name, for the events; without one it is of no worker.
@@ -460,7 +460,7 @@ class Bus:
         return partial(self.remove, handler, chosen)
 
     def tell(self, event: WorkerEvent) -> None:
-        """Call everyone who hears the event. Never raises."""
+        """Call each subscriber of the event. Never raises."""
         for handler in self.heard.get(type(event), ()):
             try:
                 handler(event)

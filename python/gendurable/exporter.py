@@ -75,7 +75,7 @@ class EngineCollector(Collector):
     """
 
     def __init__(self, dsn: str | None = None) -> None:
-        self.failed: str | None = "nobody has looked yet"
+        self.failed: str | None = "the database was not read yet"
         self._conninfo = conninfo(dsn)
         self._lock = threading.Lock()
         self._conn: psycopg.Connection[Any] | None = None

@@ -1,4 +1,4 @@
-"""Whether the workers of this process live and work, for those who would restart or avoid it."""
+"""Whether the workers of this process live and work, for probes."""
 
 from __future__ import annotations
 

@@ -20,10 +20,18 @@ from typing import Any, TypeAlias
 from gendurable.context import Context
 from gendurable.errors import DefinitionError, UsageError
 from gendurable.machine import Definition, UserFunction
-from gendurable.outcomes import StepOutcome
+from gendurable.outcomes import OUTCOMES
 from gendurable.text import safe_repr, safe_str
 
-__all__ = ["Lifespan", "Middleware", "around_steps", "lifespan", "middleware", "opened"]
+__all__ = [
+    "EVERYWHERE",
+    "Lifespan",
+    "Middleware",
+    "around_steps",
+    "lifespan",
+    "middleware",
+    "opened",
+]
 
 AnyManager: TypeAlias = AbstractContextManager[Any] | AbstractAsyncContextManager[Any]
 Generator: TypeAlias = Callable[[], Iterator[None]] | Callable[[], AsyncIterator[None]]
@@ -53,6 +61,13 @@ class Middleware:
     def __call__(self, ctx: Context[Any]) -> AbstractContextManager[Any]:
         """The context manager of one execution."""
         return self.make(ctx)
+
+
+EVERYWHERE: list[Middleware] = []
+"""What an integration with a framework wants to be entered around each step of this process.
+
+It is outside of what a worker is given, and is entered by ``gendurable.testing.drain`` as well.
+"""
 
 
 def lifespan(function: Generator) -> Lifespan:
@@ -149,7 +164,7 @@ def _framed(called: UserFunction, frames: Sequence[Middleware]) -> UserFunction:
     def run_sync(ctx: Context[Any]) -> Any:
         with _entered(frames, ctx):
             answer = function(ctx)
-            if isinstance(answer, StepOutcome) or not isawaitable(answer):
+            if type(answer) in OUTCOMES or not isawaitable(answer):
                 return answer
         # A sync wrapper of an async function: the rest runs in the event loop, in frames there.
         return run_rest(ctx, answer)
@@ -164,7 +179,7 @@ def _framed(called: UserFunction, frames: Sequence[Middleware]) -> UserFunction:
 
 async def _final(answer: Any) -> Any:
     """What a step answers in the end: an answer may have to be awaited again."""
-    while not isinstance(answer, StepOutcome) and isawaitable(answer):
+    while type(answer) not in OUTCOMES and isawaitable(answer):
         answer = await answer
     return answer
 

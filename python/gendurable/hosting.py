@@ -1,4 +1,4 @@
-"""A worker in a process of its own: its signals, its event loop, and its end."""
+"""Where a worker runs: in a process of its own, in the event loop of another one, in a thread."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any, TypeAlias, Unpack
 
@@ -22,7 +22,7 @@ from gendurable.settings import WorkerSettings
 from gendurable.text import safe_repr
 from gendurable.worker import Worker
 
-__all__ = ["end_process", "run_worker", "run_workers"]
+__all__ = ["embedded", "end_process", "in_thread", "run_worker", "run_workers"]
 
 logger = logging.getLogger("gendurable")
 
@@ -30,6 +30,8 @@ _CANCELLATION = 2.0
 _GRACE = 15.0
 _THREADS_END = 5.0
 _LOOK = 0.05
+_SHORT_LOOK = 0.005
+_THREAD_END = 60.0
 _TURNS_OBJECTS = 10_000
 
 Handler: TypeAlias = Callable[..., Any] | int | None
@@ -87,7 +89,95 @@ def _refuse_threads(function: str) -> None:
     if threading.current_thread() is not threading.main_thread():
         raise UsageError(
             f"{function} listens to signals, so it runs in the main thread only\n"
-            "In another thread use asyncio.run(worker.run()), and worker.stop() to end it."
+            "In another thread: with in_thread(worker). "
+            "In an event loop: async with embedded(worker)."
+        )
+
+
+@asynccontextmanager
+async def embedded(*workers: Worker) -> AsyncIterator[None]:
+    """Run workers in the running event loop, beside a web server for example, within a block.
+
+    The block begins when all of them are registered; at its end they drain. Signals stay those of
+    the process that has the loop. Where the end of the block is cancelled the workers leave at
+    once, and what they run is given back.
+
+    Args:
+        workers: not started yet.
+
+    Raises:
+        UsageError: one cannot start: the block does not begin, and the others are stopped.
+    """
+    tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    try:
+        while any(w.id is None and not t.done() for w, t in zip(workers, tasks, strict=True)):
+            ended, _ = await asyncio.wait(tasks, timeout=_LOOK, return_when=asyncio.FIRST_EXCEPTION)
+            for task in ended:
+                task.result()
+        for task in tasks:
+            task.add_done_callback(_tell_end)
+        yield
+    finally:
+        await _stopped(workers, tasks)
+    for task in tasks:
+        task.result()
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """Log at once what has ended a worker: the block may last for days before it raises that."""
+    if not task.cancelled() and (exc := task.exception()) is not None:
+        logger.error("a worker has ended: %s", safe_repr(exc))
+
+
+async def _stopped(workers: Sequence[Worker], tasks: Sequence[asyncio.Task[None]]) -> None:
+    if not tasks:
+        return
+    for worker in workers:
+        worker.stop()
+    try:
+        await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        for worker in workers:
+            worker.stop(at_once=True)
+        await asyncio.wait(tasks, timeout=_CANCELLATION)
+        raise
+
+
+@contextmanager
+def in_thread(worker: Worker) -> Iterator[Worker]:
+    """Run a worker in a thread within a block, beside a test or a development server for example.
+
+    The block begins when it is registered; at its end it drains.
+
+    Args:
+        worker: not started yet.
+
+    Raises:
+        UsageError: it cannot start, or has not stopped a minute after its drain.
+    """
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            asyncio.run(worker.run())
+        except BaseException as exc:  # noqa: BLE001 (the caller's thread raises it)
+            failures.append(exc)
+
+    thread = threading.Thread(target=work, name="gendurable-worker", daemon=True)
+    thread.start()
+    try:
+        while worker.id is None and thread.is_alive():
+            thread.join(_SHORT_LOOK)
+        if not failures:
+            yield worker
+    finally:
+        worker.stop()
+        thread.join(worker.drain + _THREAD_END)
+    if failures:
+        raise failures[0]
+    if thread.is_alive():
+        raise UsageError(
+            f"the worker has not stopped {_THREAD_END:g} s after its drain of {worker.drain:g} s"
         )
 
 

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any
 
 import psycopg
 
 from gendurable.database import connect_sync, conninfo, log_warning, to_primary
+from gendurable.drivers import SyncHandle, ask, run_script, said_by
 from gendurable.errors import InstallError
 from gendurable.schema import release
 
 __all__ = [
     "LOCK",
     "install",
+    "install_on",
     "install_router",
+    "lock_installation",
     "own_version",
     "packaged",
     "refuse_router",
@@ -34,9 +37,9 @@ _CREATED = re.compile(
     re.MULTILINE,
 )
 
-_OPEN = r"""
+_OPEN = """
     select p.oid::regprocedure::text from pg_catalog.pg_proc as p
-     where p.pronamespace = 'public'::regnamespace and p.proname like 'gd\_%' and p.prosecdef
+     where p.pronamespace = 'public'::regnamespace and p.proname ^@ 'gd_' and p.prosecdef
        and pg_catalog.has_function_privilege('public', p.oid, 'execute')
      order by 1
 """
@@ -50,18 +53,18 @@ _ROUTER = """
      where n.nspname = 'gendurable' and c.relname = 'places'
 """
 
-_PRESENT = r"""
+_PRESENT = """
     select 'schema ' || n.nspname from pg_catalog.pg_namespace as n where n.nspname = 'gendurable'
     union all
     select 'function ' || n.nspname || '.' || p.proname
       from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
-     where n.nspname = 'gendurable' or n.nspname = 'public' and p.proname like 'gd\_%'
+     where n.nspname = 'gendurable' or n.nspname = 'public' and p.proname ^@ 'gd_'
     union all
     select case when c.relkind in ('r', 'p') then 'table ' when c.relkind = 'c' then 'type '
                 else 'view ' end || n.nspname || '.' || c.relname
       from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
      where c.relkind in ('r', 'p', 'c', 'v', 'm')
-       and (n.nspname = 'gendurable' or n.nspname = 'public' and c.relname like 'gd\_%')
+       and (n.nspname = 'gendurable' or n.nspname = 'public' and c.relname ^@ 'gd_')
     union all
     select 'type ' || n.nspname || '.' || t.typname
       from pg_catalog.pg_type as t join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
@@ -91,34 +94,67 @@ def install(
     Raises:
         UsageError: the database cannot be reached, or is a standby.
         AccessError: there is a schema, and the role may not ask for its version.
-        InstallError: what is there is half of it, somebody else's, of another version, or open to
-            every role; or the role may not create a schema. The message says which; nothing was
-            changed.
+        InstallError: what is there is incomplete, another application's, of another version, or
+            open to every role; or the role may not create a schema. The message says which; nothing
+            was changed.
     """
     with connect_sync(to_primary(conninfo(dsn))) as conn:
-        conn.execute("select pg_advisory_xact_lock(%s::bigint)", (LOCK,))
         conn.add_notice_handler(log_warning)
-        refuse_router(conn)
-        complete = _is_complete(conn)
-        try:
-            if not complete:
-                conn.execute(schema_sql())
-                if partitions is not None:
-                    conn.execute("select gendurable._set_partitions(%s)", (list(partitions),))
-            elif repair_privileges:
-                conn.execute((packaged() / "grants.sql").read_text(encoding="utf-8"))
-        except psycopg.errors.InsufficientPrivilege as exc:
-            raise InstallError(
-                f"this role may not install here: {exc.diag.message_primary}\n"
-                "Use the owner of the database, or grant it CREATE on the database and on public."
-            ) from exc
-        except psycopg.errors.InvalidSchemaName as exc:
-            raise InstallError(
-                f"what applications call belongs into schema public: {exc.diag.message_primary}\n"
-                "Create it first: create schema public"
-            ) from exc
-        _refuse_open(conn)
+        return install_on(conn, repair_privileges=repair_privileges, partitions=partitions)
+
+
+def install_on(
+    conn: SyncHandle,
+    *,
+    repair_privileges: bool = False,
+    partitions: Collection[int] | None = None,
+) -> bool:
+    """Do what ``install`` does in the transaction of a connection, of whichever library.
+
+    Raises:
+        InstallError: see ``install``.
+    """
+    lock_installation(conn)
+    refuse_router(conn)
+    complete = _is_complete(conn)
+    with _refusals():
+        if not complete:
+            run_script(conn, schema_sql())
+            if partitions is not None:
+                held = [str(one) for one in partitions]
+                ask(conn, "select gendurable._set_partitions(%(held)s::int[])", {"held": held})
+        elif repair_privileges:
+            run_script(conn, (packaged() / "grants.sql").read_text(encoding="utf-8"))
+    _refuse_open(conn)
     return not complete
+
+
+def lock_installation(conn: SyncHandle) -> None:
+    """Wait for whatever else installs or removes a schema here; it waits for this transaction."""
+    ask(conn, "select pg_advisory_xact_lock(%(lock)s::bigint)", {"lock": str(LOCK)})
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the server refuses, and the user can put right, as an InstallError."""
+    try:
+        yield
+    except Exception as exc:
+        said = said_by(exc)
+        match said.sqlstate if said else None:
+            case "42501":
+                told = (
+                    "this role may not install here",
+                    "Use its owner, or grant it CREATE on the database and on schema public.",
+                )
+            case "3F000":
+                told = (
+                    "what applications call belongs into schema public",
+                    "Create it first: create schema public",
+                )
+            case _:
+                raise
+        raise InstallError(f"{told[0]}: {said.message if said else exc}\n{told[1]}") from exc
 
 
 def install_router(dsn: str | None = None) -> bool:
@@ -138,10 +174,10 @@ def install_router(dsn: str | None = None) -> bool:
             something else. Nothing was changed.
     """
     with connect_sync(to_primary(conninfo(dsn))) as conn:
-        conn.execute("select pg_advisory_xact_lock(%s::bigint)", (LOCK,))
+        lock_installation(conn)
         conn.execute("set local client_min_messages = warning")
         there = _is_router(conn)
-        if not there and (present := {row[0] for row in conn.execute(_PRESENT).fetchall()}):
+        if not there and (present := {row[0] for row in ask(conn, _PRESENT)}):
             raise InstallError(
                 f"a router needs a database of its own, and this one holds {_listed(present)}\n"
                 "Create another one, and install the router there."
@@ -161,7 +197,7 @@ def install_router(dsn: str | None = None) -> bool:
     return not there
 
 
-def refuse_router(conn: psycopg.Connection[Any]) -> None:
+def refuse_router(conn: SyncHandle) -> None:
     """Refuse a router: it has no schema to install, upgrade or remove.
 
     Raises:
@@ -174,8 +210,8 @@ def refuse_router(conn: psycopg.Connection[Any]) -> None:
         )
 
 
-def _is_router(conn: psycopg.Connection[Any]) -> bool:
-    return conn.execute(_ROUTER).fetchone() is not None
+def _is_router(conn: SyncHandle) -> bool:
+    return bool(ask(conn, _ROUTER))
 
 
 def schema_sql(manifest: str = "install.sql") -> str:
@@ -203,7 +239,7 @@ def _expand(file: Traversable, folder: Traversable) -> Iterator[str]:
     yield text[end:]
 
 
-def _is_complete(conn: psycopg.Connection[Any]) -> bool:
+def _is_complete(conn: SyncHandle) -> bool:
     """Whether the schema of this version is there; False if there is nothing at all.
 
     Raises:
@@ -211,7 +247,7 @@ def _is_complete(conn: psycopg.Connection[Any]) -> bool:
     """
     script = schema_sql()
     expected = {"schema gendurable"} | {" ".join(found) for found in _CREATED.findall(script)}
-    present = {row[0] for row in conn.execute(_PRESENT).fetchall()}
+    present = {row[0] for row in ask(conn, _PRESENT)}
     if not present:
         return False
     if "function public.gd_version" in present:
@@ -233,8 +269,8 @@ def _is_complete(conn: psycopg.Connection[Any]) -> bool:
     )
 
 
-def _refuse_open(conn: psycopg.Connection[Any]) -> None:
-    if found := {row[0] for row in conn.execute(_OPEN).fetchall()}:
+def _refuse_open(conn: SyncHandle) -> None:
+    if found := {row[0] for row in ask(conn, _OPEN)}:
         raise InstallError(
             f"every role may call the engine, so it is closed: {_listed(found)}\n"
             "It was restored without privileges. As the owner of its functions run: "
@@ -242,9 +278,8 @@ def _refuse_open(conn: psycopg.Connection[Any]) -> None:
         )
 
 
-def _check_version(conn: psycopg.Connection[Any], script: str) -> None:
-    row = conn.execute("select public.gd_version()").fetchone()
-    installed = str(row[0]) if row else ""
+def _check_version(conn: SyncHandle, script: str) -> None:
+    ((installed,),) = ask(conn, "select public.gd_version()")
     own = own_version(script)
     if installed == own:
         return

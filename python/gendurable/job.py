@@ -167,6 +167,7 @@ class Job(Machine[Any], Generic[P, R]):
             codec=self.codec,
             on_error=None,
             migrations={},
+            queue=self.queue,
             schedules=declarations_of(self, self.schedules),
         )
 

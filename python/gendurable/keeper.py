@@ -53,7 +53,7 @@ class Kept(Protocol):
         """Every claim that the worker believes to hold."""
 
     def claims_lost(self, claims: Collection[Claim]) -> None:
-        """These claims are somebody else's or nobody's now."""
+        """These claims are another worker's or none's now."""
 
     def registration_lost(self, worker: int) -> None:
         """The worker with this id is unknown to the database."""
@@ -69,7 +69,7 @@ class Keeper:
     return it declares no worker dead, so that they have the time to return as well.
 
     Args:
-        worker: whom it keeps.
+        worker: the worker whose lease it renews.
         connect: opens a connection.
         lease: seconds.
         listen: hear notifications; impossible behind a transaction pooler.

@@ -37,7 +37,7 @@ class Listener:
     While it has no connection, the worker's own polling finds the work.
 
     Args:
-        worker: whom it tells.
+        worker: the worker that it wakes.
         connect: opens a connection that is no pooler's.
     """
 

@@ -109,7 +109,7 @@ class Quiet(logging.Filter):
     would otherwise end the worker's turn, and because what no handler takes has to go somewhere.
 
     Attributes:
-        unheard: takes what nobody would see: see ``_deliver``.
+        unheard: takes what no handler would show: see ``_deliver``.
     """
 
     def __init__(self, logger: logging.Logger, window: float) -> None:
@@ -226,8 +226,8 @@ def _key_of(record: logging.LogRecord) -> _Key:
     error = f"{record.exc_info[0]} {safe_str(record.exc_info[1])}" if record.exc_info else None
     if record.levelno >= logging.ERROR:
         return record.levelno, text, error
-    whom, colon, what = text.partition(":")
-    return record.levelno, _NUMBER.sub("0", whom) + colon + what, error
+    about, colon, what = text.partition(":")
+    return record.levelno, _NUMBER.sub("0", about) + colon + what, error
 
 
 def _text_of(record: logging.LogRecord) -> str:

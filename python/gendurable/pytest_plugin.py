@@ -8,13 +8,10 @@ with what ``gendurable_setup`` creates.
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
-from time import monotonic, sleep
 from typing import Any, Protocol, Unpack
 
 import psycopg
@@ -22,7 +19,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from gendurable.errors import UsageError
+from gendurable.hosting import in_thread
 from gendurable.install import install
 from gendurable.machine import Machine
 from gendurable.settings import WorkerSettings
@@ -39,8 +36,6 @@ __all__ = [
     "gendurable_worker",
 ]
 
-_DEADLINE = 60.0
-_POLL = 0.005
 _numbers = count(1)
 
 
@@ -113,31 +108,10 @@ def gendurable_worker(gendurable_database: str) -> RunningWorker:
         **settings: Unpack[WorkerSettings],
     ) -> Iterator[Worker]:
         given: WorkerSettings = {"dsn": gendurable_database, "drain": 5.0, **settings}
-        worker = Worker(machines, **given)
-        failures: list[BaseException] = []
-        thread = threading.Thread(target=_work, args=(worker, failures), name="gendurable-worker")
-        thread.start()
-        try:
-            deadline = monotonic() + _DEADLINE
-            while worker.id is None and thread.is_alive() and monotonic() < deadline:
-                sleep(_POLL)
+        with in_thread(Worker(machines, **given)) as worker:
             yield worker
-        finally:
-            worker.stop()
-            thread.join(_DEADLINE)
-        if failures:
-            raise failures[0]
-        if thread.is_alive():
-            raise UsageError(f"the worker has not stopped within {_DEADLINE:g} s")
 
     return running
-
-
-def _work(worker: Worker, failures: list[BaseException]) -> None:
-    try:
-        asyncio.run(worker.run())
-    except BaseException as exc:  # noqa: BLE001 (the test's thread raises it)
-        failures.append(exc)
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class Resolver:
     cannot be imported here stays where it is, for other workers.
 
     Args:
-        worker: whom it teaches.
+        worker: the worker that is given the machines.
         prefixes: which modules may be imported.
         connect: opens a connection.
         poll: seconds between two looks.

@@ -222,7 +222,7 @@ class Session:
     async def _able_to_speak(self) -> protocol.Connection:
         """The connection, or a new one if it was lost or a turn was cut off in the middle.
 
-        In a pipeline nothing is committed before its end, which nobody would send.
+        In a pipeline nothing is committed before its end, and the end is never sent here.
         """
         conn = self._conn
         if conn and (conn.info.transaction_status or conn.info.pipeline_status):

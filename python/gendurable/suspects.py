@@ -34,7 +34,7 @@ _REMEMBERED = 10_000
 
 
 class Suspects:
-    """Who may run beside whom in one worker."""
+    """Which claims may run beside each other in one worker."""
 
     def __init__(self) -> None:
         self._running: dict[int, tuple[int, float]] = {}

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import psycopg
-from psycopg import sql
+from gendurable.database import connect_sync, conninfo, to_primary
+from gendurable.drivers import SyncHandle, ask, run_script, said_by
+from gendurable.errors import InstallError, NotInstalledError, Said
+from gendurable.install import lock_installation, refuse_router, schema_sql
 
-from gendurable.database import connect_sync, conninfo, one_line, to_primary
-from gendurable.errors import InstallError, NotInstalledError
-from gendurable.install import LOCK, refuse_router, schema_sql
-
-__all__ = ["uninstall"]
+__all__ = ["uninstall", "uninstall_on"]
 
 _ROLES = ("gd_admin", "gd_worker", "gd_client")
 
@@ -29,23 +26,23 @@ _CREATED = re.compile(
 _FUNCTIONS = """
     select p.oid::regprocedure::text
       from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
-     where n.nspname || '.' || p.proname = any (%(names)s)
+     where n.nspname || '.' || p.proname = any (%(names)s::text[])
 """
 _RELATIONS = """
     select c.oid::regclass::text
       from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-     where n.nspname || '.' || c.relname = any (%(names)s) and not c.relispartition
+     where n.nspname || '.' || c.relname = any (%(names)s::text[]) and not c.relispartition
 """
 _TYPES = """
     select t.oid::regtype::text
       from pg_catalog.pg_type as t join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
-     where n.nspname || '.' || t.typname = any (%(names)s)
+     where n.nspname || '.' || t.typname = any (%(names)s::text[])
 """
 _STATISTICS = """
     select n.nspname || '.' || s.stxname
       from pg_catalog.pg_statistic_ext as s join pg_catalog.pg_namespace as n
         on n.oid = s.stxnamespace
-     where n.nspname || '.' || s.stxname = any (%(names)s)
+     where n.nspname || '.' || s.stxname = any (%(names)s::text[])
 """
 
 # What depends on others before these.
@@ -63,7 +60,7 @@ _MEMBERS = """
     select count(*) from pg_catalog.pg_auth_members as m
       join pg_catalog.pg_roles as r on r.oid = m.roleid
       join pg_catalog.pg_roles as x on x.oid = m.member
-     where r.rolname = %(role)s and x.rolname <> all (%(own)s)
+     where r.rolname = %(role)s::text and x.rolname <> all (%(own)s::text[])
 """
 
 
@@ -82,31 +79,54 @@ def uninstall(dsn: str | None = None) -> list[str]:
         UsageError: the database cannot be reached.
     """
     with connect_sync(to_primary(conninfo(dsn))) as conn:
-        conn.execute("select pg_advisory_xact_lock(%s::bigint)", (LOCK,))
-        if conn.execute(_THERE).fetchone() is None:
-            raise NotInstalledError("there is no schema gendurable in this database")
-        refuse_router(conn)
-        conn.execute("set local lock_timeout = '10s'")
-        try:
-            _drop_objects(conn)
-        except psycopg.errors.DependentObjectsStillExist as exc:
-            raise InstallError(
-                f"something else depends on the schema: {_dependents(exc)}\n"
+        return uninstall_on(conn)
+
+
+def uninstall_on(conn: SyncHandle) -> list[str]:
+    """Do what ``uninstall`` does in the transaction of a connection, of whichever library.
+
+    Raises:
+        NotInstalledError: see ``uninstall``.
+        InstallError: see ``uninstall``.
+    """
+    lock_installation(conn)
+    if not ask(conn, _THERE):
+        raise NotInstalledError("there is no schema gendurable in this database")
+    refuse_router(conn)
+    run_script(conn, "set local lock_timeout = '10s'")
+    try:
+        _drop_objects(conn)
+    except Exception as exc:
+        if (refused := _refused(said_by(exc))) is None:
+            raise
+        raise refused from exc
+    return [role for role in _ROLES if not _drop_role(conn, role)]
+
+
+def _refused(said: Said | None) -> InstallError | None:
+    """What stands in the way, if it is something that the user can put right."""
+    if said is None:
+        return None
+    match said.sqlstate:
+        case "2BP01":
+            return InstallError(
+                f"something else depends on the schema: {_dependents(said)}\n"
                 "Drop or change it first. Nothing was removed."
-            ) from exc
-        except psycopg.errors.LockNotAvailable as exc:
-            raise InstallError(
+            )
+        case "55P03":
+            return InstallError(
                 "the schema is in use\n"
                 "Stop the workers, and end the transactions that use it. Nothing was removed."
-            ) from exc
-        except psycopg.errors.InsufficientPrivilege as exc:
-            raise InstallError(
-                f"this role may not remove it: {one_line(exc)}\nUse the owner of the schema."
-            ) from exc
-        return [role for role in _ROLES if not _drop_role(conn, role)]
+            )
+        case "42501":
+            return InstallError(
+                f"this role may not remove it: {said.message}\nUse the owner of the schema."
+            )
+        case _:
+            return None
 
 
-def _drop_objects(conn: psycopg.Connection[Any]) -> None:
+def _drop_objects(conn: SyncHandle) -> None:
     """Drop all that the installation has made, at last the schema.
 
     All of a kind in one statement, because some depend on others; none with CASCADE, so that what
@@ -115,27 +135,32 @@ def _drop_objects(conn: psycopg.Connection[Any]) -> None:
     created = set(_CREATED.findall(schema_sql()))
     for kind, schema, query in _ORDER:
         names = [name for own, name in created if own == kind and name.startswith(schema)]
-        found = [row[0] for row in conn.execute(query, {"names": names}).fetchall()]
+        found = [row[0] for row in ask(conn, query, {"names": names})]
         if found:
             # The catalog has quoted what needs it.
-            conn.execute(f"drop {kind} {', '.join(found)}".encode())
-    conn.execute("drop schema gendurable")
+            run_script(conn, f"drop {kind} {', '.join(found)}")
+    run_script(conn, "drop schema gendurable")
 
 
-def _dependents(exc: psycopg.Error) -> str:
+def _dependents(said: Said) -> str:
     """What the server says depends, one after the other."""
-    lines = (exc.diag.message_detail or one_line(exc)).splitlines()
+    lines = (said.detail or said.message).splitlines()
     return "; ".join(re.sub(r" depends on .*", "", line) for line in lines[:5])
 
 
-def _drop_role(conn: psycopg.Connection[Any], role: str) -> bool:
+def _drop_role(conn: SyncHandle, role: str) -> bool:
     """Drop a role of the cluster if nothing uses it any more; whether it is gone."""
-    found = conn.execute(_MEMBERS, {"role": role, "own": list(_ROLES)}).fetchone()
-    if found is not None and found[0]:
+    ((members,),) = ask(conn, _MEMBERS, {"role": role, "own": list(_ROLES)})
+    if members:
         return False
+    run_script(conn, "savepoint gendurable_role")
     try:
-        with conn.transaction():
-            conn.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(role)))
-    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege):
+        run_script(conn, f"drop role if exists {role}")
+    except Exception as exc:
+        said = said_by(exc)
+        if said is None or said.sqlstate not in ("2BP01", "42501"):
+            raise
+        run_script(conn, "rollback to savepoint gendurable_role")
         return False
+    run_script(conn, "release savepoint gendurable_role")
     return True

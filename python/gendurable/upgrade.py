@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
-from gendurable.database import connect_sync, conninfo, log_warning, one_line, to_primary
+from gendurable.database import connect_sync, conninfo, log_warning, to_primary
+from gendurable.drivers import SyncHandle, ask, run_script, said_by
 from gendurable.errors import InstallError
 from gendurable.install import own_version, packaged, refuse_router, schema_sql
 from gendurable.schema import release
 
-__all__ = ["Upgrade", "upgrade"]
+__all__ = ["Upgrade", "upgrade", "upgrade_on"]
 
 _STEP = re.compile(r"^\\ir upgrades/(\d+\.\d+\.\d+)\.sql$", re.MULTILINE)
 
@@ -44,6 +45,10 @@ _HOLDERS = """
      limit 3
 """
 
+_LIMIT = """
+    select pg_catalog.set_config('lock_timeout', %(lock)s::text, true),
+           pg_catalog.set_config('statement_timeout', %(statement)s::text, true)
+"""
 _FROM = "select current_setting('gendurable.upgraded_from')"
 
 
@@ -55,7 +60,8 @@ class Upgrade:
         installed: the version that it found.
         target: the version of this package.
         steps: for each release between them what it changes in the tables, in a line.
-        holders: who holds locks that it will have to wait for, in a line each; only if asked.
+        holders: the sessions that hold locks which it will have to wait for, in a line each;
+            only if asked.
     """
 
     installed: str
@@ -89,69 +95,113 @@ def upgrade(
         InstallError: it cannot be done. The message says why; nothing was changed.
     """
     info = to_primary(conninfo(dsn))
-    plan = _plan(info, with_holders=dry_run)
+    with _connected(info) as conn:
+        plan = _plan(conn, with_holders=dry_run)
+        conn.rollback()
     if dry_run or not plan.needed:
         return plan
+
+    def attempt(script: str, patience: float) -> None:
+        with _connected(info) as conn:
+            _apply(conn, script, patience, longest)
+
+    def holders() -> tuple[str, ...]:
+        with _connected(info) as conn:
+            return _holders(conn)
+
+    _apply_in_time(plan, wait, attempt, holders)
+    return plan
+
+
+def upgrade_on(conn: SyncHandle, *, wait: float = 60, longest: float = 300) -> Upgrade:
+    """Do what ``upgrade`` does in the transaction of a connection, of whichever library.
+
+    The engine stands still until that transaction ends.
+
+    Raises:
+        InstallError: see ``upgrade``.
+        UsageError: the connection is in no transaction.
+    """
+    plan = _plan(conn, with_holders=False)
+    if not plan.needed:
+        return plan
+
+    def attempt(script: str, patience: float) -> None:
+        run_script(conn, "savepoint gendurable_upgrade")
+        try:
+            _apply(conn, script, patience, longest)
+        except _LockRefusedError:
+            run_script(conn, "rollback to savepoint gendurable_upgrade")
+            raise
+        run_script(conn, "release savepoint gendurable_upgrade")
+
+    _apply_in_time(plan, wait, attempt, lambda: _holders(conn))
+    return plan
+
+
+def _apply_in_time(
+    plan: Upgrade,
+    wait: float,
+    attempt: Callable[[str, float], None],
+    holders: Callable[[], tuple[str, ...]],
+) -> None:
+    """Attempt it again and again, as long as a lock cannot be had.
+
+    Args:
+        plan: what is done.
+        wait: seconds.
+        attempt: takes the script, and the seconds that one lock may be waited for.
+        holders: says who has locks.
+    """
     script, until, patience = schema_sql("upgrade.sql"), time.monotonic() + wait, _FIRST_WAIT
     while True:
         try:
-            _apply(info, script, patience, longest)
-        except _LockedError as exc:
+            attempt(script, patience)
+        except _LockRefusedError as exc:
+            held = holders()
             if time.monotonic() + _PAUSE + patience > until:
                 raise InstallError(
                     f"no moment was free for the upgrade within {wait:g} s; nothing was changed\n"
-                    f"{_blame(plan.target, exc.holders)}"
+                    f"{_blame(plan.target, held)}"
                 ) from exc
             time.sleep(_PAUSE)
             patience = min(patience * 2, _LONGEST_WAIT)
         else:
-            return plan
+            return
 
 
-class _LockedError(Exception):
-    """A lock could not be had in time."""
+@contextmanager
+def _connected(info: str) -> Iterator[psycopg.Connection[Any]]:
+    with connect_sync(info) as conn:
+        conn.add_notice_handler(log_warning)
+        yield conn
 
-    def __init__(self, holders: tuple[str, ...]) -> None:
-        super().__init__()
-        self.holders = holders
 
-
-def _plan(info: str, *, with_holders: bool) -> Upgrade:
+def _plan(conn: SyncHandle, *, with_holders: bool) -> Upgrade:
     """What is to be done; it asks the script itself whether it can be."""
-    check = (packaged() / "upgrades/check.sql").read_text(encoding="utf-8")
+    refuse_router(conn)
     try:
-        with connect_sync(info) as conn, _refusals():
-            refuse_router(conn)
-            conn.execute(check)
-            row = conn.execute(_FROM).fetchone()
-            installed = str(row[0]) if row else ""
-            holders = _holders(conn) if with_holders else ()
-            conn.rollback()
+        with _refusals():
+            run_script(conn, (packaged() / "upgrades/check.sql").read_text(encoding="utf-8"))
     except _LockRefusedError as exc:
         raise InstallError(
             "another installation or upgrade is at work in this database\n"
             "Try again when it has ended."
         ) from exc
+    ((installed,),) = ask(conn, _FROM)
+    holders = _holders(conn) if with_holders else ()
     return Upgrade(installed, own_version(schema_sql()), tuple(_steps(installed)), holders)
 
 
-def _apply(info: str, script: str, patience: float, longest: float) -> None:
-    try:
-        with connect_sync(info) as conn, _refusals():
-            conn.execute(
-                "select pg_catalog.set_config('lock_timeout', %s, true),"
-                " pg_catalog.set_config('statement_timeout', %s, true)",
-                (f"{patience * 1000:.0f}", f"{longest * 1000:.0f}"),
-            )
-            conn.add_notice_handler(log_warning)
-            conn.execute(script)
-    except (_LockRefusedError, psycopg.errors.DeadlockDetected) as exc:
-        with connect_sync(info) as conn:
-            raise _LockedError(_holders(conn)) from exc
+def _apply(conn: SyncHandle, script: str, patience: float, longest: float) -> None:
+    limits = {"lock": f"{patience * 1000:.0f}", "statement": f"{longest * 1000:.0f}"}
+    ask(conn, _LIMIT, limits)
+    with _refusals():
+        run_script(conn, script)
 
 
 class _LockRefusedError(Exception):
-    """The server said that a lock could not be had."""
+    """The server said that a lock could not be had in time."""
 
 
 @contextmanager
@@ -159,26 +209,29 @@ def _refusals() -> Iterator[None]:
     """What the script and the server refuse as an InstallError."""
     try:
         yield
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as exc:
-        raise _LockRefusedError from exc
-    except psycopg.errors.QueryCanceled as exc:
-        raise InstallError(
-            f"it took longer than it may: {one_line(exc)}; nothing was changed\n"
-            "Give it longer (--longest), at a time when the engine may stand still for so long."
-        ) from exc
-    except psycopg.Error as exc:
-        if exc.sqlstate != "GD020":
-            raise
-        raise InstallError(
-            f"the schema cannot be upgraded: {exc.diag.message_detail}\n{exc.diag.message_hint}"
-        ) from exc
+    except Exception as exc:
+        said = said_by(exc)
+        match said.sqlstate if said else None:
+            case "55P03" | "40P01":
+                raise _LockRefusedError from exc
+            case "57014" if said:
+                raise InstallError(
+                    f"it took longer than it may: {said.message}; nothing was changed\n"
+                    "Give it longer (--longest), at a time when the engine may stand still for so "
+                    "long."
+                ) from exc
+            case "GD020" if said:
+                raise InstallError(
+                    f"the schema cannot be upgraded: {said.detail}\n{said.hint}"
+                ) from exc
+        raise
 
 
-def _holders(conn: psycopg.Connection[Any]) -> tuple[str, ...]:
+def _holders(conn: SyncHandle) -> tuple[str, ...]:
     return tuple(
         f"process {pid} ({name}, {state}"
         + (f", in a transaction for {seconds} s)" if seconds is not None else ")")
-        for pid, name, state, seconds in conn.execute(_HOLDERS).fetchall()
+        for pid, name, state, seconds in ask(conn, _HOLDERS)
     )
 
 

@@ -17,7 +17,7 @@ from gendurable.errors import UsageError
 from gendurable.events import Bus, DrainStarted, E
 from gendurable.health import RUNNING, Health
 from gendurable.holding import Holding
-from gendurable.hooks import Lifespan, Middleware, opened
+from gendurable.hooks import EVERYWHERE, Lifespan, Middleware, opened
 from gendurable.hung import name_hung
 from gendurable.keeper import Keeper
 from gendurable.listener import Listener
@@ -103,7 +103,7 @@ class Worker:
             prefetch=prefetch, min_demand=min_demand, maintenance=maintenance,
         )  # fmt: skip
         self._bus = Bus(name or socket.gethostname())
-        self._repertoire = Repertoire(machines, middleware, self._bus)
+        self._repertoire = Repertoire(machines, [*EVERYWHERE, *middleware], self._bus)
         if queues is None:
             named = self._repertoire.queues or ["default"]
             queues = dict.fromkeys(named, _CONCURRENCY)
@@ -297,7 +297,7 @@ class Worker:
         return self._loop
 
     def health(self) -> Health:
-        """How it is, for those who would restart or avoid it. Any thread may ask."""
+        """How it is, for probes. Any thread may ask."""
         now, name = monotonic(), self._bus.worker
         not_live, not_ready = [], []
         silence = self._keeper.silence

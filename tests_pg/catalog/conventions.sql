@@ -132,7 +132,7 @@ select is((
           from engine_function as f join pg_proc as p on p.oid = f.oid
           cross join lateral regexp_matches(coalesce(nullif(p.prosrc, ''), pg_get_functiondef(p.oid)), '\m(264[67][0-9])\M', 'g') as m
           group by m[1], f.name) as x),
-    '26468 _name_lock, 26469 _is_paused, 26469 gd_pause, 26469 gd_set_queue_limit, 26470 _await_maintenance, 26470 _lock_maintenance, 26471 _move_limit_trail, 26471 _name_lock, '
+    '26468 _name_lock, 26469 _enter_queue, 26469 gd_pause, 26469 gd_set_queue_limit, 26470 _await_maintenance, 26470 _lock_maintenance, 26471 _move_limit_trail, 26471 _name_lock, '
     '26472 _move_trail, 26472 _raise_fence, 26473 _places_left, 26474 _move_waits, 26475 _move_limit_trail, '
     '26476 _change_partition, 26476 _depart, 26476 gd_here',
     'each family of advisory locks has a number of its own');

@@ -1,4 +1,4 @@
-# Each release that is tagged, upgraded by sql/upgrade.sql, is this schema installed fresh: whoever changes the
+# Each release that is tagged, upgraded by sql/upgrade.sql, is this schema installed fresh: a change of the
 # tables writes it into sql/tables.sql and into a step of sql/upgrades. And what was released is as it was.
 # Makes databases of its own beside an empty one; prints TAP.
 set -u

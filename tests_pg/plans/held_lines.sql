@@ -1,6 +1,6 @@
 -- What waits for slots or tokens, and leaves, costs those that come later nothing, while a snapshot is held that keeps every dead row. Buffers of whole
 -- calls, around the first thousand instances that pass through a line and around the ten-thousandth.
-select plan(11);
+select plan(13);
 set lock_timeout = '60s';
 set client_min_messages = error;
 select test.connect('holder') \g /dev/null
@@ -8,6 +8,7 @@ select gd_register('w', '{q}', '1 day') as w \gset
 
 \ir held.psql
 
+create unlogged table test.due (at timestamptz);
 -- A hundred wait in the line; in each turn fifty come, fifty start, fifty end.
 create procedure test.turns(worker bigint, turns int, entry jsonb, rate text, key text)
 language plpgsql as $$
@@ -27,7 +28,12 @@ begin
                 ('line', v_late, test.buffers(format('select * from gendurable._slot_line(array[%L])', key))),
                 ('sweep', v_late, test.buffers('select gendurable._sweep_slots()'));
         elsif v_late is not null then
+            -- Tokens are there for all; as if they were due in an hour.
+            update gendurable.buckets as b set due_at = now() + interval '1 h' where b.key = rate;
+            commit;
+            insert into test.due values (gd_next_due('q'));
             insert into test.cost values
+                ('due', v_late, test.buffers('select gd_next_due(''q'')')),
                 ('offered', v_late, test.buffers(format('select * from gendurable._of_keys(''tokens'', array[%L], ''ready'', 1000)', rate))),
                 ('throttled', v_late, test.buffers(format('select * from gendurable._of_keys(''tokens'', array[%L], ''throttled'', 100)', rate)));
         end if;
@@ -68,8 +74,10 @@ select count(*) from gd_enqueue_many((select jsonb_agg('{"fsm": "m", "queue": "q
 call test.turns(:w, 200, '{"fsm": "m", "rate_limit": "r"}', 'r', null);
 select cmp_ok((select count(*)::int from gendurable.finished), '>=', 20000, '(another ten thousand have passed)');
 select diag(format('%s: %s', c.what, string_agg(c.line, ' → ' order by c.late)))
-from (select what, late, percentile_cont(0.5) within group (order by buffers)::text || ' (most ' || max(buffers) || ')' as line from test.cost where what in ('offered', 'throttled', 'r pick') group by 1, 2) as c group by c.what;
+from (select what, late, percentile_cont(0.5) within group (order by buffers)::text || ' (most ' || max(buffers) || ')' as line from test.cost where what in ('due', 'offered', 'throttled', 'r pick') group by 1, 2) as c group by c.what;
 select cmp_ok(test.ratio('offered'), '<', 2.0, 'a look at what was offered tokens does not read what was before');
 select cmp_ok(test.ratio('throttled'), '<', 2.0, 'nor does one at what waits for some');
 select cmp_ok(test.ratio('r pick'), '<', 2.0, 'nor does a pick that draws');
+select ok((select bool_and(d.at > now() + interval '30 min') from test.due as d), '(gd_next_due tells when tokens are due)');
+select cmp_ok(test.ratio('due'), '<', 2.0, 'nor does gd_next_due, which looks whether one of the queue waits for tokens');
 select * from finish();

@@ -129,7 +129,7 @@ select test.query('a', test.cancel('R', true));
 select is(test.results(test.query('b', :'late')), 'busy', 'beside a cascade no children are scheduled');
 select test.exec('a', 'commit');
 select is(test.results(test.query('b', :'late')), 'stale', 'nor after it');
-select is(test.phases(), null, 'nobody is left');
+select is(test.phases(), null, 'no instance is left');
 
 -- From below × from above: the cancel of a child counts it at its parent, the cascade takes the parent and then the child.
 select gd_enqueue('R', queue => 'p') \g /dev/null
@@ -145,7 +145,7 @@ select ok(test.is_blocked('b'), 'a cascade from above waits for it too');
 select test.exec('c', 'commit');
 select is(test.result(test.answer('a')), '1', 'the child is cancelled');
 select is(test.result(test.answer('b')), '2', 'then the rest');
-select is(test.phases(), null, 'nobody is left, and nobody was a deadlock''s victim');
+select is(test.phases(), null, 'no instance is left, and no session was a deadlock''s victim');
 -- The one from below is at work: a gate stops it before it counts.
 select gd_enqueue('R', queue => 'p') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
@@ -157,7 +157,7 @@ select ok(test.is_blocked('a'), 'a cancel from below is at work');
 select test.send('b', test.cancel('R', true));
 select ok(test.is_blocked('b'), 'a cascade from above waits for it');
 select pg_advisory_unlock(1) \g /dev/null
-select is(test.result(test.answer('a')), '1', 'the child is cancelled, and nobody a deadlock''s victim');
+select is(test.result(test.answer('a')), '1', 'the child is cancelled, and no session a deadlock''s victim');
 select is(test.result(test.answer('b')), '2', 'then the rest');
 drop trigger gate on gendurable.instances;
 -- The one from above is at work.
@@ -224,7 +224,7 @@ select is(test.result(test.query('b', format('select gd_retry(%s)', :r))), 'retr
 select test.exec('b', 'begin');
 select test.query('b', test.pick(:w, 'p'));
 select pg_advisory_unlock(1) \g /dev/null
-select ok(not test.is_blocked('a'), 'the cancel does not wait for whoever picks it');
+select ok(not test.is_blocked('a'), 'the cancel does not wait for the pick of it');
 select test.exec('b', 'commit');
 select is(test.result(test.answer('a')), '0', 'and does not say that it has cancelled it');
 select * from finish();

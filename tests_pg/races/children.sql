@@ -186,7 +186,7 @@ select test.query('a', format('select gd_cancel(%s)', :p));
 select test.exec('a', 'commit');
 select is(test.results(test.query('b', test.end(:w, 'C1'))), 'committed', 'then it finishes');
 select is((select s.status from gd_status(:p) as s), 'failed', 'the parent stays cancelled');
-select is(test.phases(), 'C2 executing', 'nobody else is touched');
+select is(test.phases(), 'C2 executing', 'no other instance is touched');
 -- The child first.
 call test.parent(:w);
 select gd_pick(:w, 'q', 2) \g /dev/null

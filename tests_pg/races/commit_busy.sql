@@ -27,7 +27,7 @@ select test.exec('a', 'begin');
 select test.query('a', $$ select gd_signal('k', 'late') $$);
 select test.batch(:w) as batch \gset
 select test.send('b', :'batch');
-select ok(not test.is_blocked('b'), 'a commit waits for nobody''s transaction');
+select ok(not test.is_blocked('b'), 'a commit waits for no other transaction');
 select test.answer('b') as answer \gset
 select is(test.results(:'answer'), 'busy committed committed committed continued committed', 'the outcome whose row is held is busy, the others commit');
 select is((:'answer'::jsonb -> 0 ->> 'fence')::bigint, test.fence(test.of('done')), 'busy repeats the fence that was sent');
@@ -86,9 +86,9 @@ select is(test.held('await', :w), 'committed committed committed continued busy,
 select test.again(:w);
 select is(test.held('next', :w, 'update'), 'committed busy committed continued committed, then committed', 'a full lock makes it busy too');
 select test.again(:w);
-select is(test.held('next', :w, 'key share'), 'committed committed committed continued committed, then stale', 'a foreign key''s lock is in nobody''s way');
+select is(test.held('next', :w, 'key share'), 'committed committed committed continued committed, then stale', 'a foreign key''s lock is in no other session''s way');
 
--- A transaction that only found a duplicate, or that holds another instance, is in nobody's way.
+-- A transaction that only found a duplicate, or that holds another instance, is in no other session's way.
 select test.again(:w);
 select gd_enqueue('keyed', correlation_key => 'k2', priority => -1) \g /dev/null
 select id as i, fence as f from gd_pick(:w, 'default', 1) \gset

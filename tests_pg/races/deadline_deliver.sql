@@ -11,7 +11,7 @@ select plan(10);
 select test.open('a', 'b');
 select gd_register('w') as w \gset
 
--- The delivery holds the park when its deadline is due: nobody waits, and the wake-up brings the signal.
+-- The delivery holds the park when its deadline is due: no session waits, and the wake-up brings the signal.
 select id as i from gd_enqueue('M') \gset
 select fence as f from gd_pick(:w, 'default', 1) \gset
 select test.query('a', test.commit(:w, test.outcome(:i, :f, 'await', '{"names": ["paid"], "timeout_ms": -1}')));

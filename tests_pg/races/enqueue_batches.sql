@@ -15,7 +15,7 @@ language sql as $$
         (select jsonb_agg(jsonb_build_object('fsm', 'M', 'correlation_key', k.key) order by k.ordinality) from unnest(keys) with ordinality as k (key)))
 $$;
 
--- Somebody holds the key in the middle, so that both batches stop there or before, with a key in hand.
+-- Another session holds the key in the middle, so that both batches stop there or before, with a key in hand.
 select test.exec('c', 'begin');
 select test.query('c', $$ select * from gd_enqueue('M', correlation_key => 'k2') $$);
 select test.send('a', test.entries('k1', 'k2', 'k3'));

@@ -29,7 +29,7 @@ select test.exec('a', 'rollback');
 select is(test.answer('b') -> 0 -> 'duplicate', 'false', 'and then is the first');
 select is((select count(*) from gendurable.instances as i where i.correlation_key = 'undone'), 1::bigint, 'there is one instance');
 
--- Batches: duplicates within the batch and of somebody else's in flight.
+-- Batches: duplicates within the batch and of another session's in flight.
 select test.exec('a', 'begin');
 select test.query('a', $$ select * from gd_enqueue('M', correlation_key => 'k2') $$) -> 0 ->> 'id' as first \gset
 select test.send('b', $$ select ord, duplicate, id from gd_enqueue_many(
@@ -41,7 +41,7 @@ select is(jsonb_path_query_array(:'answer', '$[*].duplicate'), '[false, true, tr
 select is(:'answer'::jsonb -> 1 ->> 'id', :'first', 'each with the id of its original');
 select is(:'answer'::jsonb -> 2 -> 'id', :'answer'::jsonb -> 0 -> 'id', 'which may be of the same batch');
 
--- A duplicate holds nothing: its open transaction is in nobody's way.
+-- A duplicate holds nothing: its open transaction is in no other session's way.
 select test.exec('a', 'begin');
 select test.query('a', $$ select * from gd_enqueue('M', correlation_key => 'k') $$);
 select test.send('b', $$ select * from gd_enqueue('M', correlation_key => 'k') $$);
@@ -49,12 +49,12 @@ select ok(not test.is_blocked('b'), 'an enqueue does not wait for one that was a
 select is(test.answer('b') -> 0 -> 'duplicate', 'true', 'and is one itself');
 select test.exec('a', 'rollback');
 
--- A signal to a key in flight finds nobody, and does not wait.
+-- A signal to a key in flight finds no instance, and does not wait.
 select test.exec('a', 'begin');
 select test.query('a', $$ select * from gd_enqueue('M', correlation_key => 'k4') $$);
 select test.send('b', $$ select gd_signal('k4', 'paid') $$);
 select ok(not test.is_blocked('b'), 'a signal does not wait for an enqueue in flight');
-select is(test.result(test.answer('b')), 'no_target', 'and finds nobody');
+select is(test.result(test.answer('b')), 'no_target', 'and finds no instance');
 select is(test.result(test.query('a', $$ select gd_signal('k4', 'paid') $$)), 'delivered', 'in the enqueuing transaction itself it is delivered');
 select test.exec('a', 'commit');
 select * from finish();

@@ -53,7 +53,7 @@ select is(test.result(test.answer('b')), '0', 'and leaves the work to it');
 select test.exec('a', 'commit');
 select is(gd_gc('0'), 2, 'what the first one left is for the next');
 
--- A reader of what gc forgets is in nobody's way.
+-- A reader of what gc forgets is in no other session's way.
 select test.claim(:w) as o \gset
 select test.query('b', test.commit(:w, :'o'));
 select test.exec('a', 'begin');

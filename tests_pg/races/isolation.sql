@@ -63,7 +63,7 @@ select test.query('a', 'select 1');
 select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'done')))), 'committed', 'an occupant finishes after the snapshot of an enqueue');
 select test.attempt($$ select * from gd_enqueue('M', correlation_key => 'k') $$) \g /dev/null
 select is_empty($$ select k.key from gendurable.correlation_keys as k where k.instance_id not in (select i.id from gendurable.instances as i) $$,
-    'the enqueue is refused, a duplicate of what its snapshot shows, or takes the key: but no key is left to nobody');
+    'the enqueue is refused, a duplicate of what its snapshot shows, or takes the key: but no key is left without an instance');
 select isnt((select e.duplicate from gd_enqueue('M', correlation_key => 'k2') as e), true, 'another key is free');
 select ok((select not e.duplicate or exists (select from gendurable.instances as i where i.id = e.id) from gd_enqueue('M', correlation_key => 'k') as e),
     'and so is this one, unless it has a living occupant');
@@ -78,7 +78,7 @@ select test.query('a', 'select 1');
 select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'done')))), 'committed', 'an occupant finishes after the snapshot of a batch');
 select test.attempt($$ select * from gd_enqueue_many('[{"fsm": "M", "correlation_key": "k"}, {"fsm": "M", "correlation_key": "j"}]') $$) \g /dev/null
 select is_empty($$ select k.key from gendurable.correlation_keys as k where k.instance_id not in (select i.id from gendurable.instances as i) $$,
-    'no key is left to nobody');
+    'no key is left without an instance');
 
 -- Two picks, the second one with a snapshot from before the first.
 delete from gendurable.instances;

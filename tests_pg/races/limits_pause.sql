@@ -65,7 +65,7 @@ select is(test.names(test.answer('c')), 'nothing', 'and hands nothing out');
 select test.exec('a', 'commit');
 select test.answer('b');
 select is(test.names(test.query('c', test.pick(:v, 'p'))), 'nothing', 'once it is paused, nothing is handed out');
-select is(test.results(test.query('a', test.end(:w, 'M1', 'next', '{"step": "two", "continue": true}'))), 'committed', 'and nobody runs ahead');
+select is(test.results(test.query('a', test.end(:w, 'M1', 'next', '{"step": "two", "continue": true}'))), 'committed', 'and no instance runs ahead');
 select is(test.phase(1), 'ready', 'it waits at the next step');
 select gd_resume('p') \g /dev/null
 
@@ -98,12 +98,12 @@ select test.query('b', $$ select gd_resume('p') $$);
 
 -- What says that a queue is not paused holds a pause up.
 select test.exec('a', 'begin');
-select test.query('a', $$ select gendurable._is_paused('p') $$);
+select test.query('a', $$ select (gendurable._enter_queue('p')).closed $$);
 select test.send('b', $$ select gd_pause('p') $$);
 select ok(test.is_blocked('b'), 'who has been told that a queue is not paused holds the pause up until it is done');
 select test.exec('a', 'commit');
 select test.answer('b');
-select is(test.result(test.query('a', $$ select gendurable._is_paused('p') $$)), 'true', 'the next one is told');
+select is(test.result(test.query('a', $$ select (gendurable._enter_queue('p')).closed $$)), 'true', 'the next one is told');
 select test.query('b', $$ select gd_resume('p') $$);
 delete from gendurable.instances;
 
@@ -155,7 +155,7 @@ select ok(not test.is_blocked('b'), 'a pick does not wait for a change of the li
 select is(test.names(test.answer('b')), 'nothing', 'and does not know of it');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'M3', 'the next pick does');
--- A newcomer comes while the change is in flight, and a pick that looks at its key under the old limit. Nobody holds a slot who could ring.
+-- A newcomer comes while the change is in flight, and a pick that looks at its key under the old limit. No instance holds a slot, so none could ring.
 select gd_set_concurrency_limit('l', 0) \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_concurrency_limit('l', 1) $$);
@@ -189,7 +189,7 @@ select test.query('b', test.end(:v, 'M2'));
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing', 'all of it');
 select test.query('b', test.end(:v, 'M3'));
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'M4', 'until there is room');
--- Two changes; and one of each kind in an open transaction, beside everybody else's work.
+-- Two changes; and one of each kind in an open transaction, beside the work of all others.
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_drop_concurrency_limit('k') $$);
 select gd_enqueue('Plain', queue => 'p'), gd_enqueue('Other', queue => 'p', concurrency_key => 'other') \g /dev/null
@@ -239,7 +239,7 @@ select test.exec('b', 'begin');
 select is(test.names(test.query('b', test.pick(:v, 'q', 3))), 'N2', 'a pick is giving the new key away');
 select test.query('a', test.end(:w, 'S', 'next', '{"step": "two", "concurrency_key": "new", "continue": true}'));
 select test.send('a', test.pick(:w, 'p', 1));
-select ok(not test.is_blocked('a'), 'an instance that changes to it meanwhile makes nobody wait');
+select ok(not test.is_blocked('a'), 'an instance that changes to it meanwhile makes no session wait');
 select is(test.names(test.answer('a')), 'nothing', 'and does not start');
 select test.exec('b', 'commit');
 select test.query('b', test.end(:v, 'N2'));

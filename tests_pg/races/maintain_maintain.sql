@@ -48,7 +48,7 @@ select test.query('a', 'select * from gd_maintain()');
 select test.exec('a', 'rollback');
 select is((select m.affected from gd_maintain() as m where m.task = 'reap'), 4::bigint, 'the work of a maintenance that was undone is done by the next');
 
--- Rows that somebody's transaction holds are left for the next one.
+-- Rows that another session's transaction holds are left for the next one.
 select gd_register('w') as w \gset
 select gd_pick(:w, 'default', 1) \g /dev/null
 update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
@@ -56,12 +56,12 @@ select id as i from gendurable.instances where worker_id = :w \gset
 select test.exec('a', 'begin');
 select test.query('a', format($$ select gd_signal(%s, 'hello') $$, :i));
 select test.send('b', 'select affected from gd_maintain()');
-select ok(not test.is_blocked('b'), 'maintenance does not wait for a row that somebody holds');
+select ok(not test.is_blocked('b'), 'maintenance does not wait for a row that another session holds');
 select is(test.result(test.answer('b')), '0', 'it passes by');
 select test.exec('a', 'commit');
 select is((select m.affected from gd_maintain() as m where m.task = 'reap'), 1::bigint, 'and reaps it the next time, its worker long forgotten');
 
--- A worker row that somebody holds.
+-- A worker row that another session holds.
 select gd_register('w') as w \gset
 update gendurable.workers set lease = '0'; update gendurable.leases set lease_until = '-infinity';
 select test.exec('a', 'begin');

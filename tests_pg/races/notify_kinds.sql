@@ -4,7 +4,7 @@
 -- Race:      Notification × a worker that declares
 -- Sessions:  Every source of work, heard by a third session: a worker of another machine sleeps,
 --            then one of this machine too.
--- Guard:     `_announce` is handed the kinds of what became ready, and `_sleeps_for` looks for a
+-- Guard:     `_announce` is handed the kinds of what became ready, and `_sleepers` looks for a
 --            sleeper that declares one of them.
 -- Mutations: A pick that cannot run what fell due, or has no place for it, does not tell → 21, 23. The
 --            kinds are left out at any one call of `_announce` → the test of that call in the

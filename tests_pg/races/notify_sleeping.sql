@@ -6,9 +6,9 @@
 -- Guard:     The pick that came back short marks its idle queues.
 -- Mutations: No queue is ever marked → 6, 8, 9; all queues always are → 1, 2, 7, 8, 24; a full pick
 --            does not notify → 22; a doorbell that stays notifies → 26 (a loop); a pick that gives up
---            does not notify → 30.
+--            does not notify → 30; one that leaves some of what is due does not → 32, 33.
 \ir prelude.psql
-select plan(31);
+select plan(34);
 select test.open('a', 'l');
 select test.exec('l', 'listen gendurable');
 select gd_register('w', array['default', 'other']) as w \gset
@@ -37,9 +37,9 @@ begin
 end
 $$;
 
--- Nobody sleeps.
+-- No worker sleeps.
 select test.query('a', $$ select * from gd_enqueue('M') $$);
-select is(test.heard(), 'nothing', 'while no worker sleeps, nobody is notified');
+select is(test.heard(), 'nothing', 'while no worker sleeps, none is notified');
 select id as i, fence as f from gd_pick(:w, 'default', 1) \gset
 select test.query('a', $$ select * from gd_enqueue('M') $$);
 select is(test.heard(), 'nothing', 'nor after a pick that got all it asked for');
@@ -68,7 +68,7 @@ select test.query('a', test.commit(:w, test.outcome(:i, :f, 'await', '{"names": 
 select is(test.heard(), 'nothing', 'a park without a deadline brings none');
 select test.sleep(:w);
 select test.query('a', format($$ select gd_signal(%s, 'other') $$, :i));
-select is(test.heard(), 'nothing', 'nor does a signal that wakes nobody');
+select is(test.heard(), 'nothing', 'nor does a signal that wakes no instance');
 select test.query('a', format($$ select gd_signal(%s, 'paid') $$, :i));
 select is(test.heard(), 'default', 'a signal that wakes does');
 select fence as f from gd_pick(:w, 'default', 1) \gset
@@ -118,9 +118,9 @@ select gd_pick(:w, 'default', 1) \g /dev/null
 select is((select l.idle_queues from gendurable.leases as l where l.worker_id = :w), '{}', 'a pick that gets all it asked for is awake');
 select test.heard() \g /dev/null
 select test.query('a', $$ select * from gd_enqueue('M') $$);
-select is(test.heard(), 'nothing', 'and nobody is notified');
+select is(test.heard(), 'nothing', 'and no worker is notified');
 
--- A slot or tokens that cannot be offered, because a client's open transaction holds the row: nobody is told, the picker least of all, or it would
+-- A slot or tokens that cannot be offered, because a client's open transaction holds the row: no worker is told, least of all the one that picks, or it would
 -- never sleep again while that transaction is open.
 delete from gendurable.instances;
 select test.open('b');
@@ -136,7 +136,7 @@ select is(test.heard(), 'p', 'a slot that is given up tells those who sleep in t
 select test.query('a', test.pick(:w, 'p'));
 select test.heard() \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
-select is(test.heard(), 'nothing', 'a pick that cannot hand it over wakes nobody');
+select is(test.heard(), 'nothing', 'a pick that cannot hand it over wakes no worker');
 select test.exec('b', 'commit');
 select gd_set_rate_limit('t', 0, '1 day', 2) \g /dev/null
 select gd_enqueue('H', queue => 'r', rate_limit => 't'), gd_enqueue('N', queue => 'r', rate_limit => 't') \g /dev/null
@@ -147,13 +147,13 @@ select test.heard() \g /dev/null
 select test.query('a', test.pick(:w, 'r'));
 select is(test.heard(), 'nothing', 'nor does one that cannot offer tokens');
 select test.exec('b', 'commit');
--- The head of a line is in a queue from which nobody picks, and a limit is set that covers those behind it.
+-- The head of a line is in a queue from which no worker picks, and a limit is set that covers those behind it.
 delete from gendurable.instances;
 select test.sleep(:w);
 select gd_enqueue('head', queue => 'deserted', rate_limit => 'set'), gd_enqueue('behind', rate_limit => 'set');
 select test.sleep(:w), test.heard();
 select gd_set_rate_limit('set', 2, '1 day', 2);
-select matches(test.heard(), '^default', 'a limit that is set wakes whoever sleeps, wherever the head of a line is');
+select matches(test.heard(), '^default', 'a limit that is set wakes all that sleep, wherever the head of a line is');
 -- A pick that has met more instances of saturated keys than it looks at calls its worker back, which has not slept before.
 delete from gendurable.instances;
 delete from gendurable.correlation_keys;
@@ -167,4 +167,12 @@ select test.query('a', test.pick(:v, 'z', 10));
 select is(test.heard(), 'z', 'a pick that gives up is called again');
 select test.query('a', test.pick(:v, 'z', 10));
 select ok(exists (select from gendurable.instances as i where i.fsm = 'behind' and i.worker_id = :v), 'and comes to what stands behind them');
+-- A flood falls due beside one that another worker waits for, with the same moment.
+select gd_register('x', '{f}', info => '{"machines": [{"fsm": "X", "version": 1}]}') as x, gd_register('y', '{f}', info => '{"machines": [{"fsm": "Y", "version": 1}]}') as y \gset
+select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', case when n > 2500 then 'Y' else 'X' end, 'queue', 'f')) from generate_series(1, 2501) as n)) \g /dev/null
+update gendurable.instances set phase = 'scheduled', eligible_at = now() - interval '1 s' + case fsm when 'Y' then interval '1 ms' else '0' end where queue = 'f';
+select test.heard() \g /dev/null
+select is(test.names(test.query('a', test.pick(:y, 'f', 9))) || ' ' || test.heard(), 'nothing f', 'a pick that has moved all that it may of what is due is called again');
+select is(test.names(test.query('a', test.pick(:y, 'f', 9))) || ' ' || test.heard(), 'nothing f', 'and again');
+select is(test.names(test.query('a', test.pick(:y, 'f', 9))), 'Y', 'until it has come to its own');
 select * from finish();

@@ -60,7 +60,7 @@ select test.send('a', test.pick(:w, 'p'));
 select ok(test.is_blocked('a'), 'a pick has admitted an instance and not claimed it yet');
 select test.send('b', test.pick(:v, 'q'));
 select ok(not test.is_blocked('b'), 'another one does not wait');
-select is(test.names(test.answer('b')), 'nothing', 'and admits nobody');
+select is(test.names(test.answer('b')), 'nothing', 'and admits no instance');
 select pg_advisory_unlock(1) \g /dev/null
 select is(test.names(test.answer('a')), 'P', 'the first one claims');
 drop trigger gate on gendurable.instances;

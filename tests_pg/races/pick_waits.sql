@@ -13,11 +13,11 @@ select test.open('a', 'b');
 select gd_register('w', array['default', 'other']) as w \gset
 select gd_enqueue_many('[{"fsm": "A"}, {"fsm": "B"}]') \g /dev/null
 
--- Somebody's transaction holds the most urgent row.
+-- Another session's transaction holds the most urgent row.
 select test.exec('a', 'begin');
 select test.query('a', format('select gd_signal(%s, %L)', (select min(id) from gendurable.instances), 'hello'));
 select test.send('b', format($$ select fsm from gd_pick(%s, 'default', 2) $$, :w));
-select ok(not test.is_blocked('b'), 'a pick does not wait for a row that somebody holds');
+select ok(not test.is_blocked('b'), 'a pick does not wait for a row that another session holds');
 select is(test.answer('b'), '[{"fsm": "B"}]', 'but takes the others');
 select test.exec('a', 'commit');
 select is(test.query('b', format($$ select fsm from gd_pick(%s, 'default', 1) $$, :w)), '[{"fsm": "A"}]', 'and that one when it is free');

@@ -11,7 +11,7 @@
 -- Race:      Change of the limit × pick × running ahead (11–20)
 -- Sessions:  A: pick without a limit open, B: set. A: set open, B: pick; A undone. A: continue
 --            open, B: set to 0.
--- Guard:     The queue's lock, exclusive; `_is_paused` judges a limit of 0 like a pause.
+-- Guard:     The queue's lock, exclusive; `_enter_queue` judges a limit of 0 like a pause.
 -- Mutations: `gd_set_queue_limit` takes a shared lock → 12, 16, 19; a limit of 0 is no pause → 20.
 --
 -- Race:      A limit that is dropped × a snapshot that does not see what is noted; the notes are
@@ -149,7 +149,7 @@ select is(test.names(test.query('b', test.pick(:v, 'q', 3))), 'nothing', 'what w
 delete from gendurable.holders;
 select is(test.names(test.query('b', test.pick(:v, 'q', 3))), 'nothing', 'and what was noted may be lost');
 
--- Freed place × a pick that is turned away because its end is not visible yet: nobody else knows that its worker is about to sleep.
+-- Freed place × a pick that is turned away because its end is not visible yet: no other session knows that its worker is about to sleep.
 call test.fresh(3, 1);
 select test.query('a', test.pick(:w, 'q', 1));
 call test.awake(:v);
@@ -167,7 +167,7 @@ select test.query('a', test.pick(:w, 'q', 1));
 select test.query('b', test.pick(:v, 'q', 1));
 select is(test.heard(), 'q', 'so is one that is turned away by another pick');
 select test.query('b', test.pick(:v, 'q', 1));
-select is(test.heard(), 'nothing', 'once: whoever ends knows of it now');
+select is(test.heard(), 'nothing', 'once: a commit that ends one knows of it now');
 select test.exec('a', 'commit');
 
 -- A place that is given up wakes a worker that sleeps.
@@ -199,12 +199,12 @@ select is(test.names(test.query('b', test.pick(:v, 'q', 1))), 'nothing', 'while 
 select test.exec('a', 'commit');
 select is(test.heard(), 'q', 'then it has not');
 select is(test.names(test.query('b', test.pick(:v, 'q', 1))), 'M3', 'and the place is free');
--- Nothing waits: nobody is told.
+-- Nothing waits: no worker is told.
 select gd_register('w', array['q']) as w \gset
 delete from gendurable.instances where fsm <> 'M3';
 call test.awake(:w, true);
 select test.query('a', test.end(:v, 'M3'));
-select is(test.heard(), 'nothing', 'where nothing waits for a place nobody is told');
+select is(test.heard(), 'nothing', 'where nothing waits for a place no worker is told');
 
 -- Who leaves places and ready instances tells those that sleep: they may have been turned away.
 call test.fresh(3, 3);

@@ -99,7 +99,7 @@ select is(test.names(test.query('b', test.pick(:v, 'p'))), 'M2', 'and finds the 
 select is(test.tokens('s'), 0.0, 'once');
 delete from gendurable.instances;
 
--- A row that waits for tokens and is locked by a client's open transaction: nobody waits for it, nobody overtakes it, and nothing spins.
+-- A row that waits for tokens and is locked by a client's open transaction: no session waits for it, no instance overtakes it, and nothing spins.
 select gd_set_rate_limit('t', 0, '1 day', 2) \g /dev/null
 select gd_enqueue('H', queue => 'p', rate_limit => 't'), gd_enqueue('N', queue => 'p', rate_limit => 't') \g /dev/null
 select test.exec('a', 'begin');

@@ -56,7 +56,7 @@ select is(test.result(test.query('a', $$ select gd_gc('0') $$)), '1', 'gc is for
 select test.send('b', format('select gd_retry(%s)', :id));
 select ok(test.is_blocked('b'), 'a retry waits for it');
 select test.exec('a', 'commit');
-select is(test.result(test.answer('b')), 'no_target', 'and finds nobody');
+select is(test.result(test.answer('b')), 'no_target', 'and finds no instance');
 select is(test.places(:id), '0 live, 0 archived', 'it is gone');
 call test.fail(:w, null) \gset
 select test.exec('a', 'begin');
@@ -64,7 +64,7 @@ select test.query('a', $$ select gd_gc('0') $$);
 select test.send('b', format('select gd_retry(%s)', :id));
 select test.is_blocked('b') \g /dev/null
 select test.exec('a', 'rollback');
-select is(test.result(test.answer('b')), 'retried', 'a gc that is undone forgot nobody');
+select is(test.result(test.answer('b')), 'retried', 'a gc that is undone forgot no instance');
 select is(test.places(:id), '1 live, 0 archived', 'it is back');
 
 -- A partition that is being emptied as a whole.
@@ -104,7 +104,7 @@ select test.query('a', $$ select * from gd_enqueue('X', queue => 'q', correlatio
 select test.send('b', format('select gd_retry(%s)', :id));
 select ok(test.is_blocked('b'), 'a retry waits for who is taking its key');
 select test.exec('a', 'commit');
-select is(test.result(test.answer('b')), 'key_taken', 'and leaves it to him');
+select is(test.result(test.answer('b')), 'key_taken', 'and leaves the key to that session');
 select is(test.places(:id), '0 live, 1 archived', 'it stays where it was');
 -- The retry takes the key first.
 delete from gendurable.correlation_keys;

@@ -170,7 +170,7 @@ select is(test.result(test.answer('a')), 'false', 'and has the key');
 select test.exec('b', 'begin');
 select is(test.occupant('k'), 'X runnable', 'alone');
 select test.exec('b', 'rollback');
-select is_empty($$ select k.key from gendurable.correlation_keys as k where not exists (select from gd_instances as i where i.id = k.instance_id) $$, 'no key is left to nobody');
+select is_empty($$ select k.key from gendurable.correlation_keys as k where not exists (select from gd_instances as i where i.id = k.instance_id) $$, 'no key is left without an instance');
 select is_empty($$ select i.correlation_key from gendurable.instances as i where i.correlation_key is not null and i.correlation_scope is null
-    and not exists (select from gendurable.correlation_keys as k where k.key = i.correlation_key and k.instance_id = i.id) $$, 'and nobody lives without the key that is his');
+    and not exists (select from gendurable.correlation_keys as k where k.key = i.correlation_key and k.instance_id = i.id) $$, 'and no instance lives without its key');
 select * from finish();

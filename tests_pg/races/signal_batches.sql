@@ -17,7 +17,7 @@ language sql as $$
         (select jsonb_agg(jsonb_build_object('target', t.target, 'name', 'x') order by t.ordinality) from unnest(targets) with ordinality as t (target)))
 $$;
 
--- Somebody holds the target in the middle, so that both batches stop there or before, with a target in hand.
+-- Another session holds the target in the middle, so that both batches stop there or before, with a target in hand.
 select test.exec('c', 'begin');
 select test.query('c', format('select id from gendurable.instances where id = %s for no key update', (:'ids'::bigint[])[2]));
 select test.send('a', test.letters('"k1"', to_jsonb((:'ids'::bigint[])[2]), '"k3"'));

@@ -43,7 +43,7 @@ language sql as $$
 $$;
 
 select gd_enqueue('M', correlation_key => 'k') \g /dev/null
-select is(test.meets_end(:w, $$ select gd_signal('k', 'by_key', dedup_key => 'd') $$, 'commit'), 'waits: no_target', 'by key: the target has finished, nobody has taken the key');
+select is(test.meets_end(:w, $$ select gd_signal('k', 'by_key', dedup_key => 'd') $$, 'commit'), 'waits: no_target', 'by key: the target has finished, no other instance has taken the key');
 select is(test.inbox(), 'empty', 'nothing is stored');
 select is_empty('select from gendurable.dedup_keys', 'not even its dedup_key');
 select gd_enqueue('M', correlation_key => 'k') \g /dev/null

@@ -117,7 +117,7 @@ select is(test.stranded(), null, 'the one who finished has left word');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'and the next pick hands the slot over');
 select test.query('b', test.end(:v, 'N'));
 
--- The other order: the pick is in flight, has counted, and has not told anybody that it holds a row back when the slot is freed.
+-- The other order: the pick is in flight, has counted, and has not made visible that it holds a row back when the slot is freed.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
@@ -162,7 +162,7 @@ select test.query('a', test.end(:w, 'N'));
 select is(test.names(test.query('a', test.pick(:w, 'q'))), 'O', 'in every queue');
 select test.query('a', test.end(:w, 'O'));
 
--- A holder is giving its slot up and has looked whether anybody waits, when a newcomer comes, and a pick that looks at the newcomer's key.
+-- A holder is giving its slot up and has looked whether an instance waits, when a newcomer comes, and a pick that looks at the newcomer's key.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select test.exec('a', 'begin');
@@ -217,7 +217,7 @@ select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'the next pick d
 select test.query('b', test.end(:v, 'N'));
 delete from gendurable.instances;
 
--- A pick finds the slot taken for one that it has itself woken: whoever holds the slot cannot see that one until the pick has committed.
+-- A pick finds the slot taken for one that it has itself woken: the holder of the slot cannot see that one until the pick has committed.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k'), gd_enqueue('N', queue => 'p', concurrency_key => 'k', delay => '1 hour') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 update gendurable.instances set eligible_at = now() where fsm = 'N';
@@ -229,7 +229,7 @@ select is(test.stranded(), null, 'but its key is still to be looked at');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'so that the slot is offered');
 select test.query('a', test.end(:w, 'N'));
 
--- A pick takes an offer back for one who waits; that one is cancelled, and the holder finishes, before it has committed: the holder sees nobody who waits.
+-- A pick takes an offer back for one that waits; that one is cancelled, and the holder finishes, before it has committed: the holder sees no instance that waits.
 select test.exec('a', 'begin'), test.exec('b', 'begin');
 select test.query('a', $$ select id from gd_enqueue('H', queue => 'p', concurrency_key => 'k') $$), test.query('b', $$ select id from gd_enqueue('O', queue => 'p', concurrency_key => 'k') $$);
 select test.exec('a', 'commit'), test.exec('b', 'commit');
@@ -245,7 +245,7 @@ select is(test.stranded(), null, 'but its key is still to be looked at');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'O', 'so that the slot is offered');
 select test.query('b', test.end(:v, 'O'));
 
--- A holder that is left in peace is not turned away by a pick that looks at its key; nor if it shows only when it is locked that nobody holds it any more.
+-- A holder that is left in peace is not turned away by a pick that looks at its key; nor if it shows only when it is locked that no worker holds it any more.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select test.query('b', $$ select i.id from gendurable.instances as i where i.fsm = 'H' for update $$);
@@ -418,7 +418,7 @@ delete from gendurable.instances;
 delete from gendurable.doorbells where kind <> 'tokens';
 select gd_drop_concurrency_limit('k') \g /dev/null
 
--- The row that waits is locked by a client's open transaction: nobody waits for it, and the slot is not forgotten.
+-- The row that waits is locked by a client's open transaction: no session waits for it, and the slot is not forgotten.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select id as n from gd_enqueue('N', queue => 'p', concurrency_key => 'k') \gset

@@ -61,7 +61,7 @@ select test.world() as world \gset
 select is(test.late(:w, :i, :f, :s), 'stale', 'after another worker''s pick, every kind of outcome is stale');
 select is(test.late(:w, :i, :g, :s), 'stale', 'even under the other worker''s fence');
 select is(test.late(:v, :i, :f, :s), 'stale', 'and so is the other worker''s under the old fence');
-select is(test.late(0, :i, :g, :s), 'stale', 'and nobody''s');
+select is(test.late(0, :i, :g, :s), 'stale', 'and that of no worker');
 select is(test.world(), :'world'::jsonb, 'none has a side effect');
 
 -- The other worker's commit is in flight: what is stale is not even busy.
@@ -71,14 +71,14 @@ select is(test.late(:w, :i, :f, :s), 'stale', 'beside another worker''s commit i
 select is(test.world(), :'world'::jsonb, 'and has no side effect');
 select test.exec('a', 'commit');
 
--- A row that nobody holds belongs to nobody, not to worker 0 either.
+-- A row that no worker holds belongs to none, not to worker 0 either.
 select fence as g from gendurable.instances where id = :i \gset
 select test.world() as world \gset
-select is(test.late(0, :i, :g, :s), 'stale', 'a commit for a row that nobody holds is stale');
+select is(test.late(0, :i, :g, :s), 'stale', 'a commit for a row that no worker holds is stale');
 select gd_release(0, array[:i], '1 hour') \g /dev/null
 select is(test.world(), :'world'::jsonb, 'nor can it be released');
 
--- A worker that was forgotten while somebody's transaction kept the reaper from its claim: it is gone, so its commits are stale.
+-- A worker that was forgotten while another session's transaction kept the reaper from its claim: it is gone, so its commits are stale.
 select gd_register('dead', array['q']) as w \gset
 select fence as f from gd_pick(:w, 'q', 1) \gset
 select test.exec('a', 'begin');
@@ -87,7 +87,7 @@ select gd_reap(:w) \g /dev/null
 select test.exec('a', 'commit');
 select test.world() as world \gset
 select throws_ok(format($$ select * from gd_pick(%s, 'q', 1) $$, :w), 'GD010', null, 'a worker is gone');
-select is(test.late(:w, :i, :f, :s), 'stale', 'its commits are stale, though nobody has released its claim yet');
+select is(test.late(:w, :i, :f, :s), 'stale', 'its commits are stale, though its claim was not released yet');
 select is(test.world(), :'world'::jsonb, 'and have no side effect');
 select is(gd_reap(), 1, 'the next reaper releases it');
 

@@ -86,7 +86,7 @@ select is(test.names(test.query('c', test.pick(:b, 'b', 9))), 'place', '(the que
 select gd_enqueue('P', queue => 'b', rate_limit => 'r', priority => -1), gd_enqueue('P', queue => 'b', rate_limit => 'r', priority => -1), gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
 select test.exec('a', 'begin');
 select is(test.results(test.query('a', test.end(:b, 'place'))), 'committed', 'its place is being freed');
-select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y', 'until then it stands in nobody''s way');
+select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y', 'until then it stands in no other instance''s way');
 select test.exec('a', 'commit');
 select gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
 select is(test.names(test.query('c', test.pick(:b, 'b', 9))), 'nothing', 'there is a place, and no token');

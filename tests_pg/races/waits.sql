@@ -96,7 +96,7 @@ select test.note() \g /dev/null
 select is(test.next('b'), '2', 'no other one sees it');
 select is(test.next('a'), '1', 'it does');
 select test.exec('a', 'rollback');
-select is(test.next('b'), '2', 'and nobody when it is undone');
+select is(test.next('b'), '2', 'and none when it is undone');
 
 -- A writer with an old snapshot, and a reader.
 select test.exec('a', 'begin isolation level repeatable read');

@@ -44,7 +44,7 @@ select test.send('b', test.watch(:'o'));
 select ok(test.is_blocked('b'), 'a watch waits for it');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'done', 'and finds the end');
-select is(test.heard(), '-', 'of which nobody is told');
+select is(test.heard(), '-', 'of which no session is told');
 
 -- The same with a park.
 select test.claim(:w) as o \gset
@@ -54,7 +54,7 @@ select test.send('b', test.watch(:'o'));
 select ok(test.is_blocked('b'), 'a watch waits for a park in flight');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'awaiting_signal', 'and finds the park');
-select is(test.heard(), '-', 'of which nobody is told');
+select is(test.heard(), '-', 'of which no session is told');
 select gd_cancel((:'o'::jsonb ->> 'id')::bigint) \g /dev/null
 select is(test.heard(), (:'o'::jsonb ->> 'id') || ':failed', 'but of the end after it');
 

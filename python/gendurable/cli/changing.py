@@ -254,8 +254,8 @@ def _preview(kinds: _Kinds, *, as_json: bool) -> None:
         return
     columns: list[Column[tuple[tuple[str, str, str], int]]] = [
         Column("COUNT", lambda k: k[1], right=True),
-        Column("MACHINE", lambda k: k[0][0]),
-        Column("STEP", lambda k: k[0][1]),
+        Column("MACHINE", lambda k: k[0][0], long=True),
+        Column("STEP", lambda k: k[0][1], long=True),
         Column("", lambda k: coloured(k[0][2])),
     ]
     put(stdout(), table(kinds.most_common(), columns))

@@ -33,7 +33,7 @@ _LARGEST_DIFFERENCE = 1.0
 def doctor(dsn: Dsn = None, as_json: Json = False) -> None:
     """Examine the engine: what is wrong, what to do.
 
-    It looks at the schema, roles and privileges, who holds the horizon of VACUUM, dead rows,
+    It looks at the schema, roles and privileges, what holds the horizon of VACUUM, dead rows,
     partitions, workers, what is stuck, schedules that no code has, this machine's clock, poolers,
     and whether LISTEN hears. Exit code 3: there is a problem. Warnings alone are 0.
     """

@@ -46,44 +46,44 @@ __all__ = [
 ]
 
 QUEUES: list[Column[Queue]] = [
-    Column("QUEUE", lambda q: q.queue),
+    Column("QUEUE", lambda q: q.queue, long=True),
     Column("DEPTH", lambda q: q.depth, right=True),
     Column("READY", lambda q: q.ready, right=True),
-    Column("SCHEDULED", lambda q: q.scheduled, right=True),
-    Column("HELD", lambda q: q.held, right=True),
+    Column("SCHEDULED", lambda q: q.scheduled, right=True, extra=True),
+    Column("HELD", lambda q: q.held, right=True, extra=True),
     Column("EXECUTING", lambda q: q.executing, right=True),
-    Column("LIMIT", lambda q: q.max_executing, right=True),
-    Column("AWAITING", lambda q: q.awaiting, right=True),
+    Column("LIMIT", lambda q: q.max_executing, right=True, extra=True),
+    Column("AWAITING", lambda q: q.awaiting, right=True, extra=True),
     Column("OLDEST", lambda q: q.oldest_ready_age and span(q.oldest_ready_age), right=True),
-    Column("NEXT DUE", lambda q: q.next_due, right=True),
+    Column("NEXT DUE", lambda q: q.next_due, right=True, extra=True),
     Column("WORKERS", lambda q: q.workers or Text("0", style="red"), right=True),
     Column("", lambda q: Text("paused", style="yellow") if q.paused else ""),
 ]
 
 WORKERS: list[Column[WorkerState]] = [
     Column("ID", lambda w: str(w.id), right=True),
-    Column("NAME", lambda w: w.name),
+    Column("NAME", lambda w: w.name, long=True),
     Column("", lambda w: Text("alive", style="green") if w.alive else Text("lost", style="red")),
     Column("EXECUTING", lambda w: w.executing, right=True),
-    Column("QUEUES", lambda w: ", ".join(w.queues)),
+    Column("QUEUES", lambda w: ", ".join(w.queues), long=True),
     Column("LEASE", lambda w: w.lease_until, right=True),
-    Column("UP", lambda w: w.registered_at, right=True),
-    Column("HOST", lambda w: _info(w, "host")),
-    Column("PID", lambda w: _info(w, "pid"), right=True),
-    Column("VERSION", lambda w: _info(w, "gendurable")),
+    Column("UP", lambda w: w.registered_at, right=True, extra=True),
+    Column("HOST", lambda w: _info(w, "host"), long=True, extra=True),
+    Column("PID", lambda w: _info(w, "pid"), right=True, extra=True),
+    Column("VERSION", lambda w: _info(w, "gendurable"), extra=True),
 ]
 
 _LIMITS: list[Column[Limit]] = [
     Column("KIND", lambda x: x.kind),
-    Column("NAME", lambda x: x.name),
-    Column("LIMIT", lambda x: _policy(x)),  # noqa: PLW0108 (defined below)
+    Column("NAME", lambda x: x.name, long=True),
+    Column("LIMIT", lambda x: _policy(x), long=True),  # noqa: PLW0108 (defined below)
     Column("KEYS", lambda x: x.keys, right=True),
     Column("IN USE", lambda x: x.in_use, right=True),
     Column("WAITING", lambda x: x.waiting, right=True),
 ]
 
 _LINES: list[Column[Line]] = [
-    Column("KEY", lambda x: x.key),
+    Column("KEY", lambda x: x.key, long=True),
     Column("IN USE", lambda x: x.in_use, right=True),
     Column("WAITING", lambda x: x.waiting, right=True),
     Column("FIRST", lambda x: None if x.first is None else str(x.first), right=True),
@@ -91,53 +91,53 @@ _LINES: list[Column[Line]] = [
 ]
 
 _SCHEDULES: list[Column[ScheduleState]] = [
-    Column("NAME", lambda s: s.name),
+    Column("NAME", lambda s: s.name, long=True),
     Column("CRON", lambda s: s.cron),
-    Column("ZONE", lambda s: s.timezone),
-    Column("MACHINE", lambda s: s.fsm),
-    Column("QUEUE", lambda s: s.queue),
+    Column("ZONE", lambda s: s.timezone, long=True, extra=True),
+    Column("MACHINE", lambda s: s.fsm, long=True),
+    Column("QUEUE", lambda s: s.queue, long=True, extra=True),
     Column("NEXT", lambda s: Text("paused", style="yellow") if s.paused else s.next_at, right=True),
     Column("LAST", lambda s: s.last_at, right=True),
-    Column("LAST ID", lambda s: None if s.last_id is None else str(s.last_id), right=True),
-    Column("FIRED", lambda s: s.fired, right=True),
-    Column("SKIPPED", lambda s: s.skipped, right=True),
+    Column("LAST ID", lambda s: s.last_id and str(s.last_id), right=True, extra=True),
+    Column("FIRED", lambda s: s.fired, right=True, extra=True),
+    Column("SKIPPED", lambda s: s.skipped, right=True, extra=True),
 ]
 
 _FAILURES: list[Column[Failure]] = [
     Column("ID", lambda f: str(f.id), right=True),
-    Column("MACHINE", lambda f: f.fsm),
-    Column("STEP", lambda f: f.step),
-    Column("KEY", lambda f: f.correlation_key),
-    Column("TRY", lambda f: f.attempt + 1, right=True),
+    Column("MACHINE", lambda f: f.fsm, long=True),
+    Column("STEP", lambda f: f.step, long=True, extra=True),
+    Column("KEY", lambda f: f.correlation_key, long=True),
+    Column("TRY", lambda f: f.attempt + 1, right=True, extra=True),
     Column("AGO", lambda f: f.finished_at, right=True),
-    Column("ERROR", lambda f: _error(f)),  # noqa: PLW0108 (defined below)
+    Column("ERROR", lambda f: _error(f), long=True),  # noqa: PLW0108 (defined below)
 ]
 
 _GROUPS: list[Column[FailureGroup]] = [
     Column("COUNT", lambda g: g.count, right=True),
-    Column("MACHINE", lambda g: g.fsm),
-    Column("STEP", lambda g: g.step),
-    Column("ERROR", lambda g: g.kind),
+    Column("MACHINE", lambda g: g.fsm, long=True),
+    Column("STEP", lambda g: g.step, long=True),
+    Column("ERROR", lambda g: g.kind, long=True),
     Column("LAST", lambda g: g.last_at, right=True),
     Column("LAST ID", lambda g: str(g.last_id), right=True),
-    Column("MESSAGE", lambda g: g.message),
+    Column("MESSAGE", lambda g: g.message, long=True),
 ]
 
 _STUCK: list[Column[Stuck]] = [
     Column("ID", lambda s: str(s.id), right=True),
     Column("REASON", lambda s: Text(s.reason, style="yellow")),
-    Column("DETAIL", lambda s: s.detail),
-    Column("MACHINE", lambda s: s.fsm),
-    Column("STEP", lambda s: s.step),
-    Column("QUEUE", lambda s: s.queue),
+    Column("DETAIL", lambda s: None if s.detail == s.queue else s.detail, long=True),
+    Column("MACHINE", lambda s: s.fsm, long=True),
+    Column("STEP", lambda s: s.step, long=True, extra=True),
+    Column("QUEUE", lambda s: s.queue, long=True, extra=True),
     Column("SINCE", lambda s: s.since, right=True),
 ]
 
 REASONS: list[Column[StuckGroup]] = [
     Column("COUNT", lambda g: f"{g.count:,}{'+' if g.more else ''}", right=True),
     Column("REASON", lambda g: Text(g.reason, style="yellow")),
-    Column("QUEUE", lambda g: g.queue),
-    Column("DETAIL", lambda g: g.detail),
+    Column("QUEUE", lambda g: g.queue, long=True),
+    Column("DETAIL", lambda g: None if g.detail == g.queue else g.detail, long=True),
     Column("FIRST ID", lambda g: str(g.first), right=True),
     Column("SINCE", lambda g: g.since, right=True),
 ]

@@ -50,15 +50,28 @@ _STYLES = {
 _UNLIMITED = 100_000
 # What takes less seconds needs no bar.
 _SOON = 0.5
+# Between two columns; and what is left of a long one at least.
+_GAP = 2
+_SHORTEST = 14
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
 class Column(NamedTuple, Generic[T]):
-    """A column of a table: its title, what stands in it, and whether numbers do."""
+    """A column of a table.
+
+    Attributes:
+        title: above it.
+        value: what stands in it.
+        right: whether it stands on the right, as numbers do.
+        long: whether it may be cut where a line is too long for the screen.
+        extra: whether it is left out before what matters more is cut.
+    """
 
     title: str
     value: Callable[[T], object]
     right: bool = False
+    long: bool = False
+    extra: bool = False
 
 
 def stdout() -> Console:
@@ -107,22 +120,53 @@ def show_rows(
         typer.echo(empty)
 
 
-def table(items: Sequence[T], columns: Sequence[Column[T]]) -> Table:
-    """Rows below titles, without lines."""
-    found = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
+def table(items: Sequence[T], columns: Sequence[Column[T]], *, indent: int = 0) -> Table:
+    """Rows below titles, without lines.
+
+    Args:
+        items: one a row.
+        columns: what there is to show of each.
+        indent: how much less than the width of the screen there is.
+    """
+    cells = [(column, [_cell(column.value(item)) for item in items]) for column in columns]
+    shown = _fitting(cells, stdout().width - indent)
+    found = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    for column, _ in shown:
+        # Where there is no room the long ones are cut first.
         found.add_column(
-            column.title,
+            Text(column.title, no_wrap=True, overflow="ellipsis"),
             justify="right" if column.right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=not column.long,
         )
-    for item in items:
-        found.add_row(*(_cell(column.value(item)) for column in columns))
+    for row in zip(*(each for _, each in shown), strict=True):
+        found.add_row(*row)
     return found
 
 
+_Cells = tuple[Column[T], list[Text]]
+
+
+def _fitting(cells: Sequence[_Cells[T]], width: int) -> list[_Cells[T]]:
+    """Without as many of the extra columns, from the right, as there is no room for."""
+
+    def needs(column: Column[T], each: list[Text]) -> int:
+        most = max([len(column.title), *(cell.cell_len for cell in each)])
+        return _GAP + (min(most, _SHORTEST) if column.long else most)
+
+    shown = list(cells)
+    extra = [one for one in cells if one[0].extra]
+    while extra and sum(needs(*one) for one in shown) - _GAP > width:
+        shown.remove(extra.pop())
+    return shown
+
+
 def _cell(value: object) -> Text:
+    cell = _shown(value)
+    cell.no_wrap, cell.overflow = True, "ellipsis"
+    return cell
+
+
+def _shown(value: object) -> Text:
     if value is None:
         return Text("-", style="dim")
     if isinstance(value, Text):
@@ -194,7 +238,7 @@ def confirm(question: str, *, yes: bool) -> None:
     """Go on only if the user says so.
 
     Raises:
-        UsageError: the user says no, or there is nobody to ask.
+        UsageError: the user says no, or there is no terminal to ask at.
     """
     if yes:
         return

@@ -35,12 +35,12 @@ __all__ = ["INSTANCES", "ps"]
 INSTANCES: list[Column[Instance]] = [
     Column("ID", lambda i: str(i.id), right=True),
     Column("STATUS", lambda i: coloured(i.status)),
-    Column("MACHINE", lambda i: i.fsm),
-    Column("STEP", lambda i: i.step),
-    Column("QUEUE", lambda i: i.queue),
-    Column("KEY", lambda i: i.correlation_key),
-    Column("TRY", lambda i: i.attempt + 1, right=True),
-    Column("AGE", lambda i: i.enqueued_at, right=True),
+    Column("MACHINE", lambda i: i.fsm, long=True),
+    Column("STEP", lambda i: i.step, long=True),
+    Column("QUEUE", lambda i: i.queue, long=True, extra=True),
+    Column("KEY", lambda i: i.correlation_key, long=True),
+    Column("TRY", lambda i: i.attempt + 1, right=True, extra=True),
+    Column("AGE", lambda i: i.enqueued_at, right=True, extra=True),
     Column("CHANGED", lambda i: i.updated_at, right=True),
 ]
 

@@ -81,6 +81,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="MODULE[:OBJECT]",
+            envvar="GENDURABLE_MACHINES",
             help="A module or .py file; a machine, job or list in it, or all it has.",
             show_default=False,
         ),

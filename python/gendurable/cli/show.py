@@ -30,9 +30,9 @@ _LONGEST = 4000
 
 _INBOX: list[Column[Signal]] = [
     Column("ID", lambda s: str(s.id), right=True),
-    Column("NAME", lambda s: s.name),
+    Column("NAME", lambda s: s.name, long=True),
     Column("SENT", lambda s: s.sent_at, right=True),
-    Column("PAYLOAD", lambda s: msgspec.json.encode(s.payload).decode()),
+    Column("PAYLOAD", lambda s: msgspec.json.encode(s.payload).decode(), long=True),
 ]
 
 
@@ -84,11 +84,11 @@ def _sections(found: Detail, nodes: list[Node], console: Console) -> Iterable[tu
     if instance.error is not None:
         yield "error", _error(instance.error, console)
     if found.inbox:
-        yield "inbox", table(found.inbox, _INBOX)
+        yield "inbox", table(found.inbox, _INBOX, indent=2)
     if len(nodes) > 1:
         yield "children", _family(nodes)
     if found.history:
-        yield "timeline", table(found.history, _timeline(instance))
+        yield "timeline", table(found.history, _timeline(instance), indent=2)
         yield from _past_errors(found, console)
 
 
@@ -187,14 +187,15 @@ def _node(node: Node) -> Text:
 def _timeline(instance: Instance) -> list[Column[Event]]:
     return [
         Column("AT", lambda e: stamp(e.at)),
-        Column("AFTER", lambda e: span((e.at - instance.enqueued_at).total_seconds()), right=True),
+        Column("AFTER", lambda e: span((e.at - instance.enqueued_at).total_seconds()), right=True,
+               extra=True),
         Column("EVENT", lambda e: Text(e.event, style="red" if e.event == "stop" else "")),
-        Column("STEP", lambda e: e.step),
-        Column("TRY", lambda e: e.attempt + 1, right=True),
+        Column("STEP", lambda e: e.step, long=True),
+        Column("TRY", lambda e: e.attempt + 1, right=True, extra=True),
         Column("TOOK", lambda e: None if e.started_at is None
                else span((e.at - e.started_at).total_seconds()), right=True),
-        Column("WORKER", lambda e: e.worker),
-        Column("DETAIL", lambda e: _brief(e.detail)),
+        Column("WORKER", lambda e: e.worker, long=True, extra=True),
+        Column("DETAIL", lambda e: _brief(e.detail), long=True),
     ]  # fmt: skip
 
 

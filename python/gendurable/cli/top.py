@@ -53,7 +53,7 @@ class _Look(NamedTuple):
 
 
 _RATES: list[Column[_Rate]] = [
-    Column("MACHINE", lambda r: r.machine),
+    Column("MACHINE", lambda r: r.machine, long=True),
     Column("OUTCOME", lambda r: Text(r.kind, style="red" if r.kind == "stop" else "")),
     Column("STEPS/MIN", lambda r: f"{r.per_minute:,.1f}", right=True),
     Column("MEAN", lambda r: f"{r.mean * 1000:,.1f} ms", right=True),

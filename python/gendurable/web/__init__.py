@@ -40,13 +40,13 @@ def app(
             role ``gd_client`` is enough to look.
         actions: also cancel, retry, signal, pause, resume and set limits; the login then needs
             ``gd_admin``.
-        auth: ``gendurable.web.access.BasicAuth`` or ``HeaderAuth``; None lets everyone in.
+        auth: ``gendurable.web.access.BasicAuth`` or ``HeaderAuth``; None lets every request in.
         redact: keys of which the values are hidden, wherever they stand in a state, a result, an
             error or a payload; upper and lower case are the same.
         prefix: the path under which a proxy serves it, for example ``/gendurable``, whether or not
             the proxy takes it away. Of a mounted application Starlette knows it.
         hosts: the names under which it may be asked for; None means any.
-        poll: seconds between two looks at the database, while somebody looks.
+        poll: seconds between two looks at the database, while a page is open.
         pooler: the DSN leads through a transaction pooler.
 
     Raises:

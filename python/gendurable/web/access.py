@@ -59,7 +59,7 @@ class BasicAuth:
     users: Mapping[str, str] = field(repr=False)
 
     def user(self, scope: Scope) -> str | None:
-        """The name of who asks, or None."""
+        """The name of the user who asks, or None."""
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
@@ -104,7 +104,7 @@ class HeaderAuth:
                 ) from None
 
     def user(self, scope: Scope) -> str | None:
-        """The name of who asks, or None."""
+        """The name of the user who asks, or None."""
         given = Headers(scope=scope).getlist(self.header)
         if len(given) != 1 or not given[0].strip() or not self._is_proxy(scope):
             return None
@@ -191,7 +191,7 @@ class Guard:
 
     Args:
         app: what it guards.
-        auth: None lets everyone in.
+        auth: None lets every request in.
         hosts: the names under which it may be asked for; None means any. Without authentication a
             page of somewhere else could otherwise read this one, by a name of its own that it lets
             point here.
@@ -251,7 +251,7 @@ def _host(scope: Scope) -> str:
 
 
 def _begin_session(scope: Scope) -> bool:
-    """Give the viewer a number that nobody else knows; whether it is a new one."""
+    """Give the viewer a secret number of its own; whether it is a new one."""
     scope.setdefault("state", {})
     known = Request(scope).cookies.get(_COOKIE, "")
     scope["state"]["session"] = known or secrets.token_urlsafe(24)

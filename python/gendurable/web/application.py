@@ -170,7 +170,7 @@ class Dashboard:
         return show
 
     async def _content(self, topic: str) -> str:
-        """The live part of a page, the same for everyone who looks."""
+        """The live part of a page, the same for all viewers."""
         page, query = of_topic(topic)
         if "state" in query:
             self._refuse_hidden(query.json("state"))
@@ -252,7 +252,8 @@ class Dashboard:
         user = request.scope["state"].get("user")
         try:
             form = await _form(request)
-            token = request.headers.get("x-csrf-token") or form.get("csrf", "")
+            # In a header: no page of elsewhere can set one without being asked whether it may.
+            token = request.headers.get("x-csrf-token", "")
             if not self._actions:
                 said, status = "This dashboard only looks: start it with --actions.", 403
             elif is_forged(request, token):

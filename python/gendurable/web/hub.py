@@ -1,4 +1,4 @@
-"""One poll for all viewers: each page that is looked at is read once a round, whoever looks.
+"""One poll for all viewers: each page that is open is read once a round.
 
 A round reads the pages one after the other, on one connection at a time, and the pause after it is
 at least as long as it took. So what the dashboard costs the database has a bound, and many viewers
@@ -41,7 +41,7 @@ class _Topic:
 
 
 class Hub:
-    """Polls what is looked at, and tells those who look what has changed.
+    """Polls the pages that are open, and tells their viewers what has changed.
 
     Args:
         read: the page of a topic as HTML.

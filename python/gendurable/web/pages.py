@@ -1,6 +1,6 @@
 """The pages: where each is, what it shows, and what is read for it.
 
-A topic is a page with its query: what is read once for all who look at it.
+A topic is a page with its query: what is read once for all of its viewers.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ __all__ = [
     "Page",
     "Query",
     "answers",
+    "is_cancelled",
     "names",
     "of_topic",
     "raw",
@@ -136,7 +137,7 @@ class Page:
         return Query(self.fields, values)
 
     def topic(self, path: Mapping[str, Any], given: str) -> str:
-        """The name of what a request asks for, the same for all who ask for it."""
+        """The name of what a request asks for, the same in all requests for it."""
         asked = {name: value for name, value in self.query(path, given).items() if value}
         return f"{self.name}?{urlencode(asked)}"
 
@@ -179,6 +180,11 @@ async def raw(conn: Connection, number: int) -> dict[str, Any]:
     if found is None:
         raise Missing(_FORGOTTEN)
     return {name: getattr(found, name) for name in ("id", "state", "result", "error", "progress")}
+
+
+def is_cancelled(failure: look.Failure) -> bool:
+    """Whether it was ended on purpose: such are failed, and retried only where they are chosen."""
+    return isinstance(failure.error, dict) and failure.error.get("kind") == "cancelled"
 
 
 async def failed(
@@ -233,6 +239,7 @@ async def searched(
         step=query.text("step"),
         correlation_key=exact,
         key_prefix=None if given is None or exact else given.removesuffix("*"),
+        concurrency_key=query.text("concurrency_key"),
         state=query.json("state"),
         since=since or None,
         before=before,
@@ -252,17 +259,20 @@ async def _instance(conn: Connection, query: Query) -> dict[str, Any]:
     if found is None:
         raise Missing(_FORGOTTEN)
     it = found.instance
+    now = datetime.now(UTC).replace(microsecond=0)
     nodes = await look.tree(conn, it.id, _MOST_NODES) if found.children else []
     holders = [] if it.worker_id is None else await look.workers(conn)
     return {
         "it": it,
         "why": found.why,
         "events": found.history,
-        "gantt": gantt.draw(it, found.history, datetime.now(UTC).replace(microsecond=0)),
+        "gantt": gantt.draw(it, found.history, now),
+        "later": it.eligible_at if it.eligible_at and it.eligible_at > now else None,
         "inbox": found.inbox,
         "children": found.children,
         "tree": family.tree(nodes),
         "tally": family.tally(nodes),
+        "waits_for": next((n for n in nodes if n.parent_id == it.id and not n.finished_at), None),
         "cut": len(nodes) >= _MOST_NODES,
         "worker": next((w for w in holders if w.id == it.worker_id), None),
     }
@@ -300,6 +310,7 @@ async def _failures(conn: Connection, query: Query) -> dict[str, Any]:
         ),
         "rows": found[:_MOST_SHOWN],
         "number": len(found),
+        "retried": sum(not is_cancelled(each) for each in found),
         "more": len(found) == MOST_FAILURES,
         "span": query["since"] or "1h",
     }
@@ -354,6 +365,7 @@ PAGES: Mapping[str, Page] = {
                 "queue",
                 "step",
                 "key",
+                "concurrency_key",
                 "state",
                 "since",
                 "before",

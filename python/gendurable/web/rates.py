@@ -54,16 +54,17 @@ def by_machine(rows: Iterable[Minute]) -> list[Machine]:
 def chart(rows: Iterable[Minute], now: datetime) -> str | None:
     """Steps in each minute of the hour by outcome, for the script to draw; None if there are none.
 
-    The minute that is not over is left out: it would look like a fall.
+    The minute that is not over is left out, and so is the one in which the hour begins, of which
+    only a part was read: both would look like a fall.
     """
     last = now.replace(second=0, microsecond=0) - timedelta(minutes=1)
-    minutes = [last - timedelta(minutes=back) for back in range(_MINUTES - 1, -1, -1)]
+    minutes = [last - timedelta(minutes=back) for back in range(_MINUTES - 2, -1, -1)]
     place = {minute: number for number, minute in enumerate(minutes)}
     values: dict[str, list[int]] = {}
     for row in rows:
         at = place.get(row.minute)
         if at is not None:
-            values.setdefault(row.kind, [0] * _MINUTES)[at] += row.count
+            values.setdefault(row.kind, [0] * len(minutes))[at] += row.count
     if not values:
         return None
     kinds = sorted(values, key=lambda kind: KINDS.index(kind) if kind in KINDS else len(KINDS))
@@ -74,7 +75,7 @@ def chart(rows: Iterable[Minute], now: datetime) -> str | None:
     return msgspec.json.encode(drawn).decode()
 
 
-def totals(rows: Iterable[Minute], now: datetime) -> dict[str, float]:
+def totals(rows: Iterable[Minute], now: datetime) -> dict[str, float | None]:
     """Steps a minute over the last five whole minutes, and what ended in the hour."""
     last = now.replace(second=0, microsecond=0)
     recent, seconds, counted = 0, 0.0, 0
@@ -88,7 +89,7 @@ def totals(rows: Iterable[Minute], now: datetime) -> dict[str, float]:
         counted += row.count
     return {
         "per_minute": recent / 5,
-        "mean": seconds / counted if counted else 0,
+        "mean": seconds / counted if counted else None,
         "done": ended["done"],
         "stop": ended["stop"],
     }

@@ -55,6 +55,7 @@ def environment(hidden: Collection[str] = ()) -> Environment:
     made.filters |= {
         "count": _count,
         "duration": _duration,
+        "event": lambda value: _event(redacted(value, hidden)),
         "error": lambda value, most=160: _error(redacted(value, hidden), most),
         "json": lambda value: _json(redacted(value, hidden)),
         "line": lambda value, most=120: _line(redacted(value, hidden), most),
@@ -186,6 +187,20 @@ def _error(value: Any, most: int) -> Markup:
     ).format(shown, _sentences(str(trace)[-_LONGEST_TRACE:]))
 
 
+def _event(detail: Any) -> Markup | str:
+    """What the timeline tells of an event: an error, or what the event is for."""
+    match detail:
+        case None:
+            return ""
+        case {"names": list(names), **rest} if not rest:
+            return _short(", ".join(map(str, names)), 160)
+        case {"to": str(step), **rest} if not rest:
+            return f"to {_short(step, 160)}"
+        case {"children": int(number), **rest} if not rest:
+            return f"{_count(number)} children"
+    return _error(detail, 160)
+
+
 def _moment(
     value: datetime | str | None,
     absent: str = "\N{EN DASH}",
@@ -244,7 +259,7 @@ def _json(value: Any) -> Markup:
 def _lines(
     value: Any, indent: str = "", head: Markup = _NOTHING, tail: str = ""
 ) -> Iterator[Markup]:
-    """The lines of a value, one after the other, so that nobody makes those that are not shown."""
+    """The lines of a value, one after the other, so that those which are not shown are not made."""
     start = escape(indent) + head
     if isinstance(value, dict) and value:
         yield start + "{"

@@ -41,7 +41,7 @@ def serve(
         host: the address to listen at.
         port: 0 is any that is free.
         actions: as in ``gendurable.web.app``.
-        auth: who is let in, as ``parse_auth`` has it; None lets everyone in, on this machine only.
+        auth: who is let in, as ``parse_auth`` has it; None lets all in, on this machine only.
         trust_proxy: networks of the proxies whose header is believed.
         allow_host: names under which it may be asked for besides this machine's own; without
             ``auth`` no other is answered.
@@ -56,7 +56,7 @@ def serve(
     """
     if auth is None and not is_loopback(host):
         raise UsageError(
-            f"--host {host} is open to other machines, and everyone there could look\n"
+            f"--host {host} is open to other machines, and every user there could look\n"
             "Add --auth basic or --auth header:NAME, or listen at 127.0.0.1."
         )
     names = None if auth else LOOPBACK_NAMES | {host.strip("[]"), *allow_host}
@@ -78,7 +78,7 @@ def serve(
             log_config=None,
             log_level="warning",
             access_log=False,
-            # Who asks is for --auth to judge: the address is that of the connection.
+            # --auth judges the user: the address is that of the connection.
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=5,

@@ -47,7 +47,7 @@ begin
     v_foreign := gendurable._foreign_steps(p_worker, p_moves);
 
     with queue as materialized (
-        select m.queue, gendurable._is_paused(m.queue) as paused,
+        select m.queue, k.closed,
                least((select min(h.priority)
                       from unnest(gendurable._heads(array(
                           select p from unnest(gendurable._places(k.kinds)) as p
@@ -57,11 +57,11 @@ begin
               from unnest(p_moves) as x
               where x.may
               group by x.queue) as m
-        cross join lateral (select gendurable._kinds(p_worker, m.queue) as kinds offset 0) as k
+        cross join lateral gendurable._enter_queue(m.queue, p_worker) as k
     ), decided as materialized (
         select m.ord, m.signalled,
                m.may and m.ord <> all (v_large) and m.ord <> all (v_foreign)
-               and not q.paused and (q.waiting is null or q.waiting >= m.priority)
+               and not q.closed and (q.waiting is null or q.waiting >= m.priority)
                and (m.kept_key is null
                     or (select c.most > 0 from gendurable._capacity(m.kept_key) as c)) as ahead
         from unnest(p_moves) as m

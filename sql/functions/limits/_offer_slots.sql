@@ -107,7 +107,7 @@ begin
     if v_holders is not null then
         v_again := v_again || gendurable._holders_leaving(v_holders, v_slots);
     end if;
-    if v_again <> '{}' then
+    if v_again <> '{}' or cardinality(v_keys) >= p_most then
         perform gendurable._look_again();
     end if;
     perform gendurable._move_key_trails('slot', v_keys, v_ids || v_back);

@@ -29,11 +29,13 @@ as $$
 declare
     -- So many offers of a line count; a less urgent instance would overtake those that do not.
     c_offers constant int := 1000;
+    c_keys   constant int := 500;
     v_now    timestamptz := clock_timestamp();
     v_cap    timestamptz := gendurable._due_cap();
     v_floor  timestamptz;
     v_moves  boolean;
     v_noted  int;
+    v_stuck  boolean;
     v_glance int;
     v_keys   text[];
     v_rings  tid[];
@@ -42,7 +44,7 @@ declare
     v_again  text[];
 begin
     select r.keys, r.rings into v_keys, v_rings
-    from gendurable._answerable_doorbells('tokens', 500) as r;
+    from gendurable._answerable_doorbells('tokens', c_keys) as r;
     select f.due, f.moves into v_floor, v_moves from gendurable._limit_floors() as f;
     v_keys := array(
         select unnest(v_keys)
@@ -51,7 +53,7 @@ begin
         from (select x.key from gendurable.buckets as x
               where x.due_at >= v_floor and x.due_at <= v_now
               order by x.due_at
-              limit 500) as b
+              limit c_keys) as b
         where gendurable._lock_name('tokens', b.key));
     if v_keys = '{}' then
         return;
@@ -189,11 +191,14 @@ begin
             from (select n.key from wanted as n where n.waits and (n.later or n.nth >= v_glance)
                   union
                   select k.key from stuck as k) as x),
-           (select count(*)::int from noted)
-    into v_ids, mine, v_back, v_again, v_noted
+           (select count(*)::int from noted), exists (select from stuck)
+    into v_ids, mine, v_back, v_again, v_noted, v_stuck
     from moving as m
     left join stuck as s on s.key = m.key and s.line = m.line;
 
+    if v_stuck or cardinality(v_keys) >= c_keys then
+        perform gendurable._look_again();
+    end if;
     perform gendurable._move_offers(v_ids, v_back);
     perform gendurable._move_key_trails('tokens', v_keys, v_ids || v_back);
     perform gendurable._clear_doorbells('tokens', v_rings, v_again);

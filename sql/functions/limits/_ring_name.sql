@@ -1,6 +1,6 @@
 -- Rings for a name whose limit was changed ('concurrency_limit', 'rate_limit'): the next pick looks
 -- at every key of it for which an instance waits. Notifies the workers that sleep and can run one
--- of these. The empty name stands for all names.
+-- of these; all that sleep, where more than 500 keys wait. The empty name stands for all names.
 --
 -- Which keys those are is looked up again by the pick that answers, once the change is committed
 -- (gendurable._expand_name_doorbells): an instance that comes to wait in between is found as well,
@@ -18,14 +18,24 @@ as $$
 declare
     v_sort gendurable.doorbell_kind := case p_kind when 'rate_limit'
                                        then 'tokens'::gendurable.doorbell_kind else 'slot' end;
+    v_waits record;
     v_kinds int[];
 begin
     insert into gendurable.doorbells (kind, key) values (p_kind, p_name);
-    if exists (select from gendurable._sleeping()) then
+    if not exists (select from gendurable._sleeping()) then
+        return;
+    end if;
+    v_waits := gendurable._waiting_keys(v_sort, array[p_name], '', 500);
+    if v_waits.last is not null then
+        -- There are more, of any kind.
+        perform gendurable._announce(array(
+            select distinct q.queue from gendurable._sleeping() as s
+            cross join lateral unnest(s.queues) as q (queue)));
+    else
         v_kinds := array(
             select distinct n.kind
             from gendurable._of_keys(
-                v_sort, gendurable._waiting_keys(v_sort, array[p_name]),
+                v_sort, v_waits.keys,
                 case v_sort when 'tokens' then 'throttled'::gendurable.phase else 'held' end,
                 1) as n);
         perform gendurable._announce(

@@ -38,7 +38,7 @@ begin
         where p.database = current_database()
         union all
         select 'slot', s.active_pid, s.slot_name::text, null, age(s.xmin),
-               case when s.active then 'in use' else 'nobody reads from it' end
+               case when s.active then 'in use' else 'no reader is connected' end
         from pg_replication_slots as s
         where s.xmin is not null
     )

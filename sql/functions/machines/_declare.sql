@@ -22,11 +22,10 @@ begin
     on conflict (worker_id, fsm, version) do nothing;
 
     insert into gendurable.versions as v (fsm, version)
-    select d.fsm, max(d.version)
+    select d.fsm, d.version
     from jsonb_to_recordset(p_machines) as d (fsm text, version int)
-    group by d.fsm
-    having not exists (select from gendurable.versions as k
-                       where k.fsm = d.fsm and k.version >= max(d.version));
+    where not exists (select from gendurable.versions as k
+                      where k.fsm = d.fsm and k.version = d.version);
 end
 $$;
 comment on function gendurable._declare(bigint, jsonb) is 'Notes what a worker can run.';

@@ -2,7 +2,7 @@
 -- declares, else the newest that was ever declared, else 1.
 --
 -- Locks: none. Writes: nothing.
--- Plan:  versions_newest, one descent: the end where no worker ever declared the machine;
+-- Plan:  versions_newest, one descent from each end; where there are several versions
 --        machines_newest, from the newest version down to the first that a live worker declares;
 --        leases_pkey.
 create function gendurable._newest_version(p_fsm text) returns int
@@ -14,14 +14,18 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-    v_ever int := (select v.version from gendurable.versions as v
-                   where v.fsm = p_fsm
-                   order by v.fsm, v.version desc
-                   limit 1);
-    v_now  timestamptz;
+    v_first int;
+    v_ever  int;
+    v_now   timestamptz;
 begin
+    select min(v.version), max(v.version) into v_first, v_ever
+    from gendurable.versions as v
+    where v.fsm = p_fsm;
+    -- In most calls there is no choice.
     if v_ever is null then
         return 1;
+    elsif v_first = v_ever then
+        return v_ever;
     end if;
     v_now := clock_timestamp();    -- the caller's transaction may be old
     return coalesce((

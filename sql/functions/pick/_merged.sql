@@ -1,12 +1,13 @@
--- The next p_most instances of up to sixteen places that are no gaps, merged, and what is left of
--- the places beyond them.
+-- The next p_most instances of up to sixteen places that are no gaps, merged, and from where on
+-- there may be more (gendurable._beyond; null: nowhere).
 --
 -- A branch for each place, because only what stands in a statement is merged as far as it is
 -- needed; those without a place are empty.
 -- Locks: none. Writes: nothing.
 -- Plan:  instances_ready, as many entries as p_most and one for each place.
 create function gendurable._merged(p_places gendurable.place[], p_most int,
-                                   out rows tid[], out far gendurable.place[])
+                                   out rows tid[], out priority int,
+                                   out at timestamptz, out id bigint)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -62,10 +63,12 @@ begin
           order by m.priority, m.eligible_at, m.id
           limit p_most) as n;
     rows := coalesce(v_last.rows, '{}');
-    far := case when v_last.found = p_most
-                then gendurable._beyond(p_places, v_last.priority, v_last.at, v_last.id)
-                else '{}' end;
+    if v_last.found = p_most then
+        priority := v_last.priority;
+        at := v_last.at;
+        id := v_last.id;
+    end if;
 end
 $$;
 comment on function gendurable._merged(gendurable.place[], int)
-    is 'The next instances of up to sixteen places, merged, and what is left of the places.';
+    is 'The next instances of up to sixteen places, merged, and from where on there may be more.';

@@ -1,12 +1,14 @@
--- The next p_most instances of several places, and what is left of the places beyond them.
+-- The next p_most instances of several places, and from where on there may be more
+-- (gendurable._beyond; null: nowhere).
 --
 -- It looks without locks and not far into each place, so it may find fewer than p_most: then the
--- caller goes on with what is left. Of a place that goes on no more is known than its last instance
+-- caller goes on from there. Of a place that goes on no more is known than its last instance
 -- here, so what is less urgent than that waits.
 -- Locks: none. Writes: nothing.
 -- Plan:  instances_ready, as many entries as p_most and a few for each place.
 create function gendurable._nearest(p_places gendurable.place[], p_most int,
-                                    out rows tid[], out far gendurable.place[])
+                                    out rows tid[], out priority int,
+                                    out at timestamptz, out id bigint)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -55,11 +57,12 @@ begin
     from (select n.* from near as n order by n.priority desc, n.eligible_at desc, n.id desc
           limit 1) as l;
     rows := coalesce(v_last.rows, '{}');
-    far := '{}';
     if v_last.more then
-        far := gendurable._beyond(p_places, v_last.priority, v_last.eligible_at, v_last.id);
+        priority := v_last.priority;
+        at := v_last.eligible_at;
+        id := v_last.id;
     end if;
 end
 $$;
 comment on function gendurable._nearest(gendurable.place[], int)
-    is 'The next instances of several places, and what is left of the places.';
+    is 'The next instances of several places, and from where on there may be more.';

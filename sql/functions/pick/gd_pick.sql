@@ -21,9 +21,8 @@
 --         holders.
 -- Plan:   as gendurable._candidates, so that the cost is that of the slots; as
 --         gendurable._wake_due, doorbells_run and buckets_due, a few descents when nothing is due
---         and there is no doorbell; occurrences_bound, one descent where the queue has no schedule;
---         queues_limited, one where it has no limit; as gendurable._weigh where there are signals,
---         children or large states.
+--         and there is no doorbell; as gendurable._enter_queue; as gendurable._weigh where there
+--         are signals, children or large states.
 -- Errors: GD010 the worker is gone; GD002 a negative number of slots; GD004 not READ COMMITTED.
 create function public.gd_pick(worker bigint, queue text, slots int) returns setof gendurable.job
 language plpgsql volatile security definer
@@ -38,6 +37,8 @@ as $$
 -- The body is long because the statement that claims is the one that returns: a function between
 -- them would copy each row once more.
 declare
+    v_check   record;
+    v_entered record;
     v_now     timestamptz;
     v_since   timestamptz;
     v_fence   bigint;
@@ -49,10 +50,10 @@ declare
     v_counted boolean := false;        -- the queue has a limit
     v_most    int := gd_pick.slots;    -- how many it may claim
     v_holders bigint[];                -- what executes of a queue with a limit
+    v_woken   record;
     v_due     int[];         -- kinds
     v_fired   int := 0;
-    v_tokens  boolean;
-    v_slots   boolean;
+    v_rung    record;
     v_offered bigint[];
     v_kept    bigint[];
     v_c       gendurable.candidates;
@@ -70,13 +71,15 @@ declare
     v_not_rates text[] := array[]::text[];
     v_claimed int;
     v_picked  int := 0;
-    v_gave_up boolean := false;        -- more may be there
+    v_more    boolean := false;        -- more has fallen due than it has moved
+    v_gave_up boolean := false;        -- more may be there than it has looked at
 begin
     if gendurable._is_open('public.gd_pick(bigint,text,int)') then
         perform gendurable._refuse_open();
     end if;
-    select c.idle, c.at into v_idle, v_now
-    from gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots) as c;
+    v_check := gendurable._check_in(gd_pick.worker, gd_pick.queue, gd_pick.slots);
+    v_idle := v_check.idle;
+    v_now := v_check.at;
     if v_now is null then
         perform gendurable._look_again();
         return;
@@ -85,24 +88,29 @@ begin
     end if;
     v_fence := (extract(epoch from v_now) * 1000000)::bigint;
 
-    if not gendurable._is_paused(gd_pick.queue) then
-        v_due := (gendurable._wake_due(gd_pick.queue)).kinds;
-        if exists (select from gendurable.queues as q
-                   where q.name = gd_pick.queue and q.max_executing is not null) then
-            v_counted := true;
+    v_entered := gendurable._enter_queue(gd_pick.queue, gd_pick.worker);
+    if not v_entered.closed then
+        v_woken := gendurable._wake_due(gd_pick.queue);
+        v_due := v_woken.kinds;
+        v_more := v_woken.more;
+        v_counted := v_entered.counted;
+        if v_counted then
             select least(gd_pick.slots, coalesce(p.places, 0)), p.executing into v_most, v_holders
             from gendurable._places_left(gd_pick.queue) as p;
         end if;
-        -- The newest row, or dead ones would be read where there is none.
-        if (select o.id from gendurable.occurrences as o where o.queue = gd_pick.queue
-            order by o.queue desc, o.id desc limit 1) is not null then
+        v_kinds := v_entered.kinds;
+        if v_entered.scheduled then
             v_fired := gendurable._fire_schedules(gd_pick.queue);
+            if v_fired > 0 then
+                -- They may be the first of their kind.
+                v_kinds := array(
+                    select k.id from gendurable._kinds(gd_pick.worker, gd_pick.queue) as k (id));
+            end if;
         end if;
-        v_kinds := gendurable._kinds(gd_pick.worker, gd_pick.queue);
-        select a.tokens, a.slots into v_tokens, v_slots from gendurable._announced(v_now) as a;
-        if v_tokens or v_slots then
+        v_rung := gendurable._announced(v_now);
+        if v_rung.tokens or v_rung.slots then
             v_offered := gendurable._answer_doorbells(
-                v_tokens, case when v_most > 0 then v_kinds end, v_most);
+                v_rung.tokens, case when v_most > 0 then v_kinds end, v_most);
         end if;
         -- Usually one round. A round that had to hold instances of saturated keys back looks for
         -- others in their place, beyond what it has seen: also one of a single slot, behind those
@@ -240,7 +248,7 @@ begin
         perform gendurable._mark_worker(gd_pick.worker, gd_pick.queue, not v_idle, false);
     end if;
     if v_picked = gd_pick.slots and (v_due is not null or v_fired > 0 or v_limited)
-       or v_picked > 0 and v_left <> '{}' or v_gave_up then
+       or v_picked > 0 and v_left <> '{}' or v_gave_up or v_more then
         -- Other workers may have come for what fell due, was offered or is left, while it was
         -- locked here, and gone to sleep again. What is left also calls this worker back, and so
         -- does what it has not come to.

@@ -14,7 +14,7 @@
 -- A transaction that is to be prepared (two-phase commit) must not notify: with
 -- SET LOCAL gendurable.notify = off it does not.
 -- Locks:  see gendurable._sync_keys. Writes: doorbells, correlation_keys.
--- Plan:   as gendurable._sleeping; if any sleeps, as gendurable._sleeps_for.
+-- Plan:   as gendurable._sleeping; if any sleeps, as gendurable._sleepers.
 create function gendurable._announce(p_queues text[], p_keys text[] default null,
                                      p_rates text[] default null, p_scoped bigint[] default null,
                                      p_kinds int[] default null)
@@ -24,6 +24,8 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -41,19 +43,27 @@ begin
             perform pg_notify('gendurable', k.queue)
             from (select distinct x.queue from gendurable.kinds as x
                   where x.id = any (v_rung)) as k
-            where gendurable._notifies() and gendurable._sleeps_for(k.queue, v_rung);
+            where gendurable._notifies()
+              and exists (select from gendurable._sleepers(k.queue, v_rung));
         end if;
         if p_queues is null then
             return;
         end if;
     end if;
-    perform pg_notify('gendurable', q.queue)
-    from unnest(p_queues) as q (queue)
-    where gendurable._notifies()
-      -- In this order: in most calls no worker sleeps.
-      and case when exists (select from gendurable._sleeping() as s
-                            where q.queue = any (s.queues))
-               then p_kinds is null or gendurable._sleeps_for(q.queue, p_kinds) end;
+    -- In most calls no worker sleeps.
+    if not gendurable._notifies()
+       or not exists (select from gendurable._sleeping() as s where s.queues && p_queues) then
+        return;
+    end if;
+    if p_kinds is null then
+        perform pg_notify('gendurable', q.queue)
+        from unnest(p_queues) as q (queue)
+        where exists (select from gendurable._sleeping() as s where q.queue = any (s.queues));
+    else
+        perform pg_notify('gendurable', q.queue)
+        from unnest(p_queues) as q (queue)
+        where exists (select from gendurable._sleepers(q.queue, p_kinds));
+    end if;
 end
 $$;
 comment on function gendurable._announce(text[], text[], text[], bigint[], int[])

@@ -31,14 +31,14 @@ begin
         exit when not found;
 
         loop
-            select w.moved, w.parks, w.kinds into v_due from gendurable._wake_due(v_queue) as w;
+            select w.* into v_due from gendurable._wake_due(v_queue) as w;
             exit when v_due.moved = 0;
             v_moved := v_moved + v_due.moved;
             woken := woken + v_due.parks;
             perform gendurable._announce(array[v_queue], p_kinds => v_due.kinds);
             -- The other queues have their turn all the same, once.
             if v_moved >= 10000 or clock_timestamp() >= p_until then
-                more := more or v_due.moved >= 1000;
+                more := more or v_due.more;
                 exit;
             end if;
         end loop;

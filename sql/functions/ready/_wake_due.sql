@@ -9,7 +9,7 @@
 -- Plan:   as gendurable._stretches; instances_due and instances_due_lately, one descent for each
 --         when nothing is due.
 create function gendurable._wake_due(p_queue text, out moved int, out parks int,
-                                     out kinds int[])
+                                     out kinds int[], out more boolean)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -21,8 +21,9 @@ set enable_sort = off
 set jit = off
 as $$
 declare
-    v_in     gendurable.entrance := gendurable._enter_ready();
-    v_part   record;
+    c_most   constant int := 1000;
+    v_in     gendurable.entrance;
+    v_part   gendurable.stretch;
     v_ids    bigint[] := array[]::bigint[];
     v_lately bigint[] := array[]::bigint[];
     v_keys   text[];
@@ -30,18 +31,17 @@ declare
     v_scoped bigint[];
 begin
     -- One stretch in most calls. What stands in both indexes is found twice.
-    for v_part in
-        select s.run, s.from_at, s.until_at from gendurable._stretches(p_queue) as s
-        where s.from_at <= now()
-    loop
-        if v_part.run is null then
+    foreach v_part in array gendurable._stretches(p_queue) loop
+        if v_part.from_at > now() then
+            continue;
+        elsif v_part.run is null then
             v_ids := v_ids || array(
                 select i.id from gendurable.instances as i
                 where i.queue = p_queue and i.phase in ('scheduled', 'awaiting_signal')
                   and i.eligible_at < 'infinity' and i.eligible_at <= now()
                   and i.eligible_at >= v_part.from_at and i.eligible_at < v_part.until_at
                 order by i.queue, i.eligible_at
-                limit 1000 - cardinality(v_ids)
+                limit c_most - cardinality(v_ids)
                 for no key update skip locked);
         else
             v_lately := v_lately || array(
@@ -50,7 +50,7 @@ begin
                   and i.eligible_at < 'infinity' and i.eligible_at <= now()
                   and (i.lane & 1099511627775) = v_part.run
                 order by i.queue, i.lane & 1099511627775, i.eligible_at
-                limit 1000 - cardinality(v_lately)
+                limit c_most - cardinality(v_lately)
                 for no key update skip locked);
         end if;
     end loop;
@@ -59,9 +59,11 @@ begin
     end if;
 
     moved := cardinality(v_ids);
+    more := moved >= c_most;
     parks := 0;
     if moved > 0 then
         perform gendurable._note_expired(v_ids);
+        v_in := gendurable._enter_ready();
         -- A scheduled instance keeps its place, which is the time it was meant for. A park is
         -- woken now, and keeps the names it awaited: its step is handed whatever signals of those
         -- names are there.
@@ -99,4 +101,4 @@ end
 $$;
 comment on function gendurable._wake_due(text) is
     'Moves what has become due in a queue into the ready set; answers how many, how many of them '
-    'were parks, and their kinds.';
+    'were parks, their kinds, and whether more may be left.';

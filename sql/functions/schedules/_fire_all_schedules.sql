@@ -30,7 +30,7 @@ begin
         where greatest(l.lease_until, v_up_since + w.lease) >= now()
         order by q.queue
     loop
-        if not gendurable._is_paused(v_queue) then
+        if not (gendurable._enter_queue(v_queue)).closed then
             v_count := v_count + gendurable._fire_schedules(v_queue);
         end if;
     end loop;

@@ -46,7 +46,8 @@ begin
 
         select i.phase = 'awaiting_signal' and p_name = any (i.awaits) as wakes, i.signalled,
                gendurable._inbox_key(i.id, i.inbox) as inbox, i.queue, i.concurrency_key,
-               i.correlation_scope is not null as scoped
+               i.correlation_scope is not null as scoped,
+               gendurable._is_wanted(i.phase, i.eligible_at) as wanted, (i.lane >> 40)::int as kind
         into v_target
         from gendurable.instances as i
         where i.id = v_id
@@ -61,6 +62,10 @@ begin
         end if;
     end loop;
 
+    if v_target.wanted then
+        -- signal x pick: the pick has passed over it, and its worker sleeps.
+        perform gendurable._announce(array[v_target.queue], p_kinds => array[v_target.kind]);
+    end if;
     if p_dedup_key is not null then
         insert into gendurable.dedup_keys (instance_id, dedup_key)
         values (v_id, p_dedup_key)

@@ -28,6 +28,8 @@ declare
     v_keys       text[];
     v_scoped     bigint[];
     v_signalled  bigint[];
+    v_wanted     text[];    -- queues of what a pick may want, and kinds
+    v_kinds      int[];
 begin
     if num_nonnulls(variadic p_dedup_keys) > 0 then
         -- A look-up in `stored` that stands inside an expression is made by hash; as a join it
@@ -61,19 +63,28 @@ begin
            array_agg(distinct t.queue) filter (where t.wakes),
            array_agg(t.concurrency_key) filter (where t.wakes and t.concurrency_key is not null),
            array_agg(t.id) filter (where t.wakes and t.scoped),
-           array_agg(t.id) filter (where not t.wakes and not t.signalled)
-    into v_woken, v_queues, v_keys, v_scoped, v_signalled
-    from (select i.id, i.queue, i.concurrency_key, i.signalled,
+           array_agg(t.id) filter (where t.names is not null and not t.wakes and not t.signalled),
+           array_agg(distinct t.queue) filter (where t.wanted),
+           array_agg(distinct t.kind) filter (where t.wanted)
+    into v_woken, v_queues, v_keys, v_scoped, v_signalled, v_wanted, v_kinds
+    from (select i.id, i.queue, i.concurrency_key, i.signalled, g.names,
                  i.correlation_scope is not null as scoped,
-                 i.phase = 'awaiting_signal' and i.awaits && g.names as wakes
-          from (select x.id, array_agg(x.name) as names
+                 coalesce(i.phase = 'awaiting_signal' and i.awaits && g.names, false) as wakes,
+                 gendurable._is_wanted(i.phase, i.eligible_at) as wanted,
+                 (i.lane >> 40)::int as kind
+          from (select x.id,
+                       array_agg(x.name) filter (
+                           where x.ord not in (select d from unnest(v_duplicates) as d)) as names
                 from unnest(p_ids, p_names) with ordinality as x (id, name, ord)
-                where x.ord not in (select d from unnest(v_duplicates) as d)
                 group by x.id) as g
           join gendurable.instances as i on i.id = g.id) as t;
 
     if v_woken is not null then
         perform gendurable._wake(v_woken, v_queues, v_keys, v_scoped);
+    end if;
+    if v_wanted is not null then
+        -- signal x pick: the pick has passed over them, and its worker sleeps.
+        perform gendurable._announce(v_wanted, p_kinds => v_kinds);
     end if;
     if v_signalled is not null then
         update gendurable.instances as i set signalled = true where i.id = any (v_signalled);

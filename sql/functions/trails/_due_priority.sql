@@ -17,7 +17,7 @@ as $$
 begin
     return (
         select min(d.priority)
-        from gendurable._stretches(p_queue) as s
+        from unnest(gendurable._stretches(p_queue)) as s
         cross join lateral (
             (select i.priority, i.phase, i.lane from gendurable.instances as i
              where s.run is null

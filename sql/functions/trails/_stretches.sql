@@ -5,9 +5,9 @@
 -- The runs are those from the bound on, and those of transactions that were open for long then and
 -- have ended, or of this one. None has a later run than a transaction that begins now would have:
 -- what has one came with a copy of the database.
--- Locks: none. Writes: nothing. Plan: waits_pkey, one descent; as gendurable._waiting_runs.
-create function gendurable._stretches(p_queue text)
-returns table (run bigint, from_at timestamptz, until_at timestamptz)
+-- Locks: none. Writes: nothing.
+-- Plan:  waits_pkey and instances_due_lately, one descent each; as gendurable._waiting_runs.
+create function gendurable._stretches(p_queue text) returns gendurable.stretch[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -18,6 +18,9 @@ as $$
 declare
     v_now   constant pg_snapshot := pg_current_snapshot();
     v_waits gendurable.waits;
+    v_parts tstzmultirange;
+    v_run   bigint;
+    v_found gendurable.stretch[] := array[]::gendurable.stretch[];
 begin
     select w.* into v_waits
     from gendurable.waits as w
@@ -25,22 +28,35 @@ begin
     order by w.queue, w.seq desc
     limit 1;
     if not found then
-        return query select null::bigint, timestamptz '-infinity', timestamptz 'infinity';
-        return;
+        return array[row(null, '-infinity', 'infinity')::gendurable.stretch];
     end if;
-    return query
-    select null::bigint, lower(s), upper(s)
-    from unnest(tstzmultirange(tstzrange('-infinity', 'infinity')) - v_waits.holes) as s;
-    return query
-    select r, timestamptz '-infinity', timestamptz 'infinity'
-    from unnest(gendurable._waiting_runs(
-        p_queue, v_waits.bound, 1 + gendurable._run(pg_snapshot_xmax(v_now)))) as r;
+    v_parts := tstzmultirange(tstzrange('-infinity', 'infinity')) - v_waits.holes;
+    if not isempty(v_parts) then
+        v_found := array(select row(null, lower(s), upper(s))::gendurable.stretch
+                         from unnest(v_parts) as s);
+    end if;
+    -- In most calls there is none.
+    v_run := (
+        select i.lane & 1099511627775 from gendurable.instances as i
+        where i.phase in ('scheduled', 'awaiting_signal') and i.eligible_at < 'infinity'
+          and i.queue = p_queue and (i.lane & 1099511627775) >= v_waits.bound
+        order by i.queue, i.lane & 1099511627775
+        limit 1);
+    if v_run is not null then
+        v_found := v_found || array(
+            select row(r, '-infinity', 'infinity')::gendurable.stretch
+            from unnest(gendurable._waiting_runs(
+                p_queue, v_run, 1 + gendurable._run(pg_snapshot_xmax(v_now)))) as r);
+    end if;
     if v_waits.pending <> '{}' then
-        return query
-        select distinct gendurable._run(x), timestamptz '-infinity', timestamptz 'infinity'
-        from unnest(v_waits.pending) as x
-        where pg_visible_in_snapshot(x, v_now) or x = pg_current_xact_id_if_assigned();
+        v_found := v_found || array(
+            select row(p.run, '-infinity', 'infinity')::gendurable.stretch
+            from (select distinct gendurable._run(x) as run
+                  from unnest(v_waits.pending) as x
+                  where pg_visible_in_snapshot(x, v_now)
+                     or x = pg_current_xact_id_if_assigned()) as p);
     end if;
+    return v_found;
 end
 $$;
 comment on function gendurable._stretches(text)

@@ -25,7 +25,9 @@ begin
         perform gendurable._refuse_open();
     end if;
     loop
-        select i.watched, gendurable._status(i.phase) as status into v_instance
+        select i.watched, gendurable._status(i.phase) as status, i.queue,
+               gendurable._is_wanted(i.phase, i.eligible_at) as wanted, (i.lane >> 40)::int as kind
+        into v_instance
         from gendurable.instances as i
         where i.id = gd_watch.target
         for no key update;
@@ -39,6 +41,10 @@ begin
     end loop;
     if not v_instance.watched then
         update gendurable.instances as i set watched = true where i.id = gd_watch.target;
+    end if;
+    if v_instance.wanted then
+        -- watch x pick: the pick has passed over it, and its worker sleeps.
+        perform gendurable._announce(array[v_instance.queue], p_kinds => array[v_instance.kind]);
     end if;
     return v_instance.status;
 end

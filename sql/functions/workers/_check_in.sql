@@ -24,6 +24,7 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
+    v_lease interval;
     v_held  boolean;
     v_renew boolean;
 begin
@@ -31,19 +32,22 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         perform gendurable._refuse_isolation();
     end if;
-    perform from gendurable.workers as w where w.id = p_worker for key share skip locked;
-    if not found then
-        perform pg_sleep(0.001);
-        perform from gendurable.workers as w where w.id = p_worker for key share skip locked;
-    end if;
-    v_held := found;
+    for v_try in 1 .. 2 loop
+        select w.lease into v_lease
+        from gendurable.workers as w
+        where w.id = p_worker
+        for key share skip locked;
+        v_held := found;
+        exit when v_held;
+        if v_try = 1 then
+            perform pg_sleep(0.001);
+        end if;
+    end loop;
     select p_queue = any (l.idle_queues),
            case when v_held then greatest(clock_timestamp(), l.heartbeat_at, l.claims_since) end,
-           v_held and clock_timestamp() > l.lease_until - w.lease * (2.0 / 3)
+           v_held and clock_timestamp() > l.lease_until - v_lease * (2.0 / 3)
     into idle, at, v_renew
-    from gendurable.workers as w
-    cross join lateral gendurable._lease(w.id) as l
-    where w.id = p_worker;
+    from gendurable._lease(p_worker) as l;
     if not found then
         perform gendurable._refuse_worker(p_worker);
     end if;

@@ -2,7 +2,7 @@
 -- to.
 --
 -- A lease that the worker's own heartbeat is writing is left alone: a heartbeat renews as well, and
--- the next pick marks.
+-- the next pick marks, soon.
 -- Locks:  the worker's row, never waiting. Writes: leases. Plan: workers_pkey, leases_pkey.
 create function gendurable._mark_worker(p_worker bigint, p_queue text, p_idle boolean,
                                         p_renew boolean)
@@ -29,6 +29,8 @@ begin
                 select array_remove(l.idle_queues, p_queue)
                        || case when p_idle then array[p_queue] else '{}' end
                 from gendurable._lease(p_worker) as l));
+    elsif p_idle then
+        perform gendurable._look_again();
     end if;
 end
 $$;

@@ -1,4 +1,4 @@
--- The next instances of several places, and what is left of them.
+-- The next instances of several places, and from where on there may be more.
 begin;
 \ir ../trails/prelude.psql
 select plan(10);
@@ -10,9 +10,9 @@ declare
     v_n    int := 0;
 begin
     while places <> '{}' and v_n < 1000 loop
-        select n.rows, n.far into v_step from gendurable._nearest(places, most) as n;
+        select n.* into v_step from gendurable._nearest(places, most) as n;
         v_ids := v_ids || array(select i.id from gendurable.instances as i where i.ctid = any (v_step.rows) order by i.priority, i.eligible_at, i.id);
-        places := v_step.far;
+        places := case when v_step.priority is null then '{}' else gendurable._beyond(places, v_step.priority, v_step.at, v_step.id) end;
         v_n := v_n + 1;
     end loop;
     return v_ids;

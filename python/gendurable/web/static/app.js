@@ -57,13 +57,13 @@
       known?.plot.destroy();
       const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
       const plot = new uPlot({
-        width, height: 180, padding: [8, 24, 0, 0], cursor: { y: false },
+        width, height: 190, padding: [8, 24, 0, 0], cursor: { y: false },
         scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
-        axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 55, values: (_, ticks) => ticks.map((value) => value.toLocaleString("en")) }],
+        axes: [{ ...axis, size: 28, space: 70, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 55, values: (_, ticks) => ticks.map((value) => value.toLocaleString("en")) }],
         series: [
-          { label: "at", value: (_, at) => at == null ? "–" : clock(at) },
+          { label: " ", value: (_, at) => at == null ? "" : clock(at) },
           ...series.map((each) => ({
-            label: each.name.replaceAll("_", " "), width: 1.75, points: { show: false },
+            label: each.name.replaceAll("_", " "), value: (_, count) => count == null ? "" : count.toLocaleString("en"), width: 1.75, points: { show: false },
             stroke: colour(COLOURS[each.name] ?? "--soft"),
             dash: each.name === "stop" ? [2, 2] : each.name === "retry" ? [6, 3] : undefined,
           })),
@@ -135,7 +135,7 @@
     source?.close();
     source = null;
   }
-  // A page that nobody sees needs nothing, and a browser has few connections.
+  // A page that is not visible needs nothing, and a browser has few connections.
   document.addEventListener("visibilitychange", () => document.hidden ? leave() : connect());
   addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
