@@ -38,9 +38,9 @@ types: packages venv ## pyright --strict on the examples and on typos; mypy's pa
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check pyright
 	@tools/test py tests_py/test_types.py -q
 
-test-web: venv ## The dashboard in headless Chromium (PICTURES=directory for photographs of every page)
+test-web: venv ## The dashboard and the site in headless Chromium (PICTURES=directory for photographs of every page)
 	@tools/setup web
-	@BROWSER=1 tools/test py tests_py/test_web_browser.py
+	@BROWSER=1 tools/test py tests_py/test_web_browser.py tests_py/test_site.py
 
 bench-web: packages venv ## The dashboard on a million live and two million finished instances (LIVE=1000000 FINISHED=2000000)
 	@$(VENV)/bin/python bench/web.py --live $(or $(LIVE),1000000) --finished $(or $(FINISHED),2000000)

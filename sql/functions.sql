@@ -244,6 +244,7 @@
 \ir functions/control/_lock_descendants.sql
 \ir functions/control/_cancel.sql
 \ir functions/control/_lock_free.sql
+\ir functions/control/_bring_back.sql
 \ir functions/control/_revive.sql
 \ir functions/control/gd_cancel.sql
 \ir functions/control/gd_cancel_many.sql
@@ -291,6 +292,7 @@
 \ir functions/pick/_beyond.sql
 \ir functions/pick/_child_rows.sql
 \ir functions/pick/_kinds.sql
+\ir functions/pick/_admit.sql
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
 \ir functions/pick/_enter_queue.sql
@@ -330,6 +332,7 @@
 -- archive: The archive and its partitions; what is forgotten, and the maintenance that does it.
 \ir functions/archive/_lock_maintenance.sql
 \ir functions/archive/_await_maintenance.sql
+\ir functions/archive/_archive_tables.sql
 \ir functions/archive/_archived.sql
 \ir functions/archive/_collect.sql
 \ir functions/archive/_create_partitions.sql

@@ -20,9 +20,12 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 import pytest
 import typer.main
+from selenium.webdriver.common.by import By
 
 import gendurable
+from browser import chromium, needs_chromium
 from gendurable.cli import app
+from support import until
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -106,6 +109,19 @@ def test_the_site_is_searched_by_sections_of_documents(site: Path) -> None:
     places = {entry["location"] for entry in docs}
     assert "children.html#what-is-certain" in places
     assert not any(place.startswith("repository/sql/") for place in places)
+
+
+@needs_chromium
+def test_the_search_finds_a_function_from_a_disk(site: Path) -> None:
+    with chromium() as browser:
+        browser.set_window_size(1360, 900)
+        browser.get((site / "howto/agents.html").as_uri())
+        field = until(lambda: browser.find_elements(By.CSS_SELECTOR, "input.md-search__input"))[0]
+        until(field.is_displayed)
+        field.send_keys("gd_heartbeat")
+        links = until(lambda: browser.find_elements(By.CSS_SELECTOR, "a.md-search-result__link"))
+        assert any("functions-workers.html" in str(link.get_attribute("href")) for link in links)
+        assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
 
 
 def test_a_page_outside_the_nav_a_dead_link_and_a_dead_anchor_fail_the_build(
@@ -229,6 +245,39 @@ def test_the_page_of_statuses_has_every_status_and_every_field_of_an_outcome() -
     assert len(fields) > 12
     listed = set(re.findall(r"^\| `(\w+)`", rest, re.MULTILINE))
     assert listed == fields | set(re.findall(r"'(\w+)'", kinds))
+
+
+def signatures(folder: str) -> dict[str, set[str]]:
+    """The names of the arguments of each public function that the files of a folder create."""
+    source = "".join(path.read_text() for path in sorted((ROOT / folder).rglob("*.sql")))
+    found: dict[str, set[str]] = defaultdict(set)
+    for function, arguments in re.findall(r"create function public\.(gd_\w+)\(([^)]*)\)", source):
+        found[function] |= set(re.findall(r"(?:^|,)\s*(\w+) ", arguments))
+    return found
+
+
+def test_the_page_of_the_router_has_all_that_is_different_there(conn: Connection) -> None:
+    text = (ROOT / "docs/reference/router.md").read_text()
+    engine, router = signatures("sql/functions"), signatures("sql/router")
+    more = {name: names - engine.get(name, set()) for name, names in router.items()}
+    assert {name for name, names in more.items() if names} == {
+        "gd_enqueue", "gd_place_partitions", "gd_stop_partitions"
+    }  # fmt: skip
+    for name, names in more.items():
+        for word in (name, *names) if names else ():
+            assert re.search(rf"`{word}\b", text) or f"### {word}\n" in text, word
+    rows = conn.execute(
+        r"""select p.proname, has_function_privilege('gd_worker', p.oid, 'execute')
+                and not has_function_privilege('gd_client', p.oid, 'execute')
+            from pg_proc as p
+            where p.pronamespace = 'public'::regnamespace and p.proname like 'gd\_%'"""
+    ).fetchall()
+    workers = {name for name, of_workers in rows if of_workers}
+    assert router.keys() >= {name for name, _ in rows} - workers - {"gd_here", "gd_next_due"}
+    assert workers & router.keys() == {"gd_schedule"}
+    views = (ROOT / "sql/router/views.sql").read_text()
+    shown = re.findall(r"create view public\.(gd_\w+) as\n(.*?);", views, re.DOTALL)
+    assert {name for name, body in shown if "as databases" in body} == {"gd_limits", "gd_queues"}
 
 
 def test_the_page_of_settings_has_every_variable_and_every_setting() -> None:

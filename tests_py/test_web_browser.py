@@ -27,6 +27,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from browser import Driver, chromium, needs_chromium
 from database import create_database, drop_database, own_cluster
 from gendurable import enqueue, get, set_queue_limit
 from gendurable.install import install
@@ -39,19 +40,13 @@ if TYPE_CHECKING:
     from selenium.webdriver.remote.webelement import WebElement
 
 Connection = psycopg.Connection[Any]
-Driver = webdriver.Chrome
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
 AXE = "axe-core@4.14.1"
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIZES = {"wide": (1360, 900), "narrow": (390, 844)}
 IN_DOCS = ("overview-light-wide", "instance-dark-wide", "failures-light-narrow")
 
-pytestmark = pytest.mark.skipif(
-    "BROWSER" not in os.environ or CHROMIUM is None or CHROMEDRIVER is None,
-    reason="`make test-web` runs these, in Chromium",
-)
+pytestmark = needs_chromium
 
 
 @contextlib.contextmanager
@@ -69,22 +64,6 @@ def served(dsn: str, *options: str, port: int = 0) -> Iterator[str]:
         finally:
             process.terminate()
             assert process.wait(30) == 0
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Driver]:
-    """A browser, which logs what pages do wrong."""
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.add_argument("--disable-dev-shm-usage")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    options.binary_location = CHROMIUM or ""
-    driver = webdriver.Chrome(options, webdriver.ChromeService(CHROMEDRIVER or ""))
-    try:
-        yield driver
-    finally:
-        driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +206,28 @@ def test_each_page_works_for_everyone(shop: Shop, browser: Driver, tmp_path: Pat
     assert {where: found for where, found in wrong.items() if found} == {}
     assert "owned" not in browser.title
     look(browser, "light", "wide")
+
+
+def test_pages_of_an_empty_database_say_what_to_do(
+    dsn: str, browser: Driver, tmp_path: Path
+) -> None:
+    axe = _axe(tmp_path)
+    look(browser, "light", "wide")
+    with served(dsn) as url:
+        for page, said in {
+            "": "Start a worker",
+            "instances": "There is no instance yet",
+            "queues": "There is no queue yet",
+            "limits": "No limit is set",
+            "schedules": "There is no schedule",
+            "failures": "Nothing failed",
+        }.items():
+            browser.get(url + page)
+            is_live(browser)
+            says(browser, said)
+            assert axe is None or _violations(browser, axe) == []
+            if pictures := os.environ.get("PICTURES"):
+                photograph(browser, Path(pictures) / f"empty-{page or 'overview'}.png", "wide")
 
 
 def test_every_action(shop: Shop, browser: Driver) -> None:  # noqa: PLR0915 (one after the other)

@@ -17,6 +17,8 @@ create function test.free() returns bigint language sql as $$ select c.free from
 create trigger gate before update on gendurable.instances for each row when (old.phase = 'scheduled') execute function test.gate('a');
 select gd_enqueue('due', queue => 'p', delay => '1 hour'), gd_enqueue('X', queue => 'q', concurrency_key => 'k') \g /dev/null
 update gendurable.instances set eligible_at = now() where fsm = 'due';
+-- A pick knows the kinds that there were when it began.
+select gendurable._kind('p', 'Y', 1, 'start') \g /dev/null
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', test.pick(:w, 'p', 9));
 select ok(test.is_blocked('a'), 'a pick has begun');

@@ -104,7 +104,7 @@ select test.query('a', $$ select * from gd_enqueue('X', queue => 'q', correlatio
 select test.send('b', format('select gd_retry(%s)', :id));
 select ok(test.is_blocked('b'), 'a retry waits for who is taking its key');
 select test.exec('a', 'commit');
-select is(test.result(test.answer('b')), 'key_taken', 'and leaves it to him');
+select is(test.result(test.answer('b')), 'key_taken', 'and leaves the key to that session');
 select is(test.places(:id), '0 live, 1 archived', 'it stays where it was');
 -- The retry takes the key first.
 delete from gendurable.correlation_keys;

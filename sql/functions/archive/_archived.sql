@@ -18,17 +18,7 @@ as $$
 declare
     v_table regclass;
 begin
-    foreach v_table in array
-        array(select c.oid::regclass
-              from pg_inherits as h
-              join pg_class as c on c.oid = h.inhrelid
-              where h.inhparent = 'gendurable.finished'::regclass
-                -- not what is to come
-                and (c.relname !~ '^finished_[0-9]'
-                     or c.relname <= gendurable._partition_name(now() + interval '1 minute'))
-              order by c.relname desc)
-        || 'gendurable.kept'::regclass
-    loop
+    foreach v_table in array gendurable._archive_tables() loop
         begin
             execute format('select f.* from %s as f where f.id = $1', v_table)
             into instance using p_id;

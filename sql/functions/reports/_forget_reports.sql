@@ -1,8 +1,8 @@
--- Deletes the progress that an instance has reported in an earlier life.
+-- Deletes the progress that instances have reported in an earlier life.
 --
 -- Locks:  the rows, never waiting: maintenance holds only what it deletes. Writes: reports.
--- Plan:   reports_pkey.
-create function gendurable._forget_reports(p_id bigint) returns void
+-- Plan:   reports_pkey, one descent for each; by ctid.
+create function gendurable._forget_reports(p_ids bigint[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -12,11 +12,10 @@ set jit = off
 as $$
 begin
     delete from gendurable.reports as d
-    where d.instance_id = p_id
-      and d.at = any (array(select r.at from gendurable.reports as r
-                            where r.instance_id = p_id
-                            for update skip locked));
+    where d.ctid = any (array(select r.ctid from gendurable.reports as r
+                              where r.instance_id = any (p_ids)
+                              for update skip locked));
 end
 $$;
-comment on function gendurable._forget_reports(bigint)
-    is 'Deletes the progress that an instance has reported.';
+comment on function gendurable._forget_reports(bigint[])
+    is 'Deletes the progress that instances have reported.';

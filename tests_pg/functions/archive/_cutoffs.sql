@@ -2,7 +2,9 @@
 begin;
 select plan(6);
 
-create function pg_temp.kept() returns text language sql as $$ select concat_ws(' / ', now() - nullif(c.finished, '-infinity'), now() - nullif(c.failed, '-infinity'), c.finished = '-infinity') from gendurable._cutoffs() as c $$;
+create function pg_temp.kept() returns text language sql as $$
+    select concat_ws(' / ', now() - nullif(c.finished, '-infinity'), now() - nullif(c.failed, '-infinity'),
+        c.finished = '-infinity') from gendurable._cutoffs() as c $$;
 select is(pg_temp.kept(), '1 day / 1 day / f', 'one day, where none is stored');
 select gd_set_retention('90 minutes') \g /dev/null
 select is(pg_temp.kept(), '01:30:00 / 01:30:00 / f', 'what is stored, failed ones as long');

@@ -15,26 +15,33 @@ exception when others then
     return v_code || ' ' || v_detail;
 end
 $$;
-create function pg_temp.finish(p_fsm text, p_ago interval, p_parent bigint default null) returns bigint language sql as $$
-    insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state, parent_id)
-    values (nextval('gendurable.instances_id_seq'), now() - p_ago, now() - p_ago, 1, 0, 0, 1, false, p_fsm, 's', 'default', '{}', p_parent)
+create function pg_temp.finish(p_fsm text, p_ago interval, p_parent bigint default null) returns bigint
+    language sql as $$
+    insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm,
+        step, queue, state, parent_id)
+    values (nextval('gendurable.instances_id_seq'), now() - p_ago, now() - p_ago, 1, 0, 0, 1, false, p_fsm, 's',
+        'default', '{}', p_parent)
     returning id
 $$;
-create function pg_temp.left_of(p_fsm text) returns int language sql as $$ select count(*)::int from gendurable.finished where fsm = p_fsm $$;
+create function pg_temp.left_of(p_fsm text) returns int language sql as $$
+    select count(*)::int from gendurable.finished where fsm = p_fsm $$;
 -- A partition for the window that contains a moment, as maintenance would have made it.
 create function pg_temp.partition(p_name text, p_ago interval, p_width interval) returns void language plpgsql as $$
 begin
     execute format('create table gendurable.%I (like gendurable.finished)', p_name);
-    execute format('alter table gendurable.finished attach partition gendurable.%I for values from (%L) to (%L)', p_name, now() - p_ago, now() - p_ago + p_width);
+    execute format('alter table gendurable.finished attach partition gendurable.%I for values from (%L) to (%L)',
+        p_name, now() - p_ago, now() - p_ago + p_width);
 end
 $$;
 create function pg_temp.partitions() returns text language sql as $$
     select string_agg(inhrelid::regclass::text, ' ' order by inhrelid::regclass::text)
-    from pg_inherits where inhparent = 'gendurable.finished'::regclass and inhrelid <> 'gendurable.finished_default'::regclass
+    from pg_inherits where inhparent = 'gendurable.finished'::regclass
+        and inhrelid <> 'gendurable.finished_default'::regclass
 $$;
 
 -- Row by row.
-select count(pg_temp.finish('a', ago::interval)) as made from unnest('{25 hours,2 days,24 hours 1 second,23 hours,0}'::text[]) as ago \gset
+select count(pg_temp.finish('a', ago::interval)) as made
+    from unnest('{25 hours,2 days,24 hours 1 second,23 hours,0}'::text[]) as ago \gset
 select id as live from gd_enqueue('a', eligible_at => now() - interval '1 year') \gset
 select is(gd_gc(), 3, 'without arguments: all that finished more than a day ago, and how many');
 select is(pg_temp.left_of('a'), 2, 'what finished since then stays');
@@ -54,7 +61,8 @@ select is(gd_gc('1 day', 10), 5, 'the last one takes the rest');
 
 -- Children.
 select id as parent from gd_enqueue('parent') \gset
-select pg_temp.finish('child', '2 days', :parent) as c1, pg_temp.finish('child', '2 days', :parent) as c2, pg_temp.finish('orphan', '2 days', -1) as o \gset
+select pg_temp.finish('child', '2 days', :parent) as c1, pg_temp.finish('child', '2 days', :parent) as c2,
+    pg_temp.finish('orphan', '2 days', -1) as o \gset
 select is(gd_gc(batch => 1), 1, 'children of a living parent do not use up the batch');
 select is(pg_temp.left_of('orphan'), 0, 'a child whose parent is gone is forgotten');
 select is(pg_temp.left_of('child'), 2, 'children stay as long as their parent lives');
@@ -73,9 +81,11 @@ end
 $$;
 select id as parent from gd_enqueue('parent') \gset
 select count(pg_temp.finish('p', ago::interval)) as made
-from unnest('{9 days 23 hours,9 days 22 hours,4 days 23 hours,29 hours,28 hours,20 hours,9 hours,7 days}'::text[]) as ago \gset
+from unnest('{9 days 23 hours,9 days 22 hours,4 days 23 hours,29 hours,28 hours,20 hours,9 hours,7 days}'::text[])
+    as ago \gset
 select pg_temp.finish('kept', '9 days 20 hours', :parent) as kept \gset
-select is((select count(*)::int from gendurable.old1) + (select count(*)::int from gendurable.old2), 4, 'rows in partitions');
+select is((select count(*)::int from gendurable.old1) + (select count(*)::int from gendurable.old2), 4,
+    'rows in partitions');
 select is(gd_gc(), 6, 'rows of dropped partitions are counted with the others');
 select is(to_regclass('gendurable.old2'), null, 'a partition that ended before the retention is dropped');
 select ok(pg_temp.partitions() ~ 'edge.*young', 'a partition that did not end before the retention is not');
@@ -91,9 +101,12 @@ select is(gd_gc(batch => 2), 7, 'rows that go with their partition are counted, 
 select is(to_regclass('gendurable.old3'), null, 'their partition goes in the same call');
 
 -- Errors.
-select is(pg_temp.refusal($$ select gd_gc('-1 s') $$), 'GD002 retention -00:00:01, batch 10000', 'a negative retention is refused, and named');
-select is(pg_temp.refusal($$ select gd_gc(batch => 0) $$), 'GD002 retention null, batch 0', 'a batch of none is refused, and named');
-select throws_ok($$ select gd_gc(batch => -1) $$, 'GD002', 'gendurable: invalid argument', 'a negative batch is refused');
+select is(pg_temp.refusal($$ select gd_gc('-1 s') $$), 'GD002 retention -00:00:01, batch 10000',
+    'a negative retention is refused, and named');
+select is(pg_temp.refusal($$ select gd_gc(batch => 0) $$), 'GD002 retention null, batch 0',
+    'a batch of none is refused, and named');
+select throws_ok($$ select gd_gc(batch => -1) $$, 'GD002', 'gendurable: invalid argument',
+    'a negative batch is refused');
 select throws_ok($$ select gd_gc('7000 years') $$, 'GD002', null, 'a retention from before the calendar is refused');
 
 select * from finish();

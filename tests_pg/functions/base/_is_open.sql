@@ -25,17 +25,20 @@ savepoint replaced;
 create or replace function gendurable._is_open(p_function regprocedure) returns boolean language sql stable return true;
 select coalesce(string_agg(called::text, ', '), 'none') as not_closed from pg_temp.not_closed() \gset
 rollback to replaced;
-select is(:'not_closed'::text, 'none', 'every function that runs with the rights of its owner asks before anything else');
+select is(:'not_closed'::text, 'none',
+    'every function that runs with the rights of its owner asks before anything else');
 
 select ok(not gendurable._is_open('public.gd_pause(text)'), 'as installed it is not');
 grant execute on function public.gd_pause(text) to public;
 select ok(gendurable._is_open('public.gd_pause(text)'), 'PUBLIC may execute it');
-select throws_ok($$ select gd_pause('q') $$, 'GD005', 'gendurable: every role may call this', 'it is closed, to its owner too');
+select throws_ok($$ select gd_pause('q') $$, 'GD005', 'gendurable: every role may call this',
+    'it is closed, to its owner too');
 revoke execute on function public.gd_pause(text) from public;
 select lives_ok($$ select gd_pause('q') $$, 'and open again');
 
 grant execute on all functions in schema public to public;
-select is_empty('select called, answer from pg_temp.not_closed()', 'so is every function that runs with the rights of its owner');
+select is_empty('select called, answer from pg_temp.not_closed()',
+    'so is every function that runs with the rights of its owner');
 
 select * from finish();
 rollback;

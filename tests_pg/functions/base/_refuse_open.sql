@@ -2,7 +2,8 @@
 begin;
 select plan(1);
 
-select throws_ok('select gendurable._refuse_open()', 'GD005', 'gendurable: every role may call this', 'a code of its own');
+select throws_ok('select gendurable._refuse_open()', 'GD005', 'gendurable: every role may call this',
+    'a code of its own');
 
 select * from finish();
 rollback;

@@ -10,7 +10,9 @@ select is(pg_temp.commit('1', 'done'), 'committed', 'done');
 select is(gendurable._resolve_key('k'), pg_temp.id('1'), 'without an occupant the finished one');
 select pg_temp.put('2', '{"correlation_key": "k", "correlation_scope": ["done"]}') \g /dev/null
 select is(gendurable._resolve_key('k'), pg_temp.id('2'), 'or a living one that is newer, outside its scope');
-select pg_temp.put('3', '{"correlation_key": "k"}'), pg_temp.put('4', '{"correlation_key": "k", "correlation_scope": ["done"]}'), pg_temp.put('5', '{"correlation_key": "other"}') \g /dev/null
+select pg_temp.put('3', '{"correlation_key": "k"}'),
+    pg_temp.put('4', '{"correlation_key": "k", "correlation_scope": ["done"]}'),
+    pg_temp.put('5', '{"correlation_key": "other"}') \g /dev/null
 select is(gendurable._resolve_key('k'), pg_temp.id('3'), 'the occupant goes before newer ones');
 select gd_cancel(pg_temp.id('3')) \g /dev/null
 select is(gendurable._resolve_key('k'), pg_temp.id('4'), 'without one the newest');

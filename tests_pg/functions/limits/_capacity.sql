@@ -2,11 +2,14 @@
 begin;
 select plan(6);
 
-insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
+insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm,
+    queue, concurrency_key)
 select now(), now(), now(), v.phase::gendurable.phase, 's', '{}', 0, 1, 'm', 'q', v.key
-from (values ('executing', 'one:a'), ('held', 'one:b'), ('ready', 'one:b'), ('executing', 'three:a'), ('ready', 'three:a'), ('executing', 'three:b'), ('executing', 'none')) as v (phase, key);
+from (values ('executing', 'one:a'), ('held', 'one:b'), ('ready', 'one:b'), ('executing', 'three:a'),
+    ('ready', 'three:a'), ('executing', 'three:b'), ('executing', 'none')) as v (phase, key);
 select gd_set_concurrency_limit('three', 3), gd_set_concurrency_limit('none', 0) \g /dev/null
-create function pg_temp.capacity(p_key text) returns text language sql as $$ select c.most || ' ' || c.free from gendurable._capacity(p_key) as c $$;
+create function pg_temp.capacity(p_key text) returns text language sql as $$
+    select c.most || ' ' || c.free from gendurable._capacity(p_key) as c $$;
 
 select is(pg_temp.capacity('one:a'), '1 0', 'one may execute where no limit is set');
 select is(pg_temp.capacity('one:b'), '1 1', 'neither what waits nor what was offered a slot holds one');

@@ -7,7 +7,8 @@ select is(pg_temp.refusal($$ select gendurable._check_policy_name('mail') $$), '
 select is(pg_temp.refusal($$ select gendurable._check_policy_name('mail:7') $$), 'GD002 name is mail:7', 'a key');
 select is(pg_temp.refusal($$ select gendurable._check_policy_name(':') $$), 'GD002 name is :', 'a colon alone');
 select is(pg_temp.refusal($$ select gendurable._check_policy_name(null) $$), 'GD001 name is required', 'nothing');
-select is(pg_temp.refusal($$ select gendurable._check_policy_name(repeat('x', 1001)) $$), 'GD002 name is longer than 1,000 bytes: ' || repeat('x', 40) || '...', 'too much');
+select is(pg_temp.refusal($$ select gendurable._check_policy_name(repeat('x', 1001)) $$),
+    'GD002 name is longer than 1,000 bytes: ' || repeat('x', 40) || '...', 'too much');
 
 select * from finish();
 rollback;

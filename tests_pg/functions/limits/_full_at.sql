@@ -2,7 +2,8 @@
 begin;
 select plan(5);
 
-create function pg_temp.full_at(p_tokens float8, p_allowed float8 default 1, p_cap interval default '-1 day') returns interval language sql as $$
+create function pg_temp.full_at(p_tokens float8, p_allowed float8 default 1, p_cap interval default '-1 day')
+    returns interval language sql as $$
     select gendurable._full_at(p_tokens, p_allowed, 60, 3, now(), now() + p_cap) - now()
 $$;
 select is(pg_temp.full_at(1), interval '2 minutes 1 s', 'a second after it is full');

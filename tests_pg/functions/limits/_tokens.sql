@@ -2,7 +2,8 @@
 begin;
 select plan(10);
 
-create function pg_temp.tokens(p_tokens float8, p_seconds float8, p_allowed float8 default 10, p_period interval default '1 minute', p_burst float8 default 20) returns float8 language sql as $$
+create function pg_temp.tokens(p_tokens float8, p_seconds float8, p_allowed float8 default 10,
+    p_period interval default '1 minute', p_burst float8 default 20) returns float8 language sql as $$
     select gendurable._tokens(p_tokens, now(), p_allowed, p_period, p_burst, now() + p_seconds * interval '1 s')
 $$;
 select is(pg_temp.tokens(null, 0), 20::float8, 'one that is not there is full');

@@ -13,10 +13,13 @@ select is((select string_agg(name, ' ') from gendurable.concurrency_limits), 'l'
 select gd_set_concurrency_limit('k', 3) \g /dev/null
 select is(pg_temp.pick(9), 'k2 k3', 'three');
 select gd_drop_concurrency_limit(name => 'k') \g /dev/null
-select is(pg_temp.commit_all('{k1,k2}', 'retry') || ' ' || pg_temp.pick(9), 'committed committed -', 'what executes counts, though it started under a higher limit');
+select is(pg_temp.commit_all('{k1,k2}', 'retry') || ' ' || pg_temp.pick(9), 'committed committed -',
+    'what executes counts, though it started under a higher limit');
 select is(pg_temp.commit('k3', 'done') || ' ' || pg_temp.pick(9), 'committed k1', 'one at once');
-select lives_ok($$ select gd_drop_concurrency_limit('never set') $$, 'a limit that is not set is dropped without a word');
-select is(pg_temp.refusal($$ select gd_drop_concurrency_limit(null) $$), 'GD001 name is required', 'a name is required');
+select lives_ok($$ select gd_drop_concurrency_limit('never set') $$,
+    'a limit that is not set is dropped without a word');
+select is(pg_temp.refusal($$ select gd_drop_concurrency_limit(null) $$), 'GD001 name is required',
+    'a name is required');
 select is(pg_temp.refusal($$ select gd_drop_concurrency_limit('a:b') $$), 'GD002 name is a:b', 'a key is no name');
 
 select * from finish();

@@ -13,7 +13,8 @@ select set_config('gendurable.most_counted', 'many', true) \g /dev/null
 select is(gendurable._most_counted(), null, 'what is no number says nothing');
 
 -- The views hear of it: 300 in a queue without a worker, counted to 100.
-select gd_enqueue_many(jsonb_agg(jsonb_build_object('fsm', 'm', 'queue', 'nobody'))) from generate_series(1, 300) \g /dev/null
+select gd_enqueue_many(jsonb_agg(jsonb_build_object('fsm', 'm', 'queue', 'nobody')))
+    from generate_series(1, 300) \g /dev/null
 select is((select count(*) from gd_stuck), 300::bigint, 'all that is stuck');
 set local gendurable.most_counted = '100';
 select is((select count(*) from gd_stuck), 100::bigint, 'as much of it as the session wants');

@@ -7,7 +7,8 @@ select test.up_for_ever();
 create function pg_temp.before(fsm text, most int default 100) returns bigint language sql as $$
     select gendurable._ready_before(pg_temp.row(fsm), most)
 $$;
-select pg_temp.put('a'), pg_temp.put('b'), pg_temp.put('urgent', '{"priority": -1}'), pg_temp.put('slow', '{"priority": 1}'),
+select pg_temp.put('a'), pg_temp.put('b'), pg_temp.put('urgent', '{"priority": -1}'),
+    pg_temp.put('slow', '{"priority": 1}'),
        pg_temp.put('other', '{"queue": "a"}'), pg_temp.put('later', '{"delay": "1 hour"}') \g /dev/null
 select is(pg_temp.before('urgent'), 0::bigint, 'the first');
 select is(pg_temp.before('b'), 2::bigint, 'older ones and more urgent ones');
