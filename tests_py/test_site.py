@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from ast import literal_eval
 from collections import defaultdict
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -28,6 +29,9 @@ from gendurable.cli import app
 from support import until
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Modules that a framework imports, or that others of the package do.
+DJANGO_S_OWN = {"admin", "apps", "database", "gendurable", "lent", "machines", "models"}
 
 Connection = psycopg.Connection[Any]
 
@@ -217,6 +221,15 @@ def test_the_reference_has_every_public_name_of_the_package(site: Path) -> None:
     ]
     assert missing == []
     assert {"gendurable.job.job", "gendurable.testing.drain", "gendurable.look.queues"} <= anchors
+    # Every module of a framework that exports something but what Django itself looks for.
+    contrib = ROOT / "python/gendurable/contrib"
+    for path in contrib.rglob("*.py"):
+        exports = re.search(r"^__all__ = (\[.*?\])", path.read_text(), re.MULTILINE | re.DOTALL)
+        if exports is None or path.stem in DJANGO_S_OWN:
+            continue
+        module = ".".join(path.relative_to(ROOT / "python").with_suffix("").parts)
+        listed = {f"{module}.{name}" for name in literal_eval(exports[1])}
+        assert listed <= anchors, listed - anchors
 
 
 def test_what_has_no_word_and_a_word_for_nothing_are_refused(
