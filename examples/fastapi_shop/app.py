@@ -23,7 +23,7 @@ __all__ = ["app"]
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
     """A worker for as long as the application runs; at its end it drains."""
     async with embedded(Worker([Checkout], dsn=DSN, drain=10)):
         yield

@@ -10,7 +10,7 @@
 -- Sessions:  A: an id of the partition is chosen, the instance is not there yet; B: departure, several times.
 -- Guard:     The transaction has its number before it looks what is here, and the departure is over
 --            when no number is open that is smaller than that of its second call.
--- Mutations: `_partitioned_id` takes no number first → 9.
+-- Mutations: `_new_id` takes no number first → 9.
 --
 -- Race:      Two partitions of one database leave (11–12)
 -- Sessions:  A: departure of 5, open; B: departure of 6.
