@@ -292,6 +292,7 @@
 \ir functions/pick/_beyond.sql
 \ir functions/pick/_child_rows.sql
 \ir functions/pick/_kinds.sql
+\ir functions/pick/_admit.sql
 \ir functions/pick/_candidates.sql
 \ir functions/pick/_children.sql
 \ir functions/pick/_enter_queue.sql

@@ -276,6 +276,19 @@ def test_queues_workers_limits_and_schedules_are_listed(
     assert len(objects(ask("schedule", "next", "@daily", "-n", "3", "--json"))) == 3
     assert ask("schedule", "drop", "nightly") == "dropped: nightly\n"
     assert "there is no schedule nightly" in ask("schedule", "drop", "nightly", code=1)
+    conn.execute("select gd_schedule('hourly', '@hourly', 'M', '{}')")
+    for done, results in {
+        "pause q other --json": [("q", "paused"), ("other", "paused")],
+        "resume q --json": [("q", "resumed")],
+        "limit concurrency customer 2 --json": [("customer", "set")],
+        "limit rate mail none --json": [("mail", "dropped")],
+        "limit queue q 5 --json": [("q", "set")],
+        "schedule pause hourly --json": [("hourly", "paused")],
+        "schedule resume hourly --json": [("hourly", "resumed")],
+        "schedule drop hourly --json": [("hourly", "dropped")],
+    }.items():
+        told = objects(ask(*done.split()))
+        assert [(one["name"], one["result"]) for one in told] == results
     assert "0 99 * * *" in ask("schedule", "set", "nightly", "0 99 * * *", "M", code=1)
 
 
@@ -402,7 +415,7 @@ def test_doctor_tells_what_is_wrong_by_its_exit_code(
     assert found["workers"]["status"] == "warning"
     enqueue(conn, "M", queue="nobody")
     told = ask("doctor", code=3)
-    assert re.search(r"stuck +problem +1 instances: no_worker, nobody", told)
+    assert re.search(r"stuck +problem +1 instance: no_worker, nobody", told)
     assert "-> gd_why(1), or gendurable-py show 1, says what to do." in told
 
 

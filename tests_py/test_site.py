@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from ast import literal_eval
 from collections import defaultdict
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -28,6 +29,9 @@ from gendurable.cli import app
 from support import until
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Modules that a framework imports, or that others of the package do.
+DJANGO_S_OWN = {"admin", "apps", "database", "gendurable", "lent", "machines", "models"}
 
 Connection = psycopg.Connection[Any]
 
@@ -217,6 +221,15 @@ def test_the_reference_has_every_public_name_of_the_package(site: Path) -> None:
     ]
     assert missing == []
     assert {"gendurable.job.job", "gendurable.testing.drain", "gendurable.look.queues"} <= anchors
+    # Every module of a framework that exports something but what Django itself looks for.
+    contrib = ROOT / "python/gendurable/contrib"
+    for path in contrib.rglob("*.py"):
+        exports = re.search(r"^__all__ = (\[.*?\])", path.read_text(), re.MULTILINE | re.DOTALL)
+        if exports is None or path.stem in DJANGO_S_OWN:
+            continue
+        module = ".".join(path.relative_to(ROOT / "python").with_suffix("").parts)
+        listed = {f"{module}.{name}" for name in literal_eval(exports[1])}
+        assert listed <= anchors, listed - anchors
 
 
 def test_what_has_no_word_and_a_word_for_nothing_are_refused(
@@ -245,6 +258,39 @@ def test_the_page_of_statuses_has_every_status_and_every_field_of_an_outcome() -
     assert len(fields) > 12
     listed = set(re.findall(r"^\| `(\w+)`", rest, re.MULTILINE))
     assert listed == fields | set(re.findall(r"'(\w+)'", kinds))
+
+
+def signatures(folder: str) -> dict[str, set[str]]:
+    """The names of the arguments of each public function that the files of a folder create."""
+    source = "".join(path.read_text() for path in sorted((ROOT / folder).rglob("*.sql")))
+    found: dict[str, set[str]] = defaultdict(set)
+    for function, arguments in re.findall(r"create function public\.(gd_\w+)\(([^)]*)\)", source):
+        found[function] |= set(re.findall(r"(?:^|,)\s*(\w+) ", arguments))
+    return found
+
+
+def test_the_page_of_the_router_has_all_that_is_different_there(conn: Connection) -> None:
+    text = (ROOT / "docs/reference/router.md").read_text()
+    engine, router = signatures("sql/functions"), signatures("sql/router")
+    more = {name: names - engine.get(name, set()) for name, names in router.items()}
+    assert {name for name, names in more.items() if names} == {
+        "gd_enqueue", "gd_place_partitions", "gd_stop_partitions"
+    }  # fmt: skip
+    for name, names in more.items():
+        for word in (name, *names) if names else ():
+            assert re.search(rf"`{word}\b", text) or f"### {word}\n" in text, word
+    rows = conn.execute(
+        r"""select p.proname, has_function_privilege('gd_worker', p.oid, 'execute')
+                and not has_function_privilege('gd_client', p.oid, 'execute')
+            from pg_proc as p
+            where p.pronamespace = 'public'::regnamespace and p.proname like 'gd\_%'"""
+    ).fetchall()
+    workers = {name for name, of_workers in rows if of_workers}
+    assert router.keys() >= {name for name, _ in rows} - workers - {"gd_here", "gd_next_due"}
+    assert workers & router.keys() == {"gd_schedule"}
+    views = (ROOT / "sql/router/views.sql").read_text()
+    shown = re.findall(r"create view public\.(gd_\w+) as\n(.*?);", views, re.DOTALL)
+    assert {name for name, body in shown if "as databases" in body} == {"gd_limits", "gd_queues"}
 
 
 def test_the_page_of_settings_has_every_variable_and_every_setting() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -25,16 +26,21 @@ from gendurable import (
     Retry,
     RetryPolicy,
     ScheduleChildren,
+    Status,
     Stop,
     UsageError,
     enqueue,
     job,
+    middleware,
     signal,
     status,
     step,
 )
 from gendurable.testing import drain
 from support import Connection, statuses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Checkout(Machine[dict[str, Any]]):
@@ -119,6 +125,47 @@ def test_a_child_by_name_is_of_the_version_that_is_given(dsn: str) -> None:
         assert found.result == [3]
         count = app.execute("select count(*) from gendurable.machines").fetchone()
         assert count == (0,)
+
+
+request: ContextVar[str] = ContextVar("request", default="none")
+
+
+@middleware
+def told(ctx: Context[Any]) -> Iterator[None]:
+    request.set(f"{request.get()} {ctx.step}")
+    yield
+
+
+class Framed(Machine[list[str]]):
+    @step
+    def start(self, ctx: Context[list[str]]) -> Outcome:
+        return Next(self.later, [*ctx.state, request.get()])
+
+    @step
+    async def later(self, ctx: Context[list[str]]) -> Outcome:
+        await asyncio.sleep(0)
+        return Done([*ctx.state, request.get()])
+
+
+def result_of(found: Status | None) -> Any:
+    assert found is not None
+    return found.result
+
+
+def test_middleware_is_entered_around_each_step_in_a_context_of_its_own(dsn: str) -> None:
+    with psycopg.connect(dsn) as conn:
+        created = enqueue(conn, Framed, [])
+        drain(conn, [Framed], middleware=[told])
+        assert result_of(status(conn, created.id)) == ["none start", "none later"]
+    assert request.get() == "none"
+
+    async def on_an_async_connection() -> Any:
+        async with await psycopg.AsyncConnection.connect(dsn) as conn:
+            created = await enqueue(conn, Framed, [])
+            await drain(conn, [Framed], middleware=[told])
+            return result_of(await status(conn, created.id)), request.get()
+
+    assert asyncio.run(on_an_async_connection()) == (["none start", "none later"], "none")
 
 
 def test_what_is_not_given_is_an_error(dsn: str) -> None:

@@ -208,6 +208,28 @@ def test_each_page_works_for_everyone(shop: Shop, browser: Driver, tmp_path: Pat
     look(browser, "light", "wide")
 
 
+def test_pages_of_an_empty_database_say_what_to_do(
+    dsn: str, browser: Driver, tmp_path: Path
+) -> None:
+    axe = _axe(tmp_path)
+    look(browser, "light", "wide")
+    with served(dsn) as url:
+        for page, said in {
+            "": "Start a worker",
+            "instances": "There is no instance yet",
+            "queues": "There is no queue yet",
+            "limits": "No limit is set",
+            "schedules": "There is no schedule",
+            "failures": "Nothing failed",
+        }.items():
+            browser.get(url + page)
+            is_live(browser)
+            says(browser, said)
+            assert axe is None or _violations(browser, axe) == []
+            if pictures := os.environ.get("PICTURES"):
+                photograph(browser, Path(pictures) / f"empty-{page or 'overview'}.png", "wide")
+
+
 def test_every_action(shop: Shop, browser: Driver) -> None:  # noqa: PLR0915 (one after the other)
     conn, url = shop.conn, shop.url
     made = enqueue(conn, "Mail", {"n": 1}, queue="acts")

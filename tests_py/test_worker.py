@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 import threading
@@ -36,6 +37,7 @@ from gendurable import (
     signal,
     step,
 )
+from gendurable.claims import Claim
 from gendurable.holding import Holding
 from gendurable.queues import Queue
 from gendurable.session import Session
@@ -291,6 +293,68 @@ def test_a_job_may_answer_with_an_outcome(dsn: str, conn: Connection) -> None:
 
 
 # Errors of steps.
+
+
+class Shipped(Done, frozen=True):
+    """An outcome of an application's own."""
+
+
+class OnTo(Next, frozen=True):
+    """Another one."""
+
+
+class Chained(Machine[Any]):
+    @step
+    def start(self, _: Context[Any]) -> Outcome:
+        return OnTo(self.ship)
+
+    @step
+    async def ship(self, _: Context[Any]) -> Outcome:
+        return Shipped({"by": "air"})
+
+
+def test_an_outcome_may_be_of_a_subclass(dsn: str, conn: Connection) -> None:
+    with running(dsn, [Chained]):
+        created = enqueue(conn, Chained, None)
+        assert finished(conn, created.id).result == {"by": "air"}
+
+
+def claims_alive() -> int:
+    return sum(type(each) is Claim for each in gc.get_objects())
+
+
+class Garbage(Machine[int]):
+    retry = RetryPolicy(initial=0)
+
+    @step
+    def start(self, ctx: Context[int]) -> Outcome:
+        if ctx.state == 0 and ctx.attempt == 0:
+            raise ValueError("once more")
+        return Next(self.then)
+
+    @step
+    async def then(self, _: Context[int]) -> Outcome:
+        await asyncio.sleep(0)
+        return Done()
+
+
+def test_what_has_ended_leaves_nothing_to_the_collector_of_cycles(
+    dsn: str, conn: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A claim in a cycle with its task lived until the collector came, which took a third of a
+    worker's time."""
+    caplog.set_level(logging.CRITICAL)  # A record that is kept for the report refers to its claim.
+    gc.collect()
+    before = claims_alive()
+    gc.disable()
+    try:
+        with running(dsn, [Garbage]):
+            many = [enqueue(conn, Garbage, number % 2).id for number in range(20)]
+            for each in many:
+                assert finished(conn, each).status == "done"
+        assert claims_alive() == before
+    finally:
+        gc.enable()
 
 
 def test_an_exception_is_retried_with_backoff_and_then_stops(dsn: str, conn: Connection) -> None:

@@ -1,10 +1,11 @@
--- A small shop beside the engine. It has its own tables and its own rules; the engine sees to it that each order's steps happen.
+-- A small shop beside the engine. It has its own tables and its own rules; the engine sees to it that each order's
+-- steps happen.
 --
--- The two meet in two triggers: an order is enqueued in the transaction that inserts it, and a payment is signalled in the
--- transaction that records it. Neither can exist without the other, whatever crashes.
+-- The two meet in two triggers: an order is enqueued in the transaction that inserts it, and a payment is signalled in
+-- the transaction that records it. Neither can exist without the other, whatever crashes.
 --
--- Steps run at least once, so every function that a step calls may be called again: the first call decides and takes effect, later
--- ones only answer what was decided. Each locks the order first, then the stock.
+-- Steps run at least once, so every function that a step calls may be called again: the first call decides and takes
+-- effect, later ones only answer what was decided. Each locks the order first, then the stock.
 --
 -- Safe to run again; workers that start at the same moment wait for one another here.
 
@@ -82,7 +83,8 @@ language plpgsql as $$
 begin
     perform public.gd_enqueue_many(jsonb_agg(jsonb_build_object(
         'fsm', 'Checkout', 'correlation_key', 'order:' || o.order_id, 'queue', s.queue,
-        'state', jsonb_build_object('sku', o.sku, 'quantity', o.quantity, 'pay_within', extract(epoch from s.pay_within)))))
+        'state', jsonb_build_object('sku', o.sku, 'quantity', o.quantity, 'pay_within',
+            extract(epoch from s.pay_within)))))
     from placed as o cross join shop.settings as s
     having count(*) > 0;
     return null;
@@ -93,8 +95,8 @@ create or replace trigger enqueue_orders after insert on shop.orders
 
 -- A payment tells the order's instance. Where no instance waits for it any more, or none ever did, the money goes back.
 --
--- The order's lock decides the race with shop.close: a payment is either recorded before the order closes, and then close
--- refunds it if it was not used, or it finds the order closed.
+-- The order's lock decides the race with shop.close: a payment is either recorded before the order closes, and then
+-- close refunds it if it was not used, or it finds the order closed.
 create or replace function shop.signal_payment() returns trigger
 language plpgsql as $$
 declare
@@ -103,7 +105,8 @@ begin
     select o.status into v_status from shop.orders as o where o.order_id = new.order_id for no key update;
 
     new.answer := public.gd_signal('order:' || new.order_id, 'payment_confirmed',
-                                   jsonb_build_object('payment_id', new.payment_id, 'amount', new.amount), dedup_key => new.payment_id);
+                                   jsonb_build_object('payment_id', new.payment_id, 'amount', new.amount),
+                                   dedup_key => new.payment_id);
 
     if (new.answer = 'no_target' or v_status <> 'open')
        and not exists (select from shop.payments as p where p.payment_id = new.payment_id) then
@@ -114,7 +117,8 @@ begin
     return new;
 end
 $$;
-create or replace trigger signal_payment before insert on shop.payments for each row execute function shop.signal_payment();
+create or replace trigger signal_payment before insert on shop.payments
+    for each row execute function shop.signal_payment();
 
 -- The functions that the steps call.
 
@@ -132,7 +136,8 @@ begin
     end if;
     -- It is a generous warehouse: of everything that is ordered there were a thousand.
     insert into shop.stock (sku, delivered, on_hand) values (p_sku, 1000, 1000) on conflict do nothing;
-    update shop.stock as s set reserved = s.reserved + p_quantity where s.sku = p_sku and s.on_hand - s.reserved >= p_quantity;
+    update shop.stock as s set reserved = s.reserved + p_quantity
+        where s.sku = p_sku and s.on_hand - s.reserved >= p_quantity;
     v_reserved := found;
     if v_reserved then
         update shop.orders as o set reserved = true where o.order_id = p_order_id;
@@ -143,8 +148,8 @@ begin
 end
 $$;
 
--- Ends an order, once: the first call decides, and every call answers what was decided. The second execution of a step may know
--- more than the first one did (a payment that has come in since), so it must not be the one to decide.
+-- Ends an order, once: the first call decides, and every call answers what was decided. The second execution of a step
+-- may know more than the first one did (a payment that has come in since), so it must not be the one to decide.
 create or replace function shop.close(p_order_id text, p_status text, p_payment_id text default null) returns text
 language plpgsql as $$
 declare

@@ -5,7 +5,7 @@ uvicorn fastapi_shop.app:app
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ __all__ = ["app"]
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
     """A worker for as long as the application runs; at its end it drains."""
     async with embedded(Worker([Checkout], dsn=DSN, drain=10)):
         yield

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
-from flask import Flask, current_app
-from flask.cli import with_appcontext
+from flask import Flask
+from flask.cli import ScriptInfo, with_appcontext
 
 from flask_shop.checkout import Checkout
-from flask_shop.database import TABLES, connection
+from flask_shop.database import TABLES, connection, dsn_of
 from gendurable import Context, Middleware, middleware, run_worker
 from gendurable.migrating import migrate as migrate_schema
 
@@ -39,13 +39,13 @@ def migrate() -> None:
 
 @click.command()
 @click.option("--concurrency", default=10, help="How many steps at once.")
-@with_appcontext
-def worker(concurrency: int) -> None:
+@click.pass_obj
+def worker(info: ScriptInfo, concurrency: int) -> None:
     """Run a worker until SIGTERM or Ctrl-C."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = info.load_app()
     run_worker(
         [Checkout],
-        dsn=app.config["DSN"],
+        dsn=dsn_of(app),
         queues={"default": concurrency},
         middleware=[in_context_of(app)],
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import psycopg
-from flask import current_app, g
+from flask import Flask, current_app, g
 
-__all__ = ["TABLES", "close", "connection"]
+__all__ = ["TABLES", "close", "connection", "dsn_of"]
 
 TABLES = """
     create table if not exists orders (
@@ -18,10 +18,15 @@ TABLES = """
 """
 
 
+def dsn_of(app: Flask) -> str:
+    """Where the application's database is."""
+    return cast("str", app.config["DSN"])
+
+
 def connection() -> psycopg.Connection[Any]:
     """The connection of this context; a transaction is a block: with connection().transaction()."""
     if "conn" not in g:
-        g.conn = psycopg.connect(current_app.config["DSN"])
+        g.conn = psycopg.connect(dsn_of(current_app))
     conn: psycopg.Connection[Any] = g.conn
     return conn
 

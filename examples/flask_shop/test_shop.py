@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from flask_shop import create_app
 from flask_shop.checkout import Checkout
 from flask_shop.commands import in_context_of
+from flask_shop.database import dsn_of
 from gendurable import Worker, in_thread
 
 
@@ -29,7 +30,7 @@ def app() -> Flask:
 @pytest.fixture
 def client(app: Flask) -> Iterator[FlaskClient]:
     """A client, while a worker runs."""
-    worker = Worker([Checkout], dsn=app.config["DSN"], middleware=[in_context_of(app)])
+    worker = Worker([Checkout], dsn=dsn_of(app), middleware=[in_context_of(app)])
     with in_thread(worker), app.test_client() as client:
         yield client
 

@@ -7,10 +7,11 @@ caller's business. How it is done on other connections is in ``drivers``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
@@ -28,11 +29,15 @@ __all__ = [
     "Parameters",
     "Texts",
     "call",
+    "decoded",
     "no_connection",
+    "sync_or_async",
     "text_only",
 ]
 
+P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 C = TypeVar("C", Cursor[tuple[Any, ...]], AsyncCursor[tuple[Any, ...]])
 
 AnyConnection: TypeAlias = SyncHandle | AsyncHandle
@@ -54,6 +59,24 @@ _HINTS = {
     "AsyncConnection": "Here it has to be a sync one: psycopg.connect(...).",
     "coroutine": "Await psycopg.AsyncConnection.connect(...) first.",
 }
+
+
+class Call(Protocol[P, T_co]):
+    """A call to a type checker: what it answers follows from the connection."""
+
+    @overload
+    def __call__(self, conn: SyncHandle, /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
+    @overload
+    def __call__(
+        self, conn: AsyncHandle, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, T_co]: ...
+
+
+def sync_or_async(
+    function: Callable[Concatenate[AnyConnection, P], MaybeCoroutine[T]],
+) -> Call[P, T]:
+    """Type a function by its connection; it stays as it is."""
+    return cast("Call[P, T]", function)
 
 
 def call(
@@ -122,6 +145,15 @@ async def _call_async(
         async with text_only(AsyncCursor(conn, row_factory=tuple_row)) as cursor:
             await cursor.execute(query, parameters)
             return answer(_texts(await cursor.fetchall()))
+
+
+def decoded(answer: str, kind: type[T]) -> T:
+    """JSON text as a value of a type."""
+    try:
+        return msgspec.json.decode(answer, type=kind)
+    except msgspec.DecodeError:
+        # A number that no float holds, such as 1e400, is one that jsonb does.
+        return msgspec.convert(json.loads(answer), kind)
 
 
 def no_connection(

@@ -19,12 +19,11 @@ from gendurable.context import Context
 from gendurable.events import Execution
 from gendurable.machine import Definition
 from gendurable.queues import Queue
-from gendurable.reports import KINDS
 from gendurable.settle import Settled, next_context
 from gendurable.threads import Helpers
 from gendurable.transactions import AnyLease
 
-__all__ = ["Claim", "Failure", "Stage", "kind_of"]
+__all__ = ["Claim", "Failure", "Stage"]
 
 _NOT_THE_USERS = (sysconfig.get_path("stdlib"), str(Path(__file__).parent), "<frozen")
 
@@ -80,31 +79,38 @@ class Claim:
         raised: the exception that its code has raised last, if an event has a subscriber.
     """
 
-    stage = Stage.STEP
-    failure: Failure | None = None
-    settled: Settled | None = None
-    asks = False
-    stays = False
-    refusals = 0
-    task: asyncio.Task[None] | None = None
-    thread: int | None = None
-    calls = 0
-    placed = False
-    timer: asyncio.TimerHandle | None = None
-    lease: AnyLease | None = None
-    helpers: Helpers | None = None
-    forsaken_at = 0.0
-    took = 0.0
-    told = False
-    execution: Execution | None = None
-    context: contextvars.Context | None = None
-    raised: BaseException | None = None
+    # Written out, with slots: a claim is written to some twenty times for each step, which a struct
+    # or a dictionary of attributes takes longer for.
+    __slots__ = (
+        "asks", "calls", "context", "ctx", "definition", "execution", "failure", "forsaken_at",
+        "helpers", "lease", "placed", "queue", "raised", "refusals", "settled", "stage",
+        "started_at", "stays", "task", "thread", "timer", "told", "took",
+    )  # fmt: skip
 
     def __init__(self, definition: Definition, ctx: Context[Any], queue: Queue) -> None:
         self.definition = definition
         self.ctx = ctx
         self.queue = queue
+        self.stage = Stage.STEP
+        self.failure: Failure | None = None
+        self.settled: Settled | None = None
+        self.asks = False
+        self.stays = False
+        self.refusals = 0
+        self.task: asyncio.Task[None] | None = None
+        self.thread: int | None = None
+        self.calls = 0
+        self.placed = False
+        self.timer: asyncio.TimerHandle | None = None
+        self.lease: AnyLease | None = None
+        self.helpers: Helpers | None = None
+        self.forsaken_at = 0.0
         self.started_at = monotonic()
+        self.took = 0.0
+        self.told = False
+        self.execution: Execution | None = None
+        self.context: contextvars.Context | None = None
+        self.raised: BaseException | None = None
 
     def __str__(self) -> str:
         return f"{self.ctx.fsm} {self.ctx.id} step {self.ctx.step!r}"
@@ -170,11 +176,6 @@ class Claim:
             if thread in current:
                 frames += reversed([frame for frame, _ in walk_stack(current[thread])])
         return _describe(frames)
-
-
-def kind_of(settled: Settled) -> str:
-    """What an outcome is called."""
-    return KINDS[type(settled.outcome)]
 
 
 def _describe(frames: list[FrameType]) -> str:

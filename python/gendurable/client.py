@@ -16,25 +16,36 @@ by an ``AccessError``. Other errors of the database are psycopg's.
 
 from __future__ import annotations
 
-import json
-import operator
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 
-from gendurable.arguments import Duration, integer, interval, key, moment, number, text, texts
-from gendurable.calls import AnyConnection, MaybeCoroutine, Texts, call
+from gendurable.arguments import (
+    Duration,
+    addressed,
+    identifier,
+    identifiers,
+    integer,
+    interval,
+    json_text,
+    key,
+    moment,
+    number,
+    optional,
+    refused,
+    text,
+    texts,
+)
+from gendurable.calls import AnyConnection, MaybeCoroutine, Texts, call, decoded, sync_or_async
 from gendurable.codec import encode_json
 from gendurable.context import ChildResult, Signal
-from gendurable.drivers import AsyncHandle, SyncHandle
 from gendurable.entry import ARGUMENTS, Entry, Target, fsm_name, step_name
 from gendurable.errors import UsageError
 from gendurable.schedules import SCHEDULE_ARGUMENTS, Schedule
 from gendurable.steps import StepRef
-from gendurable.text import safe_repr
 
 __all__ = [
     "Enqueued",
@@ -73,32 +84,8 @@ __all__ = [
     "watch",
 ]
 
-_ID_RANGE = range(-(2**63), 2**63)
-
-P = ParamSpec("P")
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
 Address: TypeAlias = str | int | UUID
 """Of an instance: its correlation key (str; a UUID counts as one), or its id (int)."""
-
-
-class _Call(Protocol[P, T_co]):
-    """A call to a type checker: what it answers follows from the connection."""
-
-    @overload
-    def __call__(self, conn: SyncHandle, /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
-    @overload
-    def __call__(
-        self, conn: AsyncHandle, /, *args: P.args, **kwargs: P.kwargs
-    ) -> Coroutine[Any, Any, T_co]: ...
-
-
-def _sync_or_async(
-    function: Callable[Concatenate[AnyConnection, P], MaybeCoroutine[T]],
-) -> _Call[P, T]:
-    """Type a function by its connection; it stays as it is."""
-    return cast("_Call[P, T]", function)
 
 
 class Enqueued(msgspec.Struct, frozen=True):
@@ -226,12 +213,12 @@ class SignalEntry(msgspec.Struct, frozen=True):
         Raises:
             UsageError: a field has a wrong type.
         """
-        kind, address = _address(self.target)
+        kind, address = addressed(self.target)
         fields = {
             "target" if kind == "text" else "id": address if kind == "text" else int(address),
             "name": text("name", self.name),
             "payload": self.payload,
-            "dedup_key": _optional(key, "dedup_key", self.dedup_key),
+            "dedup_key": optional(key, "dedup_key", self.dedup_key),
         }
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -325,7 +312,7 @@ _SET_HISTORY = "select public.gd_set_history(fsm => %(fsm)s, level => %(level)s)
 _DROP_CONCURRENCY_LIMIT = "select public.gd_drop_concurrency_limit(name => %(name)s)::text"
 
 
-@_sync_or_async
+@sync_or_async
 def enqueue(
     conn: AnyConnection,
     /,
@@ -384,10 +371,10 @@ def enqueue(
         entry = target
     arguments = entry.arguments()
     parameters = {name: _sent(arguments.get(name)) for name in ARGUMENTS}
-    return call(conn, _ENQUEUE, parameters, lambda texts: _decoded(texts[0], Enqueued))
+    return call(conn, _ENQUEUE, parameters, lambda texts: decoded(texts[0], Enqueued))
 
 
-@_sync_or_async
+@sync_or_async
 def enqueue_many(
     conn: AnyConnection, /, entries: Iterable[Entry]
 ) -> MaybeCoroutine[list[Enqueued]]:
@@ -402,11 +389,11 @@ def enqueue_many(
         conn,
         ENQUEUE_MANY,
         {"entries": _batch(entries, Entry)},
-        lambda texts: [_decoded(each, Enqueued) for each in texts],
+        lambda texts: [decoded(each, Enqueued) for each in texts],
     )
 
 
-@_sync_or_async
+@sync_or_async
 def signal(
     conn: AnyConnection,
     /,
@@ -433,17 +420,17 @@ def signal(
         StateError: the payload has no JSON form.
         UsageError: an argument has a wrong type.
     """
-    kind, address = _address(target)
+    kind, address = addressed(target)
     parameters = {
         "target": address,
         "name": text("name", name),
-        "payload": _json(payload),
-        "dedup_key": _optional(key, "dedup_key", dedup_key),
+        "payload": json_text(payload),
+        "dedup_key": optional(key, "dedup_key", dedup_key),
     }
     return call(conn, _SIGNAL.format(type=kind), parameters, _first)
 
 
-@_sync_or_async
+@sync_or_async
 def signal_many(
     conn: AnyConnection, /, entries: Iterable[SignalEntry]
 ) -> MaybeCoroutine[list[str]]:
@@ -457,7 +444,7 @@ def signal_many(
     return call(conn, _SIGNAL_MANY, {"entries": _batch(entries, SignalEntry)}, list)
 
 
-@_sync_or_async
+@sync_or_async
 def status(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Status | None]:
     """Look up one instance by id (int) or correlation key (str or UUID), live or finished.
 
@@ -467,16 +454,16 @@ def status(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Status | N
     Raises:
         UsageError: the target is neither.
     """
-    kind, address = _address(target)
+    kind, address = addressed(target)
     return call(
         conn,
         _STATUS.format(type=kind),
         {"target": address},
-        lambda texts: _decoded(texts[0], Status) if texts else None,
+        lambda texts: decoded(texts[0], Status) if texts else None,
     )
 
 
-@_sync_or_async
+@sync_or_async
 def watch(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[str | None]:
     """Ask for one notification of the next park or the end of an instance.
 
@@ -495,7 +482,7 @@ def watch(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[str | None]
     Raises:
         UsageError: the target is neither.
     """
-    kind, address = _address(target)
+    kind, address = addressed(target)
     return call(
         conn,
         _WATCH.format(type=kind),
@@ -504,7 +491,7 @@ def watch(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[str | None]
     )
 
 
-@_sync_or_async
+@sync_or_async
 def history(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[list[Event]]:
     """What has happened to an instance, the oldest first, as far as it was noted.
 
@@ -518,16 +505,16 @@ def history(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[list[Even
     Raises:
         UsageError: the target is neither.
     """
-    kind, address = _address(target)
+    kind, address = addressed(target)
     return call(
         conn,
         _HISTORY.format(type=kind),
         {"target": address},
-        lambda texts: [_decoded(t, Event) for t in texts],
+        lambda texts: [decoded(t, Event) for t in texts],
     )
 
 
-@_sync_or_async
+@sync_or_async
 def get(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Instance | None]:
     """Look at everything that is known of one instance, by id or correlation key.
 
@@ -537,17 +524,17 @@ def get(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Instance | No
     Raises:
         UsageError: the target is neither.
     """
-    kind, address = _address(target)
+    kind, address = addressed(target)
     return call(
         conn,
         _GET[kind],
         {"target": address},
-        lambda texts: _decoded(texts[0], Instance) if texts else None,
+        lambda texts: decoded(texts[0], Instance) if texts else None,
         name="get",
     )
 
 
-@_sync_or_async
+@sync_or_async
 def find(
     conn: AnyConnection,
     /,
@@ -588,22 +575,22 @@ def find(
         "fsm": None if machine is None else fsm_name(machine),
         "status": None if status is None else texts("status", status),
         "step": None if step is None else step_name(None, step),
-        "queue": _optional(text, "queue", queue),
-        "correlation_key": _optional(key, "correlation_key", correlation_key),
-        "parent": None if parent is None else _id("parent", parent),
-        "before": None if before is None else _id("before", before),
+        "queue": optional(text, "queue", queue),
+        "correlation_key": optional(key, "correlation_key", correlation_key),
+        "parent": None if parent is None else identifier("parent", parent),
+        "before": None if before is None else identifier("before", before),
         "most": str(integer("most", most)),
     }
     return call(
         conn,
         _FIND,
         parameters,
-        lambda rows: [_decoded(row, Instance) for row in rows],
+        lambda rows: [decoded(row, Instance) for row in rows],
         name="find",
     )
 
 
-@_sync_or_async
+@sync_or_async
 def signals(
     conn: AnyConnection, /, instance: int, after: int = 0, most: int = 100
 ) -> MaybeCoroutine[list[Signal]]:
@@ -620,14 +607,14 @@ def signals(
         UsageError: an argument has a wrong type.
     """
     parameters = {
-        "id": _id("instance", instance),
-        "after": _id("after", after),
+        "id": identifier("instance", instance),
+        "after": identifier("after", after),
         "most": str(integer("most", most)),
     }
-    return call(conn, _SIGNALS, parameters, lambda texts: [_decoded(t, Signal) for t in texts])
+    return call(conn, _SIGNALS, parameters, lambda texts: [decoded(t, Signal) for t in texts])
 
 
-@_sync_or_async
+@sync_or_async
 def children(
     conn: AnyConnection, /, parent: int, after: int = 0, most: int = 100
 ) -> MaybeCoroutine[list[ChildResult]]:
@@ -644,16 +631,14 @@ def children(
         UsageError: an argument has a wrong type.
     """
     parameters = {
-        "parent": _id("parent", parent),
+        "parent": identifier("parent", parent),
         "after": str(integer("after", after)),
         "most": str(integer("most", most)),
     }
-    return call(
-        conn, _CHILDREN, parameters, lambda texts: [_decoded(t, ChildResult) for t in texts]
-    )
+    return call(conn, _CHILDREN, parameters, lambda texts: [decoded(t, ChildResult) for t in texts])
 
 
-@_sync_or_async
+@sync_or_async
 def cancel(
     conn: AnyConnection,
     /,
@@ -681,17 +666,17 @@ def cancel(
         UsageError: an argument has a wrong type.
     """
     if not isinstance(cascade, bool):
-        raise _wrong("cascade", cascade, "True or False")
-    kind, address = _address(target)
+        raise refused("cascade", cascade, "True or False")
+    kind, address = addressed(target)
     parameters = {
         "target": address,
-        "reason": _optional(text, "reason", reason),
+        "reason": optional(text, "reason", reason),
         "cascade": "true" if cascade else "false",
     }
     return call(conn, _CANCEL.format(type=kind), parameters, lambda texts: int(texts[0]))
 
 
-@_sync_or_async
+@sync_or_async
 def retry(
     conn: AnyConnection, /, instance: int, step: StepRef | None = None, state: Any = None
 ) -> MaybeCoroutine[str]:
@@ -715,14 +700,14 @@ def retry(
         UsageError: an argument has a wrong type.
     """
     parameters = {
-        "id": _id("instance", instance),
+        "id": identifier("instance", instance),
         "step": None if step is None else step_name(None, step),
-        "state": _json(state),
+        "state": json_text(state),
     }
     return call(conn, _RETRY, parameters, _first)
 
 
-@_sync_or_async
+@sync_or_async
 def cancel_many(
     conn: AnyConnection, /, instances: Iterable[int], reason: str | None = None
 ) -> MaybeCoroutine[list[str]]:
@@ -740,11 +725,11 @@ def cancel_many(
     Raises:
         UsageError: an argument has a wrong type.
     """
-    parameters = {"ids": _ids(instances), "reason": _optional(text, "reason", reason)}
+    parameters = {"ids": identifiers(instances), "reason": optional(text, "reason", reason)}
     return call(conn, _CANCEL_MANY, parameters, list)
 
 
-@_sync_or_async
+@sync_or_async
 def retry_many(conn: AnyConnection, /, instances: Iterable[int]) -> MaybeCoroutine[list[str]]:
     """Bring failed instances back, each as ``retry`` does, to the step that failed; none waits.
 
@@ -759,10 +744,10 @@ def retry_many(conn: AnyConnection, /, instances: Iterable[int]) -> MaybeCorouti
     Raises:
         UsageError: an argument has a wrong type.
     """
-    return call(conn, _RETRY_MANY, {"ids": _ids(instances)}, list)
+    return call(conn, _RETRY_MANY, {"ids": identifiers(instances)}, list)
 
 
-@_sync_or_async
+@sync_or_async
 def pause(conn: AnyConnection, /, queue: str) -> MaybeCoroutine[None]:
     """Hand out nothing more of a queue until ``resume``; what runs finishes.
 
@@ -775,7 +760,7 @@ def pause(conn: AnyConnection, /, queue: str) -> MaybeCoroutine[None]:
     return call(conn, _PAUSE, {"queue": text("queue", queue)}, _nothing)
 
 
-@_sync_or_async
+@sync_or_async
 def resume(conn: AnyConnection, /, queue: str) -> MaybeCoroutine[None]:
     """End the pause of a queue; no error if it was not paused.
 
@@ -785,7 +770,7 @@ def resume(conn: AnyConnection, /, queue: str) -> MaybeCoroutine[None]:
     return call(conn, _RESUME, {"queue": text("queue", queue)}, _nothing)
 
 
-@_sync_or_async
+@sync_or_async
 def set_rate_limit(
     conn: AnyConnection, /, name: str, allowed: float, period: Duration, burst: float | None = None
 ) -> MaybeCoroutine[None]:
@@ -809,12 +794,12 @@ def set_rate_limit(
         "name": text("name", name),
         "allowed": str(number("allowed", allowed)),
         "period": interval(period, "period"),
-        "burst": _optional(number, "burst", burst),
+        "burst": optional(number, "burst", burst),
     }
     return call(conn, _SET_RATE_LIMIT, parameters, _nothing)
 
 
-@_sync_or_async
+@sync_or_async
 def drop_rate_limit(conn: AnyConnection, /, name: str) -> MaybeCoroutine[None]:
     """Take a rate limit back: what names it waits until it is set again.
 
@@ -824,7 +809,7 @@ def drop_rate_limit(conn: AnyConnection, /, name: str) -> MaybeCoroutine[None]:
     return call(conn, _DROP_RATE_LIMIT, {"name": text("name", name)}, _nothing)
 
 
-@_sync_or_async
+@sync_or_async
 def set_concurrency_limit(
     conn: AnyConnection, /, name: str, max_executing: int
 ) -> MaybeCoroutine[None]:
@@ -848,7 +833,7 @@ def set_concurrency_limit(
     return call(conn, _SET_CONCURRENCY_LIMIT, parameters, _nothing)
 
 
-@_sync_or_async
+@sync_or_async
 def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeCoroutine[None]:
     """Take a concurrency limit back: one instance of each of its keys at once.
 
@@ -858,7 +843,7 @@ def drop_concurrency_limit(conn: AnyConnection, /, name: str) -> MaybeCoroutine[
     return call(conn, _DROP_CONCURRENCY_LIMIT, {"name": text("name", name)}, _nothing)
 
 
-@_sync_or_async
+@sync_or_async
 def set_queue_limit(
     conn: AnyConnection, /, queue: str, max_executing: int | None
 ) -> MaybeCoroutine[None]:
@@ -877,12 +862,12 @@ def set_queue_limit(
     """
     parameters = {
         "queue": text("queue", queue),
-        "max_executing": _optional(integer, "max_executing", max_executing),
+        "max_executing": optional(integer, "max_executing", max_executing),
     }
     return call(conn, _SET_QUEUE_LIMIT, parameters, _nothing)
 
 
-@_sync_or_async
+@sync_or_async
 def set_retention(
     conn: AnyConnection, /, retention: Duration | None, failed: Duration | None = None
 ) -> MaybeCoroutine[None]:
@@ -906,7 +891,7 @@ def set_retention(
     return call(conn, _SET_RETENTION, parameters, _nothing)
 
 
-@_sync_or_async
+@sync_or_async
 def schedule(conn: AnyConnection, /, target: Target, when: Schedule) -> MaybeCoroutine[datetime]:
     """Create a schedule, or replace the one of its name.
 
@@ -924,13 +909,13 @@ def schedule(conn: AnyConnection, /, target: Target, when: Schedule) -> MaybeCor
         UsageError: an argument has a wrong type.
     """
     if not isinstance(when, Schedule):
-        raise _wrong("when", when, "a Schedule")
+        raise refused("when", when, "a Schedule")
     arguments = when.arguments(target)
     parameters = {name: _sent(arguments.get(name)) for name in SCHEDULE_ARGUMENTS}
-    return call(conn, _SCHEDULE, parameters, lambda texts: _decoded(texts[0], datetime))
+    return call(conn, _SCHEDULE, parameters, lambda texts: decoded(texts[0], datetime))
 
 
-@_sync_or_async
+@sync_or_async
 def unschedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
     """Drop a schedule; what it has created lives on. False if there was none.
 
@@ -942,7 +927,7 @@ def unschedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
     return call(conn, _UNSCHEDULE, {"name": text("name", name)}, _truth)
 
 
-@_sync_or_async
+@sync_or_async
 def pause_schedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
     """Fire nothing of a schedule until ``resume_schedule``. False if there is none.
 
@@ -952,7 +937,7 @@ def pause_schedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
     return call(conn, _PAUSE_SCHEDULE, {"name": text("name", name)}, _truth)
 
 
-@_sync_or_async
+@sync_or_async
 def resume_schedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
     """End the pause of a schedule; no error if it was not paused. False if there is none.
 
@@ -962,7 +947,7 @@ def resume_schedule(conn: AnyConnection, /, name: str) -> MaybeCoroutine[bool]:
     return call(conn, _RESUME_SCHEDULE, {"name": text("name", name)}, _truth)
 
 
-@_sync_or_async
+@sync_or_async
 def next_occurrence(
     conn: AnyConnection, /, cron: str, timezone: str = "UTC", after: datetime | None = None
 ) -> MaybeCoroutine[datetime | None]:
@@ -984,12 +969,12 @@ def next_occurrence(
     parameters = {
         "cron": text("cron", cron),
         "timezone": text("timezone", timezone),
-        "after": _optional(moment, "after", after),
+        "after": optional(moment, "after", after),
     }
     return call(conn, _NEXT_OCCURRENCE, parameters, _moment)
 
 
-@_sync_or_async
+@sync_or_async
 def set_history(
     conn: AnyConnection, /, machine: Target | None, level: str | None
 ) -> MaybeCoroutine[None]:
@@ -1007,7 +992,7 @@ def set_history(
     """
     parameters = {
         "fsm": None if machine is None else fsm_name(machine),
-        "level": _optional(text, "level", level),
+        "level": optional(text, "level", level),
     }
     return call(conn, _SET_HISTORY, parameters, _nothing)
 
@@ -1018,14 +1003,6 @@ def _moment(texts: Texts) -> datetime | None:
 
 def _truth(texts: Texts) -> bool:
     return texts[0] == "true"
-
-
-def _decoded(answer: str, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(answer, type=kind)
-    except msgspec.DecodeError:
-        # A number that no float holds, such as 1e400, is one that jsonb does.
-        return msgspec.convert(json.loads(answer), kind)
 
 
 def _first(texts: Texts) -> str:
@@ -1039,44 +1016,6 @@ def _nothing(_: Texts) -> None:
 # Arguments: each is checked and made text here, whatever adapters the caller's connection has.
 
 
-def _address(target: Any) -> tuple[str, str]:
-    """How an instance is looked for: the type of its key or id, and that as text."""
-    if isinstance(target, (str, UUID)):
-        return "text", key("target", target)
-    return "bigint", _id("target", target, "a correlation key (str or UUID) or an id (int)")
-
-
-def _id(field: str, value: Any, expected: str = "an int") -> str:
-    try:
-        found = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        found = None
-    if found is None:
-        raise _wrong(field, value, expected)
-    if found not in _ID_RANGE:
-        raise _wrong(field, value, "an id, which has at most 64 bits")
-    return str(found)
-
-
-def _ids(instances: Any) -> list[str]:
-    if isinstance(instances, (str, bytes, Mapping)) or not isinstance(instances, Iterable):
-        raise _wrong("instances", instances, "several ids")
-    return [_id(f"instances[{place}]", one) for place, one in enumerate(instances)]
-
-
-def _optional(convert: Callable[[str, Any], Any], field: str, value: Any) -> str | None:
-    return None if value is None else str(convert(field, value))
-
-
-def _wrong(field: str, value: object, expected: str) -> UsageError:
-    return UsageError(f"{field} must be {expected}, not {safe_repr(value, 100)}")
-
-
-def _json(value: Any) -> str | None:
-    """A value as JSON text; None is left to the engine's default."""
-    return None if value is None else encode_json(value).decode()
-
-
 def _sent(value: Any) -> str | list[str] | None:
     """An argument of an entry, which is in its JSON form, as text."""
     if value is None or isinstance(value, list):
@@ -1087,10 +1026,10 @@ def _sent(value: Any) -> str | list[str] | None:
 def _batch(entries: Iterable[Any], kind: type[Entry | SignalEntry]) -> str:
     """Entries as one JSON array."""
     if isinstance(entries, (str, bytes, Mapping)) or not isinstance(entries, Iterable):
-        raise _wrong("entries", entries, f"a list of {kind.__name__}")
+        raise refused("entries", entries, f"a list of {kind.__name__}")
     arguments = []
     for place, entry in enumerate(entries, 1):
         if not isinstance(entry, kind):
-            raise _wrong(f"entry {place}", entry, f"of type {kind.__name__}")
+            raise refused(f"entry {place}", entry, f"of type {kind.__name__}")
         arguments.append(entry.arguments())
     return encode_json(arguments).decode()

@@ -18,6 +18,8 @@ __all__ = ["ANY_JSON", "MigratingCodec", "Reading", "StateCodec", "encode_json"]
 S = TypeVar("S")
 
 _encoder = msgspec.json.Encoder()
+# A number is looked for in bytes at once; before it looks for bytes, Python makes an exception.
+_U = ord("u")
 # A double in MessagePack whose exponent says that it is infinite or no number.
 _MAYBE_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 
@@ -29,7 +31,7 @@ def encode_json(value: Any) -> bytes:
         StateError: the value has no JSON form; of a number that is not finite it names the place.
     """
     raw = _encode(value)
-    if b"null" in raw and (problem := _not_finite(value)) is not None:
+    if _U in raw and b"null" in raw and (problem := _not_finite(value)) is not None:
         raise StateError(f"{type(value).__name__} cannot be stored as JSON: {problem}")
     return raw
 
@@ -132,7 +134,7 @@ class StateCodec(Generic[S]):
 
     def _check(self, state: Any, raw: bytes) -> S:
         """What ``raw``, the JSON text of ``state``, is for the next step; raises StateError."""
-        if b"null" in raw and (problem := _not_finite(state)) is not None:
+        if _U in raw and b"null" in raw and (problem := _not_finite(state)) is not None:
             raise StateError(f"the state of {self.owner} cannot be stored as JSON: {problem}")
         return self._decode(self._strict_decoder, raw)
 

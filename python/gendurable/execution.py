@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
 from inspect import isawaitable, iscoroutine
@@ -101,13 +101,16 @@ class Runner:
         self._landing = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.Context()
+        self._make_task: Callable[..., asyncio.Task[None]] = self._task_of_factory
         self.forsaken: set[Claim] = set()
         """Claims that were lost and whose code runs on."""
 
     def open(self) -> None:
         """Take note of the loop and of the context variables that every step finds."""
-        self._loop = asyncio.get_running_loop()
-        self._create_task = self._loop.create_task
+        self._loop = loop = asyncio.get_running_loop()
+        if loop.get_task_factory() is None:
+            # What the loop would do, with fewer calls.
+            self._make_task = partial(asyncio.Task, loop=loop)
         self._context = self._code.context = contextvars.copy_context()
         self._judge.open()
 
@@ -223,7 +226,7 @@ class Runner:
         assert self._loop is not None  # noqa: S101 (opened before anything is picked)
         return self._loop
 
-    def _call(self, claim: Claim, called: UserFunction, *args: Any) -> None:
+    def _call(self, claim: Claim, called: UserFunction, argument: Any) -> None:
         # As _enter: once more for each step is worth the call that it saves.
         claim.calls += 1
         if not claim.placed:
@@ -237,14 +240,25 @@ class Runner:
         if is_async:
             claim.helpers = None
             run_async = self._code.transact_async if transactional else self._code.run_async
-            # Within the context, not with it as an argument: a task factory of the application need
-            # not know that one.
             context = (claim.context or self._context).copy()
-            claim.task = context.run(self._create_task, run_async(claim, function, args))
+            claim.task = self._make_task(
+                run_async(claim, function, argument), name=claim.ctx.fsm, context=context
+            )
         else:
             claim.task = None
             run = self._code.transact if transactional else self._code.run_sync
-            self._threads.submit(partial(run, claim, function, args))
+            self._threads.submit(partial(run, claim, function, argument))
+
+    def _task_of_factory(
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        *,
+        name: str,  # noqa: ARG002
+        context: contextvars.Context,
+    ) -> asyncio.Task[None]:
+        # Within the context, and without a name: a task factory of the application need not know
+        # either as an argument.
+        return context.run(self._opened().create_task, coroutine)
 
     def _overdue(self, claim: Claim) -> None:
         """Ask a step to end, and wait a little for that."""
@@ -310,12 +324,13 @@ class Runner:
 
     def _land(self, claim: Claim, result: Result | None) -> None:
         """Go on with what a call came to; None: nothing, the claim was lost."""
+        claim.task = None  # Its context refers to the claim, which would make it a cycle.
         if claim.timer is not None and not isawaitable(result):
             claim.timer.cancel()
             claim.timer = None
             claim.ctx.overdue = False  # What follows has its own time.
         try:
-            if isinstance(result, Settled):
+            if type(result) is Settled:
                 if not claim.ctx.lost:
                     self._holder.finished(claim, result)
             elif isinstance(result, Failure):
@@ -371,7 +386,9 @@ class Runner:
             claim.stage = Stage.HANDLER
             claim.failure = failure
             claim.ctx.forget_changes()
-            self._call(claim, claim.definition.on_error, claim.ctx, as_exception(failure.exc))
+            handler = claim.definition.on_error
+            handler = handler._replace(function=partial(handler.function, claim.ctx))
+            self._call(claim, handler, as_exception(failure.exc))
         elif claim.stage in (Stage.STEP, Stage.HANDLER):
             self._holder.finished(claim, self._judge.conclude(claim, failure))
         elif claim.stage is Stage.POLICY:

@@ -8,14 +8,14 @@ from gendurable.backoff import RetryPolicy, describe
 from gendurable.context import Context
 from gendurable.errors import OutcomeError
 from gendurable.machine import Definition
-from gendurable.outcomes import Retry, Stop
+from gendurable.outcomes import Outcome, Retry, Stop
 from gendurable.settle import Settled, settle
 from gendurable.text import safe_repr
 
 __all__ = ["as_exception", "check_retry", "conclude", "last_resort", "verdict"]
 
 
-def check_retry(definition: Definition, ctx: Context[Any], answer: Retry) -> None:
+def check_retry(definition: Definition, ctx: Context[Any], answer: Outcome) -> None:
     """Refuse a ``Retry`` that a step or an error handler answers once too often.
 
     Raises:
@@ -23,7 +23,8 @@ def check_retry(definition: Definition, ctx: Context[Any], answer: Retry) -> Non
     """
     most = getattr(definition.policy(ctx.step), "max_explicit", None)
     if most is not None and ctx.failures + 1 >= most:
-        error = "" if answer.error is None else f": {safe_repr(answer.error, 1_000)}"
+        given = getattr(answer, "error", None)
+        error = "" if given is None else f": {safe_repr(given, 1_000)}"
         raise OutcomeError(
             f"step {ctx.step!r} of {ctx.fsm} was to run again after {ctx.failures + 1} "
             f"executions, and its retry policy has max_explicit={most}{error}"

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from gendurable import protocol
-from gendurable.claims import Claim, kind_of
+from gendurable.claims import Claim
 from gendurable.context import Context
 from gendurable.events import Bus, ClaimLost, OutcomeAnswered, Reclaimed, RegistrationLost
 from gendurable.execution import Runner
@@ -32,6 +32,7 @@ __all__ = ["Holding"]
 
 logger = logging.getLogger("gendurable")
 
+_APPLIED = ("committed", "continued")
 _BUSY_WAIT = (0.02, 0.3)
 _AGAIN_WAIT = (0.02, 5.0)
 _MOST_BUSY = 1_000
@@ -130,22 +131,28 @@ class Holding:
         """Whether the worker wants to keep claims that may go on."""
         return not self.stopping and not self.suspects.making_room
 
-    def room(self, others: int) -> tuple[int, str | None]:
-        """How many more claims to hold beside the others, and from which queue first."""
-        room, first = self.suspects.room(others)
-        return min(room, _MOST_BUSY - len(self._busy)), first
+    def room(self, outbox: Collection[Claim] = ()) -> tuple[int, str | None]:
+        """How many more claims to hold, and from which queue first, with the outbox committed."""
+        room, first = _MOST_BUSY - len(self._busy), None
+        if self.suspects.making_room:
+            # Outcomes that stay here, because their instance is busy, still are claims.
+            others = len(self.claims) - sum(not claim.asks for claim in outbox)
+            beside, first = self.suspects.room(others)
+            room = min(room, beside)
+        return room, first
 
     def take(self, picked: Sequence[Context[Any]]) -> None:
         """Start what was picked, as far as this worker can start it at once."""
         unknown: defaultdict[Kind, list[int]] = defaultdict(list)
         suspects = False
+        find, progress = self._repertoire.find, self._reports.progress
         for ctx in picked:
-            definition = self._repertoire.find(ctx)
+            definition = find(ctx)
             if definition is None:
                 unknown[ctx.fsm, ctx.fsm_version, ctx.step].append(ctx.id)
                 continue
             ctx.codec = definition.codec_for(ctx.fsm_version)
-            ctx._tell = self._reports.progress  # noqa: SLF001 (what the context hides from steps)
+            ctx._tell = progress  # noqa: SLF001 (what the context hides from steps)
             if ctx.last_error_json is not None:
                 if (settled := verdict(definition, ctx)) is not None:
                     self._condemn(Claim(definition, ctx, self._queues[ctx.queue]), settled)
@@ -185,11 +192,11 @@ class Holding:
 
         It asks to go on here where there is a place for that, if the worker wants to keep claims.
         """
-        settled, queue = claim.outcome, claim.queue
-        claim.asks = settled.may_run_ahead and stays and queue.room > 0
-        if not claim.asks:
+        settled = claim.outcome
+        if not (settled.may_run_ahead and stays and claim.queue.room > 0):
             return settled.entry
-        queue.reserved += 1
+        claim.asks = True
+        claim.queue.reserved += 1
         return settled.entry[:-1] + b',"continue":true}'
 
     def answered(self, claim: Claim, *, goes_on: bool = False) -> None:
@@ -201,23 +208,24 @@ class Holding:
     def apply(self, claim: Claim, answer: protocol.CommitResult) -> None:
         """Do what the engine's answer to an outcome says."""
         held = claim in self.claims
-        goes_on = held and answer.result == "continued" and not self.stopping
-        self.answered(claim, goes_on=goes_on)
+        if claim.asks:
+            goes_on = held and answer.result == "continued" and not self.stopping
+            self.answered(claim, goes_on=goes_on)
         if OutcomeAnswered in self._heard:
             self._bus.tell(
                 OutcomeAnswered(
                     worker=self._bus.worker,
                     execution=claim.described(),
-                    kind=kind_of(claim.outcome),
+                    kind=claim.outcome.outcome.kind,
                     result=answer.result,
                     detail=answer.detail,
                 )
             )
         if not held:
             return
-        if answer.result in ("continued", "committed"):
-            ctx, settled = claim.ctx, claim.outcome
-            self._reports.measured(ctx.queue, ctx.fsm, ctx.step, settled.outcome, claim.took)
+        if answer.result in _APPLIED:
+            ctx, kind = claim.ctx, claim.outcome.outcome.kind
+            self._reports.measured(ctx.queue, ctx.fsm, ctx.step, kind, claim.took)
         match answer.result:
             case "continued":
                 self._go_on(claim, answer)
@@ -304,7 +312,7 @@ class Holding:
         claim.took = monotonic() - claim.started_at
         claim.refusals = 0
         if claim.told:
-            self.runner.stopped(claim, kind_of(settled))
+            self.runner.stopped(claim, settled.outcome.kind)
         self._outbox.append(claim)
         self._wake()
 
@@ -313,7 +321,7 @@ class Holding:
         claim.refusals = 0
         claim.took = monotonic() - claim.started_at
         if claim.told:
-            self.runner.stopped(claim, kind_of(claim.outcome))
+            self.runner.stopped(claim, claim.outcome.outcome.kind)
         self.apply(claim, answer)
         for queue in self._queues.values():
             # What was committed may be what makes an instance ready.

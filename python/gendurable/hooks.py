@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 from gendurable.context import Context
 from gendurable.errors import DefinitionError, UsageError
 from gendurable.machine import Definition, UserFunction
-from gendurable.outcomes import StepOutcome
+from gendurable.outcomes import OUTCOMES
 from gendurable.text import safe_repr, safe_str
 
 __all__ = [
@@ -164,7 +164,7 @@ def _framed(called: UserFunction, frames: Sequence[Middleware]) -> UserFunction:
     def run_sync(ctx: Context[Any]) -> Any:
         with _entered(frames, ctx):
             answer = function(ctx)
-            if isinstance(answer, StepOutcome) or not isawaitable(answer):
+            if type(answer) in OUTCOMES or not isawaitable(answer):
                 return answer
         # A sync wrapper of an async function: the rest runs in the event loop, in frames there.
         return run_rest(ctx, answer)
@@ -179,7 +179,7 @@ def _framed(called: UserFunction, frames: Sequence[Middleware]) -> UserFunction:
 
 async def _final(answer: Any) -> Any:
     """What a step answers in the end: an answer may have to be awaited again."""
-    while not isinstance(answer, StepOutcome) and isawaitable(answer):
+    while type(answer) not in OUTCOMES and isawaitable(answer):
         answer = await answer
     return answer
 

@@ -43,13 +43,14 @@ class Judge:
         if claim.ctx.lost:
             return None
         try:
-            if isinstance(answer, Retry):
-                failures.check_retry(claim.definition, claim.ctx, answer)
             settled = settle(claim.definition, claim.ctx, answer)
+            outcome = settled.outcome
+            if outcome.kind == Retry.kind:
+                failures.check_retry(claim.definition, claim.ctx, outcome)
         except BaseException as exc:  # noqa: BLE001 (the answer is the user's object)
             return self.failed(claim, Failure(exc, final=True))
-        if isinstance(settled.outcome, Stop):
-            error = safe_repr(settled.outcome.error, _SHOWN)
+        if outcome.kind == Stop.kind:
+            error = safe_repr(getattr(outcome, "error", None), _SHOWN)
             logger.warning("%s, attempt %d: stopped: %s", claim, claim.ctx.attempt, error)
         return settled
 

@@ -15,19 +15,21 @@ from uuid import UUID
 
 import msgspec
 
-from gendurable.arguments import Duration, integer, interval, key, moment, text, texts
-from gendurable.calls import AnyConnection, MaybeCoroutine, call
-from gendurable.client import (
-    Address,
-    Event,
-    Instance,
-    _address,
-    _decoded,
-    _id,
-    _json,
-    _optional,
-    _sync_or_async,
+from gendurable.arguments import (
+    Duration,
+    addressed,
+    identifier,
+    integer,
+    interval,
+    json_text,
+    key,
+    moment,
+    optional,
+    text,
+    texts,
 )
+from gendurable.calls import AnyConnection, MaybeCoroutine, call, decoded, sync_or_async
+from gendurable.client import Address, Event, Instance
 from gendurable.context import ChildResult, Signal
 from gendurable.entry import Target, fsm_name, step_name
 from gendurable.steps import StepRef
@@ -463,7 +465,7 @@ _STUCK_GROUPS = f"""
 _DOCTOR = "select to_json(d)::text from public.gd_doctor(channel => %(channel)s) as d"
 
 
-@_sync_or_async
+@sync_or_async
 def search(
     conn: AnyConnection,
     /,
@@ -512,86 +514,86 @@ def search(
         "fsm": None if machine is None else fsm_name(machine),
         "status": None if status is None else texts("status", status),
         "step": None if step is None else step_name(None, step),
-        "queue": _optional(text, "queue", queue),
-        "correlation_key": _optional(key, "correlation_key", correlation_key),
-        "key_prefix": _optional(text, "key_prefix", key_prefix),
-        "concurrency_key": _optional(text, "concurrency_key", concurrency_key),
-        "parent": None if parent is None else _id("parent", parent),
-        "state": _json(state),
-        "since": _optional(moment, "since", since),
-        "until": _optional(moment, "until", until),
-        "before": None if before is None else _id("before", before),
+        "queue": optional(text, "queue", queue),
+        "correlation_key": optional(key, "correlation_key", correlation_key),
+        "key_prefix": optional(text, "key_prefix", key_prefix),
+        "concurrency_key": optional(text, "concurrency_key", concurrency_key),
+        "parent": None if parent is None else identifier("parent", parent),
+        "state": json_text(state),
+        "since": optional(moment, "since", since),
+        "until": optional(moment, "until", until),
+        "before": None if before is None else identifier("before", before),
         "most": str(integer("most", most)),
         "looks": str(integer("looks", looks)),
     }
     return call(conn, _SEARCH, parameters, lambda rows: _page(rows[0]), name="search")
 
 
-@_sync_or_async
+@sync_or_async
 def why(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[list[Cause]]:
     """Why an instance does not run: all that keeps it from it, the first one first.
 
     Returns:
         [] if there is no such instance, or retention has forgotten it.
     """
-    kind, address = _address(target)
+    kind, address = addressed(target)
     return call(
         conn,
         _WHY.format(type=kind),
         {"target": address},
-        lambda rows: [_decoded(row, Cause) for row in rows],
+        lambda rows: [decoded(row, Cause) for row in rows],
     )
 
 
-@_sync_or_async
+@sync_or_async
 def detail(conn: AnyConnection, /, target: Address) -> MaybeCoroutine[Detail | None]:
     """Look at one instance, by id (int) or correlation key (str or UUID), and all around it.
 
     Returns:
         None if there is no such instance, or retention has forgotten it.
     """
-    kind, address = _address(target)
+    kind, address = addressed(target)
     return call(
         conn,
         _DETAIL_BY[kind],
         {"target": address},
-        lambda rows: _decoded(rows[0], Detail) if rows else None,
+        lambda rows: decoded(rows[0], Detail) if rows else None,
         name="detail",
     )
 
 
-@_sync_or_async
+@sync_or_async
 def tree(conn: AnyConnection, /, root: int, most: int = 1000) -> MaybeCoroutine[list[Node]]:
     """Look at an instance and what descends from it: parents before children, these by id.
 
     Returns:
         ``most`` at most; [] if there is no such instance.
     """
-    parameters = {"root": _id("root", root), "most": str(integer("most", most))}
-    return call(conn, _TREE, parameters, lambda rows: [_decoded(row, Node) for row in rows])
+    parameters = {"root": identifier("root", root), "most": str(integer("most", most))}
+    return call(conn, _TREE, parameters, lambda rows: [decoded(row, Node) for row in rows])
 
 
-@_sync_or_async
+@sync_or_async
 def queues(conn: AnyConnection, /) -> MaybeCoroutine[list[Queue]]:
     """Look at all queues, by name."""
-    return call(conn, _QUEUES, {}, lambda rows: [_decoded(r, Queue) for r in rows], name="queues")
+    return call(conn, _QUEUES, {}, lambda rows: [decoded(r, Queue) for r in rows], name="queues")
 
 
-@_sync_or_async
+@sync_or_async
 def workers(conn: AnyConnection, /) -> MaybeCoroutine[list[WorkerState]]:
     """Look at all registered workers: the live ones first, by name."""
     return call(
-        conn, _WORKERS, {}, lambda rows: [_decoded(r, WorkerState) for r in rows], name="workers"
+        conn, _WORKERS, {}, lambda rows: [decoded(r, WorkerState) for r in rows], name="workers"
     )
 
 
-@_sync_or_async
+@sync_or_async
 def limits(conn: AnyConnection, /) -> MaybeCoroutine[list[Limit]]:
     """Look at all limits that are set or in use, by kind and name."""
-    return call(conn, _LIMITS, {}, lambda rows: [_decoded(r, Limit) for r in rows], name="limits")
+    return call(conn, _LIMITS, {}, lambda rows: [decoded(r, Limit) for r in rows], name="limits")
 
 
-@_sync_or_async
+@sync_or_async
 def lines(
     conn: AnyConnection, /, kind: str, name: str, most: int = 100
 ) -> MaybeCoroutine[list[Line]]:
@@ -611,22 +613,22 @@ def lines(
         "name": text("name", name),
         "most": str(integer("most", most)),
     }
-    return call(conn, _LINES, parameters, lambda rows: [_decoded(row, Line) for row in rows])
+    return call(conn, _LINES, parameters, lambda rows: [decoded(row, Line) for row in rows])
 
 
-@_sync_or_async
+@sync_or_async
 def schedules(conn: AnyConnection, /) -> MaybeCoroutine[list[ScheduleState]]:
     """Look at all schedules, by name."""
     return call(
         conn,
         _SCHEDULES,
         {},
-        lambda rows: [_decoded(row, ScheduleState) for row in rows],
+        lambda rows: [decoded(row, ScheduleState) for row in rows],
         name="schedules",
     )
 
 
-@_sync_or_async
+@sync_or_async
 def failures(
     conn: AnyConnection,
     /,
@@ -652,7 +654,7 @@ def failures(
         "fsm": None if machine is None else fsm_name(machine),
         "step": None if step is None else step_name(None, step),
         "before": None if before is None else moment("before", before.finished_at),
-        "before_id": None if before is None else _id("before", before.id),
+        "before_id": None if before is None else identifier("before", before.id),
         "most": str(integer("most", most)),
     }
     return call(
@@ -664,7 +666,7 @@ def failures(
     )
 
 
-@_sync_or_async
+@sync_or_async
 def failure_groups(
     conn: AnyConnection,
     /,
@@ -693,12 +695,12 @@ def failure_groups(
         conn,
         _FAILURE_GROUPS["" if machine is None else "and i.fsm = %(fsm)s::text"],
         parameters,
-        lambda rows: [_decoded(row, FailureGroup) for row in rows],
+        lambda rows: [decoded(row, FailureGroup) for row in rows],
         name="failure_groups",
     )
 
 
-@_sync_or_async
+@sync_or_async
 def throughput(conn: AnyConnection, /, since: Duration = 3600) -> MaybeCoroutine[list[Minute]]:
     """Look at how many steps have run, by minute, machine and outcome, the oldest first.
 
@@ -710,12 +712,12 @@ def throughput(conn: AnyConnection, /, since: Duration = 3600) -> MaybeCoroutine
         conn,
         _THROUGHPUT,
         {"since": interval(since, "since")},
-        lambda rows: [_decoded(row, Minute) for row in rows],
+        lambda rows: [decoded(row, Minute) for row in rows],
         name="throughput",
     )
 
 
-@_sync_or_async
+@sync_or_async
 def stuck(conn: AnyConnection, /, most: int = 100) -> MaybeCoroutine[list[Stuck]]:
     """Look at runnable instances that cannot start now, and why, the oldest first.
 
@@ -727,12 +729,12 @@ def stuck(conn: AnyConnection, /, most: int = 100) -> MaybeCoroutine[list[Stuck]
         conn,
         _STUCK,
         {"most": str(integer("most", most))},
-        lambda rows: [_decoded(row, Stuck) for row in rows],
+        lambda rows: [decoded(row, Stuck) for row in rows],
         name="stuck",
     )
 
 
-@_sync_or_async
+@sync_or_async
 def stuck_groups(conn: AnyConnection, /, most: int = 1000) -> MaybeCoroutine[list[StuckGroup]]:
     """Look at the reasons for which instances cannot start now, the most frequent first.
 
@@ -744,12 +746,12 @@ def stuck_groups(conn: AnyConnection, /, most: int = 1000) -> MaybeCoroutine[lis
         conn,
         _STUCK_GROUPS,
         {"most": str(integer("most", most))},
-        lambda rows: [_decoded(row, StuckGroup) for row in rows],
+        lambda rows: [decoded(row, StuckGroup) for row in rows],
         name="stuck_groups",
     )
 
 
-@_sync_or_async
+@sync_or_async
 def doctor(conn: AnyConnection, /, channel: str | None = None) -> MaybeCoroutine[list[Finding]]:
     """Have the engine, and what it needs of the server, examined.
 
@@ -760,15 +762,15 @@ def doctor(conn: AnyConnection, /, channel: str | None = None) -> MaybeCoroutine
     return call(
         conn,
         _DOCTOR,
-        {"channel": _optional(text, "channel", channel)},
-        lambda rows: [_decoded(row, Finding) for row in rows],
+        {"channel": optional(text, "channel", channel)},
+        lambda rows: [decoded(row, Finding) for row in rows],
     )
 
 
-@_sync_or_async
+@sync_or_async
 def horizon(conn: AnyConnection, /) -> MaybeCoroutine[list[Holder]]:
     """Look at what keeps VACUUM from removing dead rows of this database, the oldest first."""
-    return call(conn, _HORIZON, {}, lambda rows: [_decoded(row, Holder) for row in rows])
+    return call(conn, _HORIZON, {}, lambda rows: [decoded(row, Holder) for row in rows])
 
 
 def _page(answer: str) -> Page:
@@ -785,6 +787,6 @@ def _listed(told: dict[str, Any], kind: type[T]) -> T:
 
 def _value(text: str) -> Any:
     try:
-        return _decoded(text, Any)
+        return decoded(text, Any)
     except RecursionError:
         return _TOO_DEEP

@@ -71,7 +71,7 @@ _ROLE = "gd_worker"
 _BEGIN = "begin isolation level read committed, read write, not deferrable"
 
 
-class CommitResult(NamedTuple):
+class CommitResult(msgspec.Struct, frozen=True, gc=False):
     """The engine's answer to one outcome: a row of ``gd_commit``; JSON columns as text."""
 
     id: int
@@ -170,7 +170,7 @@ async def _pick(conn: Connection, query: str, worker: int, queue: str, count: in
 
 
 async def _answers(commit: Cursor | None) -> list[CommitResult]:
-    return [CommitResult._make(row) for row in await commit.fetchall()] if commit else []
+    return [CommitResult(*row) for row in await commit.fetchall()] if commit else []
 
 
 async def _picks_one_by_one(
@@ -205,7 +205,7 @@ async def commit_one(conn: Connection, worker: int, entry: bytes) -> CommitResul
         rows = await _call(conn, COMMIT, (worker, _array([entry])))
     except psycopg.errors.UntranslatableCharacter:
         rows = await _call(conn, COMMIT, (worker, _array([_error_in_ascii(entry)])))
-    return CommitResult._make(rows[0])
+    return CommitResult(*rows[0])
 
 
 async def register(

@@ -71,7 +71,7 @@ class Queue:
     @property
     def free(self) -> int:
         """Places for something new."""
-        return self.concurrency - self.running - self.reserved - self.asked - len(self.waiting)
+        return self.room - self.prefetch
 
     @property
     def crowded(self) -> bool:
@@ -86,7 +86,8 @@ class Queue:
     @property
     def room(self) -> int:
         """How many more claims may be held: the free places, and those that may wait for one."""
-        return self.free + self.prefetch
+        taken = self.running + self.reserved + self.asked + len(self.waiting)
+        return self.concurrency + self.prefetch - taken
 
     @property
     def share(self) -> int:

@@ -14,21 +14,10 @@ from time import monotonic
 
 import msgspec
 
-from gendurable.outcomes import Await, Done, Next, Retry, ScheduleChildren, StepOutcome, Stop
-
-__all__ = ["KINDS", "Reports"]
+__all__ = ["Reports"]
 
 _PROGRESS_EVERY = 1.0
 _STEPS_EVERY = 5.0
-
-KINDS: dict[type[StepOutcome], str] = {
-    Next: "next",
-    Retry: "retry",
-    Await: "await",
-    ScheduleChildren: "schedule_children",
-    Done: "done",
-    Stop: "stop",
-}
 
 
 class _Measured:
@@ -65,16 +54,13 @@ class Reports:
         if first:
             self._wake()
 
-    def measured(
-        self, queue: str, fsm: str, step: str, outcome: StepOutcome, seconds: float
-    ) -> None:
+    def measured(self, queue: str, fsm: str, step: str, kind: str, seconds: float) -> None:
         """Count an execution whose outcome was accepted."""
-        if not self._steps:
-            self._steps_at = monotonic() + _STEPS_EVERY
-        key = (queue, fsm, step, KINDS[type(outcome)])
-        measured = self._steps.get(key)
+        measured = self._steps.get((queue, fsm, step, kind))
         if measured is None:
-            measured = self._steps[key] = _Measured()
+            if not self._steps:
+                self._steps_at = monotonic() + _STEPS_EVERY
+            measured = self._steps[queue, fsm, step, kind] = _Measured()
         measured.count += 1
         measured.seconds += seconds
         measured.slowest = max(measured.slowest, seconds)

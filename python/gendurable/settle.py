@@ -11,7 +11,7 @@ from gendurable.codec import Reading, encode_json
 from gendurable.context import Context
 from gendurable.errors import OutcomeError, UsageError
 from gendurable.machine import Definition
-from gendurable.outcomes import Next, Outcome, StepOutcome
+from gendurable.outcomes import OUTCOMES, Next, Outcome, StepOutcome
 from gendurable.text import safe_repr
 
 __all__ = ["Settled", "next_context", "settle"]
@@ -46,7 +46,7 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 def settle(
-    definition: Definition, ctx: Context[Any], outcome: object, *, migrates: bool = True
+    definition: Definition, ctx: Context[Any], outcome: Any, *, migrates: bool = True
 ) -> Settled:
     """Check an outcome and encode it.
 
@@ -62,7 +62,7 @@ def settle(
             that cannot be sent, or is too large.
         StateError: its state does not fit the machine, or something in it has no JSON form.
     """
-    if not isinstance(outcome, StepOutcome):
+    if type(outcome) not in OUTCOMES and not isinstance(outcome, StepOutcome):
         raise OutcomeError(_not_an_outcome(ctx, outcome))
     try:
         fields = {"id": ctx.id, "fence": ctx.fence, **outcome.wire(definition.step_name)}

@@ -138,6 +138,8 @@ class Steps:
         owner = getattr(ref, "__self__", None)
         try:
             name = self._by_function.get(getattr(ref, "__func__", ref))
+            if name is not None and type(owner) is self._cls:
+                return name
         except Exception:  # noqa: BLE001 (not hashable, so no function)
             name = None
         if name is None or not self._is_kin(owner):

@@ -7,8 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
 from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
@@ -20,8 +30,7 @@ from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg.rows import tuple_row
 
 from gendurable.arguments import interval, text, texts
-from gendurable.calls import AnyConnection, MaybeCoroutine, call, no_connection
-from gendurable.client import _sync_or_async
+from gendurable.calls import AnyConnection, MaybeCoroutine, call, no_connection, sync_or_async
 from gendurable.codec import encode_json
 from gendurable.context import ChildResult, Context, Signal
 from gendurable.database import use_own_adapters
@@ -35,7 +44,7 @@ from gendurable.errors import (
     engine_errors,
 )
 from gendurable.failures import check_retry, conclude, verdict
-from gendurable.hooks import EVERYWHERE, around_steps
+from gendurable.hooks import EVERYWHERE, Middleware, around_steps
 from gendurable.machine import Definition, Machine, UserFunction, define, definitions_of
 from gendurable.outcomes import Outcome, Retry
 from gendurable.pages import missing_pages
@@ -82,6 +91,7 @@ def drain(
     machines: Machines,
     *,
     queues: str | Iterable[str] = ("default",),
+    middleware: Sequence[Middleware] = (),
     limit: int = 1000,
 ) -> list[Ran]: ...
 @overload
@@ -90,6 +100,7 @@ def drain(
     machines: Machines,
     *,
     queues: str | Iterable[str] = ("default",),
+    middleware: Sequence[Middleware] = (),
     limit: int = 1000,
 ) -> Coroutine[Any, Any, list[Ran]]: ...
 def drain(
@@ -97,6 +108,7 @@ def drain(
     machines: Machines,
     *,
     queues: str | Iterable[str] = ("default",),
+    middleware: Sequence[Middleware] = (),
     limit: int = 1000,
 ) -> MaybeCoroutine[list[Ran]]:
     """Run every runnable instance until none is left, inside the caller's transaction.
@@ -114,6 +126,7 @@ def drain(
             Django.
         machines: what can be run; meeting anything else is an error.
         queues: where to look, one or several.
+        middleware: what is entered around each step, as in a ``Worker``.
         limit: steps after which to give up on an instance that goes round in circles.
 
     Raises:
@@ -122,16 +135,17 @@ def drain(
         InvalidOutcomeError: the engine refused an outcome.
         IsolationError: the caller's transaction is not READ COMMITTED.
     """
+    drained = _Drain(machines, middleware, queues, limit)
     if isinstance(conn, AsyncConnection):
-        coroutine = _drain_async(conn, _Drain(machines, queues, limit))
+        coroutine = _drain_async(conn, drained)
         coroutine.__qualname__ = "drain"  # type: ignore[attr-defined]
         return coroutine
     driver = driver_of(conn)
     own: object = conn if driver is None or driver.is_async else within(conn)
-    return _drain_sync(_checked(own), _Drain(machines, queues, limit))
+    return _drain_sync(_checked(own), drained)
 
 
-@_sync_or_async
+@sync_or_async
 def advance(
     conn: AnyConnection,
     /,
@@ -163,7 +177,7 @@ def advance(
     return _age(conn, by, by, "advance")
 
 
-@_sync_or_async
+@sync_or_async
 def refill_limits(conn: AnyConnection, /) -> MaybeCoroutine[None]:
     """Fill the buckets of all rate limits, inside the caller's transaction.
 
@@ -273,10 +287,16 @@ class _Execution(NamedTuple):
 class _Drain:
     """What to do in which order, sync or async: a generator of queries and executions."""
 
-    def __init__(self, machines: Machines, queues: str | Iterable[str], limit: int) -> None:
+    def __init__(
+        self,
+        machines: Machines,
+        middleware: Sequence[Middleware],
+        queues: str | Iterable[str],
+        limit: int,
+    ) -> None:
         self.workers: list[int] = []
         self._definitions = {
-            key: around_steps(definition, EVERYWHERE)
+            key: around_steps(definition, [*EVERYWHERE, *middleware])
             for definition in definitions_of(machines)
             for key in definition.keys
         }
@@ -363,7 +383,8 @@ def _drain_sync(conn: Connection[Any], drained: _Drain) -> list[Ran]:
                 if isinstance(wanted, _Query):
                     given: Any = cursor.execute(*wanted[:2], binary=wanted.binary).fetchall()
                 else:
-                    given = _run(*wanted, conn)
+                    # Each in a context of its own, as in a worker.
+                    given = copy_context().run(_run, *wanted, conn)
                 wanted = work.send(given)
         except StopIteration as done:
             ran: list[Ran] = done.value
@@ -386,7 +407,8 @@ async def _drain_async(conn: AsyncConnection[Any], drained: _Drain) -> list[Ran]
                         await cursor.execute(*wanted[:2], binary=wanted.binary)
                         given: Any = await cursor.fetchall()
                     else:
-                        given = await _run_async(*wanted, conn)
+                        # A task has a context of its own, as a step has in a worker.
+                        given = await asyncio.create_task(_run_async(*wanted, conn))
                     wanted = work.send(given)
             except StopIteration as done:
                 ran: list[Ran] = done.value

@@ -51,7 +51,9 @@ class StepThreads:
         self._limit = limit
         self._unstarted = unstarted
         self._waiting: deque[Callable[[], None]] = deque()
-        self._changed = threading.Condition()
+        # A lock of its own, and not the condition as one: it is taken twice for each call.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._threads = 0
         self._idle = 0
         self._rousing = False
@@ -59,20 +61,19 @@ class StepThreads:
 
     def submit(self, call: Callable[[], None]) -> None:
         """Run ``call`` in a thread as soon as one is free. It must not raise."""
-        with self._changed:
+        with self._lock:
             self._waiting.append(call)
-            self._rouse()
+            if not self._rousing:
+                self._rouse()
 
     def close(self) -> None:
         """Let the threads end once they have nothing left to do. Does not wait for them."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._changed.notify_all()
 
     def _rouse(self) -> None:
-        """Get one more thread going, unless one is on its way: it will rouse the next."""
-        if self._rousing:
-            return
+        """Get one more thread going. Not while one is on its way: it will rouse the next."""
         if self._idle:
             self._rousing = True
             self._changed.notify()
@@ -88,14 +89,14 @@ class StepThreads:
                 self._unstarted(calls)
 
     def _work(self) -> None:
-        with self._changed:
+        with self._lock:
             self._rousing = False
         while (call := self._next()) is not None:
             call()
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for a call; None when it is time to end."""
-        with self._changed:
+        with self._lock:
             while not self._waiting:
                 if self._closed:
                     return None
@@ -104,7 +105,7 @@ class StepThreads:
                 self._idle -= 1
                 self._rousing = False
             call = self._waiting.popleft()
-            if self._waiting:
+            if self._waiting and not self._rousing:
                 self._rouse()
             return call
 

@@ -166,7 +166,7 @@ class Turns:
         moments.append(self._reports.due_at)
         if self._stop_at is not None:
             moments.append(self._stop_at)
-        elif self._holding.room(len(self._holding.claims))[0] > 0:
+        elif self._holding.room()[0] > 0:
             moments += [queue.look_at for queue in self._queues.values() if queue.room > 0]
         else:
             moments.append(self._holding.suspects.changes_at())
@@ -316,9 +316,7 @@ class Turns:
                 or (commits and (queue.follows or not (listens and queue.settled)))
             )
         }
-        # Outcomes that stay here, because their instance is busy, still are claims.
-        others = len(self._holding.claims) - sum(not claim.asks for claim in outbox)
-        room, first = self._holding.room(others)
+        room, first = self._holding.room(outbox)
         if room >= sum(wanted.values()):
             return wanted
         return _at_most(room, wanted, first)

@@ -13,7 +13,7 @@ import psycopg
 from gendurable.claims import Claim, Failure
 from gendurable.errors import OutcomeError
 from gendurable.judge import Judge, in_time
-from gendurable.outcomes import StepOutcome
+from gendurable.outcomes import OUTCOMES
 from gendurable.protocol import CommitResult
 from gendurable.settle import Settled
 from gendurable.threads import caller
@@ -71,9 +71,7 @@ class UserCode:
         self._land = land
         self._land_from_thread = land_from_thread
 
-    async def run_async(
-        self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
-    ) -> None:
+    async def run_async(self, claim: Claim, function: Callable[[Any], Any], argument: Any) -> None:
         """Call what is async."""
         if claim.ctx.lost:
             self._land(claim, None)
@@ -81,8 +79,8 @@ class UserCode:
         caller.set(claim)
         # Everything is caught: a step that calls sys.exit() or cancels itself has failed, no more.
         try:
-            answer = await function(*args)
-            while not isinstance(answer, StepOutcome) and isawaitable(answer):
+            answer = await function(argument)
+            while type(answer) not in OUTCOMES and isawaitable(answer):
                 answer = await answer
         except BaseException as exc:  # noqa: BLE001
             result = self._judge.failed(claim, Failure(in_time(claim, exc), final=False))
@@ -90,7 +88,7 @@ class UserCode:
             result = self._judge.answered(claim, answer)
         self._land(claim, result)
 
-    def run_sync(self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def run_sync(self, claim: Claim, function: Callable[[Any], Any], argument: Any) -> None:
         """Call what is sync, in a thread of its own."""
         if claim.ctx.lost:
             self._land_from_thread(claim, None)
@@ -99,9 +97,9 @@ class UserCode:
         result: Result | None
         answered = False
         try:
-            answer = (claim.context or self.context).copy().run(function, *args)
+            answer = (claim.context or self.context).copy().run(function, argument)
             answered = True
-            if not isinstance(answer, StepOutcome) and isawaitable(answer):
+            if type(answer) not in OUTCOMES and isawaitable(answer):
                 # A wrapper of an async function that does not look like one.
                 result = answer
             else:
@@ -111,7 +109,7 @@ class UserCode:
         claim.thread = None
         self._land_from_thread(claim, result)
 
-    def transact(self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def transact(self, claim: Claim, function: Callable[[Any], Any], argument: Any) -> None:
         """Run a sync step and commit its outcome, in one transaction."""
         result: Result | None = None
         lease: Lease | None = None
@@ -120,7 +118,7 @@ class UserCode:
             with self._transactions.lease() as lease:
                 if not claim.ctx.lost:
                     self._lend(claim, lease)
-                    answer = (claim.context or self.context).copy().run(function, *args)
+                    answer = (claim.context or self.context).copy().run(function, argument)
                     result = self._answered_in_transaction(claim, answer)
                     if isinstance(result, Settled):
                         entry = self._last_words(claim, lease, result)
@@ -138,7 +136,7 @@ class UserCode:
         self._land_from_thread(claim, result)
 
     async def transact_async(
-        self, claim: Claim, function: Callable[..., Any], args: tuple[Any, ...]
+        self, claim: Claim, function: Callable[[Any], Any], argument: Any
     ) -> None:
         """Run an async step and commit its outcome, in one transaction."""
         result: Result | None = None
@@ -148,8 +146,8 @@ class UserCode:
             async with self._transactions.lease_async() as lease:
                 if not claim.ctx.lost:
                     self._lend(claim, lease)
-                    answer = await function(*args)
-                    while not isinstance(answer, StepOutcome) and isawaitable(answer):
+                    answer = await function(argument)
+                    while type(answer) not in OUTCOMES and isawaitable(answer):
                         answer = await answer
                     result = self._answered_in_transaction(claim, answer)
                     if isinstance(result, Settled):
@@ -180,7 +178,7 @@ class UserCode:
         return result
 
     def _answered_in_transaction(self, claim: Claim, answer: object) -> Settled | Failure | None:
-        if not isinstance(answer, StepOutcome) and isawaitable(answer):
+        if type(answer) not in OUTCOMES and isawaitable(answer):
             if iscoroutine(answer):
                 answer.close()
             answer = OutcomeError(

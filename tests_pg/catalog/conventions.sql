@@ -11,20 +11,23 @@ select f.oid, f.proname as name, n.nspname = 'public' as public, f.oid::regproce
 from pg_proc as f
 join pg_namespace as n on n.oid = f.pronamespace
 where n.nspname in ('public', 'gendurable')
-    and not exists (select from pg_depend as d where d.objid = f.oid and d.classid = 'pg_proc'::regclass and d.deptype = 'e');
+    and not exists (select from pg_depend as d
+        where d.objid = f.oid and d.classid = 'pg_proc'::regclass and d.deptype = 'e');
 
 create temp view engine_relation as
 select r.oid, r.relname as name, n.nspname = 'public' as public, r.relkind
 from pg_class as r
 join pg_namespace as n on n.oid = r.relnamespace
 where n.nspname in ('public', 'gendurable') and r.relkind in ('r', 'p', 'v', 'm')
-    and not exists (select from pg_depend as d where d.objid = r.oid and d.classid = 'pg_class'::regclass and d.deptype = 'e');
+    and not exists (select from pg_depend as d
+        where d.objid = r.oid and d.classid = 'pg_class'::regclass and d.deptype = 'e');
 
 select is_empty($$ select signature from engine_function where public and name not like 'gd\_%' $$,
     'every function in public is named gd_*');
 select is_empty($$ select signature from engine_function where not public and name not like '\_%' $$,
     'every function in gendurable is named _*');
-select is_empty($$ select name from engine_relation where public and (name not like 'gd\_%' or relkind not in ('v', 'm')) $$,
+select is_empty($$ select name from engine_relation
+    where public and (name not like 'gd\_%' or relkind not in ('v', 'm')) $$,
     'public holds only views named gd_*, no table');
 
 -- A caller's search_path must never decide which object a function meets; pg_temp last, or it is searched first.
@@ -73,27 +76,38 @@ insert into profile values
     ('plain', '{}'),
     ('lookup', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,jit=off}'),
     ('fresh', '{plan_cache_mode=force_custom_plan,enable_seqscan=off,enable_bitmapscan=off,jit=off}'),
-    ('batch', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=off,enable_mergejoin=off,jit=off}'),
-    ('ordered', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=off,enable_mergejoin=off,enable_sort=off,jit=off}'),
-    ('ranked', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=on,enable_sort=on,jit=off}');
+    ('batch', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=off,'
+        'enable_mergejoin=off,jit=off}'),
+    ('ordered', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=off,'
+        'enable_mergejoin=off,enable_sort=off,jit=off}'),
+    ('ranked', '{plan_cache_mode=force_generic_plan,enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=on,'
+        'enable_sort=on,jit=off}');
 create temp view planned as
 select f.name, f.signature, f.oid, p.name as profile
 from engine_function as f
 left join profile as p on array(select unnest(p.settings) order by 1)
     = array(select c from unnest(f.proconfig) as c where c !~ '^(search_path|DateStyle)=' order by 1);
-select is_empty($$ select p.signature from planned as p where p.profile is null $$, 'the planner settings of every function are those of a profile');
-select is_empty($$ select x.name from profile as x where x.name not in (select p.profile from planned as p) $$, 'no profile is without a function');
--- What reads or writes rows of instances, or of another table that may be large, must not be planned as if it were small.
+select is_empty($$ select p.signature from planned as p where p.profile is null $$,
+    'the planner settings of every function are those of a profile');
+select is_empty($$ select x.name from profile as x where x.name not in (select p.profile from planned as p) $$,
+    'no profile is without a function');
+-- What reads or writes rows of instances, or of another table that may be large, must not be planned as if it were
+-- small.
 select is_empty($$
     select p.signature from planned as p
     join pg_proc as f on f.oid = p.oid
     join pg_language as l on l.oid = f.prolang and l.lanname = 'plpgsql'
     where p.profile = 'plain'
-        and regexp_replace(f.prosrc, '--[^\n]*', '', 'g') ~ '(from|join|update|using) (only )?gendurable\.(instances|finished|kept|archive|signals|dedup_keys|countdowns|correlation_keys|buckets|history|history_kept|reports|throughput)\M'
-        and p.name not in ('gd_set_rate_limit', 'gd_drop_rate_limit')    -- these read a partition, or all buckets, from one end to the other
+        and regexp_replace(f.prosrc, '--[^\n]*', '',
+            'g') ~ '(from|join|update|using) (only '
+            ')?gendurable\.(instances|finished|kept|archive|signals|dedup_keys|countdowns|correlation_keys|buckets|'
+            'history|history_kept|reports|throughput)\M'
+        -- these read a partition, or all buckets, from one end to the other
+        and p.name not in ('gd_set_rate_limit', 'gd_drop_rate_limit')
 $$, 'what reads or writes instances has a profile');
 
--- Or a publication of all tables makes the engine's updates and deletes fail. Partitions that are made later have the keys of their parent.
+-- Or a publication of all tables makes the engine's updates and deletes fail. Partitions that are made later have the
+-- keys of their parent.
 select is_empty($$
     select r.name from engine_relation as r join pg_class as c on c.oid = r.oid
     where r.relkind in ('r', 'p') and c.relpersistence = 'p' and c.relreplident <> 'f'
@@ -111,18 +125,24 @@ create temp view ready_maker as
 select f.signature, f.name, regexp_replace(p.prosrc, '--[^\n]*', '', 'g') as source
 from engine_function as f join pg_proc as p on p.oid = f.oid
 where f.name <> '_move_runs'    -- what it moves is ready already, and stays so
-    and regexp_replace(p.prosrc, '--[^\n]*', '', 'g') ~* '(update gendurable\.instances|insert into gendurable\.instances).*(_runnable\(|phase = ''ready'')';
-select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_enter_ready\(\).*(update|insert into) gendurable\.instances.*(_runnable\(|phase = ''ready'')' $$,
+    and regexp_replace(p.prosrc, '--[^\n]*', '',
+        'g') ~* '(update gendurable\.instances|insert into gendurable\.instances).*(_runnable\(|phase = ''ready'')';
+select is_empty($$ select m.signature from ready_maker as m
+    where m.source !~ '_enter_ready\(\).*(update|insert into) gendurable\.instances.*(_runnable\(|phase = ''ready'')'
+    $$,
     'whatever makes rows ready says so before it writes them');
 select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_lane\(' $$, 'gives them a lane');
 -- See gendurable.key_trails. (What runs ahead stays executing.)
 select is_empty($$
     select f.signature
     from engine_function as f join pg_proc as p on p.oid = f.oid
-    where regexp_replace(p.prosrc, '--[^\n]*', '', 'g') ~* '(update gendurable\.instances|insert into gendurable\.instances).*(_runnable\(|phase = ''(ready|held|throttled)''|phase, eligible_at, lane)'
+    where regexp_replace(p.prosrc, '--[^\n]*', '',
+        'g') ~* '(update gendurable\.instances|insert into gendurable\.instances).*(_runnable\(|phase = '
+        '''(ready|held|throttled)''|phase, eligible_at, lane)'
       and p.prosrc !~ '\mentered\M' and f.name not in ('_move_runs', '_apply_next')
 $$, 'whatever makes rows ready, held or throttled notes the run');
-select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_announce\(' and m.name <> '_keep_offers'    -- its caller tells of them, when it knows which it takes itself
+-- its caller tells of them, when it knows which it takes itself
+select is_empty($$ select m.signature from ready_maker as m where m.source !~ '_announce\(' and m.name <> '_keep_offers'
 $$, 'and announces them afterwards');
 
 -- Two families under one number would keep each other from what is not theirs.
@@ -130,9 +150,11 @@ select is((
     select string_agg(x.lock, ', ' order by x.lock)
     from (select format('%s %s', m[1], f.name) collate "C" as lock
           from engine_function as f join pg_proc as p on p.oid = f.oid
-          cross join lateral regexp_matches(coalesce(nullif(p.prosrc, ''), pg_get_functiondef(p.oid)), '\m(264[67][0-9])\M', 'g') as m
+          cross join lateral regexp_matches(coalesce(nullif(p.prosrc, ''), pg_get_functiondef(p.oid)),
+              '\m(264[67][0-9])\M', 'g') as m
           group by m[1], f.name) as x),
-    '26468 _name_lock, 26469 _enter_queue, 26469 gd_pause, 26469 gd_set_queue_limit, 26470 _await_maintenance, 26470 _lock_maintenance, 26471 _move_limit_trail, 26471 _name_lock, '
+    '26468 _name_lock, 26469 _enter_queue, 26469 gd_pause, 26469 gd_set_queue_limit, 26470 _await_maintenance, 26470 '
+    '_lock_maintenance, 26471 _move_limit_trail, 26471 _name_lock, '
     '26472 _move_trail, 26472 _raise_fence, 26473 _places_left, 26474 _move_waits, 26475 _move_limit_trail, '
     '26476 _change_partition, 26476 _depart, 26476 gd_here',
     'each family of advisory locks has a number of its own');

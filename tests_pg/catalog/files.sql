@@ -11,7 +11,8 @@ from line as l where l.path like 'sql/functions/%';
 
 -- What PostgreSQL sees of it. The router is another database, whose functions are families of one-liners.
 create temp table code as
-select l.path, l.number, regexp_replace(l.text, '--.*', '') as text from line as l where l.path like 'sql/%' and l.path not like 'sql/router/%';
+select l.path, l.number, regexp_replace(l.text, '--.*', '') as text from line as l
+    where l.path like 'sql/%' and l.path not like 'sql/router/%';
 
 create temp table body as
 select c.path, string_agg(c.text, e'\n' order by c.number) as text,
@@ -43,7 +44,8 @@ $$, 'every file in sql/functions defines the function it is named after');
 select is_empty($$
     select c.path, c.number, m.name
     from code as c
-    cross join lateral (select (regexp_match(c.text, 'create (?:or replace )?function (?:public|gendurable)\.(\w+)'))[1] as name) as m
+    cross join lateral (select (regexp_match(c.text, 'create (?:or replace )?function (?:public|gendurable)\.(\w+)'))[1]
+        as name) as m
     where m.name is not null and c.path !~ format('^sql/functions/\w+/%s\.sql$', m.name)
 $$, 'a file in sql/functions defines nothing else');
 create temp table interface as
@@ -64,10 +66,12 @@ select is_empty($$
     where not exists (select from line as l where l.path = 'tests_pg/' || substring(f.path from 'functions/.*'))
 $$, 'the test of a function stands in the room of the same name');
 create temp table room as
-select distinct substring(l.path from '^sql/functions/(\w+)/') as name from line as l where l.path like 'sql/functions/%';
+select distinct substring(l.path from '^sql/functions/(\w+)/') as name from line as l
+    where l.path like 'sql/functions/%';
 select is_empty($$
     select r.name from room as r
-    where r.name is null or (select count(*) from line as l where l.path = 'sql/functions.sql' and l.text ~ format('^-- %s: \S', r.name)) <> 1
+    where r.name is null or (select count(*) from line as l
+        where l.path = 'sql/functions.sql' and l.text ~ format('^-- %s: \S', r.name)) <> 1
 $$, 'every file in sql/functions is in a room, which the table of contents introduces once');
 select is_empty($$
     select l.number, l.text
@@ -83,7 +87,8 @@ select is_empty($$ select c.path, c.number, c.text from code as c
         or c.text ~ '\\(g|gset|gexec|if|set|i|echo)\M' $$,
     'no psql meta-command but \ir, and that only in a manifest');
 select is_empty($$ select c.path, c.number, c.text from code as c
-    where c.path in ('sql/install.sql', 'sql/functions.sql', 'sql/upgrade.sql') and c.text !~ '^(\\ir [\w./]+\.sql)?\s*$' $$,
+    where c.path in ('sql/install.sql', 'sql/functions.sql', 'sql/upgrade.sql')
+        and c.text !~ '^(\\ir [\w./]+\.sql)?\s*$' $$,
     'a manifest holds only \ir lines');
 select is_empty($$
     select f.path from function_file as f
@@ -109,7 +114,8 @@ select is_empty($$
     join body as b using (path)
     join (values
         ('Writes', '\m(insert into|update|delete from) (only )?gendurable\.'),
-        ('Locks', '\mfor (no key )?update\M|\mfor (key )?share\M|\mpg_(try_)?advisory|\m(insert into|update|delete from) (only )?gendurable\.'),
+        ('Locks', '\mfor (no key )?update\M|\mfor (key )?share\M|\mpg_(try_)?advisory|\m(insert into|update|delete '
+            'from) (only )?gendurable\.'),
         ('Errors', '\mraise exception\M|gendurable\._refuse\(')
     ) as need (field, pattern) on b.text ~* need.pattern
     where not exists (select from header_field as h where h.path = f.path and h.field = need.field)
@@ -117,9 +123,11 @@ select is_empty($$
             select from header as l where l.path = f.path and l.text ~ '\mcaller holds\M'))
     order by 1
 $$, 'headers use the known fields, and name what the body locks, writes and raises');
-select is_empty($$ select l.path, l.number from line as l where l.path like 'sql/%' and length(l.text) > 100 $$, 'no line of the schema has more than 100 columns');
+select is_empty($$ select l.path, l.number from line as l where l.path like 'sql/%' and length(l.text) > 100 $$,
+    'no line of the schema has more than 100 columns');
 -- A client sends the schema, comments included, through the encoding of the database.
-select is_empty($$ select l.path, l.number from line as l where l.path like 'sql/%' and l.text ~ '[^\x01-\x7f]' $$, 'the schema is ASCII, so that it can be installed into a database of any encoding');
+select is_empty($$ select l.path, l.number from line as l where l.path like 'sql/%' and l.text ~ '[^\x01-\x7f]' $$,
+    'the schema is ASCII, so that it can be installed into a database of any encoding');
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
--- The same where the last VACUUM has found the tables empty, which are not small: an engine that has done all its work, and the load after that. The
--- planner takes them to be empty however large they are, until maintenance comes by.
+-- The same where the last VACUUM has found the tables empty, which are not small: an engine that has done all its work,
+-- and the load after that. The planner takes them to be empty however large they are, until maintenance comes by.
 begin;
 \ir prelude.psql
 select plan(76);

@@ -1,13 +1,14 @@
--- What a heartbeat, a reaper, a registration and the view cost beside 20,000 claims that a worker once held, of which no VACUUM may remove a version: a
--- session holds a snapshot. Pages of all statements of a call, its helpers included.
+-- What a heartbeat, a reaper, a registration and the view cost beside 20,000 claims that a worker once held, of which
+-- no VACUUM may remove a version: a session holds a snapshot. Pages of all statements of a call, its helpers included.
 --
--- Mutations: the bound is never raised: all but 1 and 2. A reaper walks all holders: 5. What the worker is listed to hold is looked for among all that it
--- ever held: 4.
+-- Mutations: the bound is never raised: all but 1 and 2. A reaper walks all holders: 5. What the worker is listed to
+--            hold is looked for among all that it ever held: 4.
 select plan(9);
 select test.connect('holder');
 select test.up_for_ever();
 select gd_register('w', '{q}', lease => '1 hour') as w, gd_register('other', '{q}', lease => '1 hour') as other \gset
-select count(*) from gd_enqueue_many((select jsonb_agg('{"fsm": "m", "queue": "q"}'::jsonb) from generate_series(1, 500))) \g /dev/null
+select count(*) from gd_enqueue_many((select jsonb_agg('{"fsm": "m", "queue": "q"}'::jsonb)
+    from generate_series(1, 500))) \g /dev/null
 
 create function test.turn() returns void language sql as $$
     select count(*) from gd_pick(1, 'q', 200);
@@ -55,12 +56,15 @@ begin
 end
 $$;
 vacuum gendurable.instances;
-select cmp_ok(pg_stat_get_dead_tuples('gendurable.instances'::regclass), '>', 19000::bigint, 'thousands of claims that VACUUM may not remove');
+select cmp_ok(pg_stat_get_dead_tuples('gendurable.instances'::regclass), '>', 19000::bigint,
+    'thousands of claims that VACUUM may not remove');
 select cmp_ok(pg_relation_size('gendurable.instances_claims'), '>', 8 * 8192::bigint, 'and their entries');
 select test.look() \g /dev/null
-select cmp_ok(c.after, '<=', c.before + 15, format('%s: %s pages before, %s after', c.name, c.before, c.after)) from test.call as c;
+select cmp_ok(c.after, '<=', c.before + 15, format('%s: %s pages before, %s after', c.name, c.before, c.after))
+    from test.call as c;
 select count(*) from gd_pick(1, 'q', 3) \g /dev/null
-select test.buffers('select gendurable._release(array[2::bigint])') as other, test.buffers('select gendurable._claims(array[1::bigint])', 2) as claims \gset
+select test.buffers('select gendurable._release(array[2::bigint])') as other,
+    test.buffers('select gendurable._claims(array[1::bigint])', 2) as claims \gset
 select cmp_ok(:claims, '<=', 20, format('all that the worker holds: %s pages', :claims));
 select is(gd_unregister(:w), 3, 'a worker that leaves releases it');
 select test.exec('holder', 'rollback');

@@ -1,9 +1,11 @@
--- What a heartbeat, a mark and a look at the leases cost, before and after 20,000 heartbeats and 20,000 marks of which no VACUUM may remove a version: a
--- session holds a snapshot, and so would a replication slot or a standby. Pages of all statements of a call, its helpers included; each call is made
--- once beforehand, so that what it remembers of the catalogs is not counted.
+-- What a heartbeat, a mark and a look at the leases cost, before and after 20,000 heartbeats and 20,000 marks of which
+-- no VACUUM may remove a version: a session holds a snapshot, and so would a replication slot or a standby. Pages of
+-- all statements of a call, its helpers included; each call is made once beforehand, so that what it remembers of the
+-- catalogs is not counted.
 --
 -- Mutations: the lease is found by another order than the index's: all but 14 and 15. What replaces it
--- deletes all of its worker's: 4, 6; what ends it: 17. An announcement may scan tables: 8, 9. The view looks by itself: 16.
+-- deletes all of its worker's: 4, 6; what ends it: 17. An announcement may scan tables: 8, 9. The view looks by itself:
+-- 16.
 select plan(18);
 select test.connect('holder');
 select gd_register('w' || n, '{q}', lease => '1 hour') from generate_series(1, 3) as n \g /dev/null
@@ -62,9 +64,11 @@ select is((select count(*)::int from gendurable.leases), 4, 'each worker has one
 select cmp_ok(pg_relation_size('gendurable.leases'), '>', 20 * 8192::bigint, 'beside thousands of versions that were');
 select test.look() \g /dev/null
 vacuum gendurable.leases;
-select cmp_ok(pg_stat_get_dead_tuples('gendurable.leases'::regclass), '>', 30000::bigint, 'which VACUUM may not remove');
+select cmp_ok(pg_stat_get_dead_tuples('gendurable.leases'::regclass), '>', 30000::bigint,
+    'which VACUUM may not remove');
 -- An index of 40,000 entries has a level or two more than one of four, and is gone down from the top each time.
-select cmp_ok(c.after, '<=', c.before + 15, format('%s: %s pages before, %s after', c.name, c.before, c.after)) from test.call as c;
+select cmp_ok(c.after, '<=', c.before + 15, format('%s: %s pages before, %s after', c.name, c.before, c.after))
+    from test.call as c;
 select test.buffers('select gd_unregister(4)') \g /dev/null
 select test.buffers('select gd_unregister(3)') as other \gset
 select test.buffers('select gd_unregister(1)') as w \gset

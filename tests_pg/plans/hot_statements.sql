@@ -1,6 +1,8 @@
--- What the hot calls read, on 100,000 live and 100,000 finished instances: index entries in proportion to the batch, and no table from end to end.
+-- What the hot calls read, on 100,000 live and 100,000 finished instances: index entries in proportion to the batch,
+-- and no table from end to end.
 --
--- (Everything here is one transaction, so entries of rows that it replaced are still there and are read too: hence the slack.)
+-- (Everything here is one transaction, so entries of rows that it replaced are still there and are read too: hence the
+-- slack.)
 begin;
 \ir prelude.psql
 select plan(76);

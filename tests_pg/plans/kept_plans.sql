@@ -1,5 +1,5 @@
--- The same with plans that were made when the tables were small and ANALYZE had seen them so, and that are kept as the tables grow: a worker that
--- connects to an idle engine, hours before the load comes.
+-- The same with plans that were made when the tables were small and ANALYZE had seen them so, and that are kept as the
+-- tables grow: a worker that connects to an idle engine, hours before the load comes.
 begin;
 \ir prelude.psql
 select plan(228);
@@ -17,7 +17,8 @@ analyze gendurable.instances, gendurable.finished;
 insert into gendurable.doorbells (kind, key, rung_by) values ('slot', 'small-hot', '3');
 insert into gendurable.doorbells (kind, key) values ('tokens', 'mail');
 select gd_pick(2, 'nowhere', 1) \g /dev/null
-select count(*) from gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'F', 'queue', 'small')) from generate_series(1, 1500)));
+select count(*) from gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'F', 'queue', 'small'))
+    from generate_series(1, 1500)));
 \ir checks.psql
 
 -- What this transaction rang itself it would look at for ever.
@@ -31,7 +32,8 @@ delete from gendurable.doorbells where kind <> 'tokens';
 \ir load.psql
 \ir checks.psql
 
--- And by a worker that connects only now: its plans are new, what the planner knows of the tables is of the quiet hours.
+-- And by a worker that connects only now: its plans are new, what the planner knows of the tables is of the quiet
+-- hours.
 discard plans;
 delete from gendurable.doorbells where kind <> 'tokens';
 \set queue late

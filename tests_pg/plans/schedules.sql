@@ -1,6 +1,8 @@
--- A schedule that fires every second under a snapshot held for hours: what a look costs does not grow with the rows that no VACUUM can remove.
+-- A schedule that fires every second under a snapshot held for hours: what a look costs does not grow with the rows
+-- that no VACUUM can remove.
 --
--- With `firings` 20,000 a look read 22 buffers before and 24 after, a firing 48 and 62. Seen to fail: the order of _unseen_occurrences left out → 2, 5.
+-- With `firings` 20,000 a look read 22 buffers before and 24 after, a firing 48 and 62. Seen to fail: the order of
+-- _unseen_occurrences left out → 2, 5.
 select plan(7);
 \if :{?firings}
 \else
@@ -8,7 +10,8 @@ select plan(7);
 \endif
 select test.connect('holder');
 select gd_register('w', array['q']) as w \gset
-select gd_schedule('second', '@every 1 second', 'm', queue => 'q'), gd_schedule('night', '0 3 * * *', 'm', queue => 'q') \g /dev/null
+select gd_schedule('second', '@every 1 second', 'm', queue => 'q'),
+    gd_schedule('night', '0 3 * * *', 'm', queue => 'q') \g /dev/null
 select test.exec('holder', 'begin isolation level repeatable read');
 select test.query('holder', 'select count(*), pg_current_xact_id() from gendurable.occurrences') \g /dev/null
 
@@ -57,10 +60,12 @@ begin
         commit;
         v_cost.firing := test.buffers(v_pick);
         commit;
-        v_cost.set := test.buffers('select gd_schedule(''second'', ''@every 1 second'', ''m'', queue => ''q'', priority => ' || i || ')');
+        v_cost.set := test.buffers(
+            'select gd_schedule(''second'', ''@every 1 second'', ''m'', queue => ''q'', priority => ' || i || ')');
         commit;
     end loop;
-    insert into cost (look, firing, due, maintain, view, set) values (v_cost.look, v_cost.firing, v_cost.due, v_cost.maintain, v_cost.view, v_cost.set);
+    insert into cost (look, firing, due, maintain, view, set)
+        values (v_cost.look, v_cost.firing, v_cost.due, v_cost.maintain, v_cost.view, v_cost.set);
 end
 $$;
 call test.fire(20);
@@ -74,6 +79,7 @@ select cmp_ok((select max(due) - min(due) from cost), '<', 20, 'gd_next_due');
 select cmp_ok((select max(maintain) - min(maintain) from cost), '<', 20, 'maintenance');
 select cmp_ok((select max(view) - min(view) from cost), '<', 20, 'gd_schedules');
 select cmp_ok((select max(set) - min(set) from cost), '<', 60, 'a call that sets it');
-select diag(format('%s firings: look %s, firing %s, due %s, maintain %s, view %s, set %s', :firings, look, firing, due, maintain, view, set)) from cost order by n;
+select diag(format('%s firings: look %s, firing %s, due %s, maintain %s, view %s, set %s', :firings, look, firing, due,
+    maintain, view, set)) from cost order by n;
 
 select * from finish();

@@ -31,9 +31,11 @@ declare
 begin
     perform test.exec(session, 'begin');
     v_names := test.names(test.query(session, test.pick(worker, queue, slots)));
-    v_due := (test.query(session, format('select gd_next_due(%L) - clock_timestamp() as due', queue)) #>> '{0,due}')::interval;
+    v_due := (test.query(session,
+        format('select gd_next_due(%L) - clock_timestamp() as due', queue)) #>> '{0,due}')::interval;
     perform test.exec(session, 'commit');
-    return v_names || case when v_due between '0' and '50 ms' then ', again in a moment' when v_due is not null then ', later' else '' end;
+    return v_names || case when v_due between '0' and '50 ms' then ', again in a moment' when v_due is not null
+        then ', later' else '' end;
 end
 $$;
 
@@ -47,7 +49,8 @@ select is(test.turn('b', :v, 'q'), 'M2', 'and finds what is left');
 select gd_set_queue_limit('q', null) \g /dev/null
 
 -- The name of a key.
-select gd_enqueue('K1', queue => 'p', concurrency_key => 'k:1'), gd_enqueue('K2', queue => 'q', concurrency_key => 'k:2') \g /dev/null
+select gd_enqueue('K1', queue => 'p', concurrency_key => 'k:1'),
+    gd_enqueue('K2', queue => 'q', concurrency_key => 'k:2') \g /dev/null
 select test.exec('a', 'begin');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'K1', 'a pick has the name of a key');
 select is(test.turn('b', :v, 'q'), 'nothing, again in a moment', 'one that wants it for another key looks again');
@@ -106,7 +109,8 @@ begin
         exit when 'marker' = any (v_heard);
         perform test.query('l', 'select 1');
     end loop;
-    return coalesce((select string_agg(distinct h.queue, ',' order by h.queue) from unnest(array_remove(v_heard, 'marker')) as h (queue)), 'nothing');
+    return coalesce((select string_agg(distinct h.queue, ',' order by h.queue)
+        from unnest(array_remove(v_heard, 'marker')) as h (queue)), 'nothing');
 end
 $$;
 -- What a pick finds beside a call that is open, and who is notified when that commits.
@@ -126,24 +130,34 @@ $$;
 delete from gendurable.instances;
 select test.query('b', test.pick(:v, 'q', 9));
 select id as i from gd_enqueue('M', queue => 'q') \gset
-select is(test.beside(format('select gd_watch(%s)', :i), :v), 'nothing, q', 'a pick passes over what is being watched, and is called when it can be had');
+select is(test.beside(format('select gd_watch(%s)', :i), :v), 'nothing, q',
+    'a pick passes over what is being watched, and is called when it can be had');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'M', 'then it has it');
 select id as i from gd_enqueue('M', queue => 'q') \gset
-select is(test.beside(format($$ select gd_signal(%s, 'x', dedup_key => 'd') $$, :i), :v), 'nothing, q', 'so it is with what is being signalled');
-select is(test.beside(format($$ select gd_signal(%s, 'x', dedup_key => 'd') $$, :i), :v), 'nothing, q', 'a second time');
+select is(test.beside(format($$ select gd_signal(%s, 'x', dedup_key => 'd') $$, :i), :v), 'nothing, q',
+    'so it is with what is being signalled');
+select is(test.beside(format($$ select gd_signal(%s, 'x', dedup_key => 'd') $$, :i), :v), 'nothing, q',
+    'a second time');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'M', 'then it has it');
 select id as i from gd_enqueue('M', queue => 'q') \gset
-select is(test.beside(format($$ select result from gd_signal_many('[{"id": %s, "name": "x"}]') $$, :i), :v), 'nothing, q', 'in a batch');
+select is(test.beside(format($$ select result from gd_signal_many('[{"id": %s, "name": "x"}]') $$, :i), :v),
+    'nothing, q', 'in a batch');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'M', 'then it has it');
 -- A deadline.
 select gd_enqueue('D', queue => 'q', delay => '1 hour') \g /dev/null
 update gendurable.instances set eligible_at = now() where fsm = 'D';
-select is(test.beside(format($$ select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'D')), :v), 'nothing, q', 'what has fallen due is wanted as well');
+select is(test.beside(format($$
+    select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'D')), :v), 'nothing, q',
+    'what has fallen due is wanted as well');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'D', 'then it has it');
 -- Neither what executes nor what waits for long.
-select is(test.beside(format($$ select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'D')), :v), 'nothing, nothing', 'what executes is not');
+select is(test.beside(format($$
+    select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'D')), :v),
+    'nothing, nothing', 'what executes is not');
 select gd_enqueue('E', queue => 'q', delay => '1 hour') \g /dev/null
-select is(test.beside(format($$ select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'E')), :v), 'nothing, nothing', 'nor is what waits for long');
+select is(test.beside(format($$
+    select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'E')), :v),
+    'nothing, nothing', 'nor is what waits for long');
 
 -- A worker whose heartbeat is under way cannot say that it falls asleep.
 delete from gendurable.instances;
@@ -151,10 +165,12 @@ select gd_enqueue('F', queue => 'q') \g /dev/null
 select test.query('b', test.pick(:v, 'q', 1));
 select test.exec('a', 'begin');
 select test.query('a', format('select * from gd_heartbeat(%s)', :v));
-select is(test.turn('b', :v, 'q'), 'nothing, again in a moment', 'a pick that cannot say that its worker falls asleep looks again');
+select is(test.turn('b', :v, 'q'), 'nothing, again in a moment',
+    'a pick that cannot say that its worker falls asleep looks again');
 select test.exec('a', 'commit');
 select is(test.turn('b', :v, 'q'), 'nothing', 'to say it then');
-select ok(exists (select from gendurable._sleeping() as s where s.worker_id = :v and 'q' = any (s.queues)), 'and sleeps');
+select ok(exists (select from gendurable._sleeping() as s where s.worker_id = :v and 'q' = any (s.queues)),
+    'and sleeps');
 
 -- Tokens for an instance that a client has in hand.
 delete from gendurable.instances;

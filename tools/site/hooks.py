@@ -16,14 +16,24 @@ import repository
 from mkdocs.structure.files import File, InclusionLevel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Replaces each `folder/*` of the nav by the pages of that folder."""
-    config.nav = _expanded(config.nav, Path(config.docs_dir))
+    """Replaces each `folder/*` of the nav by the pages of that folder that it does not list."""
+    docs, listed = Path(config.docs_dir), set(_leaves(config.nav))
+    config.nav = _expanded(
+        config.nav,
+        lambda folder: [
+            page
+            for path in sorted((docs / folder).glob("*.md"))
+            if (page := path.relative_to(docs).as_posix()) not in listed
+        ],
+    )
     return config
 
 
@@ -46,16 +56,16 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
     return repository.with_links_to_pages(markdown, page.file.src_uri)
 
 
-def _expanded(nav: Any, docs: Path) -> Any:
+def _expanded(nav: Any, pages: Callable[[str], list[str]]) -> Any:
     match nav:
         case str() if nav.endswith("/*"):
-            return [p.relative_to(docs).as_posix() for p in sorted(docs.glob(f"{nav}.md"))]
+            return pages(nav.removesuffix("/*"))
         case str():
             return nav
         case dict():
             ((title, below),) = nav.items()
-            return {title: _expanded(below, docs)}
-    items = [_expanded(item, docs) for item in nav]
+            return {title: _expanded(below, pages)}
+    items = [_expanded(item, pages) for item in nav]
     flat = [one for item in items for one in (item if isinstance(item, list) else [item])]
     return [item for item in flat if not (isinstance(item, dict) and [] in item.values())]
 

@@ -40,21 +40,21 @@ _ScheduleName = Annotated[str, typer.Argument(metavar="NAME")]
 
 
 @command(examples=["pause default", "pause mail bulk"])
-def pause(queues: _Queues, dsn: Dsn = None) -> None:
+def pause(queues: _Queues, dsn: Dsn = None, as_json: Json = False) -> None:
     """Hand out nothing more of queues; what executes finishes."""
     with connected(dsn) as conn:
         for queue in queues:
             pause_queue(conn, queue)
-    _say("paused", queues)
+    _say("paused", queues, as_json=as_json)
 
 
 @command(examples=["resume default"])
-def resume(queues: _Queues, dsn: Dsn = None) -> None:
+def resume(queues: _Queues, dsn: Dsn = None, as_json: Json = False) -> None:
     """End the pause of queues."""
     with connected(dsn) as conn:
         for queue in queues:
             resume_queue(conn, queue)
-    _say("resumed", queues)
+    _say("resumed", queues, as_json=as_json)
 
 
 @command(of=_limit, examples=["limit concurrency customer 5", "limit concurrency customer none"])
@@ -62,6 +62,7 @@ def concurrency(
     name: _Name,
     at_once: Annotated[str, typer.Argument(metavar="N|none", help="0 stops them; none: 1 again.")],
     dsn: Dsn = None,
+    as_json: Json = False,
 ) -> None:
     """Set how many of each concurrency key execute at once.
 
@@ -73,7 +74,7 @@ def concurrency(
             drop_concurrency_limit(conn, name)
         else:
             set_concurrency_limit(conn, name, number)
-    _say("dropped" if number is None else "set", [name])
+    _say("dropped" if number is None else "set", [name], as_json=as_json)
 
 
 @command(of=_limit, examples=["limit rate mail 100/1m --burst 200", "limit rate mail none"])
@@ -87,6 +88,7 @@ def rate(
     burst: Annotated[
         float | None, typer.Option(help="Tokens at most; N by default.", show_default=False)
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Set how many tokens each rate key gets in a time.
 
@@ -100,7 +102,7 @@ def rate(
             drop_rate_limit(conn, name)
         else:
             set_rate_limit(conn, name, float(tokens), duration("N/DURATION", period), burst)
-    _say("dropped" if allowed == "none" else "set", [name])
+    _say("dropped" if allowed == "none" else "set", [name], as_json=as_json)
 
 
 @command(of=_limit, name="queue", examples=["limit queue default 100", "limit queue default none"])
@@ -110,12 +112,13 @@ def queue_limit(
         str, typer.Argument(metavar="N|none", help="0 stops the queue; none: any number.")
     ],
     dsn: Dsn = None,
+    as_json: Json = False,
 ) -> None:
     """Set how many of a queue execute at once, in all workers."""
     number = _number("N", at_once)
     with connected(dsn) as conn:
         set_queue_limit(conn, queue, number)
-    _say("dropped" if number is None else "set", [queue])
+    _say("dropped" if number is None else "set", [queue], as_json=as_json)
 
 
 @command(
@@ -170,30 +173,30 @@ def set_(
 
 
 @command(of=_schedule, examples=["schedule drop nightly"])
-def drop(name: _ScheduleName, dsn: Dsn = None) -> None:
+def drop(name: _ScheduleName, dsn: Dsn = None, as_json: Json = False) -> None:
     """Drop a schedule; what it has created lives on.
 
     A worker whose code still has it creates it again when it starts.
     """
     with connected(dsn) as conn:
         _found(name, there=unschedule(conn, name))
-    _say("dropped", [name])
+    _say("dropped", [name], as_json=as_json)
 
 
 @command(of=_schedule, name="pause", examples=["schedule pause nightly"])
-def pause_one(name: _ScheduleName, dsn: Dsn = None) -> None:
+def pause_one(name: _ScheduleName, dsn: Dsn = None, as_json: Json = False) -> None:
     """Fire nothing of a schedule until it is resumed."""
     with connected(dsn) as conn:
         _found(name, there=pause_schedule(conn, name))
-    _say("paused", [name])
+    _say("paused", [name], as_json=as_json)
 
 
 @command(of=_schedule, name="resume", examples=["schedule resume nightly"])
-def resume_one(name: _ScheduleName, dsn: Dsn = None) -> None:
+def resume_one(name: _ScheduleName, dsn: Dsn = None, as_json: Json = False) -> None:
     """End the pause of a schedule."""
     with connected(dsn) as conn:
         _found(name, there=resume_schedule(conn, name))
-    _say("resumed", [name])
+    _say("resumed", [name], as_json=as_json)
 
 
 @command(of=_schedule, name="next", examples=["schedule next '0 3 * * 1' --timezone Europe/Berlin"])
@@ -231,5 +234,9 @@ def _found(name: str, *, there: bool) -> None:
         raise UsageError(f"there is no schedule {safe_str(name, 300)}")
 
 
-def _say(what: str, names: list[str]) -> None:
-    typer.echo(f"{what}: {printable(', '.join(names))}")
+def _say(what: str, names: list[str], *, as_json: bool) -> None:
+    if not as_json:
+        typer.echo(f"{what}: {printable(', '.join(names))}")
+        return
+    for name in names:
+        emit({"name": name, "result": what})

@@ -17,7 +17,7 @@ import msgspec
 from gendurable import client, look
 from gendurable.database import Connection
 from gendurable.errors import UsageError
-from gendurable.web.pages import LIVE, PAGES, SPANS, Query, failed, searched
+from gendurable.web.pages import LIVE, PAGES, SPANS, Query, failed, is_cancelled, searched
 from gendurable.web.store import Write
 
 __all__ = ["ACTIONS", "Action", "Form"]
@@ -167,6 +167,7 @@ async def _retry_found(write: Write, form: Form, _: str | None) -> str:
         raise UsageError(f"since: {given[:40]} is none of {', '.join(SPANS)}")
     span, machine, step = timedelta(seconds=SPANS[given]), form.get("machine"), form.get("step")
     found = await write(lambda conn: failed(conn, span, machine or None, step or None))
+    found = [each for each in found if not is_cancelled(each)]
     if not found:
         return "Nothing is failed any more."
     return await _many(write, [each.id for each in found], client.retry_many)

@@ -28,6 +28,7 @@ __all__ = [
     "Page",
     "Query",
     "answers",
+    "is_cancelled",
     "names",
     "of_topic",
     "raw",
@@ -181,6 +182,11 @@ async def raw(conn: Connection, number: int) -> dict[str, Any]:
     return {name: getattr(found, name) for name in ("id", "state", "result", "error", "progress")}
 
 
+def is_cancelled(failure: look.Failure) -> bool:
+    """Whether it was ended on purpose: such are failed, and retried only where they are chosen."""
+    return isinstance(failure.error, dict) and failure.error.get("kind") == "cancelled"
+
+
 async def failed(
     conn: Connection, span: timedelta, machine: str | None, step: str | None
 ) -> list[look.Failure]:
@@ -253,13 +259,15 @@ async def _instance(conn: Connection, query: Query) -> dict[str, Any]:
     if found is None:
         raise Missing(_FORGOTTEN)
     it = found.instance
+    now = datetime.now(UTC).replace(microsecond=0)
     nodes = await look.tree(conn, it.id, _MOST_NODES) if found.children else []
     holders = [] if it.worker_id is None else await look.workers(conn)
     return {
         "it": it,
         "why": found.why,
         "events": found.history,
-        "gantt": gantt.draw(it, found.history, datetime.now(UTC).replace(microsecond=0)),
+        "gantt": gantt.draw(it, found.history, now),
+        "later": it.eligible_at if it.eligible_at and it.eligible_at > now else None,
         "inbox": found.inbox,
         "children": found.children,
         "tree": family.tree(nodes),
@@ -302,6 +310,7 @@ async def _failures(conn: Connection, query: Query) -> dict[str, Any]:
         ),
         "rows": found[:_MOST_SHOWN],
         "number": len(found),
+        "retried": sum(not is_cancelled(each) for each in found),
         "more": len(found) == MOST_FAILURES,
         "span": query["since"] or "1h",
     }

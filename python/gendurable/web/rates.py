@@ -75,7 +75,7 @@ def chart(rows: Iterable[Minute], now: datetime) -> str | None:
     return msgspec.json.encode(drawn).decode()
 
 
-def totals(rows: Iterable[Minute], now: datetime) -> dict[str, float]:
+def totals(rows: Iterable[Minute], now: datetime) -> dict[str, float | None]:
     """Steps a minute over the last five whole minutes, and what ended in the hour."""
     last = now.replace(second=0, microsecond=0)
     recent, seconds, counted = 0, 0.0, 0
@@ -89,7 +89,7 @@ def totals(rows: Iterable[Minute], now: datetime) -> dict[str, float]:
         counted += row.count
     return {
         "per_minute": recent / 5,
-        "mean": seconds / counted if counted else 0,
+        "mean": seconds / counted if counted else None,
         "done": ended["done"],
         "stop": ended["stop"],
     }

@@ -10,9 +10,10 @@ as $$
 begin
     return query
     select 'horizon', h.status,
-           format('Held by the %s %s%s%s%s; %s transactions old.', h.kind, h.name,
+           format('Held by the %s %s%s%s%s; %s old.', h.kind, h.name,
                   ' (process ' || h.pid || ')', ', open since ' || gendurable._clock(h.since),
-                  ', ' || h.detail, h.age),
+                  ', ' || h.detail,
+                  case h.age when 1 then '1 transaction' else h.age || ' transactions' end),
            case when h.status = 'ok' then null
                 when h.kind = 'session'
                     then format('End it; the last resort is pg_terminate_backend(%s).', h.pid)

@@ -39,8 +39,11 @@ begin
     select case s.reason when 'no_machine' then 'unknown machine' else 'stuck' end,
            case when s.reason in ('queue_paused', 'queue_limit', 'concurrency_key')
                 then 'warning' else 'problem' end,
-           format('%s%s instances: %s, %s; the first is %s.', s.n,
-                  case when s.n >= 100 then ' or more' end, s.reason, s.detail, s.first),
+           format('%s: %s, %s; the first is %s.',
+                  case when s.n = 1 then '1 instance'
+                       when s.n >= 100 then s.n || ' or more instances'
+                       else s.n || ' instances' end,
+                  s.reason, s.detail, s.first),
            format('gd_why(%s), or gendurable-py show %1$s, says what to do.', s.first)
     from (select s.reason, s.detail, count(*) as n, min(s.id) as first
           from gendurable._stuck(100) as s

@@ -5,9 +5,10 @@
 --
 -- Locks: none. Writes: nothing.
 -- Plan:  as gendurable._stretches; instances_due and instances_due_lately, one descent for each;
---        instances_waiting, one descent;
---        only if some of this queue wait for tokens, buckets_due up to the first key that waits in
---        this queue, instances_rated;
+--        buckets_due, the first five from now on, and as gendurable._of_keys for these; only where
+--        none of them is for this queue, and there are more, instances_waiting, one descent, and if
+--        some of this queue wait for tokens the rest of buckets_due up to the first key that waits
+--        in this queue, instances_rated;
 --        as gendurable._next_firing.
 create function public.gd_next_due(queue text) returns timestamptz
 language plpgsql stable security definer
@@ -20,8 +21,11 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
+    c_most   constant int := 5;
     v_parts  gendurable.stretch[];
     v_waits  timestamptz;
+    v_keys   text[];    -- whose tokens are due first
+    v_dues   timestamptz[];
     v_tokens timestamptz;
     v_again  timestamptz;
 begin
@@ -51,23 +55,35 @@ begin
              limit 1)
         ) as d;
     end if;
-    if exists (select from gendurable.buckets as b
-               where b.due_at > now() and b.due_at < 'infinity') then
-        select b.due_at into v_tokens
-        from gendurable.buckets as b
-        cross join lateral (
-            select from gendurable.instances as i
-            where i.rate_limit = b.key and i.phase = 'throttled' and i.queue = gd_next_due.queue
-            limit 1
-        ) as waits
-        where b.due_at > now() and b.due_at < 'infinity'
-          -- In most queues no instance waits for tokens: they need not look through those of
-          -- other queues.
-          and exists (select from gendurable.instances as i
-                      where (i.phase not in ('ready', 'executing')) is true
-                        and i.phase = 'throttled' and i.queue = gd_next_due.queue)
-        order by b.due_at
-        limit 1;
+    select array_agg(b.key order by b.due_at), array_agg(b.due_at order by b.due_at)
+    into v_keys, v_dues
+    from (select x.key, x.due_at from gendurable.buckets as x
+          where x.due_at > now() and x.due_at < 'infinity'
+          order by x.due_at
+          limit c_most) as b;
+    if v_keys is not null then
+        select min(b.due_at) into v_tokens
+        from gendurable._of_keys('tokens', v_keys, 'throttled', 1) as f
+        join gendurable.kinds as k on k.id = f.kind and k.queue = gd_next_due.queue
+        join unnest(v_keys, v_dues) as b (key, due_at) on b.key = f.key;
+        if v_tokens is null and cardinality(v_keys) = c_most then
+            select b.due_at into v_tokens
+            from gendurable.buckets as b
+            cross join lateral (
+                select from gendurable.instances as i
+                where i.rate_limit = b.key and i.phase = 'throttled'
+                  and i.queue = gd_next_due.queue
+                limit 1
+            ) as waits
+            where b.due_at > v_dues[c_most] and b.due_at < 'infinity'
+              -- In most queues no instance waits for tokens: they need not look through those of
+              -- other queues.
+              and exists (select from gendurable.instances as i
+                          where (i.phase not in ('ready', 'executing')) is true
+                            and i.phase = 'throttled' and i.queue = gd_next_due.queue)
+            order by b.due_at
+            limit 1;
+        end if;
     end if;
     if current_setting('gendurable.look_again', true) = 'on' then
         v_again := clock_timestamp() + interval '50 ms';

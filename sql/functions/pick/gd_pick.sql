@@ -55,15 +55,15 @@ declare
     v_fired   int := 0;
     v_rung    record;
     v_offered bigint[];
-    v_kept    bigint[];
     v_c       gendurable.candidates;
     v_ids     bigint[];
     v_places  tid[];
-    v_load    record;
+    v_admitted record;
     v_room    bigint := gendurable._most_bytes();
     v_left    bigint[] := array[]::bigint[];    -- what does not fit into this pick
     v_failed  boolean;
     v_ended   boolean := false;        -- some have failed
+    v_limits  boolean;                 -- some of this round have one
     v_limited boolean := false;
     v_rounds  int := 0;
     v_seen    bigint[] := array[]::bigint[];
@@ -133,28 +133,17 @@ begin
             v_ids := v_c.free;
             v_left := '{}';
             v_failed := false;
-            if v_c.heavy then
-                select w.* into v_load
-                from gendurable._weigh(v_ids, v_room, v_picked = 0) as w;
-                v_ids := v_load.fit;
-                v_left := v_load.rest;
-                v_failed := v_load.too_large <> '{}';
-                if v_failed then
-                    perform gendurable._fail_too_large(gd_pick.worker, v_load.too_large);
-                    v_ended := true;
-                end if;
-            end if;
-            if v_offered is not null then
-                v_kept := array(select unnest(v_offered) except select unnest(v_c.found))
-                          || array(select unnest(v_offered) intersect select unnest(v_left));
-                if v_kept <> '{}' then
-                    perform gendurable._keep_offers(v_kept);
-                end if;
+            v_limits := v_c.keyed or v_c.rated or v_offered is not null;
+            if v_c.heavy or v_limits then
+                v_admitted := gendurable._admit(gd_pick.worker, v_c, v_offered, v_room,
+                                                v_picked = 0);
+                v_ids := v_admitted.ids;
+                v_since := v_admitted.since;
+                v_left := v_admitted.rest;
+                v_failed := v_admitted.failed;
                 v_offered := null;
-                v_limited := true;
-            end if;
-            if v_c.keyed or v_c.rated then
-                v_limited := true;
+                v_limited := v_limited or v_limits;
+                v_ended := v_ended or v_failed;
             end if;
             if v_c.keyed or v_c.rated or v_failed then
                 v_seen := v_seen || array(select unnest(v_c.found) except select unnest(v_left));
@@ -164,13 +153,6 @@ begin
             else
                 v_not_keys := v_not_keys || v_c.busy_keys;
                 v_not_rates := v_not_rates || v_c.busy_rates;
-            end if;
-            if v_c.keyed then
-                select a.ids, a.since into v_ids, v_since
-                from gendurable._admit_slots(v_ids) as a;
-            end if;
-            if v_c.rated then
-                v_ids := gendurable._admit_tokens(v_ids);
             end if;
             if v_c.awaited is not null then
                 perform gendurable._mark_presented(v_ids, v_c.awaited);
@@ -220,7 +202,7 @@ begin
                 perform gendurable._sync_keys(v_c.scoped);
             end if;
             if v_claimed > 0 and v_c.heavy then
-                v_room := v_room - v_load.bytes;
+                v_room := v_room - v_admitted.bytes;
             end if;
             exit when not (v_c.keyed or v_c.rated or v_failed) or v_picked = v_most
                       or v_picked > 0 and v_left <> '{}';

@@ -11,7 +11,8 @@ select is((select string_agg(queue, ' ') from gd_queues where paused), 'a', 'oth
 select lives_ok($$ select gd_resume('q') $$, 'a queue that is not paused');
 select is(pg_temp.refusal('select gd_resume(null)'), 'GD001 queue is required', 'a queue is required');
 select is(pg_temp.refusal($$ select gd_resume('') $$), 'GD001 queue is required', 'an empty one is none');
-select matches(pg_temp.refusal($$ select gd_resume(repeat('é', 501)) $$), '^GD002 queue is longer than 1,000 bytes', 'a queue has at most 1,000 bytes');
+select matches(pg_temp.refusal($$ select gd_resume(repeat('é', 501)) $$), '^GD002 queue is longer than 1,000 bytes',
+    'a queue has at most 1,000 bytes');
 
 -- A notification is sent at commit: sessions of their own.
 select test.connect('listener'), test.connect('app') \g /dev/null
@@ -23,8 +24,10 @@ begin
 end
 $$;
 select (test.query('app', $$ select gd_register('w', '{s,t}') as w $$) #>> '{0,w}')::bigint as w \gset
-select test.query('app', format('select gd_pick(%s, %L, 1)', :w, 's')), test.query('app', $$ select gd_pause('s') $$), test.query('app', $$ select gd_pause('t') $$), pg_temp.heard() \g /dev/null
-select is((test.query('app', $$ select gd_resume('s') $$) is not null) || ' ' || pg_temp.heard(), 'true s', 'a worker that sleeps beside the queue is told');
+select test.query('app', format('select gd_pick(%s, %L, 1)', :w, 's')), test.query('app', $$ select gd_pause('s') $$),
+    test.query('app', $$ select gd_pause('t') $$), pg_temp.heard() \g /dev/null
+select is((test.query('app', $$ select gd_resume('s') $$) is not null) || ' ' || pg_temp.heard(), 'true s',
+    'a worker that sleeps beside the queue is told');
 select test.query('app', $$ select gd_resume('t') $$) \g /dev/null
 select is(pg_temp.heard(), null, 'if one does');
 

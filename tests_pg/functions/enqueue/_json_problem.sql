@@ -8,9 +8,11 @@ select is(gendurable._json_problem('{"fsm": null, "a": {"b": 1}}', '{fsm,a}'), n
 select is(gendurable._json_problem('5', '{fsm}'), 'number, not an object', 'a number is no entry');
 select is(gendurable._json_problem('null', '{fsm}'), 'null, not an object', 'nor is null');
 select is(gendurable._json_problem('["fsm"]', '{fsm}'), 'array, not an object', 'nor is an array');
-select is(gendurable._json_problem('{"fsm": "m", "z": 1, "b": null}', '{fsm,a}'), 'unknown field b', 'the first unknown field is named');
+select is(gendurable._json_problem('{"fsm": "m", "z": 1, "b": null}', '{fsm,a}'), 'unknown field b',
+    'the first unknown field is named');
 select is(gendurable._json_problem('{"fsm": {}}', '{fsm,a}'), 'fsm is object, not a string', 'an object is no name');
-select is(gendurable._json_problem('{"fsm": "m", "step": 1, "queue": []}', '{fsm,step,queue}'), 'queue is array, not a string', 'an array is no name, a number is');
+select is(gendurable._json_problem('{"fsm": "m", "step": 1, "queue": []}', '{fsm,step,queue}'),
+    'queue is array, not a string', 'an array is no name, a number is');
 
 select * from finish();
 rollback;

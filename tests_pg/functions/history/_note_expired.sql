@@ -10,8 +10,10 @@ select gendurable._note_expired(array[pg_temp.id('p'), pg_temp.id('s')]) \g /dev
 select is_empty('select from gendurable.history', 'not on the level errors');
 select gd_set_history(null, 'steps') \g /dev/null
 select gendurable._note_expired(array[pg_temp.id('p'), pg_temp.id('s')]) \g /dev/null
-select results_eq($$ select h.instance_id, h.event, h.step, h.attempt, h.started_at, h.worker, h.detail from gendurable.history as h $$,
-    format($$ values (%s::bigint, 'expired', 'late', 0, null::timestamptz, null::text, '{"names": ["x", "y"]}'::jsonb) $$, pg_temp.id('p')), 'on the level steps, with what it awaited; what is scheduled does not expire');
+select results_eq($$ select h.instance_id, h.event, h.step, h.attempt, h.started_at, h.worker,
+    h.detail from gendurable.history as h $$,
+    format($$ values (%s::bigint, 'expired', 'late', 0, null::timestamptz, null::text, '{"names": ["x", "y"]}'::jsonb)
+        $$, pg_temp.id('p')), 'on the level steps, with what it awaited; what is scheduled does not expire');
 delete from gendurable.history;
 select gd_set_history('p', 'errors') \g /dev/null
 select gendurable._note_expired(array[pg_temp.id('p')]) \g /dev/null
@@ -19,7 +21,8 @@ select is_empty('select from gendurable.history', 'the level of its own fsm coun
 select gd_set_history('p', 'steps') \g /dev/null
 update gendurable.instances set eligible_at = now() where fsm in ('p', 's');
 select pg_temp.pick(1) \g /dev/null
-select is((select string_agg(h.event, ' ') from gendurable.history as h), 'expired', 'the pick that wakes them notes them');
+select is((select string_agg(h.event, ' ') from gendurable.history as h), 'expired',
+    'the pick that wakes them notes them');
 
 select * from finish();
 rollback;

@@ -57,10 +57,12 @@ select is_empty('select * from gendurable.doorbells', 'a name without keys');
 -- Many keys, some a call.
 delete from gendurable.doorbells;
 delete from gendurable.instances;
-insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm, queue, concurrency_key)
+insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, step, state, priority, fsm_version, fsm,
+    queue, concurrency_key)
 select now(), now(), now(), 'held', 's', '{}', 0, 1, 'm', 'q', 'many:' || n from generate_series(1, 1200) as n;
 create function pg_temp.rung() returns text language sql as $$
-    select format('%s keys, %s names, to come again: %s', count(*) filter (where d.kind = 'slot'), count(*) filter (where d.kind = 'concurrency_limit'), current_setting('gendurable.look_again', true))
+    select format('%s keys, %s names, to come again: %s', count(*) filter (where d.kind = 'slot'),
+        count(*) filter (where d.kind = 'concurrency_limit'), current_setting('gendurable.look_again', true))
     from gendurable.doorbells as d
 $$;
 create function pg_temp.expand() returns text language plpgsql as $$
@@ -71,9 +73,11 @@ begin
 end
 $$;
 select gendurable._ring_name('concurrency_limit', 'many') \g /dev/null
-select is(pg_temp.expand(), '500 keys, 1 names, to come again: on', 'a call looks at some keys, and leaves the name for the next one');
+select is(pg_temp.expand(), '500 keys, 1 names, to come again: on',
+    'a call looks at some keys, and leaves the name for the next one');
 select gendurable._ring_name('concurrency_limit', 'many') \g /dev/null
-select is(pg_temp.expand(), '1000 keys, 2 names, to come again: on', 'the next one goes on where it has stopped; what was rung meanwhile waits');
+select is(pg_temp.expand(), '1000 keys, 2 names, to come again: on',
+    'the next one goes on where it has stopped; what was rung meanwhile waits');
 select is(pg_temp.expand(), '1200 keys, 1 names, to come again: off', 'until it has come to the end');
 delete from gendurable.doorbells where kind = 'slot';
 select is(pg_temp.expand(), '500 keys, 1 names, to come again: on', 'then it is looked at from the beginning');

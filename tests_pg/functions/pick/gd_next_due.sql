@@ -1,6 +1,6 @@
 -- gd_next_due: when waiting work of a queue becomes due.
 begin;
-select plan(16);
+select plan(19);
 
 create function pg_temp.put(p_phase gendurable.phase, p_eligible_at timestamptz, p_queue text default 'q') returns void
     language plpgsql as $$
@@ -41,6 +41,16 @@ select is(gd_next_due('whole') - now(), '5 minutes', 'what waits for tokens is d
 select is(gd_next_due('q') - now(), '1 hour', '… in its own queue');
 update gendurable.instances set rate_limit = 'never' where queue = 'whole';
 select is(gd_next_due('whole'), null, '… never, if they never are');
+
+-- Behind many whose tokens are due earlier, for other queues or for none.
+update gendurable.instances set rate_limit = 't' where queue = 'whole';
+insert into gendurable.buckets (key, tokens, refilled_at, due_at) select 'other:' || n, 0, now(),
+    now() + n * interval '10 s' from generate_series(1, 20) as n;
+select is(gd_next_due('whole') - now(), '5 minutes', 'also behind many for which none of the queue waits');
+select is(gd_next_due('q') - now(), '1 hour', '… in its own queue');
+select gd_enqueue('m', queue => 'tokens', rate_limit => 'other:' || n) from generate_series(3, 20) as n \g /dev/null
+select is((gd_next_due('tokens') - now(), gd_next_due('whole') - now())::text, '(00:00:30,00:05:00)',
+    '… the first for which one does');
 
 select * from finish();
 rollback;

@@ -3,7 +3,8 @@ begin;
 select plan(12);
 
 create function pg_temp.numbers(field text, value text) returns text language sql as $$
-    select coalesce(c.problem, (select string_agg(n::text, ' ' order by n) from generate_series(0, 62) as n where c.bits >> n & 1 = 1))
+    select coalesce(c.problem,
+        (select string_agg(n::text, ' ' order by n) from generate_series(0, 62) as n where c.bits >> n & 1 = 1))
     from gendurable._cron_field(field, value) as c
 $$;
 select is(pg_temp.numbers('minute', '5'), '5', 'a number');

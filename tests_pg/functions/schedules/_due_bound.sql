@@ -8,10 +8,12 @@ select is((gendurable._due_bound('q')).id, null, 'nothing where there is no sche
 select gd_schedule('a', '@every 1 hour', 'm', queue => 'q') \g /dev/null
 select is((gendurable._due_bound('q')).none_before, (pg_temp.standing('a')).next_at, 'the next occurrence');
 select pg_snapshot_xmin(pg_current_snapshot()) as seen_before \gset
-select gd_schedule('b', '@every 2 hours', 'm', queue => 'q'), gd_schedule('c', '@every 1 minute', 'm', queue => 'other') \g /dev/null
+select gd_schedule('b', '@every 2 hours', 'm', queue => 'q'),
+    gd_schedule('c', '@every 1 minute', 'm', queue => 'other') \g /dev/null
 select is((gendurable._due_bound('q')).none_before, (pg_temp.standing('a')).next_at, '… the earliest, of this queue');
 select is((gendurable._due_bound('q')).id, (pg_temp.standing('b')).id, 'the newest row says it');
-select cmp_ok((gendurable._due_bound('q')).unseen_from, '>=', :'seen_before', 'what later transactions write is not known');
+select cmp_ok((gendurable._due_bound('q')).unseen_from, '>=', :'seen_before',
+    'what later transactions write is not known');
 
 -- As after a restored dump: a row by another transaction than it says.
 update gendurable.occurrences set written_by = '3' where schedule = 'b';

@@ -4,7 +4,8 @@ begin;
 \ir prelude.psql
 select plan(15);
 
-create function pg_temp.problem(cron text) returns text language sql as $$ select p.problem from gendurable._parse_cron(cron) as p $$;
+create function pg_temp.problem(cron text) returns text language sql as $$
+    select p.problem from gendurable._parse_cron(cron) as p $$;
 select is(pg_temp.plan(e'  0\t3 * *  mon '), pg_temp.plan('0 3 * * 1'), 'any white space separates fields');
 select is(pg_temp.plan('@Daily'), pg_temp.plan('0 0 * * *'), 'a name stands for fields');
 select is((pg_temp.plan('* * * * 0')).weekdays, (pg_temp.plan('* * * * 7')).weekdays, 'Sunday is 0 and 7');
@@ -19,7 +20,8 @@ select is(pg_temp.problem('@every 1 second'), null, '… of a second or more');
 select matches(pg_temp.problem('@every 999 ms'), '^@every takes one second or more', '… not less');
 select is(pg_temp.problem('@every soon'), '''soon'' is no interval', '… that is one');
 select matches(pg_temp.problem('@fortnightly'), 'is none of @hourly', 'other names are none');
-select is(pg_temp.problem('* * *'), '3 fields instead of minute hour day-of-month month day-of-week', 'five fields, no less');
+select is(pg_temp.problem('* * *'), '3 fields instead of minute hour day-of-month month day-of-week',
+    'five fields, no less');
 
 select * from finish();
 rollback;

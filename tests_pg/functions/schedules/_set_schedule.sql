@@ -11,10 +11,12 @@ select plan(23);
 
 create function pg_temp.set(more jsonb default '{}') returns text language sql as $$
     select s.result from gendurable._set_schedule(jsonb_populate_record(null::gendurable.schedules,
-        '{"name": "a", "cron": "@every 1 hour", "timezone": "UTC", "fsm": "m", "step": "s", "state": {}, "queue": "q", "priority": 0, "overlap": "skip", "missed": "one", "weight": 1, "paused": false}'::jsonb
+        '{"name": "a", "cron": "@every 1 hour", "timezone": "UTC", "fsm": "m", "step": "s", "state": {}, "queue": "q", '
+        '"priority": 0, "overlap": "skip", "missed": "one", "weight": 1, "paused": false}'::jsonb
         || more)) as s
 $$;
-create function pg_temp.next_in() returns interval language sql as $$ select round(extract(epoch from (pg_temp.standing('a')).next_at - now()) / 60) * interval '1 minute' $$;
+create function pg_temp.next_in() returns interval language sql as $$
+    select round(extract(epoch from (pg_temp.standing('a')).next_at - now()) / 60) * interval '1 minute' $$;
 select is(pg_temp.set(), 'created', 'a new one');
 select is(pg_temp.next_in(), '1 hour', 'counts from now');
 select id as first from pg_temp.standing('a') \gset
@@ -37,7 +39,8 @@ update gendurable.occurrences set last_at = now() + interval '1 day';
 select pg_temp.set('{"cron": "@every 3 hours"}') \g /dev/null
 select is(pg_temp.next_in(), '1 day 3 hours', 'never before it: the clock may have been set back');
 update gendurable.occurrences set last_at = null;
-select is(pg_temp.set('{"cron": "@every 3 hours", "timezone": "Europe/Berlin"}') || ' ' || pg_temp.next_in(), 'changed 03:00:00', 'another time zone counts from now, too');
+select is(pg_temp.set('{"cron": "@every 3 hours", "timezone": "Europe/Berlin"}') || ' ' || pg_temp.next_in(),
+    'changed 03:00:00', 'another time zone counts from now, too');
 
 -- The pause stays.
 select gd_pause_schedule('a') \g /dev/null
@@ -48,7 +51,8 @@ select gd_resume_schedule('a') \g /dev/null
 
 -- Another queue.
 select pg_temp.set('{"cron": "@every 5 minutes", "queue": "b"}') \g /dev/null
-select is((select string_agg(concat_ws(' ', o.queue, o.schedule), ', ' order by o.id) from gendurable.occurrences as o), 'q, b a', 'it moves to another queue');
+select is((select string_agg(concat_ws(' ', o.queue, o.schedule), ', ' order by o.id) from gendurable.occurrences as o),
+    'q, b a', 'it moves to another queue');
 select is(gd_next_due('q'), null, 'nothing is due in the old one');
 
 -- Versions.

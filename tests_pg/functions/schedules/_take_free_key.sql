@@ -1,4 +1,5 @@
--- _take_free_key: a correlation key, without waiting. tests_pg/races/schedules.sql has the keys that are being taken or freed.
+-- _take_free_key: a correlation key, without waiting. tests_pg/races/schedules.sql has the keys that are being taken or
+-- freed.
 begin;
 \ir ../prelude.psql
 select plan(5);

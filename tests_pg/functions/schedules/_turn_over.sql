@@ -4,7 +4,8 @@ begin;
 \ir prelude.psql
 select plan(7);
 
-select gd_schedule('a', '@every 1 hour', 'm', queue => 'q'), gd_schedule('b', '@every 2 hours', 'm', queue => 'q') \g /dev/null
+select gd_schedule('a', '@every 1 hour', 'm', queue => 'q'),
+    gd_schedule('b', '@every 2 hours', 'm', queue => 'q') \g /dev/null
 create function pg_temp.turn_over(name text, due_at timestamptz) returns void language plpgsql as $$
 declare
     v_row gendurable.occurrences := pg_temp.standing(name);
@@ -24,7 +25,8 @@ select pg_temp.turn_over('a', 'infinity') \g /dev/null
 select is((gendurable._due_bound('q')).none_before, (pg_temp.standing('b')).due_at, '… of the others neither');
 select pg_temp.turn_over('b', 'infinity') \g /dev/null
 select is((gendurable._due_bound('q')).none_before, 'infinity', 'none is due at all');
-select is((gendurable._due_bound('q')).unseen_from, pg_snapshot_xmax(pg_current_snapshot()), 'later transactions are not seen');
+select is((gendurable._due_bound('q')).unseen_from, pg_snapshot_xmax(pg_current_snapshot()),
+    'later transactions are not seen');
 
 select * from finish();
 rollback;

@@ -9,7 +9,8 @@ create function pg_temp.unseen(unseen_from xid8, unseen xid8[]) returns text lan
     from gendurable._unseen_occurrences('q', row(1, now(), unseen_from, unseen)::gendurable.bound) as u
     join gendurable.occurrences as o on o.id = u.id and o.due_at = u.due_at
 $$;
-select gd_schedule('a', '@every 1 hour', 'm', queue => 'q'), gd_schedule('b', '@every 1 hour', 'm', queue => 'q'), gd_schedule('c', '@every 1 hour', 'm', queue => 'other') \g /dev/null
+select gd_schedule('a', '@every 1 hour', 'm', queue => 'q'), gd_schedule('b', '@every 1 hour', 'm', queue => 'q'),
+    gd_schedule('c', '@every 1 hour', 'm', queue => 'other') \g /dev/null
 update gendurable.occurrences set written_by = '7' where schedule = 'a';
 update gendurable.occurrences set written_by = '9' where schedule = 'b';
 select is(pg_temp.unseen('10', '{}'), '-', 'nothing');

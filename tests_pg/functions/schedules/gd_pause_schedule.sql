@@ -5,7 +5,8 @@ begin;
 select plan(7);
 
 select is(gd_pause_schedule('a'), false, 'there is none');
-select gd_schedule('a', '@every 1 hour', 'a', queue => 'q'), gd_schedule('b', '@every 1 hour', 'b', queue => 'q') \g /dev/null
+select gd_schedule('a', '@every 1 hour', 'a', queue => 'q'),
+    gd_schedule('b', '@every 1 hour', 'b', queue => 'q') \g /dev/null
 select is(gd_pause_schedule('a'), true, 'there is one');
 select is((select string_agg(name, ' ') from gd_schedules where paused), 'a', 'gd_schedules says so');
 select pg_temp.age('b', '1 hour'), pg_temp.age('a', '1 hour') \g /dev/null

@@ -5,7 +5,8 @@ begin;
 select plan(7);
 
 select is(gd_resume_schedule('a'), false, 'there is none');
-select gd_schedule('a', '@every 1 hour', 'm', queue => 'q', overlap => 'allow', missed => 'all'), gd_schedule('b', '@every 1 hour', 'b', queue => 'q', missed => 'skip') \g /dev/null
+select gd_schedule('a', '@every 1 hour', 'm', queue => 'q', overlap => 'allow', missed => 'all'),
+    gd_schedule('b', '@every 1 hour', 'b', queue => 'q', missed => 'skip') \g /dev/null
 select is(gd_resume_schedule('a'), true, 'not paused is no error');
 select gd_pause_schedule('a'), gd_pause_schedule('b') \g /dev/null
 select pg_temp.age('a', '3 hours'), pg_temp.age('b', '150 minutes') \g /dev/null

@@ -2,7 +2,8 @@
 begin;
 \ir prelude.psql
 select plan(9);
-create function pg_temp.below(minute float8, id bigint default 5, priority int default 0) returns boolean language sql as $$
+create function pg_temp.below(minute float8, id bigint default 5, priority int default 0) returns boolean
+    language sql as $$
     select gendurable._is_below_cap(7, priority, pg_temp.at(minute), id)
 $$;
 select ok(not pg_temp.below(1), 'there is no trail');

@@ -3,8 +3,11 @@ begin;
 select plan(5);
 select gendurable._kind('q', 'f', 1, 's') as k \gset
 select is(gendurable._kind('q', 'f', 1, 's'), :k, 'it stays');
-select is((select (k.queue, k.fsm, k.fsm_version, k.step)::text from gendurable.kinds as k where k.id = :k), '(q,f,1,s)', 'it is what a worker needs to have');
-select is((select count(distinct gendurable._kind(v.q, v.f, v.n, v.s)) from (values ('q', 'f', 1, 's'), ('r', 'f', 1, 's'), ('q', 'g', 1, 's'), ('q', 'f', 2, 's'), ('q', 'f', 1, 't')) as v (q, f, n, s)),
+select is((select (k.queue, k.fsm, k.fsm_version, k.step)::text from gendurable.kinds as k where k.id = :k),
+    '(q,f,1,s)', 'it is what a worker needs to have');
+select is((select count(distinct gendurable._kind(v.q, v.f, v.n, v.s))
+    from (values ('q', 'f', 1, 's'), ('r', 'f', 1, 's'), ('q', 'g', 1, 's'), ('q', 'f', 2, 's'), ('q', 'f', 1, 't'))
+    as v (q, f, n, s)),
     5::bigint, 'each part of it counts');
 -- Two transactions that meet a step for the first time.
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null

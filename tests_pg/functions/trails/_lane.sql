@@ -2,9 +2,11 @@
 begin;
 \ir prelude.psql
 select plan(8);
-create function pg_temp.stands(minute float8, fence float8, since float8 default 100, current boolean default true, id bigint default 1) returns text language sql as $$
+create function pg_temp.stands(minute float8, fence float8, since float8 default 100, current boolean default true,
+    id bigint default 1) returns text language sql as $$
     select case l when pg_temp.lane() then 'line' when pg_temp.lane(5) then 'run' else l::text end
-    from gendurable._lane(7, 0, pg_temp.at(minute), id, row(pg_temp.at(since), 5, pg_temp.at(fence), current)::gendurable.entrance) as l
+    from gendurable._lane(7, 0, pg_temp.at(minute), id,
+        row(pg_temp.at(since), 5, pg_temp.at(fence), current)::gendurable.entrance) as l
 $$;
 select is(pg_temp.stands(10, 5), 'line', 'above the fence in the line');
 select is(pg_temp.stands(10, 10), 'line', 'below it too, where there is no cap');

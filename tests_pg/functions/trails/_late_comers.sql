@@ -3,7 +3,8 @@ begin;
 \ir prelude.psql
 select plan(7);
 create function pg_temp.late(minute float8, open xid8[] default '{10,20,30,40}') returns text language sql as $$
-    select gendurable._late_comers(pg_temp.trail(xid => '35', at => pg_temp.at(3), moments => array[row(pg_temp.at(1), '15'), row(pg_temp.at(2), '25')]::gendurable.moment[]),
+    select gendurable._late_comers(pg_temp.trail(xid => '35', at => pg_temp.at(3),
+        moments => array[row(pg_temp.at(1), '15'), row(pg_temp.at(2), '25')]::gendurable.moment[]),
                                    open, coalesce(pg_temp.at(minute), '-infinity'))::text
 $$;
 select is(pg_temp.late(null), '{10,20,30,40}', 'all, where nothing is known');

@@ -10,7 +10,8 @@ select test.connect('b'), test.query('b', 'select pg_current_xact_id()') \g /dev
 select ok(:'a'::xid8 = any (o.xids), 'one that has an id is open') from gendurable._open_transactions() as o;
 select ok(pg_current_xact_id() <> all (o.xids), 'this one is not among them') from gendurable._open_transactions() as o;
 select test.exec('a', 'rollback') \g /dev/null
-select ok(:'a'::xid8 <> all (o.xids) and o.next > :'a'::xid8, 'until it ends') from gendurable._open_transactions() as o;
+select ok(:'a'::xid8 <> all (o.xids) and o.next > :'a'::xid8, 'until it ends')
+    from gendurable._open_transactions() as o;
 
 select * from finish();
 rollback;

@@ -8,8 +8,10 @@ select is(pg_temp.places(), '0/all/-', 'without a trail the line from its beginn
 select pg_temp.add(1, 5, 3), pg_temp.add(2, 5, 9), pg_temp.add(3, 5, 5, kind => 8) \g /dev/null
 select is(pg_temp.places(), '0/all/- 3/all/- 9/all/-', 'and each run');
 select pg_temp.store(pg_temp.trail(array[pg_temp.line(-1, 1, 2, 3), pg_temp.line(4, 5, 6, 7)], bound => 4)) \g /dev/null
-select is(pg_temp.places(), '0/-1/1/id 0..p4 0/4/5/id 0 0/all/-..p-1 9/all/-', 'each line from its floor on to the next one, what is before the first one, the runs from the bound on');
-update gendurable.trails set runs = array[row(pg_temp.lane(3), 0, pg_temp.at(5), 1, null, null, null)]::gendurable.place[];
+select is(pg_temp.places(), '0/-1/1/id 0..p4 0/4/5/id 0 0/all/-..p-1 9/all/-',
+    'each line from its floor on to the next one, what is before the first one, the runs from the bound on');
+update gendurable.trails set runs = array[row(pg_temp.lane(3), 0, pg_temp.at(5), 1, null, null,
+    null)]::gendurable.place[];
 select is(pg_temp.places(), '0/-1/1/id 0..p4 0/4/5/id 0 0/all/-..p-1 3/0/5/id 1 9/all/-', 'and the odd ones');
 update gendurable.trails set runs = '{}', gaps = array[pg_temp.gap(1, 2, '{3}', true)];
 select is(pg_temp.places(), '0/-1/1/id 0..p4 0/0/1/id 0..2 0/0/2..id 0 0/4/5/id 0 0/all/-..p-1 9/all/-', 'gaps too');

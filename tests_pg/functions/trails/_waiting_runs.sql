@@ -2,8 +2,10 @@
 begin;
 select plan(5);
 
-create function pg_temp.wait(p_at interval, p_run bigint, p_priority int default 0, p_queue text default 'q', p_phase gendurable.phase default 'scheduled') returns void language sql as $$
-    insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, lane, step, state, priority, fsm_version, fsm, queue)
+create function pg_temp.wait(p_at interval, p_run bigint, p_priority int default 0, p_queue text default 'q',
+    p_phase gendurable.phase default 'scheduled') returns void language sql as $$
+    insert into gendurable.instances (enqueued_at, eligible_at, updated_at, phase, lane, step, state, priority,
+        fsm_version, fsm, queue)
     values (now(), now() + p_at, now(), p_phase, (7::bigint << 40) + p_run, 's', '{}', p_priority, 1, 'm', p_queue)
 $$;
 select pg_temp.wait('1 h', r), pg_temp.wait('2 h', r) from unnest('{3,5,9}'::bigint[]) as r \g /dev/null

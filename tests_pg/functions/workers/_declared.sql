@@ -2,7 +2,8 @@
 begin;
 select plan(6);
 
-select gendurable._kind('q', 'a', 1, 's'), gendurable._kind('q', 'a', 1, 't'), gendurable._kind('q', 'a', 2, 's'), gendurable._kind('q', 'b', 1, 's'), gendurable._kind('p', 'a', 1, 's') \g /dev/null
+select gendurable._kind('q', 'a', 1, 's'), gendurable._kind('q', 'a', 1, 't'), gendurable._kind('q', 'a', 2, 's'),
+    gendurable._kind('q', 'b', 1, 's'), gendurable._kind('p', 'a', 1, 's') \g /dev/null
 create function pg_temp.declared(p_now timestamptz default clock_timestamp()) returns text language sql as $$
     select string_agg(k.queue || k.fsm || k.fsm_version || k.step, ' ' order by k.id)
     from gendurable.kinds as k

@@ -2,12 +2,14 @@
 begin;
 select plan(9);
 
-select gd_register('a', lease => '1 hour') as a, gd_register('b', lease => '59 s') as b, gd_register('b', lease => '59 s') as c, gd_register('b', lease => '1 hour') as d \gset
+select gd_register('a', lease => '1 hour') as a, gd_register('b', lease => '59 s') as b,
+    gd_register('b', lease => '59 s') as c, gd_register('b', lease => '1 hour') as d \gset
 select is(gendurable._lock_lapsed(), '{}', 'none');
 update gendurable.incarnation set since = '-infinity';
 update gendurable.workers set lease = '0' where lease < '1 min';
 update gendurable.leases set lease_until = now() - interval '1 s' where worker_id in (:a, :b, :c);
-select is(gendurable._lock_lapsed(), array[:b, :c]::bigint[], 'those whose lease is over, by id; one whose lease began before the server did has one lease more');
+select is(gendurable._lock_lapsed(), array[:b, :c]::bigint[],
+    'those whose lease is over, by id; one whose lease began before the server did has one lease more');
 select is(gendurable._lock_lapsed('b'), array[:b, :c]::bigint[], 'of one name');
 select is(gendurable._lock_lapsed('a'), '{}', 'of another one');
 select is(gendurable._lock_lapsed(''), '{}', 'of none');

@@ -4,7 +4,8 @@ select plan(4);
 
 delete from gendurable.incarnation;
 select gendurable._note_start();
-select is((select count(*)::int from gendurable.incarnation where since between now() and clock_timestamp()), 1, 'the first call notes the moment');
+select is((select count(*)::int from gendurable.incarnation where since between now() and clock_timestamp()), 1,
+    'the first call notes the moment');
 create temp table noted as select * from gendurable.incarnation;
 select gendurable._note_start();
 select results_eq('select * from gendurable.incarnation', 'select * from noted', 'later calls leave it as it is');

@@ -132,11 +132,12 @@ def _index(rows: list[list[str]]) -> str:
 Made of the catalog, the sources and the docstrings of this version.
 
 - Functions: [for applications](functions.md), [for workers](functions-workers.md),
-  [for operators](functions-operators.md)
+  [for operators](functions-operators.md), [of a router](router.md)
 - [Views](views.md), [statuses and outcomes](statuses.md), [error codes](../errors.md),
   [settings](settings.md)
 - Python: [gendurable](python.md), [looking](python-look.md), [testing](python-testing.md),
-  [events](python-events.md), [errors](python-errors.md), [the rest](python-more.md)
+  [events](python-events.md), [errors](python-errors.md), [frameworks](python-frameworks.md),
+  [the rest](python-more.md)
 - [Commands](commands.md), [events, metrics and traces](../telemetry.md),
   [the protocol of workers](../worker-protocol.md)
 
