@@ -142,6 +142,36 @@ def test_what_is_vendored_has_its_licence_beside_it() -> None:
         assert any(file.parent.glob(f"{name}*.LICENSE")), file
 
 
+WIDTH = 120
+NARROW = ["sql", "deploy", "revert", "verify", "tests_pg", "tests_py", "python/gendurable", "docs"]
+
+
+def wide(file: Path) -> list[int]:
+    """The lines of a file that are too wide, but for those that cannot be broken."""
+    whole = ("|",) if file.suffix == ".md" else ("\\",)  # tables; commands of psql
+    lines = enumerate(file.read_text().splitlines(), 1)
+    return [n for n, line in lines if len(line) > WIDTH and not line.lstrip().startswith(whole)]
+
+
+def test_nothing_is_wider_than_a_screen() -> None:
+    kinds = {".sql", ".psql", ".sh", ".py", ".md"}
+    files = [file for room in NARROW for file in (ROOT / room).rglob("*") if file.suffix in kinds]
+    files += ROOT.glob("*.md")
+    assert len(files) > 900
+    assert {str(f.relative_to(ROOT)): lines for f in files if (lines := wide(f))} == {}
+
+
+def test_prose_names_the_actor() -> None:
+    """Code may have an instance of nobody; a sentence says who or what it is about."""
+    vague = re.compile(r"\b(?:somebody|whoever|whom|anybody|everybody)\b", re.IGNORECASE)
+    for room in NARROW:
+        for file in (ROOT / room).rglob("*"):
+            if file.suffix in {".sql", ".psql", ".md"} or file.parent.name == "gendurable":
+                text = file.read_text() if file.is_file() else ""
+                found = vague.search(text)
+                assert found is None, f"{file.relative_to(ROOT)}: {found}"
+
+
 RACES = sorted((ROOT / "tests_pg/races").glob("*.sql"))
 RACE = ["Race", "Sessions", "Guard", "Mutations"]
 

@@ -7,7 +7,8 @@ by_sqitch=$PGDATABASE by_psql=${PGDATABASE}_psql by_python=${PGDATABASE}_python
 work=$(mktemp -d)
 tidy() {
     rm -rf "$work"
-    psql -Xq -d postgres -c "drop database if exists $by_psql with (force)" -c "drop database if exists $by_python with (force)"
+    psql -Xq -d postgres -c "drop database if exists $by_psql with (force)" \
+        -c "drop database if exists $by_python with (force)"
 }
 trap tidy EXIT
 

@@ -7,7 +7,8 @@ target=db:pg:$PGDATABASE
 
 nothing_left() {
     local left
-    left=$(pg_dump --schema-only --no-owner -N sqitch | grep -vE '^(--|SET |SELECT pg_catalog.set_config|\\(un)?restrict |$)')
+    left=$(pg_dump --schema-only --no-owner -N sqitch |
+        grep -vE '^(--|SET |SELECT pg_catalog.set_config|\\(un)?restrict |$)')
     printf '%s\n' "$left"
     [ -z "$left" ]
 }

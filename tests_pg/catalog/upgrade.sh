@@ -34,7 +34,8 @@ upgraded() {  # upgraded RELEASE DATABASE
 }
 
 unchanged() {
-    ! grep -l '^\\ir' $(for change in $(sed '/^@/q' sqitch.plan | sed -n 's/^\([a-z]\w*\) .*/\1/p'); do echo "deploy/$change.sql"; done) || return
+    ! grep -l '^\\ir' $(for change in $(sed '/^@/q' sqitch.plan | sed -n 's/^\([a-z]\w*\) .*/\1/p'); do
+        echo "deploy/$change.sql"; done) || return
     local latest=v${releases[-1]}
     git rev-parse -q --verify "$latest" >/dev/null || return 0  # a copy without its tags
     git diff --exit-code --stat "$latest" -- $(git ls-tree --name-only "$latest" deploy/)
