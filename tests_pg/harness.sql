@@ -17,9 +17,11 @@ begin
     return new;
 end
 $$;
-create trigger stand_in_line before insert on gendurable.instances for each row when (new.lane = 0) execute function test.stand_in_line();
+create trigger stand_in_line before insert on gendurable.instances
+    for each row when (new.lane = 0) execute function test.stand_in_line();
 create trigger change_lane before update of queue, fsm, fsm_version on gendurable.instances for each row
-    when ((old.queue, old.fsm, old.fsm_version) is distinct from (new.queue, new.fsm, new.fsm_version) and new.lane = old.lane and old.phase <> 'executing')
+    when ((old.queue, old.fsm, old.fsm_version) is distinct
+        from (new.queue, new.fsm, new.fsm_version) and new.lane = old.lane and old.phase <> 'executing')
     execute function test.stand_in_line();
 
 -- And those that say nothing of a claim are claimed now.
@@ -30,10 +32,12 @@ begin
     return new;
 end
 $$;
-create trigger claim_now before insert or update of phase on gendurable.instances for each row when (new.phase = 'executing' and new.claimed_at is null)
+create trigger claim_now before insert or update of phase on gendurable.instances
+    for each row when (new.phase = 'executing' and new.claimed_at is null)
     execute function test.claim_now();
 
--- What they let wait for a moment stands in the run of their transaction, as the engine has it. (The engine pins its search_path.)
+-- What they let wait for a moment stands in the run of their transaction, as the engine has it. (The engine pins its
+-- search_path.)
 create function test.wait_in_run() returns trigger
 language plpgsql as $$
 begin
@@ -44,11 +48,13 @@ begin
 end
 $$;
 create trigger wait_in_run before insert or update of phase, eligible_at on gendurable.instances
-for each row when (new.phase in ('scheduled', 'awaiting_signal') and current_setting('search_path') <> 'pg_catalog, pg_temp') execute function test.wait_in_run();
+for each row when (new.phase in ('scheduled', 'awaiting_signal')
+    and current_setting('search_path') <> 'pg_catalog, pg_temp') execute function test.wait_in_run();
 
 create function test.fence(id bigint) returns bigint
 language sql stable as $$ select i.fence from gendurable.instances as i where i.id = fence.id $$;
-comment on function test.fence(bigint) is 'The current fence of an instance: a claim has any that is greater than the one before.';
+comment on function test.fence(bigint)
+    is 'The current fence of an instance: a claim has any that is greater than the one before.';
 
 create function test.buffers(query text, times int default 1) returns int
 language plpgsql as $$
@@ -61,7 +67,8 @@ begin
     return (v_plan #>> '{0,Plan,Shared Hit Blocks}')::int + (v_plan #>> '{0,Plan,Shared Read Blocks}')::int;
 end
 $$;
-comment on function test.buffers(text, int) is 'How many buffers a query looks at: the last time of several, when its plans are made.';
+comment on function test.buffers(text,
+    int) is 'How many buffers a query looks at: the last time of several, when its plans are made.';
 
 create function test.connect(session text) returns void
 language plpgsql as $$
@@ -76,7 +83,8 @@ comment on function test.connect(text) is 'Opens a named second session on this 
 
 create function test.exec(session text, command text) returns text
 language sql as $$ select dblink_exec(session, command) $$;
-comment on function test.exec(text, text) is 'Runs a command without a result (begin, commit, update) and waits for it.';
+comment on function test.exec(text,
+    text) is 'Runs a command without a result (begin, commit, update) and waits for it.';
 
 create function test.query(session text, query text) returns jsonb
 language plpgsql as $$
@@ -85,7 +93,8 @@ begin
     return test.answer(query.session);
 end
 $$;
-comment on function test.query(text, text) is 'Runs a query (or DML with returning) and answers its rows as a jsonb array.';
+comment on function test.query(text,
+    text) is 'Runs a query (or DML with returning) and answers its rows as a jsonb array.';
 
 create function test.send(session text, query text) returns void
 language plpgsql as $$
@@ -113,7 +122,8 @@ begin
     return v_rows;
 end
 $$;
-comment on function test.answer(text) is 'Waits for the query that test.send started and answers its rows as a jsonb array.';
+comment on function test.answer(text)
+    is 'Waits for the query that test.send started and answers its rows as a jsonb array.';
 
 create function test.is_blocked(session text, patience interval default '60 s') returns boolean
 language plpgsql as $$
@@ -160,7 +170,8 @@ create function test.mid_window() returns void
 language plpgsql as $$
 begin
     execute format($f$
-        create or replace function gendurable._partition_start(p_moment timestamptz, p_length interval default '6 hours')
+        create or replace function gendurable._partition_start(p_moment timestamptz,
+            p_length interval default '6 hours')
         returns timestamptz
         language plpgsql immutable
         set search_path = pg_catalog, pg_temp
@@ -172,4 +183,5 @@ begin
 end
 $$;
 comment on function test.mid_window() is
-    'Shifts the archive''s windows by whole hours, so that the test runs in the middle of one, whatever time of the day it is.';
+    'Shifts the archive''s windows by whole hours, so that the test runs in the middle of one, whatever time of the '
+    'day it is.';

@@ -20,9 +20,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from database import create_database, drop_database
 from gendurable import enqueue
+from gendurable.install import install
 from support import finished, statuses, until, worker_process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -397,8 +399,9 @@ def test_each_role_may_what_the_page_of_rights_says(conn: Connection) -> None:
         return True
 
     with page("security") as blocks, conn.transaction(force_rollback=True):
-        for _ in range(3):
-            conn.execute(blocks.take("sql"))
+        conn.execute(blocks.take("sql"))
+        assert "gendurable_owner" in blocks.take("sql")  # the next test
+        conn.execute(blocks.take("sql"))
         enqueues, claims = "select gd_enqueue('M')", "select gd_register('w')"
         pauses, reads = "select gd_pause('q')", "select * from gendurable.instances"
         writes = "insert into invoices values (1, 2)"
@@ -410,6 +413,24 @@ def test_each_role_may_what_the_page_of_rights_says(conn: Connection) -> None:
             "shop_worker": [True, True, False, True, False],
             "ada": [True, True, True, False, False],
         }  # fmt: skip
+
+
+def test_an_owner_with_the_rights_of_the_page_installs(empty_dsn: str) -> None:
+    with page("security") as blocks, psycopg.connect(empty_dsn, autocommit=True) as conn:
+        blocks.take("sql")
+        create = blocks.take("sql").replace("database shop", f"database {conn.info.dbname}")
+        blocks.left().clear()
+        conn.execute(create)
+        conn.execute("alter role gendurable_owner password 'secret'")
+        try:
+            install(make_conninfo(empty_dsn, user="gendurable_owner", password="secret"))
+            row = conn.execute(
+                "select has_function_privilege('gd_client', 'gd_enqueue_many(jsonb)', 'execute')"
+            ).fetchone()
+            assert row == (True,)
+        finally:
+            conn.execute("drop owned by gendurable_owner cascade")
+            conn.execute("drop role gendurable_owner")
 
 
 @pytest.mark.skipif(shutil.which("pg_restore") is None, reason="needs pg_dump and pg_restore")

@@ -164,7 +164,7 @@ def test_a_database_that_is_one_of_many_gives_ids_that_say_where(empty_dsn: str)
     assert install(empty_dsn, partitions=range(16, 32))
     with psycopg.connect(empty_dsn, autocommit=True) as conn:
         rows = conn.execute(
-            "select (gd_enqueue('M')).id & 63 from generate_series(1, 50)"
+            "select (gd_enqueue('M')).id & 63 from generate_series(1, 600)"
         ).fetchall()
     assert {row[0] for row in rows} == set(range(16, 32))
     assert not install(empty_dsn)

@@ -5,8 +5,10 @@ DATABASES, INSTANCES: how many (make router: 4 and 100,000). Each database is a 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -23,7 +25,9 @@ from psycopg.types.json import Jsonb
 import gendurable
 from database import create_database, drop_database, own_cluster
 from gendurable import (
+    EngineError,
     InvalidArgumentError,
+    Status,
     cancel,
     client,
     enqueue,
@@ -31,6 +35,7 @@ from gendurable import (
     set_rate_limit,
     signal,
     status,
+    wait,
 )
 from gendurable.install import install, install_router
 from gendurable.moving import move_partitions
@@ -580,6 +585,207 @@ def test_a_router_is_upgraded_and_keeps_its_places(many: Many, through: Connecti
     assert "a router needs a database of its own" in refused.stderr
     script_refused = subprocess.run([*psql, many.dsns[0]], check=False, capture_output=True)
     assert b"is not a router" in script_refused.stderr
+
+
+@pytest.fixture
+def four(many: Many, admin_dsn: str) -> Iterator[dict[str, str]]:
+    """The databases of the page as they are here, by what it calls them: two, and two to grow."""
+    places: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+        for number in range(4):
+            admin = many.servers[number % 2].admin_dsn
+            with psycopg.connect(admin, autocommit=True) as conn:
+                if not conn.execute("select from pg_roles where rolname = 'router'").fetchall():
+                    conn.execute("create role router login")
+            places[f"host=db{number} dbname=shop"] = create_database(admin, f"shop{number}")
+            stack.callback(drop_database, admin, f"shop{number}")
+        name = f"gendurable_shops_{os.getpid()}"
+        places["dbname=router"] = create_database(admin_dsn, name)
+        stack.callback(drop_database, admin_dsn, name)
+        yield places
+
+
+def commands(title: str, places: dict[str, str]) -> list[str]:
+    """The blocks of commands below a heading of the page, for the databases that there are here."""
+    page = (ROOT / "docs/many-databases.md").read_text()
+    (section,) = re.findall(rf"^## {title}\n(.*?)(?=^## )", page, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^ *```(?:sh|sql)\n(.*?)^ *```$", section, re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 1
+    here = []
+    for block in blocks:
+        text = block
+        for name, dsn in places.items():
+            text = text.replace(f"{name} user=router", make_conninfo(dsn, user="router"))
+            text = text.replace(name, dsn)
+        assert "host=db" not in text
+        here.append(text)
+    return here
+
+
+def shell(block: str) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-eu", "-c", block],
+        env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_databases_grow_to_four_by_the_commands_of_the_page(
+    four: dict[str, str], tmp_path: Path
+) -> None:
+    module = tmp_path / "orders.py"
+    module.write_text(MACHINES)
+    *databases, router = four.values()
+    install_both, places = commands("Set up", four)
+    assert install_both.count("install") == 3
+    shell(install_both)
+    for dsn in databases[:2]:
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            conn.execute("grant gd_admin to router")
+    with psycopg.connect(router, autocommit=True) as conn, contextlib.ExitStack() as stack:
+        conn.execute(places.encode())
+        early = [f"early:{n}" for n in range(100)]
+        for key in early:
+            enqueue(conn, "Order", correlation_key=key)
+        for number, dsn in enumerate(databases[:2]):
+            stack.enter_context(worker(module, dsn, tmp_path / f"log{number}"))
+        until(lambda: parked(conn, early), "they wait for payment")
+        # Somebody waits through the router for one that is to move.
+        moves = next(key for key in early if 16 <= partition(conn, key) < 32)
+        waiter = Waiter(router, moves)
+        waiter.start()
+
+        new, move = commands("Grow from two to four", four)
+        assert new.count("--partitions none") == 2
+        shell(new)
+        for number, dsn in enumerate(databases[2:], 2):
+            with psycopg.connect(dsn, autocommit=True) as other:
+                other.execute("grant gd_admin to router")
+            stack.enter_context(worker(module, dsn, tmp_path / f"log{number}"))
+        shop = Shop(router)
+        shop.start()
+        try:
+            moved = shell(move)
+        finally:
+            late = shop.close()
+        assert len(re.findall(r"^partition \d+: ", moved, re.MULTILINE)) == 32
+        for key in early:
+            assert signal(conn, key, "paid") == "delivered"
+        waiter.join()
+        assert waiter.found == "done"
+        assert len(late) > 10
+        until(lambda: all(ended(conn, key) for key in early + late), "all end", 300)
+        # Each is once in all four, where the router says.
+        placed: dict[int, str] = dict(
+            conn.execute("select partition, dsn from gendurable.places").fetchall()
+        )
+        seen: dict[str, int] = {}
+        for number, dsn in enumerate(databases):
+            name = str(conninfo_to_dict(dsn)["dbname"])
+            with psycopg.connect(dsn) as other:
+                for key, identity in other.execute(
+                    "select correlation_key, id from gd_instances where fsm = 'Order'"
+                ):
+                    assert key not in seen
+                    seen[key] = identity
+                    assert (identity & 63) // 16 == (0, 2, 1, 3)[number]
+                    assert f"dbname={name}" in placed[identity & 63]
+                (held,) = other.execute("select gendurable._own_partitions()").fetchone() or ([],)
+                first = (0, 32, 16, 48)[number]
+                assert held == list(range(first, first + 16))
+        assert seen.keys() == {*early, *late}
+
+
+def test_a_wait_outlasts_a_stop_of_its_partition(many: Many, through: Connection) -> None:
+    key = "waits"
+    enqueue(through, "Nobodys", correlation_key=key)
+    (place, dsn) = through.execute(
+        "select partition, dsn from gendurable.places where partition = gendurable._partition(%s)",
+        (key,),
+    ).fetchone() or (0, "")
+
+    def wait_here(seconds: float) -> Status | None:
+        return wait(through, key, timeout=seconds, until="runnable")
+
+    def wait_async(seconds: float) -> Status | None:
+        async def waits() -> Status | None:
+            async with await psycopg.AsyncConnection.connect(many.router, autocommit=True) as conn:
+                return await wait(conn, key, timeout=seconds, until="runnable")
+
+        return asyncio.run(waits())
+
+    through.execute("select gd_stop_partitions(%s, %s)", (place, place))
+    try:
+        for look in (wait_here, wait_async):
+            started = time.monotonic()
+            with pytest.raises(EngineError) as refused:
+                look(0.3)
+            assert refused.value.sqlstate == "GD030"
+            assert time.monotonic() - started >= 0.3
+    finally:
+        through.execute("select gd_place_partitions(%s, %s, %s)", (place, place, dsn))
+    for found in (wait_here(60), wait_async(60)):
+        assert found is not None
+        assert found.status == "runnable"
+
+
+class Waiter(threading.Thread):
+    """Waits through the router for an instance to end, also while its partition moves."""
+
+    def __init__(self, router: str, key: str) -> None:
+        super().__init__(daemon=True)
+        self.found: str | None = None
+        self._router = router
+        self._key = key
+
+    def run(self) -> None:
+        with psycopg.connect(self._router, autocommit=True) as conn:
+            found = wait(conn, self._key, timeout=600)
+            self.found = found.status if found else "lost"
+
+
+class Shop(threading.Thread):
+    """Orders and pays one after the other through the router, and again what is refused."""
+
+    def __init__(self, router: str) -> None:
+        super().__init__()
+        self._router = router
+        self._closed = threading.Event()
+        self._keys: list[str] = []
+        self._failed: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            with psycopg.connect(self._router, autocommit=True) as conn:
+                while not self._closed.wait(0.01):
+                    self._order(conn, f"late:{len(self._keys)}")
+        except BaseException as exc:  # noqa: BLE001 (raised again when the shop closes)
+            self._failed = exc
+
+    def _order(self, conn: Connection, key: str) -> None:
+        calls = ("select gd_enqueue('Order', correlation_key => %s)",
+                 "select gd_signal(%s::text, 'paid', dedup_key => 'p')")  # fmt: skip
+        for call in calls:
+            while True:
+                try:
+                    conn.execute(call, (key,))
+                except psycopg.Error as exc:
+                    if exc.sqlstate != "GD030":
+                        raise
+                    time.sleep(0.01)
+                else:
+                    break
+        self._keys.append(key)
+
+    def close(self) -> list[str]:
+        """What was ordered and paid."""
+        self._closed.set()
+        self.join()
+        if self._failed is not None:
+            raise self._failed
+        return self._keys
 
 
 def kill_in_the_middle(*arguments: str) -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from ast import literal_eval
 from collections import defaultdict
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -28,6 +29,9 @@ from gendurable.cli import app
 from support import until
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Modules that a framework imports, or that others of the package do.
+DJANGO_S_OWN = {"admin", "apps", "database", "gendurable", "lent", "machines", "models"}
 
 Connection = psycopg.Connection[Any]
 
@@ -96,6 +100,19 @@ def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     styles = [path.read_text() for path in site.rglob("*.css")]
     assert [u for css in styles for u in re.findall(r"url\([\"']?(?:https?:)?//[^)]*", css)] == []
     assert not any("mermaid" in path.read_text() for path in site.glob("*.html"))
+
+
+def unrendered(html: str) -> list[str]:
+    """Lists, tables and fences that a paragraph shows as text: code hosts are more lenient."""
+    text = re.sub(r"<pre.*?</pre>", "", html, flags=re.DOTALL)
+    paragraphs = re.findall(r"<(?:p|li|td)>(.*?)</(?:p|li|td)>", text, re.DOTALL)
+    return [one for one in paragraphs if re.search(r"\n(?:[-*]|\d+\.) |\| *-{3}|```", one)]
+
+
+def test_what_is_written_as_a_list_or_a_table_is_shown_as_one(site: Path) -> None:
+    assert len(unrendered("<p>Of these:\n- one</p><li>two</li><p>| a |\n|---|</p>")) == 2
+    pages = {path.name: unrendered(path.read_text()) for path in site.rglob("*.html")}
+    assert {name: found for name, found in pages.items() if found} == {}
 
 
 def test_a_link_that_shows_a_file_s_name_shows_the_title_of_its_page(site: Path) -> None:
@@ -217,6 +234,15 @@ def test_the_reference_has_every_public_name_of_the_package(site: Path) -> None:
     ]
     assert missing == []
     assert {"gendurable.job.job", "gendurable.testing.drain", "gendurable.look.queues"} <= anchors
+    # Every module of a framework that exports something but what Django itself looks for.
+    contrib = ROOT / "python/gendurable/contrib"
+    for path in contrib.rglob("*.py"):
+        exports = re.search(r"^__all__ = (\[.*?\])", path.read_text(), re.MULTILINE | re.DOTALL)
+        if exports is None or path.stem in DJANGO_S_OWN:
+            continue
+        module = ".".join(path.relative_to(ROOT / "python").with_suffix("").parts)
+        listed = {f"{module}.{name}" for name in literal_eval(exports[1])}
+        assert listed <= anchors, listed - anchors
 
 
 def test_what_has_no_word_and_a_word_for_nothing_are_refused(

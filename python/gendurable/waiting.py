@@ -22,13 +22,14 @@ from gendurable.arguments import Duration, seconds, texts
 from gendurable.calls import AnyConnection, MaybeCoroutine, no_connection
 from gendurable.client import Address, Status, status, watch
 from gendurable.drivers import AsyncHandle, SyncHandle, driver_of, within, within_async
-from gendurable.errors import AccessError, UsageError, WaitTimeoutError
+from gendurable.errors import AccessError, EngineError, UsageError, WaitTimeoutError
 
 __all__ = ["wait"]
 
 _CHANNEL = "gendurable_watch"
 _LISTEN, _UNLISTEN = f"listen {_CHANNEL}", f"unlisten {_CHANNEL}"
 _READ_ONLY = "25006"
+_MOVING = "GD030"  # a router: the partition is on its way to another database
 _TERMINAL = frozenset({"done", "failed"})
 _STATUSES = _TERMINAL | {"runnable", "executing", "awaiting_signal", "awaiting_children"}
 _PAUSE = (0.02, 1.0)
@@ -135,7 +136,7 @@ async def _wait_async(conn: Any, target: Address, goal: _Goal) -> Status | None:
             while True:
                 try:
                     answer = await call
-                except AccessError as exc:
+                except (AccessError, EngineError) as exc:
                     call = course.throw(exc)
                 else:
                     call = course.send(answer)
@@ -149,7 +150,7 @@ def _course(ear: _Ear, target: Address, goal: _Goal) -> Generator[Any, Any, Stat
     Each is yielded: on a sync connection its answer, on an async one a coroutine of it. The answer
     is sent back.
     """
-    found: Status | None = yield status(ear.conn, target)
+    found: Status | None = yield from _asked(ear, status, target, goal)
     pause, watches, news = _PAUSE[0], ear.listens, True
     while found is not None and found.status not in goal.statuses:
         left = goal.deadline - monotonic()
@@ -158,14 +159,30 @@ def _course(ear: _Ear, target: Address, goal: _Goal) -> Generator[Any, Any, Stat
         if watches and news:
             news = False
             try:
-                yield watch(ear.conn, found.id)
+                yield from _asked(ear, watch, found.id, goal)
             except AccessError:  # Nothing can be written here.
                 watches = False
         else:
             news = yield ear.hear(found.id, min(pause, left))
             pause = min(_PAUSE[1], 2 * pause)
-        found = yield status(ear.conn, found.id)
+        found = yield from _asked(ear, status, found.id, goal)
     return found
+
+
+def _asked(
+    ear: _Ear, call: Callable[[Any, Address], Any], target: Address, goal: _Goal
+) -> Generator[Any, Any, Any]:
+    """What a call answers, made again while a router refuses it because the partition moves."""
+    pause = _PAUSE[0]
+    while True:
+        try:
+            return (yield call(ear.conn, target))
+        except EngineError as exc:
+            left = goal.deadline - monotonic()
+            if exc.sqlstate != _MOVING or left <= 0:
+                raise
+        yield ear.hear(0, min(pause, left))  # No instance has this id.
+        pause = min(_PAUSE[1], 2 * pause)
 
 
 @contextmanager

@@ -14,8 +14,10 @@ select gd_register('w', '{p,q}', '1 hour') as w, gd_register('v', '{p,q}', '1 ho
 create function test.free() returns bigint language sql as $$ select c.free from gendurable._capacity('k') as c $$;
 
 -- A pick that has begun before the floor is moved, and claims afterwards.
-create trigger gate before update on gendurable.instances for each row when (old.phase = 'scheduled') execute function test.gate('a');
-select gd_enqueue('due', queue => 'p', delay => '1 hour'), gd_enqueue('X', queue => 'q', concurrency_key => 'k') \g /dev/null
+create trigger gate before update on gendurable.instances
+    for each row when (old.phase = 'scheduled') execute function test.gate('a');
+select gd_enqueue('due', queue => 'p', delay => '1 hour'),
+    gd_enqueue('X', queue => 'q', concurrency_key => 'k') \g /dev/null
 update gendurable.instances set eligible_at = now() where fsm = 'due';
 -- A pick knows the kinds that there were when it began.
 select gendurable._kind('p', 'Y', 1, 'start') \g /dev/null
@@ -24,8 +26,10 @@ select test.send('a', test.pick(:w, 'p', 9));
 select ok(test.is_blocked('a'), 'a pick has begun');
 select is(test.names(test.query('b', test.pick(:v, 'q'))), 'X', 'another one claims an instance of the key');
 select test.query('b', test.end(:v, 'X')) \g /dev/null
-select test.query('b', $$ select gendurable._move_busy_floors('{k}') from gendurable._lock_name('slot', 'k') $$) \g /dev/null
-select gd_enqueue('Y', queue => 'p', concurrency_key => 'k'), gd_enqueue('Z', queue => 'q', concurrency_key => 'k') \g /dev/null
+select test.query('b', $$
+    select gendurable._move_busy_floors('{k}') from gendurable._lock_name('slot', 'k') $$) \g /dev/null
+select gd_enqueue('Y', queue => 'p', concurrency_key => 'k'),
+    gd_enqueue('Z', queue => 'q', concurrency_key => 'k') \g /dev/null
 select pg_advisory_unlock(1) \g /dev/null
 select test.answer('a') \g /dev/null
 drop trigger gate on gendurable.instances;
@@ -35,7 +39,8 @@ select is(test.phases(), 'due executing, Y executing, Z held', 'and waits for it
 
 -- The floor is moved while the end of a claim is open, and undone.
 select test.exec('a', 'begin'), test.query('a', test.end(:w, 'Y')) \g /dev/null
-select test.query('b', $$ select gendurable._move_busy_floors('{k}') from gendurable._lock_name('slot', 'k') $$), test.exec('a', 'rollback') \g /dev/null
+select test.query('b', $$ select gendurable._move_busy_floors('{k}') from gendurable._lock_name('slot', 'k') $$),
+    test.exec('a', 'rollback') \g /dev/null
 select is(test.free(), 0::bigint, 'a claim whose end is undone is counted');
 select is(test.names(test.query('b', test.pick(:v, 'q'))), 'nothing', 'and keeps its slot');
 select test.query('a', test.end(:w, 'Y')) \g /dev/null

@@ -40,13 +40,15 @@
 select plan(50);
 select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
-create function test.id(fsm text) returns bigint language sql as $$ select i.id from gd_instances as i where i.fsm = id.fsm order by i.id desc limit 1 $$;
+create function test.id(fsm text) returns bigint language sql as $$
+    select i.id from gd_instances as i where i.fsm = id.fsm order by i.id desc limit 1 $$;
 create function test.cancel(fsm text, cascade boolean default false) returns text
 language sql as $$ select format('select gd_cancel(%s, cascade => %L)', test.id(fsm), cascade) $$;
 
 -- Commit × cancel: the cancel first, of every kind.
 create view late (kind, more) as
-values ('done', '{}'::jsonb), ('stop', '{}'), ('next', '{"step": "two", "continue": true}'), ('next', '{"step": "two"}'), ('retry', '{}'),
+values ('done', '{}'::jsonb), ('stop', '{}'), ('next', '{"step": "two", "continue": true}'),
+    ('next', '{"step": "two"}'), ('retry', '{}'),
     ('await', '{"names": ["x"]}'), ('schedule_children', '{"children": [{"fsm": "C"}]}');
 select gd_enqueue('M', queue => 'p') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
@@ -56,12 +58,16 @@ select is(test.result(test.query('a', test.cancel('M'))), '1', 'an executing ins
 select test.send('b', (select query from commits limit 1));
 select ok(not test.is_blocked('b'), 'its commit does not wait');
 select is(test.results(test.answer('b')), 'busy', 'and is to be offered again');
-select is((select string_agg(distinct test.results(test.query('b', c.query)), ' ') from commits as c), 'busy', 'of every kind');
+select is((select string_agg(distinct test.results(test.query('b', c.query)), ' ') from commits as c), 'busy',
+    'of every kind');
 select test.exec('a', 'commit');
-select is((select string_agg(distinct test.results(test.query('b', c.query)), ' ') from commits as c), 'stale', 'then every kind is stale');
-select is((select error from gd_status(test.id('M'))), '{"kind": "cancelled", "reason": null}', 'the instance is cancelled');
+select is((select string_agg(distinct test.results(test.query('b', c.query)), ' ') from commits as c), 'stale',
+    'then every kind is stale');
+select is((select error from gd_status(test.id('M'))), '{"kind": "cancelled", "reason": null}',
+    'the instance is cancelled');
 select is(test.phases(), null, 'and nothing else is there');
-select is((select h.lost from gd_heartbeat(:w, array[test.id('M')]) as h), test.id('M'), 'its worker hears of it with the next heartbeat');
+select is((select h.lost from gd_heartbeat(:w, array[test.id('M')]) as h), test.id('M'),
+    'its worker hears of it with the next heartbeat');
 
 -- The commit first: it finishes, and there is nothing to cancel; or it goes on, and is cancelled where it is.
 select gd_enqueue('M', queue => 'p') \g /dev/null
@@ -81,7 +87,8 @@ select test.send('b', test.cancel('M'));
 select ok(test.is_blocked('b'), 'a cancel waits for a step in flight');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), '1', 'and cancels the instance');
-select is((select s.step || ' ' || s.status from gd_status(test.id('M')) as s), 'two failed', 'in the step where it is');
+select is((select s.step || ' ' || s.status from gd_status(test.id('M')) as s), 'two failed',
+    'in the step where it is');
 
 -- Pick × cancel.
 select gd_enqueue('M', queue => 'p') \g /dev/null
@@ -104,7 +111,8 @@ select is(test.result(test.answer('b')), '0', 'and finds nothing to do');
 select gd_enqueue('R', queue => 'p') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
 select test.exec('a', 'begin');
-select test.query('a', test.end(:w, 'R', 'schedule_children', '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
+select test.query('a', test.end(:w, 'R', 'schedule_children',
+    '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
 select test.send('b', test.cancel('R', true));
 select ok(test.is_blocked('b'), 'a cascade waits for the root that schedules children');
 select test.exec('a', 'commit');
@@ -115,7 +123,8 @@ select gd_pick(:w, 'p', 1) \g /dev/null
 select test.query('a', test.end(:w, 'R', 'schedule_children', '{"children": [{"fsm": "C1", "queue": "q"}]}'));
 select gd_pick(:w, 'q', 1) \g /dev/null
 select test.exec('a', 'begin');
-select test.query('a', test.end(:w, 'C1', 'schedule_children', '{"children": [{"fsm": "G1", "queue": "q"}, {"fsm": "G2", "queue": "q"}]}'));
+select test.query('a', test.end(:w, 'C1', 'schedule_children',
+    '{"children": [{"fsm": "G1", "queue": "q"}, {"fsm": "G2", "queue": "q"}]}'));
 select test.send('b', test.cancel('R', true));
 select ok(test.is_blocked('b'), 'so it does for one further down');
 select test.exec('a', 'commit');
@@ -131,10 +140,12 @@ select test.exec('a', 'commit');
 select is(test.results(test.query('b', :'late')), 'stale', 'nor after it');
 select is(test.phases(), null, 'no instance is left');
 
--- From below × from above: the cancel of a child counts it at its parent, the cascade takes the parent and then the child.
+-- From below × from above: the cancel of a child counts it at its parent, the cascade takes the parent and then the
+-- child.
 select gd_enqueue('R', queue => 'p') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
-select test.query('a', test.end(:w, 'R', 'schedule_children', '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
+select test.query('a', test.end(:w, 'R', 'schedule_children',
+    '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
 select test.id('R') as r \gset
 select test.exec('c', 'begin');
 select test.query('c', format('select id from gendurable.instances where id = %s for no key update', :r));
@@ -149,8 +160,10 @@ select is(test.phases(), null, 'no instance is left, and no session was a deadlo
 -- The one from below is at work: a gate stops it before it counts.
 select gd_enqueue('R', queue => 'p') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
-select test.query('a', test.end(:w, 'R', 'schedule_children', '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
-create trigger gate before delete on gendurable.instances for each row when (old.fsm = 'C2') execute function test.gate('a');
+select test.query('a', test.end(:w, 'R', 'schedule_children',
+    '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
+create trigger gate before delete on gendurable.instances
+    for each row when (old.fsm = 'C2') execute function test.gate('a');
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', test.cancel('C2'));
 select ok(test.is_blocked('a'), 'a cancel from below is at work');
@@ -163,7 +176,8 @@ drop trigger gate on gendurable.instances;
 -- The one from above is at work.
 select gd_enqueue('R', queue => 'p') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
-select test.query('a', test.end(:w, 'R', 'schedule_children', '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
+select test.query('a', test.end(:w, 'R', 'schedule_children',
+    '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
 select test.exec('c', 'begin');
 select test.query('c', format('select id from gendurable.instances where id = %s for no key update', test.id('C2')));
 select test.send('b', test.cancel('R', true));
@@ -175,7 +189,8 @@ select is(test.result(test.answer('b')), '3', 'the cascade goes on');
 select is(test.result(test.answer('a')), '0', 'and leaves nothing to cancel');
 
 -- What was offered a slot is cancelled before it is claimed: the slot goes to the next one.
-select gd_enqueue('K1', queue => 'p', concurrency_key => 'k'), gd_enqueue('K2', queue => 'p', concurrency_key => 'k') \g /dev/null
+select gd_enqueue('K1', queue => 'p', concurrency_key => 'k'),
+    gd_enqueue('K2', queue => 'p', concurrency_key => 'k') \g /dev/null
 select gd_pick(:w, 'r', 1) \g /dev/null
 select is(test.phases(), 'K1 ready, K2 held', 'one is offered the slot');
 select test.query('a', test.cancel('K1'));
@@ -185,24 +200,30 @@ select gd_enqueue('K3', queue => 'p', concurrency_key => 'k') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', test.cancel('K2'));
-select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'while a holder is being cancelled its slot is not free');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing',
+    'while a holder is being cancelled its slot is not free');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'K3', 'then it is');
 -- The head of a line for tokens is cancelled, which it alone kept waiting.
 select gd_set_rate_limit('r', 0, '1 hour', 2) \g /dev/null
-select gd_enqueue('H', queue => 'p', rate_limit => 'r', weight => 2), gd_enqueue('L1', queue => 'p', rate_limit => 'r'), gd_enqueue('L2', queue => 'p', rate_limit => 'r') \g /dev/null
+select gd_enqueue('H', queue => 'p', rate_limit => 'r', weight => 2), gd_enqueue('L1', queue => 'p', rate_limit => 'r'),
+    gd_enqueue('L2', queue => 'p', rate_limit => 'r') \g /dev/null
 select gd_pick(:w, 'r', 1) \g /dev/null
-select is((select string_agg(i.fsm || ' ' || i.phase, ', ' order by i.id) from gendurable.instances as i where i.rate_limit = 'r'), 'H ready, L1 throttled, L2 throttled', 'one is offered all tokens');
+select is((select string_agg(i.fsm || ' ' || i.phase, ', ' order by i.id) from gendurable.instances as i
+    where i.rate_limit = 'r'), 'H ready, L1 throttled, L2 throttled', 'one is offered all tokens');
 select test.query('a', test.cancel('H'));
 select test.query('b', test.pick(:v, 'p', 0));
 select is(test.names(test.query('b', test.pick(:v, 'p', 2))), 'L1 L2', 'and cancelled: the others have them');
 select gd_set_rate_limit('s', 1, '1 hour', 2) \g /dev/null
-do $$ begin perform gd_enqueue('H', queue => 'p', rate_limit => 's', weight => 9), gd_enqueue('L1', queue => 'p', rate_limit => 's'); end $$;
+do $$ begin perform gd_enqueue('H', queue => 'p', rate_limit => 's', weight => 9),
+    gd_enqueue('L1', queue => 'p', rate_limit => 's'); end $$;
 select gd_pick(:w, 'p', 1) \g /dev/null
 select test.query('a', test.cancel('H'));
-select is(test.names(test.query('b', test.pick(:v, 'p', 2))), 'L1', 'so it is where the head of the line could never start');
+select is(test.names(test.query('b', test.pick(:v, 'p', 2))), 'L1',
+    'so it is where the head of the line could never start');
 
--- A failed one is brought back, and picked, while it is being cancelled: a gate holds the cancel in its second look at the tree.
+-- A failed one is brought back, and picked, while it is being cancelled: a gate holds the cancel in its second look at
+-- the tree.
 select gd_enqueue('R', queue => 'p') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
 select test.query('b', test.end(:w, 'R', 'stop'));

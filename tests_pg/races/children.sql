@@ -53,15 +53,19 @@ begin
     perform gd_pick(worker, 'p', 1);
     commit;
     if children > 0 then
-        perform test.query('c', test.end(worker, 'P', 'schedule_children', jsonb_build_object('step', 'join', 'children',
-            (select jsonb_agg(jsonb_build_object('fsm', 'C' || n, 'queue', 'q')) from generate_series(1, children) as n))));
+        perform test.query('c', test.end(worker, 'P', 'schedule_children',
+            jsonb_build_object('step', 'join', 'children',
+            (select jsonb_agg(jsonb_build_object('fsm', 'C' || n, 'queue', 'q'))
+                from generate_series(1, children) as n))));
     end if;
 end
 $$;
-create function test.pending() returns int language sql as $$ select i.children_pending from gd_instances as i where i.fsm = 'P' and i.finished_at is null $$;
+create function test.pending() returns int language sql as $$
+    select i.children_pending from gd_instances as i where i.fsm = 'P' and i.finished_at is null $$;
 create function test.join(worker bigint) returns text
 language sql as $$
-    select coalesce(string_agg(format('%s %s', p.step, (select string_agg(format('%s %s', c ->> 'fsm', c ->> 'status'), ', ' order by c ->> 'fsm')
+    select coalesce(string_agg(format('%s %s', p.step,
+        (select string_agg(format('%s %s', c ->> 'fsm', c ->> 'status'), ', ' order by c ->> 'fsm')
                                                         from jsonb_array_elements(p.children) as c)), '; '), 'nothing')
     from gd_pick(worker, 'p', 9) as p
 $$;
@@ -86,7 +90,8 @@ select gd_pick(:w, 'q', 2) \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', test.end(:w, 'C1'));
 select test.exec('a', 'rollback');
-select is(test.results(test.query('b', test.end(:w, 'C2', 'stop'))), 'committed', 'a child finishes after another one''s commit was undone');
+select is(test.results(test.query('b', test.end(:w, 'C2', 'stop'))), 'committed',
+    'a child finishes after another one''s commit was undone');
 select is(test.pending(), 1, 'only the one is counted');
 select test.query('a', test.end(:w, 'C1'));
 select is(test.join(:w), 'join C1 done, C2 failed', 'the parent runs with both');
@@ -97,15 +102,18 @@ update gendurable.instances set fsm = 'P2' where fsm = 'P';
 update gendurable.instances set fsm = 'D' || substr(fsm, 2) where fsm like 'C%';
 select gd_enqueue('P', queue => 'p') \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
-select test.query('c', test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
+select test.query('c', test.end(:w, 'P', 'schedule_children',
+    '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q"}]}'));
 select gd_pick(:w, 'q', 4) \g /dev/null
 create function test.ends(worker bigint, variadic names text[]) returns text
 language sql as $$
-    select test.commit(worker, variadic array(select test.outcome(i.id, i.fence, 'done') from unnest(names) with ordinality as n
+    select test.commit(worker,
+        variadic array(select test.outcome(i.id, i.fence, 'done') from unnest(names) with ordinality as n
                                               join gendurable.instances as i on i.fsm = n.n order by n.ordinality))
 $$;
 select id as p from gendurable.instances where fsm = 'P' \gset
-create trigger gate before delete on gendurable.countdowns for each row when (old.parent_id <> 0) execute function test.gate('a');
+create trigger gate before delete on gendurable.countdowns
+    for each row when (old.parent_id <> 0) execute function test.gate('a');
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', test.ends(:w, 'C1', 'D1'));
 select ok(test.is_blocked('a'), 'a batch with children of two parents is counting');
@@ -120,7 +128,8 @@ drop trigger gate on gendurable.countdowns;
 
 -- schedule_children × reap: the reaper first.
 call test.parent(:w, 0);
-select test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}]}') as late \gset
+select test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}]}')
+    as late \gset
 select test.exec('a', 'begin');
 select is(test.result(test.query('a', format('select gd_reap(%s)', :w))), '1', 'a reaper is at work');
 select test.send('b', :'late');
@@ -132,7 +141,8 @@ select is(test.phases(), 'P ready', 'and has no children');
 -- The commit first.
 select gd_register('w', array['p', 'q']) as w \gset
 call test.parent(:w, 0);
-select test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}]}') as late \gset
+select test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}]}')
+    as late \gset
 select test.exec('a', 'begin');
 select is(test.results(test.query('a', :'late')), 'committed', 'schedule_children is in flight');
 select test.send('b', format('select gd_reap(%s)', :w));
@@ -142,11 +152,13 @@ select test.exec('a', 'commit');
 select is(test.phases(), 'P awaiting_children, C1 ready', 'the parent waits for its child');
 select is(test.pending(), 1, 'for one');
 select is(test.results(test.query('b', :'late')), 'stale', 'the same again is stale');
-select is((select count(*) from gendurable.instances as i where i.fsm = 'C1'), 1::bigint, 'and creates no second child');
+select is((select count(*) from gendurable.instances as i where i.fsm = 'C1'), 1::bigint,
+    'and creates no second child');
 -- The commit is undone after its worker was reaped: no child, and the parent runs again.
 select gd_register('w', array['p', 'q']) as w \gset
 call test.parent(:w, 0);
-select test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}]}') as late \gset
+select test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "C1", "queue": "q"}]}')
+    as late \gset
 select test.exec('a', 'begin');
 select test.query('a', :'late');
 select test.query('b', format('select gd_reap(%s)', :w));
@@ -161,7 +173,8 @@ select gd_pick(:w, 'q', 1) \g /dev/null
 select test.end(:w, 'C1') as late \gset
 select gd_reap(:w) \g /dev/null
 select gd_pick(:v, 'q', 1) \g /dev/null
-select is(test.results(test.query('b', :'late')), 'stale', 'a dead worker''s child that another worker executes is not finished');
+select is(test.results(test.query('b', :'late')), 'stale',
+    'a dead worker''s child that another worker executes is not finished');
 select is(test.pending(), 2, 'nor counted');
 select test.exec('a', 'begin');
 select is(test.results(test.query('a', test.end(:v, 'C1'))), 'committed', 'a child is finished by another worker');
@@ -200,7 +213,8 @@ select is(test.result(test.answer('b')), '1', 'and cancels the parent');
 -- A revived parent does not take the old children for new ones.
 select gd_retry(:p) \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
-select test.query('c', test.end(:w, 'P', 'schedule_children', '{"step": "join", "children": [{"fsm": "N1", "queue": "q"}, {"fsm": "N2", "queue": "q"}]}'));
+select test.query('c', test.end(:w, 'P', 'schedule_children',
+    '{"step": "join", "children": [{"fsm": "N1", "queue": "q"}, {"fsm": "N2", "queue": "q"}]}'));
 select is(test.results(test.query('b', test.end(:w, 'C2'))), 'committed', 'a child of an earlier round finishes');
 select is(test.pending(), 2, 'and is not counted for the new one');
 
@@ -213,17 +227,21 @@ select test.query('a', test.end(:w, 'C2'));
 select test.query('b', $$ select gd_gc('0') $$);
 select test.exec('a', 'commit');
 select gd_gc('0') \g /dev/null
-select is(test.join(:w), 'join C1 done, C2 done', 'children are kept for a parent that joins, though they are old and it is woken while gc runs');
+select is(test.join(:w), 'join C1 done, C2 done',
+    'children are kept for a parent that joins, though they are old and it is woken while gc runs');
 select test.exec('a', 'begin');
 select test.query('a', test.end(:w, 'P'));
 select test.query('b', $$ select gd_gc('0') $$);
-select is((select count(*) from gd_instances as i where i.fsm like 'C_' and i.status = 'done' and i.parent_id in (select p.id from gendurable.instances as p)), 2::bigint,
+select is((select count(*) from gd_instances as i
+    where i.fsm like 'C_' and i.status = 'done' and i.parent_id in (select p.id from gendurable.instances as p)),
+    2::bigint,
     'and while it finishes');
 select test.exec('a', 'rollback');
 select test.query('a', test.end(:w, 'P'));
 select pg_sleep(0.001) \g /dev/null
 select gd_gc('0') \g /dev/null
-select is((select count(*) from gd_instances as i where i.fsm like 'C_' and i.status = 'done'), 0::bigint, 'then they go');
+select is((select count(*) from gd_instances as i where i.fsm like 'C_' and i.status = 'done'), 0::bigint,
+    'then they go');
 
 -- A child whose correlation key a client's open transaction is taking.
 call test.parent(:w, 0);
@@ -233,13 +251,18 @@ select test.exec('a', 'begin');
 select test.query('a', $$ select * from gd_enqueue('X', queue => 'r', correlation_key => 'k') $$);
 select clock_timestamp() as started \gset
 select test.results(test.query('b', test.commit(:w,
-    (select test.outcome(i.id, i.fence, 'schedule_children', '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q", "correlation_key": "k"}]}') from gendurable.instances as i where i.fsm = 'P'),
+    (select test.outcome(i.id, i.fence, 'schedule_children',
+        '{"children": [{"fsm": "C1", "queue": "q"}, {"fsm": "C2", "queue": "q", "correlation_key": "k"}]}')
+        from gendurable.instances as i where i.fsm = 'P'),
     (select test.outcome(i.id, i.fence, 'done') from gendurable.instances as i where i.fsm = 'Q')))) as results \gset
-select is(:'results'::text, 'busy committed', 'a child''s key that a client is taking makes its parent busy; the rest commits');
+select is(:'results'::text, 'busy committed',
+    'a child''s key that a client is taking makes its parent busy; the rest commits');
 select ok(clock_timestamp() - :'started'::timestamptz < interval '20 s', 'within 50 ms, give or take a slow machine');
 select is(test.phases(), 'P executing', 'and no child is left behind');
 select test.exec('a', 'rollback');
-select is(test.results(test.query('b', test.end(:w, 'P', 'schedule_children', '{"children": [{"fsm": "C2", "queue": "q", "correlation_key": "k"}]}'))), 'committed', 'then it commits');
+select is(test.results(test.query('b',
+    test.end(:w, 'P', 'schedule_children', '{"children": [{"fsm": "C2", "queue": "q", "correlation_key": "k"}]}'))),
+    'committed', 'then it commits');
 select is(test.phases(), 'P awaiting_children, C2 ready', 'with its child');
 
 -- Five parents in one batch, two of them with such a child.
@@ -247,14 +270,22 @@ delete from gendurable.instances;
 select gd_enqueue('P' || n, queue => 'p') from generate_series(1, 5) as n \g /dev/null
 select gd_pick(:w, 'p', 5) \g /dev/null
 select test.exec('a', 'begin');
-select test.query('a', $$ select * from gd_enqueue_many('[{"fsm": "X", "queue": "r", "correlation_key": "m"}, {"fsm": "Y", "queue": "r", "correlation_key": "n"}]') $$);
+select test.query('a', $$
+    select * from gd_enqueue_many(
+        '[{"fsm": "X", "queue": "r", "correlation_key": "m"}, {"fsm": "Y", "queue": "r", "correlation_key": "n"}]') $$);
 select test.results(test.query('b', test.commit(:w, variadic array(
-    select test.outcome(i.id, i.fence, 'schedule_children', jsonb_build_object('children', jsonb_build_array(jsonb_build_object('fsm', 'of ' || i.fsm, 'queue', 'q', 'correlation_key',
-                                                                                                                               case i.fsm when 'P2' then 'm' when 'P4' then 'n' else 'k of ' || i.fsm end))))
+    select test.outcome(i.id, i.fence, 'schedule_children',
+        jsonb_build_object('children',
+            jsonb_build_array(jsonb_build_object('fsm', 'of ' || i.fsm, 'queue', 'q', 'correlation_key',
+            case i.fsm when 'P2' then 'm' when 'P4' then 'n' else 'k of ' || i.fsm end))))
     from gendurable.instances as i order by i.id)))) as results \gset
-select is(:'results'::text, 'committed busy committed busy committed', 'of five parents in a batch those whose child''s key a client is taking are busy');
-select is((select string_agg(i.fsm || ' ' || i.phase, ', ' order by i.fsm) from gendurable.instances as i), 'P1 awaiting_children, P2 executing, P3 awaiting_children, P4 executing, P5 awaiting_children, of P1 ready, of P3 ready, of P5 ready',
+select is(:'results'::text, 'committed busy committed busy committed',
+    'of five parents in a batch those whose child''s key a client is taking are busy');
+select is((select string_agg(i.fsm || ' ' || i.phase, ', ' order by i.fsm) from gendurable.instances as i),
+    'P1 awaiting_children, P2 executing, P3 awaiting_children, P4 executing, P5 awaiting_children, of P1 ready, of P3 '
+    'ready, of P5 ready',
     'the others have their children, each its own');
-select is((select string_agg(k.key, ', ' order by k.key) from gendurable.correlation_keys as k where k.key like 'k of%' or k.key in ('m', 'n')), 'k of P1, k of P3, k of P5', 'and these their keys');
+select is((select string_agg(k.key, ', ' order by k.key) from gendurable.correlation_keys as k
+    where k.key like 'k of%' or k.key in ('m', 'n')), 'k of P1, k of P3, k of P5', 'and these their keys');
 select test.exec('a', 'rollback');
 select * from finish();

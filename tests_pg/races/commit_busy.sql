@@ -14,12 +14,16 @@ create function test.batch(worker bigint) returns text
 language sql as $$
     select test.commit(worker, variadic array_agg(test.outcome(i.id, i.fence, o.kind, o.more) order by i.id))
     from gendurable.instances as i
-    join (values ('done', 'done', '{}'::jsonb), ('stop', 'stop', '{}'), ('next', 'next', '{"step": "two"}'), ('retry', 'retry', '{}'),
-                 ('ahead', 'next', '{"step": "two", "continue": true}'), ('await', 'await', '{"names": ["paid"]}')) as o (fsm, kind, more) on o.fsm = i.fsm
+    join (values ('done', 'done', '{}'::jsonb), ('stop', 'stop', '{}'), ('next', 'next', '{"step": "two"}'),
+        ('retry', 'retry', '{}'),
+                 ('ahead', 'next', '{"step": "two", "continue": true}'), ('await', 'await', '{"names": ["paid"]}'))
+                 as o (fsm, kind, more) on o.fsm = i.fsm
     where i.phase = 'executing'
 $$;
-create function test.of(fsm text) returns bigint language sql as $$ select i.id from gendurable.instances as i where i.fsm = of.fsm $$;
-select gd_enqueue_many('[{"fsm": "done", "correlation_key": "k"}, {"fsm": "stop"}, {"fsm": "next"}, {"fsm": "retry"}, {"fsm": "ahead"}, {"fsm": "await"}]') \g /dev/null
+create function test.of(fsm text) returns bigint language sql as $$
+    select i.id from gendurable.instances as i where i.fsm = of.fsm $$;
+select gd_enqueue_many('[{"fsm": "done", "correlation_key": "k"}, {"fsm": "stop"}, {"fsm": "next"}, {"fsm": "retry"}, '
+    '{"fsm": "ahead"}, {"fsm": "await"}]') \g /dev/null
 
 -- A client's signal, in the middle of its transaction, to one that is about to finish.
 select gd_pick(:w, 'default', 6) \g /dev/null
@@ -29,12 +33,16 @@ select test.batch(:w) as batch \gset
 select test.send('b', :'batch');
 select ok(not test.is_blocked('b'), 'a commit waits for no other transaction');
 select test.answer('b') as answer \gset
-select is(test.results(:'answer'), 'busy committed committed committed continued committed', 'the outcome whose row is held is busy, the others commit');
-select is((:'answer'::jsonb -> 0 ->> 'fence')::bigint, test.fence(test.of('done')), 'busy repeats the fence that was sent');
+select is(test.results(:'answer'), 'busy committed committed committed continued committed',
+    'the outcome whose row is held is busy, the others commit');
+select is((:'answer'::jsonb -> 0 ->> 'fence')::bigint, test.fence(test.of('done')),
+    'busy repeats the fence that was sent');
 select is(test.phase(test.of('done')), 'executing', 'its claim is still held');
-select is(test.results(test.query('b', :'batch')), 'busy stale stale stale stale stale', 'offered again too early it is busy again; what had been accepted is stale');
+select is(test.results(test.query('b', :'batch')), 'busy stale stale stale stale stale',
+    'offered again too early it is busy again; what had been accepted is stale');
 select test.exec('a', 'commit');
-select is(test.results(test.query('b', :'batch')), 'committed stale stale stale stale stale', 'offered again when the transaction is over, it commits');
+select is(test.results(test.query('b', :'batch')), 'committed stale stale stale stale stale',
+    'offered again when the transaction is over, it commits');
 select is_empty($$ select from gendurable.signals $$, 'and takes the signal that had held it up into the grave');
 select is_empty($$ select from gendurable.correlation_keys $$, 'its key is free');
 
@@ -47,7 +55,8 @@ declare
     v_first   text;
 begin
     perform test.exec('a', 'begin');
-    perform test.query('a', format('select 1 as one from (select from gendurable.instances where id = %s for %s) as i', test.of(fsm), mode));
+    perform test.query('a', format('select 1 as one from (select from gendurable.instances where id = %s for %s) as i',
+        test.of(fsm), mode));
     v_batch := test.batch(worker);
     perform test.send('b', v_batch);
     if test.is_blocked('b') then
@@ -60,7 +69,8 @@ begin
     select test.results(test.query('b', test.commit(worker, test.outcome(i.id, i.fence, o.kind, o.more)))) into v_first
     from gendurable.instances as i
     join (values ('stop', 'stop', '{}'::jsonb), ('next', 'next', '{"step": "two"}'), ('retry', 'retry', '{}'),
-                 ('ahead', 'next', '{"step": "two", "continue": true}'), ('await', 'await', '{"names": ["paid"]}')) as o (fsm, kind, more) on o.fsm = i.fsm
+                 ('ahead', 'next', '{"step": "two", "continue": true}'), ('await', 'await', '{"names": ["paid"]}'))
+                 as o (fsm, kind, more) on o.fsm = i.fsm
     where i.fsm = held.fsm;
     return format('%s, then %s', test.results(v_answers), v_first);
 end
@@ -74,19 +84,26 @@ begin
 end
 $$;
 select test.again(:w);
-select is(test.held('stop', :w), 'busy committed committed continued committed, then committed', 'stop is busy and then commits');
+select is(test.held('stop', :w), 'busy committed committed continued committed, then committed',
+    'stop is busy and then commits');
 select test.again(:w);
-select is(test.held('next', :w), 'committed busy committed continued committed, then committed', 'next is busy and then commits');
+select is(test.held('next', :w), 'committed busy committed continued committed, then committed',
+    'next is busy and then commits');
 select test.again(:w);
-select is(test.held('retry', :w), 'committed committed busy continued committed, then committed', 'retry is busy and then commits');
+select is(test.held('retry', :w), 'committed committed busy continued committed, then committed',
+    'retry is busy and then commits');
 select test.again(:w);
-select is(test.held('ahead', :w), 'committed committed committed busy committed, then continued', 'running ahead is busy and then continues');
+select is(test.held('ahead', :w), 'committed committed committed busy committed, then continued',
+    'running ahead is busy and then continues');
 select test.again(:w);
-select is(test.held('await', :w), 'committed committed committed continued busy, then committed', 'await is busy and then commits');
+select is(test.held('await', :w), 'committed committed committed continued busy, then committed',
+    'await is busy and then commits');
 select test.again(:w);
-select is(test.held('next', :w, 'update'), 'committed busy committed continued committed, then committed', 'a full lock makes it busy too');
+select is(test.held('next', :w, 'update'), 'committed busy committed continued committed, then committed',
+    'a full lock makes it busy too');
 select test.again(:w);
-select is(test.held('next', :w, 'key share'), 'committed committed committed continued committed, then stale', 'a foreign key''s lock is in no other session''s way');
+select is(test.held('next', :w, 'key share'), 'committed committed committed continued committed, then stale',
+    'a foreign key''s lock is in no other session''s way');
 
 -- A transaction that only found a duplicate, or that holds another instance, is in no other session's way.
 select test.again(:w);

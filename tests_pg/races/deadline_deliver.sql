@@ -24,7 +24,8 @@ select test.send('b', 'select gd_expire_awaits()');
 select ok(not test.is_blocked('b'), 'nor does maintenance wait');
 select is(test.result(test.answer('b')), '0', 'which leaves it alone too');
 select test.exec('a', 'commit');
-select is((select jsonb_path_query_array(p.awaited, '$[*].payload.n') from gd_pick(:w, 'default', 5) as p), '[1]', 'it starts once, with the signal');
+select is((select jsonb_path_query_array(p.awaited, '$[*].payload.n') from gd_pick(:w, 'default', 5) as p), '[1]',
+    'it starts once, with the signal');
 
 -- The deadline first: the delivery waits, and the signal is not lost on the step that has started without it.
 select id as i from gd_enqueue('M') \gset
@@ -37,7 +38,9 @@ select test.send('b', format($$ select gd_signal(%s, 'paid', '{"n": 2}') $$, :i)
 select ok(test.is_blocked('b'), 'a delivery waits for it');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'delivered', 'and is stored');
-select test.query('a', test.commit(:w, test.outcome(:i, (:'p'::jsonb ->> 'fence')::bigint, 'await', '{"names": ["paid"]}')));
+select test.query('a', test.commit(:w,
+    test.outcome(:i, (:'p'::jsonb ->> 'fence')::bigint, 'await', '{"names": ["paid"]}')));
 select is(test.phase(:i), 'ready', 'the next park is woken by it at once');
-select is((select jsonb_path_query_array(p.awaited, '$[*].payload.n') from gd_pick(:w, 'default', 5) as p), '[2]', 'and handed it');
+select is((select jsonb_path_query_array(p.awaited, '$[*].payload.n') from gd_pick(:w, 'default', 5) as p), '[2]',
+    'and handed it');
 select * from finish();

@@ -38,7 +38,8 @@ select test.exec('b', 'commit');
 select test.exec('a', 'rollback');
 select is(gendurable._newest_version('N'), 2, 'one that was undone declared nothing, and took nothing with it');
 select gd_unregister(w.id) from gendurable.workers as w \g /dev/null
-select results_eq('select gendurable._newest_version(f) from unnest($${M,N,O}$$::text[]) as f', 'values (2), (2), (1)', 'the versions are known when all have left');
+select results_eq('select gendurable._newest_version(f) from unnest($${M,N,O}$$::text[]) as f', 'values (2), (2), (1)',
+    'the versions are known when all have left');
 select is((select count(*)::int from gendurable.machines), 0, 'their declarations have gone with them');
 
 -- declare x reap: what a worker adds while it is forgotten is not left behind.

@@ -10,7 +10,7 @@
 -- Sessions:  A: an id of the partition is chosen, the instance is not there yet; B: departure, several times.
 -- Guard:     The transaction has its number before it looks what is here, and the departure is over
 --            when no number is open that is smaller than that of its second call.
--- Mutations: `_partitioned_id` takes no number first → 9.
+-- Mutations: `_new_id` takes no number first → 9.
 --
 -- Race:      Two partitions of one database leave (11–12)
 -- Sessions:  A: departure of 5, open; B: departure of 6.
@@ -40,7 +40,8 @@ select is(test.result(test.query('a', format('select gd_signal(%L, ''hello'')', 
     'the first one finds the instance');
 select test.exec('a', 'commit');
 select test.answer('b');
-select is((select count(*) from gendurable.moved as m where m.relation = 'signals'), 1::bigint, 'what it has written leaves with the rest');
+select is((select count(*) from gendurable.moved as m where m.relation = 'signals'), 1::bigint,
+    'what it has written leaves with the rest');
 select throws_ok('select gd_here(5)', 'GD030', null, 'and no call about it is answered here');
 delete from gendurable.moved;
 select gendurable._end_departure(5), gendurable._hold_partition(5) \g /dev/null
@@ -50,13 +51,15 @@ select gendurable._begin_departure(5, 'there') \g /dev/null
 -- would give the transaction a number by itself then: so it has just done that.)
 select nextval('gendurable.instances_id_seq') \g /dev/null
 select test.exec('a', 'begin');
-select is((test.result(test.query('a', format('select gendurable._new_id(%L, null, null)', :'five')))::bigint & 63), 5::bigint,
+select is((test.result(test.query('a', format('select gendurable._new_id(%L, null, null)', :'five')))::bigint & 63),
+    5::bigint,
     'an id of the partition');
 select departed from gendurable._depart(5) \g /dev/null
 create temp table second as select * from gendurable._depart(5);
 select is((select departed from second), 0::bigint, 'what it is about is not there yet');
 create function test.is_over() returns boolean
-language sql as $$ select d.departed = 0 and d.oldest >= s.xid from second as s cross join lateral gendurable._depart(5) as d $$;
+language sql as $$ select d.departed = 0 and d.oldest >= s.xid from second as s cross
+    join lateral gendurable._depart(5) as d $$;
 select ok(not test.is_over(), 'the departure is not over while the transaction is open that has chosen it');
 select test.exec('a', 'commit');
 do $$

@@ -21,9 +21,11 @@ begin
     end loop;
 end
 $$;
-create function test.rung() returns text language sql as $$ select string_agg(r.key, ' ') from gendurable._rung('slot') as r $$;
+create function test.rung() returns text language sql as $$
+    select string_agg(r.key, ' ') from gendurable._rung('slot') as r $$;
 create function test.bound() returns bigint language sql as $$ select f.bound from gendurable._limit_floors() as f $$;
-create function test.run(session text) returns bigint language sql as $$ select test.result(test.query(session, 'select gendurable._run(pg_current_xact_id())'))::bigint $$;
+create function test.run(session text) returns bigint language sql as $$
+    select test.result(test.query(session, 'select gendurable._run(pg_current_xact_id())'))::bigint $$;
 select test.moves(3) \g /dev/null
 
 -- A transaction that is open for long, and rings at its end.
@@ -39,7 +41,8 @@ select test.moves(3) \g /dev/null
 select is(test.rung(), 'a', 'also once the bound has moved');
 delete from gendurable.doorbells;
 select test.moves(2) \g /dev/null
-select is((select count(*)::int from gendurable._limit_floors() as f where :run = any (f.runs)), 0, 'and its run is forgotten when it is answered');
+select is((select count(*)::int from gendurable._limit_floors() as f where :run = any (f.runs)), 0,
+    'and its run is forgotten when it is answered');
 
 -- One that began after the latest trail.
 select test.exec('a', 'begin') \g /dev/null
@@ -51,6 +54,7 @@ select is(test.rung(), 'b', 'so what it leaves is found');
 select test.moves(3) \g /dev/null
 select is(test.rung(), 'b', 'and listed while it stays');
 -- A move in flight that is undone.
-select test.exec('c', 'begin'), test.query('c', 'select gendurable._move_limit_trail()'), test.moves(1), test.exec('c', 'rollback'), test.moves(2) \g /dev/null
+select test.exec('c', 'begin'), test.query('c', 'select gendurable._move_limit_trail()'), test.moves(1),
+    test.exec('c', 'rollback'), test.moves(2) \g /dev/null
 select is(test.rung(), 'b', 'a move that is undone leaves everything as it was');
 select * from finish();

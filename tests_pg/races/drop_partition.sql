@@ -21,12 +21,16 @@ declare
     v_from timestamptz := gendurable._partition_start(now() - days * interval '1 day');
 begin
     execute format('create table gendurable.%I (like gendurable.finished)', name);
-    execute format('alter table gendurable.finished attach partition gendurable.%I for values from (%L) to (%L)', name, v_from, v_from + interval '6 hours');
-    insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state)
-    select -n, v_from, v_from + interval '1 hour', 1, 0, 0, 1, false, 'Old', 'start', 'default', '{}' from generate_series(1, 3) as n;
+    execute format('alter table gendurable.finished attach partition gendurable.%I for values from (%L) to (%L)', name,
+        v_from, v_from + interval '6 hours');
+    insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm,
+        step, queue, state)
+    select -n, v_from, v_from + interval '1 hour', 1, 0, 0, 1, false, 'Old', 'start', 'default',
+        '{}' from generate_series(1, 3) as n;
 end
 $$;
-create function test.old_rows() returns bigint language sql as $$ select count(*) from gendurable.finished as f where f.fsm = 'Old' $$;
+create function test.old_rows() returns bigint language sql as $$
+    select count(*) from gendurable.finished as f where f.fsm = 'Old' $$;
 
 -- A long reader of the whole archive.
 select test.old('old', 9);
@@ -99,7 +103,8 @@ select test.answer('b');
 select gd_gc('7 days') \g /dev/null
 select is(to_regclass('gendurable.old'), null, 'it is dropped another time');
 
--- Several old partitions: whatever takes long is done before the archive is locked. The gate stops gc at the second one.
+-- Several old partitions: whatever takes long is done before the archive is locked. The gate stops gc at the second
+-- one.
 select test.old('old_1', 9);
 select test.old('old_2', 8);
 create trigger gate before truncate on gendurable.old_2 for each statement execute function test.gate('b');

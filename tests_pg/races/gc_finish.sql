@@ -30,7 +30,8 @@ select test.send('b', test.commit(:w, :'o'));
 select ok(not test.is_blocked('b'), 'a commit does not wait for gc');
 select is(test.results(test.answer('b')), 'committed', 'and does not fail');
 select test.exec('a', 'commit');
-select is((select s.status from gd_status((:'o'::jsonb ->> 'id')::bigint) as s), 'done', 'what finished meanwhile is remembered');
+select is((select s.status from gd_status((:'o'::jsonb ->> 'id')::bigint) as s), 'done',
+    'what finished meanwhile is remembered');
 select is(gd_gc('0'), 1, 'and forgotten in its turn, once');
 
 -- gc's transaction is older than the finish: `now` is the one of gc.
@@ -38,7 +39,8 @@ select test.claim(:w) as o \gset
 select test.exec('a', 'begin');
 select test.query('a', 'select now()');
 select test.query('b', test.commit(:w, :'o'));
-select is(test.result(test.query('a', $$ select gd_gc('0') $$)), '0', 'what finished after gc began is not old, whatever the retention');
+select is(test.result(test.query('a', $$ select gd_gc('0') $$)), '0',
+    'what finished after gc began is not old, whatever the retention');
 select test.exec('a', 'commit');
 select is((select s.status from gd_status((:'o'::jsonb ->> 'id')::bigint) as s), 'done', 'it is remembered');
 

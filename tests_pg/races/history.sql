@@ -45,15 +45,18 @@ begin
     return (select test.outcome(p.id, p.fence, 'done') from gd_pick(worker, 'default', 1) as p);
 end
 $$;
-create function test.told(id bigint) returns text language sql as $$ select coalesce(string_agg(h.event, ' '), '-') from gd_history(told.id) as h $$;
+create function test.told(id bigint) returns text language sql as $$
+    select coalesce(string_agg(h.event, ' '), '-') from gd_history(told.id) as h $$;
 create function test.old(name text, days int) returns void
 language plpgsql as $$
 declare
     v_from timestamptz := gendurable._partition_start(now() - days * interval '1 day');
 begin
     execute format('create table gendurable.%I (like gendurable.history)', name);
-    execute format('alter table gendurable.history attach partition gendurable.%I for values from (%L) to (%L)', name, v_from, v_from + interval '6 hours');
-    insert into gendurable.history (instance_id, at, fence, attempt, event, step) select -n, v_from + interval '1 hour', 1, 0, 'stop', 's' from generate_series(1, 3) as n;
+    execute format('alter table gendurable.history attach partition gendurable.%I for values from (%L) to (%L)', name,
+        v_from, v_from + interval '6 hours');
+    insert into gendurable.history (instance_id, at, fence, attempt, event, step) select -n, v_from + interval '1 hour',
+        1, 0, 'stop', 's' from generate_series(1, 3) as n;
 end
 $$;
 
@@ -66,10 +69,14 @@ select ok(not test.is_blocked('b'), 'maintenance does not wait for it');
 select is(test.result(test.answer('b')), '0', 'and attaches nothing');
 select test.exec('a', 'commit');
 select test.exec('b', 'begin');
-select cmp_ok(test.result(test.query('b', $$ select gendurable._create_partitions('gendurable.history', now() + interval '2 minutes') $$))::int, '>', 2, 'it attaches what is to come, in a transaction that stays open');
+select cmp_ok(test.result(test.query('b', $$
+    select gendurable._create_partitions('gendurable.history', now() + interval '2 minutes') $$))::int, '>', 2,
+    'it attaches what is to come, in a transaction that stays open');
 select test.claim(:w) as o \gset
 select test.send('a', test.commit(:w, :'o'));
-select ok(test.is_blocked('a'), 'a commit that notes into the default partition waits for that one: it is the present window''s place in the first minutes alone');
+select ok(test.is_blocked('a'),
+    'a commit that notes into the default partition waits for that one: it is the present window''s place in the first '
+    'minutes alone');
 select test.exec('b', 'commit');
 select is(test.results(test.answer('a')), 'committed', 'and is accepted');
 select is(test.told((:'o'::jsonb ->> 'id')::bigint), 'done', 'and noted');
@@ -112,7 +119,8 @@ select test.exec('a', 'commit');
 
 -- A move is in flight × a reader.
 select gd_maintain() \g /dev/null
-insert into gendurable.history_default (instance_id, at, fence, attempt, event, step) values ((:'o'::jsonb ->> 'id')::bigint, now(), 1, 0, 'retry', 's');
+insert into gendurable.history_default (instance_id, at, fence, attempt, event, step)
+    values ((:'o'::jsonb ->> 'id')::bigint, now(), 1, 0, 'retry', 's');
 select is(test.told((:'o'::jsonb ->> 'id')::bigint), 'done retry', 'one event was noted without a partition');
 select test.exec('a', 'begin');
 select test.query('a', 'select count(*) from gd_maintain()');
@@ -126,7 +134,8 @@ select is(test.told((:'o'::jsonb ->> 'id')::bigint), 'done retry', 'and is found
 update gendurable.finished set finished_at = now() - interval '2 days' where id = (:'o'::jsonb ->> 'id')::bigint;
 select test.exec('a', 'begin');
 select test.query('a', 'select gd_gc()');
-select is(test.told((:'o'::jsonb ->> 'id')::bigint), 'done retry', 'as long as its forgetting is not committed, an instance has a history');
+select is(test.told((:'o'::jsonb ->> 'id')::bigint), 'done retry',
+    'as long as its forgetting is not committed, an instance has a history');
 select test.exec('a', 'commit');
 select is(test.told((:'o'::jsonb ->> 'id')::bigint), '-', 'then it has none');
 
@@ -134,7 +143,8 @@ select is(test.told((:'o'::jsonb ->> 'id')::bigint), '-', 'then it has none');
 select test.claim(:w) as o \gset
 select test.exec('a', 'begin');
 select test.query('a', format('select gd_cancel(%s::bigint)', :'o'::jsonb ->> 'id'));
-select is(test.results(test.query('b', test.commit(:w, :'o'))), 'busy', 'a commit meets a cancellation that will be undone');
+select is(test.results(test.query('b', test.commit(:w, :'o'))), 'busy',
+    'a commit meets a cancellation that will be undone');
 select test.exec('a', 'rollback');
 select is(test.told((:'o'::jsonb ->> 'id')::bigint), '-', 'neither is noted');
 select test.exec('a', 'begin');

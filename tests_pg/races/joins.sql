@@ -28,7 +28,8 @@ begin
     perform gd_enqueue('P', queue => 'p');
     perform gd_pick(worker, 'p', 1);
     commit;
-    perform test.query('c', test.end(worker, 'P', 'schedule_children', jsonb_build_object('step', 'join', 'join', kind, 'children',
+    perform test.query('c', test.end(worker, 'P', 'schedule_children',
+        jsonb_build_object('step', 'join', 'join', kind, 'children',
         (select jsonb_agg(jsonb_build_object('fsm', 'C' || n, 'queue', 'q')) from generate_series(1, children) as n))));
     perform gd_pick(worker, 'q', children);
     commit;
@@ -36,7 +37,8 @@ end
 $$;
 create function test.join(worker bigint) returns text
 language sql as $$
-    select coalesce(string_agg(format('%s %s', p.step, (select string_agg(format('%s %s', c ->> 'fsm', c ->> 'status'), ', ' order by c ->> 'fsm')
+    select coalesce(string_agg(format('%s %s', p.step,
+        (select string_agg(format('%s %s', c ->> 'fsm', c ->> 'status'), ', ' order by c ->> 'fsm')
                                                         from jsonb_array_elements(p.children) as c)), '; '), 'nothing')
     from gd_pick(worker, 'p', 9) as p
 $$;
@@ -60,7 +62,8 @@ call test.race(:w, 'any');
 select test.exec('a', 'begin');
 select test.query('a', test.end(:w, 'C1'));
 select test.exec('a', 'rollback');
-select is(test.phases(), 'P awaiting_children, C1 executing, C2 executing, C3 executing', 'an end that is undone has cancelled none');
+select is(test.phases(), 'P awaiting_children, C1 executing, C2 executing, C3 executing',
+    'an end that is undone has cancelled none');
 select is(test.results(test.query('b', test.end(:w, 'C2', 'stop'))), 'committed', 'one fails');
 select is(test.results(test.query('b', test.end(:w, 'C3'))), 'committed', 'one is done');
 select is(test.join(:w), 'join C1 failed, C2 failed, C3 done', 'the parent runs');
@@ -70,7 +73,8 @@ call test.race(:w, 'first_failure', 2);
 select test.end(:w, 'C2') as late \gset
 select test.exec('a', 'begin');
 select test.query('a', test.end(:w, 'C1', 'stop'));
-select is(test.results(test.query('b', :'late')), 'busy', 'the last child beside the first failure is to be offered again');
+select is(test.results(test.query('b', :'late')), 'busy',
+    'the last child beside the first failure is to be offered again');
 select test.exec('a', 'commit');
 select is(test.results(test.query('b', :'late')), 'stale', 'then it is stale');
 select is(test.join(:w) || '; ' || test.join(:w), 'join C1 failed, C2 failed; nothing', 'the parent runs once');
@@ -86,15 +90,18 @@ select is(test.join(:w) || '; ' || test.join(:w), 'join C1 done, C2 failed; noth
 -- One of the rest is held by its own commit, that goes on: it is cancelled behind it.
 call test.race(:w, 'any');
 select test.exec('a', 'begin');
-select is(test.results(test.query('a', test.end(:w, 'C2', 'next', '{"step": "on", "continue": true}'))), 'continued', 'a step of one of the rest is in flight');
+select is(test.results(test.query('a', test.end(:w, 'C2', 'next', '{"step": "on", "continue": true}'))), 'continued',
+    'a step of one of the rest is in flight');
 select test.send('b', test.end(:w, 'C1'));
 select ok(not test.is_blocked('b'), 'the first one that is done does not wait for it');
 select is(test.results(test.answer('b')), 'committed', 'and ends the round');
 select is(test.phases(), 'P ready, C2 executing', 'of the rest, what can be had is cancelled');
 select is(test.join(:w), 'join C1 done, C2 executing, C3 failed', 'the parent runs meanwhile');
-select is((select m.affected from gd_maintain() as m where m.task = 'dismiss') || ' ' || test.left_over(), '0 1', 'maintenance does not wait for it either, and does not forget it');
+select is((select m.affected from gd_maintain() as m where m.task = 'dismiss') || ' ' || test.left_over(), '0 1',
+    'maintenance does not wait for it either, and does not forget it');
 select test.exec('a', 'commit');
-select is((select m.affected from gd_maintain() as m where m.task = 'dismiss') || ' ' || test.left_over(), '1 0', 'later it cancels it');
+select is((select m.affected from gd_maintain() as m where m.task = 'dismiss') || ' ' || test.left_over(), '1 0',
+    'later it cancels it');
 select is(test.phases(), 'P executing', 'nothing of the round lives');
 -- That one ends by itself before.
 call test.race(:w, 'any');
@@ -103,8 +110,10 @@ select test.query('a', test.end(:w, 'C2', 'next', '{"step": "on", "continue": tr
 select test.query('b', test.end(:w, 'C1'));
 select test.exec('a', 'commit');
 select is(test.results(test.query('b', test.end(:w, 'C2'))), 'committed', 'one that was not cancelled in time may end');
-select is(test.join(:w) || '; ' || test.join(:w), 'join C1 done, C2 done, C3 failed; nothing', 'which counts for nothing');
-select is((select m.affected from gd_maintain() as m where m.task = 'dismiss') || ' ' || test.left_over(), '0 0', 'and leaves nothing to do');
+select is(test.join(:w) || '; ' || test.join(:w), 'join C1 done, C2 done, C3 failed; nothing',
+    'which counts for nothing');
+select is((select m.affected from gd_maintain() as m where m.task = 'dismiss') || ' ' || test.left_over(), '0 0',
+    'and leaves nothing to do');
 
 -- The end of the round × a pick of one of the rest.
 call test.race(:w, 'any', 2);
@@ -120,7 +129,8 @@ select is(test.phases(), 'P ready', 'and is cancelled');
 -- Two that clear up.
 call test.race(:w, 'any');
 select test.exec('c', 'begin');
-select test.query('c', $$ select i.id from gendurable.instances as i where i.fsm like 'C%' and i.fsm <> 'C1' for no key update $$);
+select test.query('c', $$
+    select i.id from gendurable.instances as i where i.fsm like 'C%' and i.fsm <> 'C1' for no key update $$);
 select test.query('b', test.end(:w, 'C1'));
 select test.exec('c', 'rollback');
 select test.exec('a', 'begin');
@@ -135,7 +145,8 @@ select is(gendurable._dismiss_rest(), 2, 'what is undone is done again');
 call test.race(:w, 'first_failure');
 select test.end(:w, 'C2', 'next', '{"step": "on"}') as late \gset
 select test.exec('a', 'begin');
-select test.query('a', format('select gd_cancel(%s)', i.id)) from gendurable.instances as i where i.fsm = 'C1' \g /dev/null
+select test.query('a', format('select gd_cancel(%s)', i.id)) from gendurable.instances as i
+    where i.fsm = 'C1' \g /dev/null
 select is(test.results(test.query('b', :'late')), 'busy', 'a client cancels a child: the rest is in its hands');
 select test.exec('a', 'commit');
 select is(test.results(test.query('b', :'late')), 'stale', 'then it is cancelled');
@@ -148,5 +159,6 @@ select test.query('a', test.end(:w, 'C1'));
 select test.send('b', format('select gd_cancel(%s, cascade => true)', :p));
 select ok(test.is_blocked('b'), 'a cancel of the parent waits for the end of the round');
 select test.exec('a', 'commit');
-select is(test.result(test.answer('b')) || ' ' || coalesce(test.phases(), 'none'), '1 none', 'and cancels what is left: the parent');
+select is(test.result(test.answer('b')) || ' ' || coalesce(test.phases(), 'none'), '1 none',
+    'and cancels what is left: the parent');
 select * from finish();

@@ -21,19 +21,24 @@ language plpgsql as $$
 declare
     v_from timestamptz := gendurable._partition_start(now() - interval '9 days' + ids * interval '6 hours');
 begin
-    execute format('create table gendurable.%1$I (like gendurable.finished); alter table gendurable.finished attach partition gendurable.%1$I for values from (%2$L) to (%3$L)',
+    execute format('create table gendurable.%1$I (like gendurable.finished); alter table gendurable.finished attach '
+        'partition gendurable.%1$I for values from (%2$L) to (%3$L)',
                    name, v_from, v_from + interval '6 hours');
-    insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm, step, queue, state)
-    select ids + n, v_from, v_from + interval '1 hour', 1, 0, 0, 1, n = 1, 'M', 'start', 'default', '{}' from generate_series(1, 2) as n;
+    insert into gendurable.finished (id, enqueued_at, finished_at, fence, attempt, priority, fsm_version, failed, fsm,
+        step, queue, state)
+    select ids + n, v_from, v_from + interval '1 hour', 1, 0, 0, 1, n = 1, 'M', 'start', 'default',
+        '{}' from generate_series(1, 2) as n;
 end
 $$;
 create function test.where_is(id bigint) returns text
-language sql as $$ select coalesce((select a.place::text from gendurable._archived(id) as a where a.place is not null), (select 'live' from gendurable.instances as i where i.id = where_is.id)) $$;
+language sql as $$ select coalesce((select a.place::text from gendurable._archived(id) as a where a.place is not null),
+    (select 'live' from gendurable.instances as i where i.id = where_is.id)) $$;
 select task from gd_maintain() \g /dev/null
 
 select test.old('old_1', -10);
 select test.exec('a', 'begin');
-select is(test.result(test.query('a', $$ select affected from gd_maintain() where task = 'more' $$)), '1', 'an instance is moving');
+select is(test.result(test.query('a', $$ select affected from gd_maintain() where task = 'more' $$)), '1',
+    'an instance is moving');
 select test.send('b', 'select status from gd_status(-9)');
 select ok(not test.is_blocked('b'), 'a reader does not wait');
 select is(test.result(test.answer('b')), 'failed', 'and finds it in its old place');
@@ -43,7 +48,8 @@ select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'retried', 'and follows it');
 select is(test.where_is(-9), 'live', 'it is back');
 select is((select count(*) from gendurable.archive as a where a.id = -9), 0::bigint, 'and not archived any more');
-select is((select m.affected from gd_maintain() as m where m.task = 'gc'), 1::bigint, 'the partition goes with what is left in it');
+select is((select m.affected from gd_maintain() as m where m.task = 'gc'), 1::bigint,
+    'the partition goes with what is left in it');
 
 -- A move that is undone.
 select test.old('old_2', -20);
@@ -52,7 +58,8 @@ select test.query('a', 'select task from gd_maintain()');
 select test.send('b', 'select gd_retry(-19)');
 select test.is_blocked('b') \g /dev/null
 select test.exec('a', 'rollback');
-select is(test.result(test.answer('b')), 'retried', 'a retry that waited for a move that is undone finds it where it was');
+select is(test.result(test.answer('b')), 'retried',
+    'a retry that waited for a move that is undone finds it where it was');
 select is(test.where_is(-19), 'live', 'it is back, too');
 
 -- A retry in flight: what moves is another time's.

@@ -24,10 +24,12 @@ select gd_register('w') as w \gset
 -- The current lease, and how many rows of it can be seen.
 create function test.lease(worker bigint) returns text
 language sql as $$
-    select concat_ws(' ', case when max(l.lease_until) > now() then 'runs' else 'over' end, count(*), max(l.seq)) from gendurable.leases as l where l.worker_id = lease.worker
+    select concat_ws(' ', case when max(l.lease_until) > now() then 'runs' else 'over' end, count(*), max(l.seq))
+        from gendurable.leases as l where l.worker_id = lease.worker
 $$;
 
--- The reaper has seen that a lease is over; before it locks the worker, a heartbeat renews it and is committed. A gate in the look at the lease holds the reaper there.
+-- The reaper has seen that a lease is over; before it locks the worker, a heartbeat renews it and is committed. A gate
+-- in the look at the lease holds the reaper there.
 alter function gendurable._lease rename to _lease_before_gate;
 create function gendurable._lease(p_worker bigint) returns setof gendurable.leases
 language plpgsql stable as $$
@@ -77,7 +79,8 @@ select test.send('b', format('select * from gd_heartbeat(%s)', :w));
 select ok(test.is_blocked('b'), 'a heartbeat waits for a pick that marks its worker');
 select test.exec('a', 'commit');
 select test.answer('b');
-select is((select row(l.seq, l.idle_queues)::text from gendurable.leases as l where l.worker_id = :w), '(8,{default})', 'and keeps the mark');
+select is((select row(l.seq, l.idle_queues)::text from gendurable.leases as l where l.worker_id = :w), '(8,{default})',
+    'and keeps the mark');
 
 -- Undone.
 select test.exec('a', 'begin');

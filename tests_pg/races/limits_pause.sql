@@ -65,7 +65,8 @@ select is(test.names(test.answer('c')), 'nothing', 'and hands nothing out');
 select test.exec('a', 'commit');
 select test.answer('b');
 select is(test.names(test.query('c', test.pick(:v, 'p'))), 'nothing', 'once it is paused, nothing is handed out');
-select is(test.results(test.query('a', test.end(:w, 'M1', 'next', '{"step": "two", "continue": true}'))), 'committed', 'and no instance runs ahead');
+select is(test.results(test.query('a', test.end(:w, 'M1', 'next', '{"step": "two", "continue": true}'))), 'committed',
+    'and no instance runs ahead');
 select is(test.phase(1), 'ready', 'it waits at the next step');
 select gd_resume('p') \g /dev/null
 
@@ -80,12 +81,14 @@ select is(test.names(test.query('a', test.pick(:w, 'p'))), 'M1', 'a pause that i
 
 -- Pause × running ahead: the step is in flight.
 select test.exec('a', 'begin');
-select is(test.results(test.query('a', test.end(:w, 'M1', 'next', '{"step": "three", "continue": true}'))), 'continued', 'a step runs ahead');
+select is(test.results(test.query('a', test.end(:w, 'M1', 'next', '{"step": "three", "continue": true}'))), 'continued',
+    'a step runs ahead');
 select test.send('b', $$ select gd_pause('p') $$);
 select ok(test.is_blocked('b'), 'a pause waits for it');
 select test.exec('a', 'commit');
 select test.answer('b');
-select is(test.results(test.query('a', test.end(:w, 'M1', 'next', '{"step": "four", "continue": true}'))), 'committed', 'the next step does not run ahead');
+select is(test.results(test.query('a', test.end(:w, 'M1', 'next', '{"step": "four", "continue": true}'))), 'committed',
+    'the next step does not run ahead');
 select gd_resume('p') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select test.exec('b', 'begin');
@@ -103,11 +106,13 @@ select test.send('b', $$ select gd_pause('p') $$);
 select ok(test.is_blocked('b'), 'who has been told that a queue is not paused holds the pause up until it is done');
 select test.exec('a', 'commit');
 select test.answer('b');
-select is(test.result(test.query('a', $$ select (gendurable._enter_queue('p')).closed $$)), 'true', 'the next one is told');
+select is(test.result(test.query('a', $$ select (gendurable._enter_queue('p')).closed $$)), 'true',
+    'the next one is told');
 select test.query('b', $$ select gd_resume('p') $$);
 delete from gendurable.instances;
 
--- A pick is looking whether its queue is paused: it has the lock in hand, so that no pause comes between its look and what it hands out.
+-- A pick is looking whether its queue is paused: it has the lock in hand, so that no pause comes between its look and
+-- what it hands out.
 create function test.stop() returns boolean
 language plpgsql as $$
 begin
@@ -119,7 +124,8 @@ begin
 end
 $$;
 alter table gendurable.queues rename to known_queues;
-create view gendurable.queues as select q.* from gendurable.known_queues as q where (select test.stop());   -- once, before the first row
+-- once, before the first row
+create view gendurable.queues as select q.* from gendurable.known_queues as q where (select test.stop());
 select gd_enqueue('M1', queue => 'p'), gd_enqueue('M2', queue => 'p') \g /dev/null
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', test.pick(:w, 'p'));
@@ -145,7 +151,8 @@ select test.send('b', $$ select gd_set_concurrency_limit('k', 2) $$);
 select ok(not test.is_blocked('b'), 'a change of the limit does not wait for a pick');
 select test.exec('a', 'commit');
 select test.answer('b');
-select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'M2', 'a limit that was raised meanwhile lets one more in');
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'M2',
+    'a limit that was raised meanwhile lets one more in');
 select is(test.phases(), 'M1 executing, M2 executing, M3 held', 'and no more');
 -- The change is in flight.
 select test.exec('a', 'begin');
@@ -155,12 +162,14 @@ select ok(not test.is_blocked('b'), 'a pick does not wait for a change of the li
 select is(test.names(test.answer('b')), 'nothing', 'and does not know of it');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'M3', 'the next pick does');
--- A newcomer comes while the change is in flight, and a pick that looks at its key under the old limit. No instance holds a slot, so none could ring.
+-- A newcomer comes while the change is in flight, and a pick that looks at its key under the old limit. No instance
+-- holds a slot, so none could ring.
 select gd_set_concurrency_limit('l', 0) \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_concurrency_limit('l', 1) $$);
 select gd_enqueue('L', queue => 'p', concurrency_key => 'l') \g /dev/null
-select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing', 'a newcomer meets a limit that is being raised');
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing',
+    'a newcomer meets a limit that is being raised');
 select test.exec('a', 'commit');
 select test.exec('a', 'begin');
 select test.query('a', test.pick(:w, 'r'));
@@ -184,7 +193,8 @@ select test.query('a', $$ select gd_set_concurrency_limit('k', 1) $$);
 select gd_enqueue('M4', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.query('b', test.end(:w, 'M1'));
 select test.exec('a', 'commit');
-select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing', 'a lowered limit counts what executes already');
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing',
+    'a lowered limit counts what executes already');
 select test.query('b', test.end(:v, 'M2'));
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'nothing', 'all of it');
 select test.query('b', test.end(:v, 'M3'));
@@ -198,7 +208,8 @@ select ok(not test.is_blocked('b'), 'a pick does not wait for a limit that is be
 select is(test.names(test.answer('b')), 'Plain Other', 'and others are not affected');
 select test.exec('a', 'commit');
 select gd_set_rate_limit('r', 1, '1 day') \g /dev/null
-select gd_enqueue('Rated', queue => 'p', rate_limit => 'r'), gd_enqueue('Rated2', queue => 'p', rate_limit => 'r') \g /dev/null
+select gd_enqueue('Rated', queue => 'p', rate_limit => 'r'),
+    gd_enqueue('Rated2', queue => 'p', rate_limit => 'r') \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_rate_limit('r', 5, '1 day') $$);
 select test.send('b', test.pick(:v, 'p', 3));
@@ -206,7 +217,8 @@ select ok(not test.is_blocked('b'), 'nor for a rate limit that is being set');
 select test.answer('b');
 select test.exec('a', 'commit');
 select test.query('b', test.pick(:v, 'p', 3));
-select is((select count(*) from gendurable.instances as i where i.rate_limit = 'r' and i.phase = 'executing'), 2::bigint, 'the new one applies at once');
+select is((select count(*) from gendurable.instances as i where i.rate_limit = 'r' and i.phase = 'executing'),
+    2::bigint, 'the new one applies at once');
 select test.exec('b', 'begin');
 select gd_enqueue('Rated3', queue => 'p', rate_limit => 'r') \g /dev/null
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'Rated3', 'a pick is drawing');
@@ -214,16 +226,22 @@ select test.send('a', $$ select gd_set_rate_limit('r', 1, '1 day', 1) $$);
 select ok(test.is_blocked('a'), 'a rate limit is set after it');
 select test.exec('b', 'commit');
 select test.answer('a');
-select cmp_ok((select b.tokens from gendurable.buckets as b where b.key = 'r'), '<=', 1.0::float8, 'and no bucket holds more than the new burst');
+select cmp_ok((select b.tokens from gendurable.buckets as b where b.key = 'r'), '<=', 1.0::float8,
+    'and no bucket holds more than the new burst');
 delete from gendurable.instances;
 
 -- Switch of key × pick: an instance leaves one key for another one while both are being decided.
-select gd_enqueue('S', queue => 'p', concurrency_key => 'old'), gd_enqueue('O', queue => 'p', concurrency_key => 'old', priority => 1),
-       gd_enqueue('N1', queue => 'p', concurrency_key => 'new'), gd_enqueue('N2', queue => 'q', concurrency_key => 'new', priority => -1) \g /dev/null
+select gd_enqueue('S', queue => 'p', concurrency_key => 'old'),
+    gd_enqueue('O', queue => 'p', concurrency_key => 'old', priority => 1),
+       gd_enqueue('N1', queue => 'p', concurrency_key => 'new'),
+       gd_enqueue('N2', queue => 'q', concurrency_key => 'new', priority => -1) \g /dev/null
 select is(test.names(test.query('a', test.pick(:w, 'p', 1))), 'S', 'an instance holds the old key');
 select test.exec('a', 'begin');
-select is(test.results(test.query('a', test.end(:w, 'S', 'next', '{"step": "two", "concurrency_key": "new", "priority": -5, "continue": true}'))), 'committed', 'it is changing to the new one: it has to be admitted');
-select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'N1', 'until then it holds the old slot, and not the new one');
+select is(test.results(test.query('a',
+    test.end(:w, 'S', 'next', '{"step": "two", "concurrency_key": "new", "priority": -5, "continue": true}'))),
+    'committed', 'it is changing to the new one: it has to be admitted');
+select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'N1',
+    'until then it holds the old slot, and not the new one');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p', 3))), 'O', 'then the old slot is free, the new one taken');
 select is(test.names(test.query('b', test.pick(:v, 'q', 3))), 'nothing', 'in every queue');
@@ -246,9 +264,11 @@ select test.query('b', test.end(:v, 'N2'));
 select is(test.names(test.query('a', test.pick(:w, 'p', 1))), 'S', 'until the key is free');
 delete from gendurable.instances;
 
--- Names whose locks a client's open transaction holds do not stand in the way of others, however many they are and of however many rows are offered.
+-- Names whose locks a client's open transaction holds do not stand in the way of others, however many they are and of
+-- however many rows are offered.
 select gd_set_rate_limit('u' || n, 10, '1 day', 30) from generate_series(1, 6) as n \g /dev/null
-select gd_enqueue('U', queue => 'p', rate_limit => 'u' || n, priority => n) from generate_series(1, 6) as n, generate_series(1, 30) \g /dev/null
+select gd_enqueue('U', queue => 'p', rate_limit => 'u' || n, priority => n) from generate_series(1, 6) as n,
+    generate_series(1, 30) \g /dev/null
 select gd_pick(:w, 'r', 1) \g /dev/null
 select gd_enqueue('Plain', queue => 'p', priority => 9) \g /dev/null
 select test.exec('a', 'begin');
@@ -257,7 +277,9 @@ select test.exec('b', 'begin');
 select test.send('b', test.pick(:v, 'p', 20));
 select ok(not test.is_blocked('b'), 'a pick does not wait for rate limits that are being set');
 select is(test.names(test.answer('b')), 'Plain', 'and takes what lies behind the rows that it cannot decide about');
-select is(jsonb_array_length(test.query('c', $$ select i.id from gendurable.instances as i where i.fsm = 'U' for update skip locked $$)), 60, 'of each name it has looked at no more rows than it has slots');
+select is(jsonb_array_length(test.query('c', $$
+    select i.id from gendurable.instances as i where i.fsm = 'U' for update skip locked $$)), 60,
+    'of each name it has looked at no more rows than it has slots');
 select test.exec('b', 'commit');
 select test.exec('a', 'commit');
 delete from gendurable.instances;

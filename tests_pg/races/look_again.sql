@@ -1,14 +1,15 @@
 -- A pick that a lock turns away looks again: the transaction that has the lock does not know of it,
 -- and may be undone, so nothing else would call the worker.
 --
--- Race:      A lock in the way × sleep (1–18, 30–34)
+-- Race:      A lock in the way × sleep (1–18, 30–37)
 -- Sessions:  A: open, with the places of a queue, the name of a key, a pause, the farewell of the
---            worker, its heartbeat, an instance that waits for tokens; B: pick and `gd_next_due`,
---            in one transaction; A ends.
+--            worker, its heartbeat, an instance that waits for tokens, a firing; B: pick and
+--            `gd_next_due`, in one transaction; A ends.
 -- Guard:     `_look_again`, which `gd_next_due` reads.
--- Mutations: `gd_next_due` does not read it → 2, 5, 8, 11, 14, 17, 30, 33; not noted by
+-- Mutations: `gd_next_due` does not read it → 2, 5, 8, 11, 14, 17, 30, 33, 36; not noted by
 --            `_places_left` → 2; by `_lock_name` → 5, 14; by `_enter_queue` → 8; by `gd_pick` → 11;
---            by `_offer_slots` → 17; by `_mark_worker` → 30; by `_offer_tokens` → 33.
+--            by `_offer_slots` → 17; by `_mark_worker` → 30; by `_offer_tokens` → 33; by
+--            `_fire_schedules` → 36.
 --
 -- Race:      What a client has in hand × pick × sleep (19–29)
 -- Sessions:  A: watch, signal, signal that is a duplicate, signals in a batch, of an instance that
@@ -17,7 +18,7 @@
 -- Mutations: `gd_watch` does not → 19; `_deliver` does not → 21, 22, 26; `_deliver_many` does not →
 --            24; only what is ready → 26; whatever there is → 28, 29.
 \ir prelude.psql
-select plan(34);
+select plan(37);
 select test.open('a', 'b', 'c');
 select gd_register('w', '{p,q}') as w, gd_register('v', '{p,q}') as v \gset
 
@@ -30,9 +31,11 @@ declare
 begin
     perform test.exec(session, 'begin');
     v_names := test.names(test.query(session, test.pick(worker, queue, slots)));
-    v_due := (test.query(session, format('select gd_next_due(%L) - clock_timestamp() as due', queue)) #>> '{0,due}')::interval;
+    v_due := (test.query(session,
+        format('select gd_next_due(%L) - clock_timestamp() as due', queue)) #>> '{0,due}')::interval;
     perform test.exec(session, 'commit');
-    return v_names || case when v_due between '0' and '50 ms' then ', again in a moment' when v_due is not null then ', later' else '' end;
+    return v_names || case when v_due between '0' and '50 ms' then ', again in a moment' when v_due is not null
+        then ', later' else '' end;
 end
 $$;
 
@@ -46,7 +49,8 @@ select is(test.turn('b', :v, 'q'), 'M2', 'and finds what is left');
 select gd_set_queue_limit('q', null) \g /dev/null
 
 -- The name of a key.
-select gd_enqueue('K1', queue => 'p', concurrency_key => 'k:1'), gd_enqueue('K2', queue => 'q', concurrency_key => 'k:2') \g /dev/null
+select gd_enqueue('K1', queue => 'p', concurrency_key => 'k:1'),
+    gd_enqueue('K2', queue => 'q', concurrency_key => 'k:2') \g /dev/null
 select test.exec('a', 'begin');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'K1', 'a pick has the name of a key');
 select is(test.turn('b', :v, 'q'), 'nothing, again in a moment', 'one that wants it for another key looks again');
@@ -105,7 +109,8 @@ begin
         exit when 'marker' = any (v_heard);
         perform test.query('l', 'select 1');
     end loop;
-    return coalesce((select string_agg(distinct h.queue, ',' order by h.queue) from unnest(array_remove(v_heard, 'marker')) as h (queue)), 'nothing');
+    return coalesce((select string_agg(distinct h.queue, ',' order by h.queue)
+        from unnest(array_remove(v_heard, 'marker')) as h (queue)), 'nothing');
 end
 $$;
 -- What a pick finds beside a call that is open, and who is notified when that commits.
@@ -125,24 +130,34 @@ $$;
 delete from gendurable.instances;
 select test.query('b', test.pick(:v, 'q', 9));
 select id as i from gd_enqueue('M', queue => 'q') \gset
-select is(test.beside(format('select gd_watch(%s)', :i), :v), 'nothing, q', 'a pick passes over what is being watched, and is called when it can be had');
+select is(test.beside(format('select gd_watch(%s)', :i), :v), 'nothing, q',
+    'a pick passes over what is being watched, and is called when it can be had');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'M', 'then it has it');
 select id as i from gd_enqueue('M', queue => 'q') \gset
-select is(test.beside(format($$ select gd_signal(%s, 'x', dedup_key => 'd') $$, :i), :v), 'nothing, q', 'so it is with what is being signalled');
-select is(test.beside(format($$ select gd_signal(%s, 'x', dedup_key => 'd') $$, :i), :v), 'nothing, q', 'a second time');
+select is(test.beside(format($$ select gd_signal(%s, 'x', dedup_key => 'd') $$, :i), :v), 'nothing, q',
+    'so it is with what is being signalled');
+select is(test.beside(format($$ select gd_signal(%s, 'x', dedup_key => 'd') $$, :i), :v), 'nothing, q',
+    'a second time');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'M', 'then it has it');
 select id as i from gd_enqueue('M', queue => 'q') \gset
-select is(test.beside(format($$ select result from gd_signal_many('[{"id": %s, "name": "x"}]') $$, :i), :v), 'nothing, q', 'in a batch');
+select is(test.beside(format($$ select result from gd_signal_many('[{"id": %s, "name": "x"}]') $$, :i), :v),
+    'nothing, q', 'in a batch');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'M', 'then it has it');
 -- A deadline.
 select gd_enqueue('D', queue => 'q', delay => '1 hour') \g /dev/null
 update gendurable.instances set eligible_at = now() where fsm = 'D';
-select is(test.beside(format($$ select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'D')), :v), 'nothing, q', 'what has fallen due is wanted as well');
+select is(test.beside(format($$
+    select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'D')), :v), 'nothing, q',
+    'what has fallen due is wanted as well');
 select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'D', 'then it has it');
 -- Neither what executes nor what waits for long.
-select is(test.beside(format($$ select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'D')), :v), 'nothing, nothing', 'what executes is not');
+select is(test.beside(format($$
+    select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'D')), :v),
+    'nothing, nothing', 'what executes is not');
 select gd_enqueue('E', queue => 'q', delay => '1 hour') \g /dev/null
-select is(test.beside(format($$ select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'E')), :v), 'nothing, nothing', 'nor is what waits for long');
+select is(test.beside(format($$
+    select gd_signal(%s, 'x') $$, (select i.id from gendurable.instances as i where i.fsm = 'E')), :v),
+    'nothing, nothing', 'nor is what waits for long');
 
 -- A worker whose heartbeat is under way cannot say that it falls asleep.
 delete from gendurable.instances;
@@ -150,10 +165,12 @@ select gd_enqueue('F', queue => 'q') \g /dev/null
 select test.query('b', test.pick(:v, 'q', 1));
 select test.exec('a', 'begin');
 select test.query('a', format('select * from gd_heartbeat(%s)', :v));
-select is(test.turn('b', :v, 'q'), 'nothing, again in a moment', 'a pick that cannot say that its worker falls asleep looks again');
+select is(test.turn('b', :v, 'q'), 'nothing, again in a moment',
+    'a pick that cannot say that its worker falls asleep looks again');
 select test.exec('a', 'commit');
 select is(test.turn('b', :v, 'q'), 'nothing', 'to say it then');
-select ok(exists (select from gendurable._sleeping() as s where s.worker_id = :v and 'q' = any (s.queues)), 'and sleeps');
+select ok(exists (select from gendurable._sleeping() as s where s.worker_id = :v and 'q' = any (s.queues)),
+    'and sleeps');
 
 -- Tokens for an instance that a client has in hand.
 delete from gendurable.instances;
@@ -163,4 +180,13 @@ select test.query('a', $$ select gd_signal(i.id, 'x') from gendurable.instances 
 select is(test.turn('b', :v, 'q'), 'nothing, again in a moment', 'a pick that cannot offer tokens looks again');
 select test.exec('a', 'commit');
 select is(test.turn('b', :v, 'q'), 'T', 'and then hands it out');
+
+-- A schedule that another pick is firing, which is undone.
+select gd_schedule('s', '@every 1 hour', 'S', queue => 'q') \g /dev/null
+update gendurable.occurrences set next_at = now() - interval '1 ms', due_at = now() - interval '1 ms', none_before = '-infinity' where schedule = 's';
+select test.exec('a', 'begin');
+select is(test.names(test.query('a', test.pick(:w, 'q', 9))), 'S', 'a schedule is being fired');
+select is(test.turn('b', :v, 'q'), 'nothing, again in a moment', 'another pick looks again, not at once');
+select test.exec('a', 'rollback');
+select is(test.turn('b', :v, 'q'), 'S, later', 'and fires it');
 select * from finish();

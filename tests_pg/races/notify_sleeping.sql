@@ -13,7 +13,8 @@ select test.open('a', 'l');
 select test.exec('l', 'listen gendurable');
 select gd_register('w', array['default', 'other']) as w \gset
 
--- Which queues were notified since the last call. The marker comes after everything that was sent before it, so nothing has to be waited for.
+-- Which queues were notified since the last call. The marker comes after everything that was sent before it, so nothing
+-- has to be waited for.
 create function test.heard() returns text
 language plpgsql as $$
 declare
@@ -27,7 +28,8 @@ begin
         exit when 'marker' = any (v_heard);
         perform test.query('l', 'select 1');
     end loop;
-    return coalesce((select string_agg(distinct h.queue, ',' order by h.queue) from unnest(array_remove(v_heard, 'marker')) as h (queue)), 'nothing');
+    return coalesce((select string_agg(distinct h.queue, ',' order by h.queue)
+        from unnest(array_remove(v_heard, 'marker')) as h (queue)), 'nothing');
 end
 $$;
 create function test.sleep(worker bigint, queue text default 'default') returns void
@@ -46,7 +48,8 @@ select is(test.heard(), 'nothing', 'nor after a pick that got all it asked for')
 
 -- A pick that comes back short falls asleep.
 select test.sleep(:w);
-select is((select l.idle_queues from gendurable.leases as l where l.worker_id = :w), '{default}', 'a pick that comes back short is remembered');
+select is((select l.idle_queues from gendurable.leases as l where l.worker_id = :w), '{default}',
+    'a pick that comes back short is remembered');
 select test.exec('a', 'begin');
 select test.query('a', $$ select * from gd_enqueue('M') $$);
 select is(test.heard(), 'nothing', 'an enqueue in flight is not yet told');
@@ -57,7 +60,8 @@ select is(test.heard(), 'default', 'one that commits is');
 select test.query('a', $$ select * from gd_enqueue('M', queue => 'other') $$);
 select is(test.heard(), 'nothing', 'work in another queue is not');
 select test.sleep(:w);
-select test.query('a', $$ select * from gd_enqueue_many('[{"fsm": "M"}, {"fsm": "M", "queue": "other"}, {"fsm": "M"}]') $$);
+select test.query('a', $$
+    select * from gd_enqueue_many('[{"fsm": "M"}, {"fsm": "M", "queue": "other"}, {"fsm": "M"}]') $$);
 select is(test.heard(), 'default', 'a batch tells each queue once');
 select test.sleep(:w);
 select test.query('a', $$ select * from gd_enqueue('M', delay => '1 hour') $$);
@@ -98,7 +102,8 @@ select test.sleep(:w);
 select test.query('a', format('select gd_reap(%s)', :v));
 select is(test.heard(), 'default', 'so does the reaper');
 
--- A pick that makes more ready than it takes tells those that sleep: their own look at the same moment found those rows held by it.
+-- A pick that makes more ready than it takes tells those that sleep: their own look at the same moment found those rows
+-- held by it.
 select gd_reap() \g /dev/null
 delete from gendurable.instances;
 select gd_register('v') as v \gset
@@ -106,8 +111,10 @@ select gd_enqueue_many((select jsonb_agg('{"fsm": "M"}'::jsonb) from generate_se
 update gendurable.instances set phase = 'scheduled', eligible_at = now();
 select test.heard() \g /dev/null
 select test.exec('a', 'begin');
-select is(jsonb_array_length(test.query('a', format($$ select id from gd_pick(%s, 'default', 1) $$, :v))), 1, 'a pick takes one of four that have become due');
-select is((select count(*) from gd_pick(:w, 'default', 4)), 0::bigint, 'a second worker finds none meanwhile and goes back to sleep');
+select is(jsonb_array_length(test.query('a', format($$ select id from gd_pick(%s, 'default', 1) $$, :v))), 1,
+    'a pick takes one of four that have become due');
+select is((select count(*) from gd_pick(:w, 'default', 4)), 0::bigint,
+    'a second worker finds none meanwhile and goes back to sleep');
 select test.exec('a', 'commit');
 select is(test.heard(), 'default', 'it is told of the others');
 
@@ -115,13 +122,14 @@ select is(test.heard(), 'default', 'it is told of the others');
 select test.sleep(:w);
 select gd_enqueue('M') \g /dev/null
 select gd_pick(:w, 'default', 1) \g /dev/null
-select is((select l.idle_queues from gendurable.leases as l where l.worker_id = :w), '{}', 'a pick that gets all it asked for is awake');
+select is((select l.idle_queues from gendurable.leases as l where l.worker_id = :w), '{}',
+    'a pick that gets all it asked for is awake');
 select test.heard() \g /dev/null
 select test.query('a', $$ select * from gd_enqueue('M') $$);
 select is(test.heard(), 'nothing', 'and no worker is notified');
 
--- A slot or tokens that cannot be offered, because a client's open transaction holds the row: no worker is told, least of all the one that picks, or it would
--- never sleep again while that transaction is open.
+-- A slot or tokens that cannot be offered, because a client's open transaction holds the row: no worker is told, least
+-- of all the one that picks, or it would never sleep again while that transaction is open.
 delete from gendurable.instances;
 select test.open('b');
 select gd_register('v', array['p', 'r']) as v \g /dev/null
@@ -154,25 +162,32 @@ select gd_enqueue('head', queue => 'deserted', rate_limit => 'set'), gd_enqueue(
 select test.sleep(:w), test.heard();
 select gd_set_rate_limit('set', 2, '1 day', 2);
 select matches(test.heard(), '^default', 'a limit that is set wakes all that sleep, wherever the head of a line is');
--- A pick that has met more instances of saturated keys than it looks at calls its worker back, which has not slept before.
+-- A pick that has met more instances of saturated keys than it looks at calls its worker back, which has not slept
+-- before.
 delete from gendurable.instances;
 delete from gendurable.correlation_keys;
 select gd_register('v', array['y', 'z']) as v \gset
 select gd_enqueue('K', queue => 'y', concurrency_key => 'k:' || n) from generate_series(1, 150) as n \g /dev/null
 select gd_enqueue('K', queue => 'z', concurrency_key => 'k:' || n) from generate_series(1, 150) as n \g /dev/null
 select gd_enqueue('behind', queue => 'z', priority => 9) \g /dev/null
-select is((select count(*) from gd_pick(:w, 'y', 200)), 150::bigint, 'slots that were offered in two queues are taken in one');
+select is((select count(*) from gd_pick(:w, 'y', 200)), 150::bigint,
+    'slots that were offered in two queues are taken in one');
 select test.heard() \g /dev/null
 select test.query('a', test.pick(:v, 'z', 10));
 select is(test.heard(), 'z', 'a pick that gives up is called again');
 select test.query('a', test.pick(:v, 'z', 10));
-select ok(exists (select from gendurable.instances as i where i.fsm = 'behind' and i.worker_id = :v), 'and comes to what stands behind them');
+select ok(exists (select from gendurable.instances as i where i.fsm = 'behind' and i.worker_id = :v),
+    'and comes to what stands behind them');
 -- A flood falls due beside one that another worker waits for, with the same moment.
-select gd_register('x', '{f}', info => '{"machines": [{"fsm": "X", "version": 1}]}') as x, gd_register('y', '{f}', info => '{"machines": [{"fsm": "Y", "version": 1}]}') as y \gset
-select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', case when n > 2500 then 'Y' else 'X' end, 'queue', 'f')) from generate_series(1, 2501) as n)) \g /dev/null
-update gendurable.instances set phase = 'scheduled', eligible_at = now() - interval '1 s' + case fsm when 'Y' then interval '1 ms' else '0' end where queue = 'f';
+select gd_register('x', '{f}', info => '{"machines": [{"fsm": "X", "version": 1}]}') as x,
+    gd_register('y', '{f}', info => '{"machines": [{"fsm": "Y", "version": 1}]}') as y \gset
+select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', case when n > 2500 then 'Y' else 'X' end, 'queue',
+    'f')) from generate_series(1, 2501) as n)) \g /dev/null
+update gendurable.instances set phase = 'scheduled',
+    eligible_at = now() - interval '1 s' + case fsm when 'Y' then interval '1 ms' else '0' end where queue = 'f';
 select test.heard() \g /dev/null
-select is(test.names(test.query('a', test.pick(:y, 'f', 9))) || ' ' || test.heard(), 'nothing f', 'a pick that has moved all that it may of what is due is called again');
+select is(test.names(test.query('a', test.pick(:y, 'f', 9))) || ' ' || test.heard(), 'nothing f',
+    'a pick that has moved all that it may of what is due is called again');
 select is(test.names(test.query('a', test.pick(:y, 'f', 9))) || ' ' || test.heard(), 'nothing f', 'and again');
 select is(test.names(test.query('a', test.pick(:y, 'f', 9))), 'Y', 'until it has come to its own');
 select * from finish();

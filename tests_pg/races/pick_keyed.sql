@@ -23,7 +23,8 @@ select test.open('a', 'b');
 select gd_register('w', array['p', 'q']) as w, gd_register('v', array['p', 'q']) as v \gset
 
 -- Two picks × one key of K = 1. One instance in each of two queues; the slot is offered in both.
-select gd_enqueue('P', queue => 'p', concurrency_key => 'k'), gd_enqueue('Q', queue => 'q', concurrency_key => 'k') \g /dev/null
+select gd_enqueue('P', queue => 'p', concurrency_key => 'k'),
+    gd_enqueue('Q', queue => 'q', concurrency_key => 'k') \g /dev/null
 select gd_pick(:w, 'r', 1) \g /dev/null
 select is(test.phases(), 'P ready, Q ready', 'the slot is offered in both queues');
 select test.exec('a', 'begin');
@@ -39,7 +40,8 @@ select is(test.names(test.query('b', test.pick(:v, 'q'))), 'Q', 'until the slot 
 select test.query('b', test.end(:v, 'Q'));
 
 -- The first pick is undone: the slot is free again.
-select gd_enqueue('P', queue => 'p', concurrency_key => 'k'), gd_enqueue('Q', queue => 'q', concurrency_key => 'k') \g /dev/null
+select gd_enqueue('P', queue => 'p', concurrency_key => 'k'),
+    gd_enqueue('Q', queue => 'q', concurrency_key => 'k') \g /dev/null
 select gd_pick(:w, 'r', 1) \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', test.pick(:w, 'p'));
@@ -52,9 +54,11 @@ select is(test.names(test.query('a', test.pick(:w, 'p'))), 'P', 'and hands it on
 select test.query('a', test.end(:w, 'P'));
 
 -- Both at the door at once: the gate holds the first one between its admission and its claim.
-select gd_enqueue('P', queue => 'p', concurrency_key => 'k'), gd_enqueue('Q', queue => 'q', concurrency_key => 'k') \g /dev/null
+select gd_enqueue('P', queue => 'p', concurrency_key => 'k'),
+    gd_enqueue('Q', queue => 'q', concurrency_key => 'k') \g /dev/null
 select gd_pick(:w, 'r', 1) \g /dev/null
-create trigger gate before update on gendurable.instances for each row when (new.phase = 'executing') execute function test.gate('a');
+create trigger gate before update on gendurable.instances
+    for each row when (new.phase = 'executing') execute function test.gate('a');
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', test.pick(:w, 'p'));
 select ok(test.is_blocked('a'), 'a pick has admitted an instance and not claimed it yet');
@@ -85,10 +89,13 @@ select is(test.names(test.query('b', test.pick(:v, 'p', 9))), 'M4 M5', 'and all 
 delete from gendurable.instances;
 
 -- Crossing keys: one pick meets a then b, the other one b then a.
-select gd_enqueue('A1', queue => 'p', concurrency_key => 'a', priority => 1), gd_enqueue('B1', queue => 'p', concurrency_key => 'b', priority => 2),
-       gd_enqueue('B2', queue => 'q', concurrency_key => 'b', priority => 1), gd_enqueue('A2', queue => 'q', concurrency_key => 'a', priority => 2) \g /dev/null
+select gd_enqueue('A1', queue => 'p', concurrency_key => 'a', priority => 1),
+    gd_enqueue('B1', queue => 'p', concurrency_key => 'b', priority => 2),
+       gd_enqueue('B2', queue => 'q', concurrency_key => 'b', priority => 1),
+       gd_enqueue('A2', queue => 'q', concurrency_key => 'a', priority => 2) \g /dev/null
 select gd_pick(:w, 'r', 1) \g /dev/null
-create trigger gate before update on gendurable.instances for each row when (new.phase = 'executing' and new.fsm = 'A1') execute function test.gate('a');
+create trigger gate before update on gendurable.instances
+    for each row when (new.phase = 'executing' and new.fsm = 'A1') execute function test.gate('a');
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', test.pick(:w, 'p', 2));
 select ok(test.is_blocked('a'), 'a pick has admitted a and b');
@@ -120,5 +127,6 @@ select ok(not test.is_blocked('b'), 'in either direction');
 select test.answer('b');
 select test.exec('a', 'commit');
 select test.exec('b', 'commit');
-select is((select count(*) from gendurable.instances as i where i.phase = 'executing'), 2::bigint, 'one of each executes');
+select is((select count(*) from gendurable.instances as i where i.phase = 'executing'), 2::bigint,
+    'one of each executes');
 select * from finish();

@@ -27,13 +27,15 @@ select ok(not test.is_blocked('b'), 'a pick of that worker does not wait for it'
 select is(test.answer('b'), '[]', 'and claims nothing');
 select test.exec('a', 'commit');
 select is_empty('select from gendurable.instances where worker_id is not null', 'reaper first: nothing is claimed');
-select throws_ok(format($$ select * from gd_pick(%s, 'default', 1) $$, :w), 'GD010', null, 'afterwards it is told to register anew');
+select throws_ok(format($$ select * from gd_pick(%s, 'default', 1) $$, :w), 'GD010', null,
+    'afterwards it is told to register anew');
 
 -- The pick first, and it renews the lease that was over.
 select gd_register('w') as w \gset
 update gendurable.leases set lease_until = '-infinity';
 select test.exec('a', 'begin');
-select is(jsonb_array_length(test.query('a', format($$ select id from gd_pick(%s, 'default', 1) $$, :w))), 1, 'a worker past its lease is picking');
+select is(jsonb_array_length(test.query('a', format($$ select id from gd_pick(%s, 'default', 1) $$, :w))), 1,
+    'a worker past its lease is picking');
 select test.send('b', 'select gd_reap()');
 select ok(not test.is_blocked('b'), 'a reaper does not wait for it');
 select is(test.result(test.answer('b')), '0', 'and passes by');
@@ -49,8 +51,10 @@ select gd_release(:w, array(select id from gendurable.instances)) \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', format($$ select id from gd_pick(%s, 'default', 1) $$, :w));
 select test.exec('a', 'commit');
-select is(test.result(test.query('b', format('select gd_reap(%s)', :w))), '1', 'a worker that died with its pick is reaped with it');
-select is((select row(i.phase, i.worker_id, i.attempt)::text from gendurable.instances as i), '(ready,,1)', 'and the claim is not stranded');
+select is(test.result(test.query('b', format('select gd_reap(%s)', :w))), '1',
+    'a worker that died with its pick is reaped with it');
+select is((select row(i.phase, i.worker_id, i.attempt)::text from gendurable.instances as i), '(ready,,1)',
+    'and the claim is not stranded');
 
 -- The worker leaves while its own pick is in flight: what that pick claims is released too.
 select gd_register('w') as w \gset
@@ -60,7 +64,8 @@ select test.send('b', format('select gd_unregister(%s)', :w));
 select ok(test.is_blocked('b'), 'a worker that leaves waits for its own pick');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), '1', 'and releases what that has claimed');
-select is((select row(i.phase, i.worker_id, i.attempt)::text from gendurable.instances as i), '(ready,,1)', 'with its attempt untouched');
+select is((select row(i.phase, i.worker_id, i.attempt)::text from gendurable.instances as i), '(ready,,1)',
+    'with its attempt untouched');
 select gd_register('w') as w \gset
 select test.exec('a', 'begin');
 select test.query('a', format('select gd_unregister(%s)', :w));
@@ -70,14 +75,17 @@ select is(test.answer('b'), '[]', 'and claims nothing');
 select test.exec('a', 'commit');
 select is_empty('select from gendurable.instances where worker_id is not null', 'nothing is claimed');
 
--- A reaper with a snapshot from before the pick does not see its claim, and the next reaper does. Mutation: a worker is forgotten without a trace.
+-- A reaper with a snapshot from before the pick does not see its claim, and the next reaper does. Mutation: a worker is
+-- forgotten without a trace.
 select gd_register('w') as w \gset
 select test.exec('a', 'begin isolation level repeatable read');
 select test.query('a', 'select count(*) from gendurable.instances') \g /dev/null
-select is(jsonb_array_length(test.query('b', format($$ select id from gd_pick(%s, 'default', 1) $$, :w))), 1, 'a worker has picked since');
+select is(jsonb_array_length(test.query('b', format($$ select id from gd_pick(%s, 'default', 1) $$, :w))), 1,
+    'a worker has picked since');
 select is(test.result(test.query('a', format('select gd_reap(%s)', :w))), '0', 'and is forgotten without its claim');
 select test.exec('a', 'commit');
 select is(gd_reap(), 1, 'which the next reaper releases');
-select is((select row(i.phase, i.worker_id)::text from gendurable.instances as i), '(ready,)', 'so that it is not stranded');
+select is((select row(i.phase, i.worker_id)::text from gendurable.instances as i), '(ready,)',
+    'so that it is not stranded');
 select is_empty('select from gendurable.departed', 'and is done with the worker');
 select * from finish();

@@ -20,7 +20,8 @@ select test.send('b', format($$ select fsm from gd_pick(%s, 'default', 2) $$, :w
 select ok(not test.is_blocked('b'), 'a pick does not wait for a row that another session holds');
 select is(test.answer('b'), '[{"fsm": "B"}]', 'but takes the others');
 select test.exec('a', 'commit');
-select is(test.query('b', format($$ select fsm from gd_pick(%s, 'default', 1) $$, :w)), '[{"fsm": "A"}]', 'and that one when it is free');
+select is(test.query('b', format($$ select fsm from gd_pick(%s, 'default', 1) $$, :w)), '[{"fsm": "A"}]',
+    'and that one when it is free');
 select gd_release(:w, array(select id from gendurable.instances)) \g /dev/null
 
 -- The worker's heartbeat is in flight. The pick comes back short, so it has something to write about its worker.
@@ -70,6 +71,8 @@ select test.send('b', format($$ select fsm from gd_pick(%s, 'other', 1) $$, :v))
 select ok(not test.is_blocked('b'), 'nor in the queue of that commit');
 select is(test.answer('b'), '[]', 'which has nothing yet');
 select test.exec('a', 'commit');
-select is(test.query('b', format($$ select fsm from gd_pick(%s, 'default', 1) $$, :v)), '[{"fsm": "C"}]', 'until it is over');
-select is(test.query('b', format($$ select fsm from gd_pick(%s, 'other', 1) $$, :v)), '[{"fsm": "M"}]', 'in both queues');
+select is(test.query('b', format($$ select fsm from gd_pick(%s, 'default', 1) $$, :v)), '[{"fsm": "C"}]',
+    'until it is over');
+select is(test.query('b', format($$ select fsm from gd_pick(%s, 'other', 1) $$, :v)), '[{"fsm": "M"}]',
+    'in both queues');
 select * from finish();

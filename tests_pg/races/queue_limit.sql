@@ -57,7 +57,8 @@ begin
         exit when 'marker' = any (v_heard);
         perform test.query('l', 'select 1');
     end loop;
-    return coalesce((select string_agg(distinct h.queue, ',' order by h.queue) from unnest(array_remove(v_heard, 'marker')) as h (queue)), 'nothing');
+    return coalesce((select string_agg(distinct h.queue, ',' order by h.queue)
+        from unnest(array_remove(v_heard, 'marker')) as h (queue)), 'nothing');
 end
 $$;
 create procedure test.awake(worker bigint, idle boolean default false)
@@ -78,7 +79,8 @@ begin
 end
 $$;
 create function test.running() returns text
-language sql as $$ select coalesce(string_agg(i.fsm, ' ' order by i.fsm), 'none') from gendurable.instances as i where i.phase = 'executing' $$;
+language sql as $$ select coalesce(string_agg(i.fsm, ' ' order by i.fsm), 'none') from gendurable.instances as i
+    where i.phase = 'executing' $$;
 
 -- Two picks × the last place.
 call test.fresh(3, 1);
@@ -112,7 +114,8 @@ select test.exec('a', 'begin');
 select is(test.names(test.query('a', test.pick(:w, 'q', 2))), 'M1 M2', 'a pick is in flight without a limit');
 select test.send('b', $$ select gd_set_queue_limit('q', 2) $$);
 select ok(test.is_blocked('b'), 'a limit waits for it');
-select is(test.names(test.query('l', test.pick(:v, 'q', 3))), 'nothing', 'another pick neither waits nor hands anything out');
+select is(test.names(test.query('l', test.pick(:v, 'q', 3))), 'nothing',
+    'another pick neither waits nor hands anything out');
 select test.exec('a', 'commit');
 select test.answer('b');
 select is(test.names(test.query('b', test.pick(:v, 'q', 3))), 'nothing', 'and what it has picked counts');
@@ -127,12 +130,14 @@ select test.exec('a', 'rollback');
 select is(test.names(test.query('b', test.pick(:v, 'q', 3))), 'M1', 'a change that is undone was none');
 -- Limit of 0 × running ahead.
 select test.exec('a', 'begin');
-select is(test.results(test.query('a', test.end(:v, 'M1', 'next', '{"step": "two", "continue": true}'))), 'continued', 'a step runs ahead');
+select is(test.results(test.query('a', test.end(:v, 'M1', 'next', '{"step": "two", "continue": true}'))), 'continued',
+    'a step runs ahead');
 select test.send('b', $$ select gd_set_queue_limit('q', 0) $$);
 select ok(test.is_blocked('b'), 'a stop waits for it');
 select test.exec('a', 'commit');
 select test.answer('b');
-select is(test.results(test.query('a', test.end(:v, 'M1', 'next', '{"step": "three", "continue": true}'))), 'committed', 'the next step does not');
+select is(test.results(test.query('a', test.end(:v, 'M1', 'next', '{"step": "three", "continue": true}'))), 'committed',
+    'the next step does not');
 
 -- A limit that is taken back in a transaction that cannot see what was noted, and set again.
 call test.fresh(6, 3);
@@ -149,13 +154,15 @@ select is(test.names(test.query('b', test.pick(:v, 'q', 3))), 'nothing', 'what w
 delete from gendurable.holders;
 select is(test.names(test.query('b', test.pick(:v, 'q', 3))), 'nothing', 'and what was noted may be lost');
 
--- Freed place × a pick that is turned away because its end is not visible yet: no other session knows that its worker is about to sleep.
+-- Freed place × a pick that is turned away because its end is not visible yet: no other session knows that its worker
+-- is about to sleep.
 call test.fresh(3, 1);
 select test.query('a', test.pick(:w, 'q', 1));
 call test.awake(:v);
 select test.exec('a', 'begin');
 select test.query('a', test.end(:w, 'M1'));
-select is(test.names(test.query('b', test.pick(:v, 'q', 3))), 'nothing', 'a pick comes while the only place is being given up');
+select is(test.names(test.query('b', test.pick(:v, 'q', 3))), 'nothing',
+    'a pick comes while the only place is being given up');
 select is(test.heard(), 'q', 'and is called again at once');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'q', 1))), 'M2', 'to find it free');
@@ -186,7 +193,8 @@ select test.query('a', test.pick(:w, 'q', 1));
 select gd_register('d', array['q'], info => '{"machines": [{"fsm": "M9", "version": 1}]}') as d \gset
 call test.awake(:v);
 call test.awake(:d, true);
-select test.query('a', format('select gd_release(%s, array[%s])', :w, (select i.id from gendurable.instances as i where i.fsm = 'M3')));
+select test.query('a', format('select gd_release(%s, array[%s])', :w,
+    (select i.id from gendurable.instances as i where i.fsm = 'M3')));
 select is(test.heard(), 'q', 'by a release');
 call test.awake(:d);
 select test.query('a', test.pick(:w, 'q', 1));
@@ -195,7 +203,8 @@ select test.query('a', test.end(:w, 'M3', 'next', '{"step": "two", "continue": t
 select is(test.heard(), 'nothing', 'not by a step that runs ahead');
 select test.exec('a', 'begin');
 select test.query('a', format('select gd_reap(%s)', :w));
-select is(test.names(test.query('b', test.pick(:v, 'q', 1))), 'nothing', 'while a claim is being reaped it has its place');
+select is(test.names(test.query('b', test.pick(:v, 'q', 1))), 'nothing',
+    'while a claim is being reaped it has its place');
 select test.exec('a', 'commit');
 select is(test.heard(), 'q', 'then it has not');
 select is(test.names(test.query('b', test.pick(:v, 'q', 1))), 'M3', 'and the place is free');
@@ -221,6 +230,7 @@ call test.fresh(1, 1);
 call test.awake(:w);
 select test.exec('a', 'begin');
 select test.query('a', $$ select gendurable._move_waits('q')::text as done $$);
-select is(test.names(test.query('b', test.pick(:w, 'q', 1))), 'M1', 'the notes of what waits keep no pick from the places of the queue');
+select is(test.names(test.query('b', test.pick(:w, 'q', 1))), 'M1',
+    'the notes of what waits keep no pick from the places of the queue');
 select test.exec('a', 'rollback');
 select * from finish();

@@ -58,10 +58,12 @@ delete from gendurable.instances;
 
 -- The first grant held at a gate after it drew and before it claims.
 delete from gendurable.buckets;
-select gd_enqueue('P', queue => 'p', rate_limit => 'r', weight => 2), gd_enqueue('Q', queue => 'q', rate_limit => 'r', weight => 2) \g /dev/null
+select gd_enqueue('P', queue => 'p', rate_limit => 'r', weight => 2),
+    gd_enqueue('Q', queue => 'q', rate_limit => 'r', weight => 2) \g /dev/null
 update gendurable.instances set phase = 'ready';
 delete from gendurable.doorbells where kind = 'tokens';
-create trigger gate before update on gendurable.instances for each row when (new.phase = 'executing') execute function test.gate('a');
+create trigger gate before update on gendurable.instances
+    for each row when (new.phase = 'executing') execute function test.gate('a');
 select pg_advisory_lock(1) \g /dev/null
 select test.send('a', test.pick(:w, 'p'));
 select ok(test.is_blocked('a'), 'a pick has drawn the tokens and not claimed yet');
@@ -99,7 +101,8 @@ select is(test.names(test.query('b', test.pick(:v, 'p'))), 'M2', 'and finds the 
 select is(test.tokens('s'), 0.0, 'once');
 delete from gendurable.instances;
 
--- A row that waits for tokens and is locked by a client's open transaction: no session waits for it, no instance overtakes it, and nothing spins.
+-- A row that waits for tokens and is locked by a client's open transaction: no session waits for it, no instance
+-- overtakes it, and nothing spins.
 select gd_set_rate_limit('t', 0, '1 day', 2) \g /dev/null
 select gd_enqueue('H', queue => 'p', rate_limit => 't'), gd_enqueue('N', queue => 'p', rate_limit => 't') \g /dev/null
 select test.exec('a', 'begin');
@@ -109,11 +112,15 @@ select ok(not test.is_blocked('b'), 'a refill does not wait for a client that ho
 select test.answer('b');
 select test.query('b', test.pick(:v, 'p', 2));
 select i.ctid as place from gendurable.instances as i where i.fsm = 'N' \gset
-select concat_ws(' ', (select max(r.ctid::text) from gendurable.doorbells as r where r.kind = 'tokens'), (select b.ctid from gendurable.buckets as b where b.key = 't')) as noted \gset
+select concat_ws(' ', (select max(r.ctid::text) from gendurable.doorbells as r where r.kind = 'tokens'),
+    (select b.ctid from gendurable.buckets as b where b.key = 't')) as noted \gset
 select test.query('b', test.pick(:v, 'p', 2));
 select test.query('b', test.pick(:v, 'p', 2));
-select is(concat_ws(' ', (select max(r.ctid::text) from gendurable.doorbells as r where r.kind = 'tokens'), (select b.ctid from gendurable.buckets as b where b.key = 't')), :'noted', 'what is to be looked at again stays where it is, however often');
-select is((select i.ctid::text || ' ' || i.phase from gendurable.instances as i where i.fsm = 'N'), :'place' || ' throttled', 'nor moves the next one to and fro');
+select is(concat_ws(' ', (select max(r.ctid::text) from gendurable.doorbells as r where r.kind = 'tokens'),
+    (select b.ctid from gendurable.buckets as b where b.key = 't')), :'noted',
+    'what is to be looked at again stays where it is, however often');
+select is((select i.ctid::text || ' ' || i.phase from gendurable.instances as i where i.fsm = 'N'),
+    :'place' || ' throttled', 'nor moves the next one to and fro');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p', 2))), 'H N', 'then both start');
 delete from gendurable.instances;
@@ -123,9 +130,11 @@ delete from gendurable.doorbells;
 -- The name is u: no limit, so all of its keys stall.
 set client_min_messages = error;
 create function test.rings() returns text
-language sql as $$ select coalesce(string_agg(d.kind || ' ' || d.key, ', ' order by d.kind, d.key), 'none') from gendurable.doorbells as d $$;
+language sql as $$ select coalesce(string_agg(d.kind || ' ' || d.key, ', ' order by d.kind, d.key), 'none')
+    from gendurable.doorbells as d $$;
 select gd_enqueue('U1', queue => 'p', rate_limit => 'u:1') \g /dev/null
-select is(test.names(test.query('b', test.pick(:v, 'p', 9))) || ', ' || test.rings(), 'nothing, none', 'an instance of an unknown name waits without a doorbell: a look has used it up');
+select is(test.names(test.query('b', test.pick(:v, 'p', 9))) || ', ' || test.rings(), 'nothing, none',
+    'an instance of an unknown name waits without a doorbell: a look has used it up');
 -- The change is open, and a newcomer comes.
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_rate_limit('u', 9, '1 day', 9) $$);
@@ -138,14 +147,17 @@ select test.exec('a', 'commit');
 select test.exec('c', 'begin');
 select test.query('c', $$ select gd_enqueue('U3', queue => 'p', rate_limit => 'u:3') $$);
 select test.exec('a', 'begin');
-select is(test.names(test.query('a', test.pick(:w, 'p', 9))), 'U1', 'the pick that answers finds one that waited before');
+select is(test.names(test.query('a', test.pick(:w, 'p', 9))), 'U1',
+    'the pick that answers finds one that waited before');
 select test.send('b', test.pick(:v, 'q', 9));
 select ok(not test.is_blocked('b'), 'a pick does not wait for one that answers the name');
 select is(test.names(test.answer('b')), 'nothing', 'nor answers it');
 select test.exec('a', 'rollback');
-select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'U2', 'an answer that is undone is made again, and finds one that came while the limit was being set');
+select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'U2',
+    'an answer that is undone is made again, and finds one that came while the limit was being set');
 select is(test.names(test.query('a', test.pick(:w, 'p', 9))), 'U1', 'the same answer offers tokens in every queue');
 select is(test.rings(), 'none', 'then the doorbells are used up');
 select test.exec('c', 'commit');
-select is(test.names(test.query('b', test.pick(:v, 'p', 9))), 'U3', 'one that could not be seen yet has its own doorbell');
+select is(test.names(test.query('b', test.pick(:v, 'p', 9))), 'U3',
+    'one that could not be seen yet has its own doorbell');
 select * from finish();

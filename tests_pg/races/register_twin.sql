@@ -19,7 +19,8 @@ select is(test.phase(:i), 'executing', 'a live namesake keeps its claim');
 select is(test.query('b', format('select * from gd_heartbeat(%s, array[%s])', :w, :i)), '[]', 'and its lease');
 
 -- A namesake past its lease whose heartbeat is in flight is alive.
-update gendurable.workers set lease = '0' where id = :w; update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
+update gendurable.workers set lease = '0' where id = :w;
+update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
 select test.exec('a', 'begin');
 select test.query('a', format('select * from gd_heartbeat(%s, array[%s])', :w, :i));
 select test.send('b', $$ select gd_register('w') $$);
@@ -29,20 +30,24 @@ select test.exec('a', 'commit');
 select is(test.phase(:i), 'executing', 'which keeps its claim');
 
 -- A dead namesake whose last commit is in flight.
-update gendurable.workers set lease = '0' where id = :w; update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
+update gendurable.workers set lease = '0' where id = :w;
+update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
 select test.exec('a', 'begin');
-select is(test.results(test.query('a', test.commit(:w, test.outcome(:i, :f, 'next', '{"step": "two"}')))), 'committed', 'a late commit is in flight');
+select is(test.results(test.query('a', test.commit(:w, test.outcome(:i, :f, 'next', '{"step": "two"}')))), 'committed',
+    'a late commit is in flight');
 select test.send('b', $$ select gd_register('w') $$);
 select ok(not test.is_blocked('b'), 'a registration does not wait for it');
 select test.answer('b');
 select test.exec('a', 'commit');
-select is((select row(i.phase, i.step, i.attempt)::text from gendurable.instances as i), '(ready,two,0)', 'commit first: its step counts, no attempt is lost');
+select is((select row(i.phase, i.step, i.attempt)::text from gendurable.instances as i), '(ready,two,0)',
+    'commit first: its step counts, no attempt is lost');
 select throws_ok(format('select * from gd_heartbeat(%s)', :w), 'GD010', null, 'its worker is forgotten');
 
 -- A dead namesake whose last commit comes beside the registration, and after it.
 select gd_register('w') as w \gset
 select fence as f from gd_pick(:w, 'default', 1) \gset
-update gendurable.workers set lease = '0' where id = :w; update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
+update gendurable.workers set lease = '0' where id = :w;
+update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
 select test.exec('a', 'begin');
 select test.result(test.query('a', $$ select gd_register('w') $$)) as v \gset
 select test.send('b', test.commit(:w, test.outcome(:i, :f, 'done')));
@@ -52,28 +57,37 @@ select test.send('b', $$ select gd_register('w') $$);
 select ok(not test.is_blocked('b'), 'nor does another registration wait');
 select test.answer('b');
 select test.exec('a', 'commit');
-select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'done')))), 'stale', 'registration first: the late commit is stale');
-select is((select row(i.phase, i.attempt)::text from gendurable.instances as i), '(ready,1)', 'the claim was lost once');
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :f, 'done')))), 'stale',
+    'registration first: the late commit is stale');
+select is((select row(i.phase, i.attempt)::text from gendurable.instances as i), '(ready,1)',
+    'the claim was lost once');
 select cmp_ok((select p.fence from gd_pick(:v, 'default', 1) as p), '>', :f, 'and the heir picks it');
 
--- A late continue that is in flight leaves a claim of a forgotten worker; the next reaper frees it, and meanwhile its commits are stale.
+-- A late continue that is in flight leaves a claim of a forgotten worker; the next reaper frees it, and meanwhile its
+-- commits are stale.
 select gd_register('dead') as w \gset
 select gd_release(:v, array[:i]) \g /dev/null
 select fence as f from gd_pick(:w, 'default', 1) \gset
-update gendurable.workers set lease = '0' where id = :w; update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
+update gendurable.workers set lease = '0' where id = :w;
+update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
 select test.exec('a', 'begin');
-select test.query('a', test.commit(:w, test.outcome(:i, :f, 'next', '{"step": "three", "continue": true}'))) -> 0 ->> 'fence' as g \gset
+select test.query('a', test.commit(:w, test.outcome(:i, :f, 'next', '{"step": "three", "continue": true}'))) -> 0 ->>
+    'fence' as g \gset
 select test.query('b', $$ select gd_register('dead') $$);
 select test.exec('a', 'commit');
-select is((select row(i.phase, i.step)::text from gendurable.instances as i), '(executing,three)', 'a late continue leaves a claim behind');
-select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :g, 'done')))), 'stale', 'of which nothing can be committed');
+select is((select row(i.phase, i.step)::text from gendurable.instances as i), '(executing,three)',
+    'a late continue leaves a claim behind');
+select is(test.results(test.query('b', test.commit(:w, test.outcome(:i, :g, 'done')))), 'stale',
+    'of which nothing can be committed');
 select is(gd_reap(), 1, 'the next reaper frees it');
-select is((select row(i.phase, i.step, i.attempt)::text from gendurable.instances as i), '(ready,three,1)', 'where it had come to');
+select is((select row(i.phase, i.step, i.attempt)::text from gendurable.instances as i), '(ready,three,1)',
+    'where it had come to');
 
 -- Two heirs register at once.
 select gd_register('two') as w \gset
 select gd_pick(:w, 'default', 1) \g /dev/null
-update gendurable.workers set lease = '0' where id = :w; update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
+update gendurable.workers set lease = '0' where id = :w;
+update gendurable.leases set lease_until = '-infinity' where worker_id = :w;
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_register('two') $$);
 select test.send('b', $$ select gd_register('two') $$);

@@ -28,10 +28,13 @@ begin
 end
 $$;
 create function test.report(worker bigint, claim jsonb, progress jsonb) returns text language sql as $$
-    select format('select gd_report(%s, %L)', worker, jsonb_build_object('progress', jsonb_build_array(claim || jsonb_build_object('progress', progress)),
-        'steps', '[{"queue": "q", "fsm": "f", "step": "s", "kind": "done", "count": 1, "seconds": 1, "slowest": 1}]'::jsonb))
+    select format('select gd_report(%s, %L)', worker,
+        jsonb_build_object('progress', jsonb_build_array(claim || jsonb_build_object('progress', progress)),
+        'steps', '[{"queue": "q", "fsm": "f", "step": "s", "kind": "done", "count": 1, "seconds": 1, "slowest": '
+        '1}]'::jsonb))
 $$;
-create function test.progress(claim jsonb) returns text language sql as $$ select i.progress::text from gd_instances as i where i.id = (claim ->> 'id')::bigint $$;
+create function test.progress(claim jsonb) returns text language sql as $$
+    select i.progress::text from gd_instances as i where i.id = (claim ->> 'id')::bigint $$;
 
 -- The report first.
 select test.claim(:w) as o \gset
@@ -43,7 +46,8 @@ select test.answer('b') as answer \gset
 select is(test.results(:'answer'), 'continued', 'nor is it busy');
 select test.exec('a', 'commit');
 select is(test.progress(:'o'), '1', 'the report stands');
-select is(test.result(test.query('a', test.report(:w, :'o', '2'))) || test.progress(:'o'), '1', 'one of the step before comes too late');
+select is(test.result(test.query('a', test.report(:w, :'o', '2'))) || test.progress(:'o'), '1',
+    'one of the step before comes too late');
 select :'o'::jsonb || jsonb_build_object('fence', :'answer'::jsonb #> '{0,fence}') as o \gset
 
 -- The end first, and undone, and not.
@@ -78,7 +82,8 @@ select is(test.progress(:'p'), '2', 'what came meanwhile stands');
 
 -- A revival in flight.
 select gd_cancel((:'o'::jsonb ->> 'id')::bigint) \g /dev/null
-insert into gendurable.reports (instance_id, at, fence, progress) values ((:'o'::jsonb ->> 'id')::bigint, now(), 1, '5');
+insert into gendurable.reports (instance_id, at, fence, progress)
+    values ((:'o'::jsonb ->> 'id')::bigint, now(), 1, '5');
 select test.exec('a', 'begin');
 select test.query('a', format('select gd_retry(%s)', :'o'::jsonb ->> 'id'));
 select test.send('b', 'select count(*) from gd_maintain()');

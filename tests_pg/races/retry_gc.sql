@@ -29,13 +29,15 @@ end
 $$;
 create function test.places(id bigint) returns text
 language sql as $$
-    select format('%s live, %s archived', (select count(*) from gendurable.instances as i where i.id = places.id), (select count(*) from gendurable.finished as f where f.id = places.id))
+    select format('%s live, %s archived', (select count(*) from gendurable.instances as i where i.id = places.id),
+        (select count(*) from gendurable.finished as f where f.id = places.id))
 $$;
 
 -- The retry first.
 call test.fail(:w, null) \gset
 select test.exec('a', 'begin');
-select is(test.result(test.query('a', format('select gd_retry(%s)', :id))), 'retried', 'an archived instance is being brought back');
+select is(test.result(test.query('a', format('select gd_retry(%s)', :id))), 'retried',
+    'an archived instance is being brought back');
 select test.send('b', $$ select gd_gc('0') $$);
 select ok(not test.is_blocked('b'), 'gc does not wait for it');
 select is(test.result(test.answer('b')), '0', 'and leaves it alone');
@@ -74,12 +76,14 @@ declare
     v_from timestamptz := gendurable._partition_start(now() - interval '9 days');
 begin
     create table gendurable.old (like gendurable.finished);
-    execute format('alter table gendurable.finished attach partition gendurable.old for values from (%L) to (%L)', v_from, v_from + interval '6 hours');
+    execute format('alter table gendurable.finished attach partition gendurable.old for values from (%L) to (%L)',
+        v_from, v_from + interval '6 hours');
     update gendurable.finished set finished_at = v_from + interval '1 hour';
 end
 $$;
 select test.exec('a', 'begin');
-select is(test.result(test.query('a', format('select gd_retry(%s)', :id))), 'retried', 'one is being brought back from an old partition');
+select is(test.result(test.query('a', format('select gd_retry(%s)', :id))), 'retried',
+    'one is being brought back from an old partition');
 select test.send('b', $$ select gd_gc('7 days') $$);
 select ok(not test.is_blocked('b'), 'gc of the partition does not wait for it');
 select is(test.result(test.answer('b')), '0', 'and does not empty it');

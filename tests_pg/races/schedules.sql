@@ -78,29 +78,35 @@ select is(test.counts('s'), '2 fired, 0 skipped', 'once');
 select test.age('s');
 select test.exec('a', 'begin');
 select test.query('a', test.pick(:w, 'q', 5));
-select is(test.query('b', 'select affected from gd_maintain() where task = ''fire_schedules''') #>> '{0,affected}', '0', 'maintenance beside a pick does not wait');
+select is(test.query('b', 'select affected from gd_maintain() where task = ''fire_schedules''') #>> '{0,affected}', '0',
+    'maintenance beside a pick does not wait');
 select test.exec('a', 'rollback; begin');
-select is(test.query('a', 'select affected from gd_maintain() where task = ''fire_schedules''') #>> '{0,affected}', '1', 'maintenance fires');
+select is(test.query('a', 'select affected from gd_maintain() where task = ''fire_schedules''') #>> '{0,affected}', '1',
+    'maintenance fires');
 select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'nothing', 'a pick beside it does not wait');
 select test.exec('a', 'commit');
-select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'S, 3 fired, 0 skipped', 'it claims what was fired');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'S, 3 fired, 0 skipped',
+    'it claims what was fired');
 
 -- Pick open; replaced, paused, dropped.
 call test.afresh();
 select test.exec('a', 'begin');
 select test.query('a', test.pick(:w, 'q', 5));
-select test.send('b', $$ select gd_schedule('s', '@every 59 minutes', 'T', queue => 'q', overlap => 'allow') > now() as later $$);
+select test.send('b', $$ select gd_schedule('s', '@every 59 minutes', 'T', queue => 'q', overlap => 'allow') > now()
+    as later $$);
 select ok(test.is_blocked('b'), 'a call that replaces it waits for the pick');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'true', 'and finds the next occurrence');
-select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'nothing, 1 fired, 0 skipped', 'none is fired a second time');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'nothing, 1 fired, 0 skipped',
+    'none is fired a second time');
 select test.age('s');
 select test.exec('a', 'begin');
 select test.query('a', test.pick(:w, 'q', 5));
 select test.send('b', $$ select gd_pause_schedule('s') as r $$);
 select ok(test.is_blocked('b'), 'so does one that pauses it');
 select test.exec('a', 'rollback');
-select is(test.result(test.answer('b')) || ' ' || test.names(test.query('b', test.pick(:w, 'q', 5))), 'true nothing', 'what the pick has not fired is not fired any more');
+select is(test.result(test.answer('b')) || ' ' || test.names(test.query('b', test.pick(:w, 'q', 5))), 'true nothing',
+    'what the pick has not fired is not fired any more');
 select is(gd_resume_schedule('s'), true, 'until it goes on');
 select test.exec('a', 'begin');
 select is(test.names(test.query('a', test.pick(:w, 'q', 5))), 'T', 'then it is');
@@ -108,14 +114,16 @@ select test.send('b', $$ select gd_unschedule('s') as r $$);
 select ok(test.is_blocked('b'), 'so does one that drops it');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'true', 'and drops it');
-select is((select count(*) from gendurable.occurrences where schedule is not null), 0::bigint, '… whatever the pick has put in its place');
+select is((select count(*) from gendurable.occurrences where schedule is not null), 0::bigint,
+    '… whatever the pick has put in its place');
 
 -- Replaced, open; a pick.
 call test.afresh();
 select gd_schedule('other', '@every 59 minutes', 'O', queue => 'q'), test.age('other') \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_schedule('s', '@every 59 minutes', 'T', queue => 'q') $$);
-select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'O', 'a pick beside a call that replaces one fires the others');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'O',
+    'a pick beside a call that replaces one fires the others');
 select test.exec('a', 'rollback');
 select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'S', 'and this one, as it was, if that is undone');
 select test.age('s');
@@ -133,17 +141,21 @@ select test.send('b', test.pick(:w, 'q', 5));
 select test.is_blocked('b', '20 ms') \g /dev/null
 select is(test.names(test.answer('b')), 'nothing', 'a key that a client is taking is not waited for');
 select is(test.counts('s'), '0 fired, 0 skipped', '… nor is it taken for occupied');
-select ok((select o.due_at > now() and o.next_at < now() from gendurable.occurrences as o where o.schedule = 's'), '… it is due again in a moment');
+select ok((select o.due_at > now() and o.next_at < now() from gendurable.occurrences as o where o.schedule = 's'),
+    '… it is due again in a moment');
 select test.exec('a', 'rollback');
 update gendurable.occurrences set due_at = next_at;
-select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'S, 1 fired, 0 skipped', '… and then fired');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'S, 1 fired, 0 skipped',
+    '… and then fired');
 select test.age('s');
 select test.exec('a', 'begin');
 select is(test.results(test.query('a', test.end(:w, 'S'))), 'committed', 'a predecessor that is finishing');
-select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'nothing, 1 fired, 0 skipped', '… is not taken for one that lives');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'nothing, 1 fired, 0 skipped',
+    '… is not taken for one that lives');
 select test.exec('a', 'commit');
 update gendurable.occurrences set due_at = next_at;
-select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'S, 2 fired, 0 skipped', '… the next pick fires');
+select is(test.names(test.query('b', test.pick(:w, 'q', 5))) || ', ' || test.counts('s'), 'S, 2 fired, 0 skipped',
+    '… the next pick fires');
 select test.age('s');
 select test.query('b', test.pick(:w, 'q', 5));
 select is(test.counts('s'), '2 fired, 1 skipped', 'one that lives lets it be skipped');
@@ -155,11 +167,13 @@ select test.exec('a', 'rollback');
 select test.exec('b', 'begin');
 select test.query('b', test.pick(:w, 'q', 5));
 select test.send('a', test.end(:w, 'S'));
-select is(test.is_blocked('a', '200 ms'), false, 'a commit that frees the key does not wait for a pick that has looked');
+select is(test.is_blocked('a', '200 ms'), false,
+    'a commit that frees the key does not wait for a pick that has looked');
 select is(test.results(test.answer('a')), 'committed', '… and commits');
 select test.exec('b', 'commit');
 
--- A schedule whose transaction ends late, below what is known: it is the latest transaction that a pick beside it could know of.
+-- A schedule whose transaction ends late, below what is known: it is the latest transaction that a pick beside it could
+-- know of.
 call test.afresh();
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_schedule('late', '@every 59 minutes', 'L', queue => 'q') $$);
@@ -182,7 +196,8 @@ select is(test.names(test.query('b', test.pick(:w, 'q', 5))), 'L', '… which is
 call test.afresh();
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_schedule('t', '@every 59 minutes', 'A', queue => 'q') $$);
-select test.send('b', $$ select result from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "B", "queue": "p"}]') $$);
+select test.send('b', $$ select result
+    from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "B", "queue": "p"}]') $$);
 select ok(test.is_blocked('b'), 'of two that create one the second waits');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'changed', 'and replaces it');
@@ -190,7 +205,8 @@ select is((select fsm from gd_schedules where name = 't'), 'B', '… by what it 
 select is((select count(*) from gendurable.occurrences where schedule = 't'), 1::bigint, 'it has one row');
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_unschedule('t') $$);
-select test.send('b', $$ select result from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "B", "queue": "p"}]') $$);
+select test.send('b', $$ select result
+    from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "B", "queue": "p"}]') $$);
 select ok(test.is_blocked('b'), 'one that sets waits for one that drops');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'created', 'and creates it anew');
@@ -199,20 +215,26 @@ select is((select count(*) from gendurable.occurrences where schedule = 't'), 1:
 -- It is dropped after the call has found it, and before it has it: the other one has only locked it until then.
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_resume_schedule('t') $$);
-select test.send('b', $$ select result from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "C", "queue": "p"}]') $$);
+select test.send('b', $$ select result
+    from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "C", "queue": "p"}]') $$);
 select ok(test.is_blocked('b'), 'one that has found it waits for one that has it');
 select test.query('a', $$ select gd_unschedule('t') $$);
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'created', 'and creates it anew where that has dropped it');
-select is((select format('%s %s %s', s.fsm, s.paused, (select count(*) from gendurable.occurrences as o where o.schedule = 't')) from gd_schedules as s where s.name = 't'), 'C f 1', '… as if it had never been');
+select is((select format('%s %s %s', s.fsm, s.paused,
+    (select count(*) from gendurable.occurrences as o where o.schedule = 't')) from gd_schedules as s
+    where s.name = 't'), 'C f 1', '… as if it had never been');
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_resume_schedule('t') $$);
-select test.send('b', $$ select result from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "D", "queue": "p"}]') $$);
+select test.send('b', $$ select result
+    from gd_declare_schedules('[{"name": "t", "cron": "@every 59 minutes", "fsm": "D", "queue": "p"}]') $$);
 select test.is_blocked('b') \g /dev/null
 select test.query('a', $$ select gd_unschedule('t') $$);
 select test.exec('a', 'rollback');
 select is(test.result(test.answer('b')), 'changed', 'and changes it where nothing has come of that');
-select is((select format('%s %s %s', s.fsm, s.paused, (select count(*) from gendurable.occurrences as o where o.schedule = 't')) from gd_schedules as s where s.name = 't'), 'D f 1', '… and it has one row');
+select is((select format('%s %s %s', s.fsm, s.paused,
+    (select count(*) from gendurable.occurrences as o where o.schedule = 't')) from gd_schedules as s
+    where s.name = 't'), 'D f 1', '… and it has one row');
 
 -- A worker that sleeps hears of a schedule.
 select test.query('b', test.pick(:w, 'q', 5));
@@ -221,7 +243,8 @@ select ok((select 'q' = any (s.queues) from gendurable._sleeping() as s where s.
 select test.exec('c', 'listen gendurable');
 create function test.heard() returns text language sql as $$
     select test.exec('c', 'notify gendurable, ''marker''');
-    select coalesce(string_agg(distinct n.extra, ' '), 'nothing') from dblink_get_notify('c') as n where n.extra <> 'marker';
+    select coalesce(string_agg(distinct n.extra, ' '), 'nothing') from dblink_get_notify('c') as n
+        where n.extra <> 'marker';
 $$;
 select gd_schedule('s', '@every 1 hour', 'S', queue => 'q') \g /dev/null
 select is(test.heard(), 'q', 'it hears that one may be due earlier');
@@ -235,7 +258,8 @@ select is(test.heard(), 'q', 'but that one goes on');
 -- Maintenance that does not see what others have just committed leaves schedules alone.
 call test.afresh();
 select test.exec('a', 'begin isolation level repeatable read');
-select is(test.query('a', 'select affected from gd_maintain() where task = ''fire_schedules''') #>> '{0,affected}', '0', 'maintenance with an old snapshot fires nothing');
+select is(test.query('a', 'select affected from gd_maintain() where task = ''fire_schedules''') #>> '{0,affected}', '0',
+    'maintenance with an old snapshot fires nothing');
 select test.exec('a', 'rollback');
 
 select * from finish();

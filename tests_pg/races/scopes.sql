@@ -24,10 +24,13 @@ select test.open('a', 'b', 'c');
 select gd_register('w', array['p', 'q']) as w \gset
 create function test.occupant(key text) returns text
 language sql as $$
-    select coalesce((select i.fsm || ' ' || i.status from gendurable.correlation_keys as k left join gd_instances as i on i.id = k.instance_id where k.key = occupant.key), 'nobody')
+    select coalesce((select i.fsm || ' ' || i.status from gendurable.correlation_keys as k left join gd_instances as i
+        on i.id = k.instance_id where k.key = occupant.key), 'nobody')
 $$;
 create function test.enqueue(fsm text, scope text default null, key text default 'k') returns text
-language sql as $$ select format('select duplicate from gd_enqueue(%L, queue => ''q'', correlation_key => %L, correlation_scope => %L)', fsm, key, scope) $$;
+language sql as $$ select format(
+    'select duplicate from gd_enqueue(%L, queue => ''q'', correlation_key => %L, correlation_scope => %L)', fsm, key,
+    scope) $$;
 
 -- Into the scope by a pick: the scope begins with executing. An open client transaction is taking the key.
 select gd_enqueue('E', queue => 'p', correlation_key => 'k', correlation_scope => '{executing}') \g /dev/null
@@ -83,7 +86,8 @@ select test.send('a', test.enqueue('X'));
 select ok(test.is_blocked('a'), 'a newcomer waits for it');
 select test.exec('b', 'commit');
 select is(test.result(test.answer('a')), 'false', 'and has the key');
-select is(test.results(test.query('b', test.end(:w, 'R', 'retry'))), 'committed', 'the first one comes back into its scope');
+select is(test.results(test.query('b', test.end(:w, 'R', 'retry'))), 'committed',
+    'the first one comes back into its scope');
 select is(test.occupant('k'), 'X runnable', 'and does not take the key back');
 delete from gendurable.instances;
 delete from gendurable.correlation_keys;
@@ -92,7 +96,8 @@ delete from gendurable.correlation_keys;
 create function test.reserve(worker bigint) returns void
 language plpgsql as $$
 begin
-    perform gd_enqueue('D1', queue => 'p', correlation_key => 'k', correlation_scope => '{done}'), gd_enqueue('D2', queue => 'p', correlation_key => 'k', correlation_scope => '{done}'),
+    perform gd_enqueue('D1', queue => 'p', correlation_key => 'k', correlation_scope => '{done}'),
+        gd_enqueue('D2', queue => 'p', correlation_key => 'k', correlation_scope => '{done}'),
             gd_enqueue('Z', queue => 'p');
     perform gd_pick(worker, 'p', 3);
 end
@@ -101,9 +106,12 @@ select test.reserve(:w);
 select test.exec('a', 'begin');
 select is(test.results(test.query('a', test.end(:w, 'D1'))), 'committed', 'one of two is finishing into the scope');
 select clock_timestamp() as started \gset
-select is(test.results(test.query('b', test.commit(:w, (select test.outcome(i.id, i.fence, 'done') from gendurable.instances as i where i.fsm = 'D2'),
-    (select test.outcome(i.id, i.fence, 'done') from gendurable.instances as i where i.fsm = 'Z')))), 'committed committed', 'the other one does not fail because of it, nor what is committed with it');
-select ok(clock_timestamp() - :'started'::timestamptz < interval '20 s', 'and waits 50 ms at most, give or take a slow machine');
+select is(test.results(test.query('b',
+    test.commit(:w, (select test.outcome(i.id, i.fence, 'done') from gendurable.instances as i where i.fsm = 'D2'),
+    (select test.outcome(i.id, i.fence, 'done') from gendurable.instances as i where i.fsm = 'Z')))),
+    'committed committed', 'the other one does not fail because of it, nor what is committed with it');
+select ok(clock_timestamp() - :'started'::timestamptz < interval '20 s',
+    'and waits 50 ms at most, give or take a slow machine');
 select test.exec('a', 'commit');
 select is(test.occupant('k'), 'D1 done', 'the first one keeps the key');
 select is(test.result(test.query('a', test.enqueue('X'))), 'true', 'and a newcomer is its duplicate');
@@ -132,12 +140,18 @@ select is(test.occupant('k'), 'D1 done', 'and takes nothing away');
 drop trigger gate on gendurable.correlation_keys;
 -- Many at once: the patience is for all of them together.
 delete from gendurable.instances;
-select gd_enqueue('D' || n, queue => 'p', correlation_key => 'k' || n, correlation_scope => '{done}') from generate_series(1, 400) as n \g /dev/null
+select gd_enqueue('D' || n, queue => 'p', correlation_key => 'k' || n, correlation_scope => '{done}')
+    from generate_series(1, 400) as n \g /dev/null
 select gd_pick(:w, 'p', 400) \g /dev/null
 select test.exec('a', 'begin');
-select test.query('a', $$ select count(*) from gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'X', 'correlation_key', 'k' || n)) from generate_series(1, 400) as n)) $$);
+select test.query('a', $$
+    select count(*) from gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'X', 'correlation_key', 'k' || n))
+        from generate_series(1, 400) as n)) $$);
 select clock_timestamp() as started \gset
-select is((select string_agg(distinct a.value ->> 'result', ' ') from jsonb_array_elements(test.query('b', test.commit(:w, variadic array(select test.outcome(i.id, i.fence, 'done') from gendurable.instances as i where i.worker_id = :w)))) as a),
+select is((select string_agg(distinct a.value ->> 'result', ' ')
+    from jsonb_array_elements(test.query('b',
+        test.commit(:w, variadic array(select test.outcome(i.id, i.fence, 'done') from gendurable.instances as i
+            where i.worker_id = :w)))) as a),
     'committed', 'four hundred that finish with keys that a client is taking are committed');
 select ok(clock_timestamp() - :'started'::timestamptz < interval '10 s', 'with patience for one');
 select test.exec('a', 'rollback');
@@ -158,7 +172,8 @@ delete from gendurable.instances;
 delete from gendurable.correlation_keys;
 
 -- gc of a reservation × enqueue.
-select gd_enqueue('D', queue => 'p', correlation_key => 'k', correlation_scope => '{runnable,executing,done}') \g /dev/null
+select gd_enqueue('D', queue => 'p', correlation_key => 'k', correlation_scope => '{runnable,executing,done}')
+    \g /dev/null
 select gd_pick(:w, 'p', 1) \g /dev/null
 select test.query('b', test.end(:w, 'D'));
 select test.exec('b', 'begin');
@@ -170,7 +185,11 @@ select is(test.result(test.answer('a')), 'false', 'and has the key');
 select test.exec('b', 'begin');
 select is(test.occupant('k'), 'X runnable', 'alone');
 select test.exec('b', 'rollback');
-select is_empty($$ select k.key from gendurable.correlation_keys as k where not exists (select from gd_instances as i where i.id = k.instance_id) $$, 'no key is left without an instance');
-select is_empty($$ select i.correlation_key from gendurable.instances as i where i.correlation_key is not null and i.correlation_scope is null
-    and not exists (select from gendurable.correlation_keys as k where k.key = i.correlation_key and k.instance_id = i.id) $$, 'and no instance lives without its key');
+select is_empty($$ select k.key from gendurable.correlation_keys as k
+    where not exists (select from gd_instances as i where i.id = k.instance_id) $$,
+    'no key is left without an instance');
+select is_empty($$ select i.correlation_key from gendurable.instances as i
+    where i.correlation_key is not null and i.correlation_scope is null
+    and not exists (select from gendurable.correlation_keys as k
+        where k.key = i.correlation_key and k.instance_id = i.id) $$, 'and no instance lives without its key');
 select * from finish();

@@ -98,7 +98,8 @@ create function test.stranded() returns text
 language sql as $$
     select string_agg(i.fsm, ' ' order by i.id) from gendurable.instances as i
     where i.phase = 'held'
-      and not exists (select from gendurable.instances as e where e.concurrency_key = i.concurrency_key and e.phase in ('executing', 'ready'))
+      and not exists (select from gendurable.instances as e
+          where e.concurrency_key = i.concurrency_key and e.phase in ('executing', 'ready'))
       and not exists (select from gendurable.doorbells as h where h.kind = 'slot' and h.key = i.concurrency_key)
 $$;
 
@@ -110,14 +111,16 @@ select test.query('b', test.pick(:v, 'p'));
 update gendurable.instances set phase = 'ready' where fsm = 'N';
 select test.exec('a', 'begin');
 select test.query('a', test.end(:w, 'H'));
-select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a holder is finishing: the slot is not free yet');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing',
+    'a holder is finishing: the slot is not free yet');
 select is(test.phases(), 'H executing, N held', 'the next one is held back meanwhile');
 select test.exec('a', 'commit');
 select is(test.stranded(), null, 'the one who finished has left word');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'and the next pick hands the slot over');
 select test.query('b', test.end(:v, 'N'));
 
--- The other order: the pick is in flight, has counted, and has not made visible that it holds a row back when the slot is freed.
+-- The other order: the pick is in flight, has counted, and has not made visible that it holds a row back when the slot
+-- is freed.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
@@ -153,36 +156,43 @@ select test.query('a', test.end(:w, 'N'));
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select test.exec('b', 'begin');
-select test.query('b', $$ select * from gd_enqueue_many('[{"fsm": "N", "queue": "p", "concurrency_key": "k"}, {"fsm": "O", "queue": "q", "concurrency_key": "k"}]') $$);
+select test.query('b', $$
+    select * from gd_enqueue_many(
+        '[{"fsm": "N", "queue": "p", "concurrency_key": "k"}, {"fsm": "O", "queue": "q", "concurrency_key": "k"}]') $$);
 select test.query('a', test.end(:w, 'H'));
-select is(test.names(test.query('a', test.pick(:w, 'p'))), 'nothing', 'a batch of newcomers in an open transaction is not seen');
+select is(test.names(test.query('a', test.pick(:w, 'p'))), 'nothing',
+    'a batch of newcomers in an open transaction is not seen');
 select test.exec('b', 'commit');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'and has left word of itself');
 select test.query('a', test.end(:w, 'N'));
 select is(test.names(test.query('a', test.pick(:w, 'q'))), 'O', 'in every queue');
 select test.query('a', test.end(:w, 'O'));
 
--- A holder is giving its slot up and has looked whether an instance waits, when a newcomer comes, and a pick that looks at the newcomer's key.
+-- A holder is giving its slot up and has looked whether an instance waits, when a newcomer comes, and a pick that looks
+-- at the newcomer's key.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select test.exec('a', 'begin');
 select test.query('a', test.end(:w, 'H'));
 select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a newcomer finds the slot taken');
-select is((select string_agg(h.key, ' ') from gendurable.doorbells as h where h.kind = 'slot'), 'k', 'its key stays to be looked at, because the holder may not have seen it');
+select is((select string_agg(h.key, ' ') from gendurable.doorbells as h where h.kind = 'slot'), 'k',
+    'its key stays to be looked at, because the holder may not have seen it');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'so that the slot is offered');
 select test.query('b', test.end(:v, 'N'));
 
 -- The same, and the holder's commit ends after the pick has counted it and before it looks whether it is under way.
 select gd_set_concurrency_limit('other', 0) \g /dev/null
-select gd_enqueue('H', queue => 'p', concurrency_key => 'k'), gd_enqueue('O', queue => 'q', concurrency_key => 'other') \g /dev/null
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k'),
+    gd_enqueue('O', queue => 'q', concurrency_key => 'other') \g /dev/null
 select gd_drop_concurrency_limit('other') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 delete from gendurable.doorbells where kind <> 'tokens';
 update gendurable.instances set phase = 'held' where fsm = 'O';
 insert into gendurable.doorbells (kind, key) values ('slot', 'other');
-create trigger gate before update on gendurable.instances for each row when (new.phase = 'ready') execute function test.gate('b');
+create trigger gate before update on gendurable.instances
+    for each row when (new.phase = 'ready') execute function test.gate('b');
 select test.exec('a', 'begin');
 select test.query('a', test.end(:w, 'H'));
 select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
@@ -199,13 +209,15 @@ select test.query('b', test.end(:v, 'N'));
 delete from gendurable.instances;
 
 -- What begins to wait once a pick has counted is for the next one: doorbells are used up before the count.
-select gd_enqueue('N', queue => 'p', concurrency_key => 'k'), gd_enqueue('O', queue => 'q', concurrency_key => 'other') \g /dev/null
+select gd_enqueue('N', queue => 'p', concurrency_key => 'k'),
+    gd_enqueue('O', queue => 'q', concurrency_key => 'other') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select test.query('a', test.end(:w, 'N', 'await', '{"names": ["x"]}'));
 delete from gendurable.doorbells where kind <> 'tokens';
 update gendurable.instances set phase = 'held' where fsm = 'O';
 insert into gendurable.doorbells (kind, key) values ('slot', 'k'), ('slot', 'other');
-create trigger gate before update on gendurable.instances for each row when (new.phase = 'ready') execute function test.gate('b');
+create trigger gate before update on gendurable.instances
+    for each row when (new.phase = 'ready') execute function test.gate('b');
 select pg_advisory_lock(1) \g /dev/null
 select test.send('b', test.pick(:v, 'p'));
 select ok(test.is_blocked('b'), 'a pick has counted who waits for a key, and stops while it offers another one');
@@ -217,42 +229,51 @@ select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'the next pick d
 select test.query('b', test.end(:v, 'N'));
 delete from gendurable.instances;
 
--- A pick finds the slot taken for one that it has itself woken: the holder of the slot cannot see that one until the pick has committed.
-select gd_enqueue('H', queue => 'p', concurrency_key => 'k'), gd_enqueue('N', queue => 'p', concurrency_key => 'k', delay => '1 hour') \g /dev/null
+-- A pick finds the slot taken for one that it has itself woken: the holder of the slot cannot see that one until the
+-- pick has committed.
+select gd_enqueue('H', queue => 'p', concurrency_key => 'k'),
+    gd_enqueue('N', queue => 'p', concurrency_key => 'k', delay => '1 hour') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 update gendurable.instances set eligible_at = now() where fsm = 'N';
 select test.exec('b', 'begin');
-select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a pick finds the slot taken for one that has become due');
-select is(test.results(test.query('a', test.end(:w, 'H'))), 'committed', 'the holder finishes, and does not see that it waits');
+select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing',
+    'a pick finds the slot taken for one that has become due');
+select is(test.results(test.query('a', test.end(:w, 'H'))), 'committed',
+    'the holder finishes, and does not see that it waits');
 select test.exec('b', 'commit');
 select is(test.stranded(), null, 'but its key is still to be looked at');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'so that the slot is offered');
 select test.query('a', test.end(:w, 'N'));
 
--- A pick takes an offer back for one that waits; that one is cancelled, and the holder finishes, before it has committed: the holder sees no instance that waits.
+-- A pick takes an offer back for one that waits; that one is cancelled, and the holder finishes, before it has
+-- committed: the holder sees no instance that waits.
 select test.exec('a', 'begin'), test.exec('b', 'begin');
-select test.query('a', $$ select id from gd_enqueue('H', queue => 'p', concurrency_key => 'k') $$), test.query('b', $$ select id from gd_enqueue('O', queue => 'p', concurrency_key => 'k') $$);
+select test.query('a', $$ select id from gd_enqueue('H', queue => 'p', concurrency_key => 'k') $$),
+    test.query('b', $$ select id from gd_enqueue('O', queue => 'p', concurrency_key => 'k') $$);
 select test.exec('a', 'commit'), test.exec('b', 'commit');
 select test.query('a', test.pick(:w, 'p'));
 select id as n from gd_enqueue('N', queue => 'p', concurrency_key => 'k') \gset
 select test.exec('b', 'begin');
 select test.query('b', test.pick(:v, 'q'));
 select gd_cancel(:n) \g /dev/null
-select is(test.results(test.query('a', test.end(:w, 'H'))), 'committed', 'a holder finishes while a pick takes an offer back');
+select is(test.results(test.query('a', test.end(:w, 'H'))), 'committed',
+    'a holder finishes while a pick takes an offer back');
 select test.exec('b', 'commit');
 select is(test.phases(), 'O held', 'whose row waits again, which the holder has not seen');
 select is(test.stranded(), null, 'but its key is still to be looked at');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'O', 'so that the slot is offered');
 select test.query('b', test.end(:v, 'O'));
 
--- A holder that is left in peace is not turned away by a pick that looks at its key; nor if it shows only when it is locked that no worker holds it any more.
+-- A holder that is left in peace is not turned away by a pick that looks at its key; nor if it shows only when it is
+-- locked that no worker holds it any more.
 select gd_enqueue('H', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.query('a', test.pick(:w, 'p'));
 select test.query('b', $$ select i.id from gendurable.instances as i where i.fsm = 'H' for update $$);
 select gd_enqueue('N', queue => 'p', concurrency_key => 'k') \g /dev/null
 select test.exec('b', 'begin');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing', 'a pick that has looked at a key');
-select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 1, 'and is done with it, but not committed');
+select is((select count(*)::int from gendurable.doorbells where kind = 'slot'), 1,
+    'and is done with it, but not committed');
 select is(test.results(test.query('a', test.end(:w, 'H'))), 'committed', 'does not turn the holder''s commit away');
 select test.exec('b', 'commit');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'which has seen who waits, and has rung');
@@ -260,7 +281,8 @@ select test.query('a', test.end(:w, 'N'));
 
 -- Two newcomers who do not see each other are both born ready: one of them is held back, and not forgotten.
 select test.exec('a', 'begin'), test.exec('b', 'begin');
-select test.query('a', $$ select id from gd_enqueue('H', queue => 'p', concurrency_key => 'k') $$), test.query('b', $$ select id from gd_enqueue('N', queue => 'p', concurrency_key => 'k') $$);
+select test.query('a', $$ select id from gd_enqueue('H', queue => 'p', concurrency_key => 'k') $$),
+    test.query('b', $$ select id from gd_enqueue('N', queue => 'p', concurrency_key => 'k') $$);
 select test.exec('a', 'commit'), test.exec('b', 'commit');
 select is(test.phases(), 'H ready, N ready', 'two newcomers who do not see each other are both born ready');
 select is(test.names(test.query('a', test.pick(:w, 'p', 9))), 'H', 'one of them is picked');
@@ -272,19 +294,24 @@ select test.query('b', test.end(:v, 'N'));
 
 -- Newcomers of many keys: those that have to be held back do not stand in the way of others.
 select test.exec('a', 'begin'), test.exec('b', 'begin');
-select test.query(s, $$ select gd_enqueue('M', queue => 'p', concurrency_key => 'k:' || n) is null as m from generate_series(1, 20) as n $$) from unnest('{a,b}'::text[]) as s \g /dev/null
+select test.query(s, $$ select gd_enqueue('M', queue => 'p', concurrency_key => 'k:' || n) is null as m
+    from generate_series(1, 20) as n $$) from unnest('{a,b}'::text[]) as s \g /dev/null
 select test.exec('a', 'commit'), test.exec('b', 'commit');
 select gd_enqueue('Plain', queue => 'p') \g /dev/null
 select is(jsonb_array_length(test.query('a', test.pick(:w, 'p', 20))), 20, 'one of each key is picked');
-select is(test.names(test.query('b', test.pick(:v, 'p', 1))), 'Plain', 'and the next pick finds what lies behind the others');
+select is(test.names(test.query('b', test.pick(:v, 'p', 1))), 'Plain',
+    'and the next pick finds what lies behind the others');
 delete from gendurable.instances;
 delete from gendurable.doorbells where kind <> 'tokens';
 
 -- Every way in which a slot is given up tells of it, and only when it commits.
 create view given_up (nth, kind, more) as
-values (1, 'done', '{}'::jsonb), (2, 'stop', '{}'), (3, 'retry', '{"delay_ms": 3600000}'), (4, 'await', '{"names": ["x"]}'),
-    (5, 'next', '{"step": "two", "delay_ms": 3600000}'), (6, 'next', '{"step": "two", "concurrency_key": null, "continue": true}'),
-    (7, 'next', '{"step": "two", "concurrency_key": "other", "continue": true}'), (8, 'schedule_children', '{"children": [{"fsm": "C", "queue": "r"}]}');
+values (1, 'done', '{}'::jsonb), (2, 'stop', '{}'), (3, 'retry', '{"delay_ms": 3600000}'),
+    (4, 'await', '{"names": ["x"]}'),
+    (5, 'next', '{"step": "two", "delay_ms": 3600000}'),
+    (6, 'next', '{"step": "two", "concurrency_key": null, "continue": true}'),
+    (7, 'next', '{"step": "two", "concurrency_key": "other", "continue": true}'),
+    (8, 'schedule_children', '{"children": [{"fsm": "C", "queue": "r"}]}');
 create function test.give_up(worker bigint, kind text, more jsonb) returns text
 language plpgsql as $$
 declare
@@ -292,7 +319,8 @@ declare
 begin
     delete from gendurable.instances;
     delete from gendurable.doorbells as d where d.kind <> 'tokens';
-    perform gd_enqueue('H', queue => 'p', concurrency_key => 'k', priority => 1), gd_enqueue('N', queue => 'q', concurrency_key => 'k', priority => 2);
+    perform gd_enqueue('H', queue => 'p', concurrency_key => 'k', priority => 1),
+        gd_enqueue('N', queue => 'q', concurrency_key => 'k', priority => 2);
     perform gd_pick(worker, 'p', 1);
     perform gd_pick(worker, 'q', 1);
     perform gd_pick(worker, 'q', 1);    -- the key has been looked at, and is quiet
@@ -331,9 +359,11 @@ select is(h.after, 'N', format('%s %s: the slot is offered', h.kind, h.more)) fr
 delete from gendurable.instances;
 delete from gendurable.doorbells where kind <> 'tokens';
 
--- Every way in which an instance begins to wait tells of it. The holder goes meanwhile: it cannot see that one, and one slot or two are free when it can be seen.
+-- Every way in which an instance begins to wait tells of it. The holder goes meanwhile: it cannot see that one, and one
+-- slot or two are free when it can be seen.
 create view waiting (nth, way) as
-values (1, 'signal'), (2, 'deadline'), (3, 'due'), (4, 'join'), (5, 'revived'), (6, 'tokens'), (7, 'release'), (8, 'next with the key'), (9, 'retry'), (10, 'answered await'), (11, 'no children');
+values (1, 'signal'), (2, 'deadline'), (3, 'due'), (4, 'join'), (5, 'revived'), (6, 'tokens'), (7, 'release'),
+    (8, 'next with the key'), (9, 'retry'), (10, 'answered await'), (11, 'no children');
 select gd_set_rate_limit('tokens', 1000, '1 s') \g /dev/null
 create function test.begin_waiting(worker bigint, way text) returns text
 language plpgsql as $$
@@ -341,14 +371,18 @@ declare
     v_id bigint;
 begin
     delete from gendurable.instances;
-    perform gd_set_concurrency_limit('k', case when way in ('release', 'retry', 'answered await', 'no children') then 2 else 1 end);
-    v_id := (gd_enqueue('N', queue => 'q', concurrency_key => case way when 'next with the key' then 'other' else 'k' end, delay => case way when 'due' then interval '1 hour' end,
+    perform gd_set_concurrency_limit('k',
+        case when way in ('release', 'retry', 'answered await', 'no children') then 2 else 1 end);
+    v_id := (gd_enqueue('N', queue => 'q',
+        concurrency_key => case way when 'next with the key' then 'other' else 'k' end,
+        delay => case way when 'due' then interval '1 hour' end,
                         rate_limit => case way when 'tokens' then 'tokens' end)).id;
     if way not in ('due', 'tokens') then
         perform gd_pick(worker, 'q', 1);
     end if;
     if way in ('signal', 'deadline') then
-        execute test.end(worker, 'N', 'await', case way when 'deadline' then '{"names": ["x"], "timeout_ms": -1}'::jsonb else '{"names": ["x"]}' end);
+        execute test.end(worker, 'N', 'await',
+            case way when 'deadline' then '{"names": ["x"], "timeout_ms": -1}'::jsonb else '{"names": ["x"]}' end);
     elsif way = 'due' then
         update gendurable.instances set eligible_at = now();
     elsif way = 'tokens' then
@@ -364,7 +398,8 @@ begin
     end if;
     perform gd_enqueue('H', queue => 'p', concurrency_key => 'k');
     if way = 'tokens' then
-        update gendurable.instances set phase = 'executing', worker_id = worker, claimed_at = now() where fsm = 'H';    -- a pick would give N its tokens
+        -- a pick would give N its tokens
+        update gendurable.instances set phase = 'executing', worker_id = worker, claimed_at = now() where fsm = 'H';
     else
         perform gd_pick(worker, 'p', 1);
     end if;
@@ -431,7 +466,8 @@ select ok(not test.is_blocked('a'), 'offering does not wait for a client that ho
 select test.answer('a');
 select coalesce(max(ctid::text), 'none') as bell from gendurable.doorbells where kind = 'slot' \gset
 select test.query('a', test.pick(:w, 'p'));
-select is((select max(ctid::text) from gendurable.doorbells where kind = 'slot'), :'bell', 'what is to be looked at again stays where it is, however often');
+select is((select max(ctid::text) from gendurable.doorbells where kind = 'slot'), :'bell',
+    'what is to be looked at again stays where it is, however often');
 select test.exec('b', 'commit');
 select is(test.stranded(), null, 'nor forgets the slot');
 select is(test.names(test.query('a', test.pick(:w, 'p'))), 'N', 'which is offered the slot later');
@@ -452,23 +488,28 @@ select is(test.stranded(), null, 'one that is undone leaves the word where it wa
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'for the next one');
 select test.query('b', test.end(:v, 'N'));
 
--- A name whose lock another pick holds is passed over, with all of its keys; the names behind it are not. In the order of the keys: a a-b a:1 b:1.
+-- A name whose lock another pick holds is passed over, with all of its keys; the names behind it are not. In the order
+-- of the keys: a a-b a:1 b:1.
 select gd_enqueue('A', queue => 'p', concurrency_key => 'a') \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', test.pick(:w, 'p'));
-select gd_enqueue('A2', queue => 'q', concurrency_key => 'a'), gd_enqueue('A3', queue => 'q', concurrency_key => 'a:1'), gd_enqueue('B', queue => 'q', concurrency_key => 'a-b'),
+select gd_enqueue('A2', queue => 'q', concurrency_key => 'a'), gd_enqueue('A3', queue => 'q', concurrency_key => 'a:1'),
+    gd_enqueue('B', queue => 'q', concurrency_key => 'a-b'),
        gd_enqueue('C', queue => 'q', concurrency_key => 'b:1') \g /dev/null
 update gendurable.instances set phase = 'held' where phase = 'ready' and queue = 'q';
 delete from gendurable.doorbells where kind <> 'tokens';
 insert into gendurable.doorbells (kind, key) values ('slot', 'a'), ('slot', 'a-b'), ('slot', 'a:1'), ('slot', 'b:1');
-select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'B C', 'names beside one that is being decided about are offered');
-select is((select string_agg(h.key, ' ' order by h.key) from gendurable.doorbells as h where h.kind = 'slot'), 'a a:1', 'its own keys are left to be looked at');
+select is(test.names(test.query('b', test.pick(:v, 'q', 9))), 'B C',
+    'names beside one that is being decided about are offered');
+select is((select string_agg(h.key, ' ' order by h.key) from gendurable.doorbells as h where h.kind = 'slot'), 'a a:1',
+    'its own keys are left to be looked at');
 select test.exec('a', 'commit');
 delete from gendurable.instances;
 delete from gendurable.doorbells where kind <> 'tokens';
 
 -- A worker of many slots whose keys all have some who wait: the last keys are served as often as the first.
-select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'M', 'queue', 'p', 'concurrency_key', 'm:' || n)) from generate_series(1, 700) as n)) from generate_series(1, 3) \g /dev/null
+select gd_enqueue_many((select jsonb_agg(jsonb_build_object('fsm', 'M', 'queue', 'p', 'concurrency_key', 'm:' || n))
+    from generate_series(1, 700) as n)) from generate_series(1, 3) \g /dev/null
 create function test.turn(worker bigint) returns bigint
 language plpgsql as $$
 declare

@@ -23,14 +23,19 @@ select gd_signal(:i, 'other') \g /dev/null
 -- Every kind of outcome, in a batch of its own and with the signal it was handed.
 create view late (kind, outcome) as
 values ('done', '{"result": {"late": true}}'::jsonb), ('stop', '{"error": {"late": true}}'),
-    ('next', '{"step": "late", "state": {"late": true}, "priority": 9}'), ('next', '{"step": "late", "state": {"late": true}, "continue": true}'),
-    ('retry', '{"state": {"late": true}, "delay_ms": 1}'), ('await', '{"names": ["other"], "step": "late", "timeout_ms": -1}'),
-    ('await', '{"names": ["paid"]}'), ('schedule_children', '{"step": "late", "children": [{"fsm": "Late"}, {"fsm": "Late", "correlation_key": "late"}]}'),
+    ('next', '{"step": "late", "state": {"late": true}, "priority": 9}'),
+    ('next', '{"step": "late", "state": {"late": true}, "continue": true}'),
+    ('retry', '{"state": {"late": true}, "delay_ms": 1}'),
+    ('await', '{"names": ["other"], "step": "late", "timeout_ms": -1}'),
+    ('await', '{"names": ["paid"]}'),
+    ('schedule_children', '{"step": "late", "children": [{"fsm": "Late"}, {"fsm": "Late", "correlation_key": '
+        '"late"}]}'),
     ('schedule_children', '{"step": "late", "children": []}');
 create function test.late(worker bigint, id bigint, fence bigint, consumed bigint) returns text
 language sql as $$
     select string_agg(distinct test.results(test.query('b', test.commit(worker,
-        test.outcome(id, fence, l.kind, l.outcome || jsonb_build_object('consumed', jsonb_build_array(consumed)))))), ' ')
+        test.outcome(id, fence, l.kind, l.outcome || jsonb_build_object('consumed', jsonb_build_array(consumed)))))),
+        ' ')
     from late as l
 $$;
 
@@ -54,7 +59,8 @@ select test.exec('a', 'commit');
 select test.world() as world \gset
 select test.exec('a', 'begin');
 select (test.query('a', format($$ select fence from gd_pick(%s, 'q', 1) $$, :v)) -> 0 ->> 'fence') as g \gset
-select is(test.late(:w, :i, :f, :s), 'stale', 'beside another worker''s pick in flight, every kind of outcome is stale');
+select is(test.late(:w, :i, :f, :s), 'stale',
+    'beside another worker''s pick in flight, every kind of outcome is stale');
 select is(test.world(), :'world'::jsonb, 'and has no side effect');
 select test.exec('a', 'commit');
 select test.world() as world \gset
@@ -67,7 +73,8 @@ select is(test.world(), :'world'::jsonb, 'none has a side effect');
 -- The other worker's commit is in flight: what is stale is not even busy.
 select test.exec('a', 'begin');
 select test.query('a', test.commit(:v, test.outcome(:i, :g, 'next', '{"step": "two"}')));
-select is(test.late(:w, :i, :f, :s), 'stale', 'beside another worker''s commit in flight, every kind of outcome is stale');
+select is(test.late(:w, :i, :f, :s), 'stale',
+    'beside another worker''s commit in flight, every kind of outcome is stale');
 select is(test.world(), :'world'::jsonb, 'and has no side effect');
 select test.exec('a', 'commit');
 
@@ -78,7 +85,8 @@ select is(test.late(0, :i, :g, :s), 'stale', 'a commit for a row that no worker 
 select gd_release(0, array[:i], '1 hour') \g /dev/null
 select is(test.world(), :'world'::jsonb, 'nor can it be released');
 
--- A worker that was forgotten while another session's transaction kept the reaper from its claim: it is gone, so its commits are stale.
+-- A worker that was forgotten while another session's transaction kept the reaper from its claim: it is gone, so its
+-- commits are stale.
 select gd_register('dead', array['q']) as w \gset
 select fence as f from gd_pick(:w, 'q', 1) \gset
 select test.exec('a', 'begin');

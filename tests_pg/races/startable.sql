@@ -19,7 +19,8 @@ create function test.of(machine text, variadic queues text[]) returns text langu
 $$;
 create function test.id(answer jsonb) returns bigint language sql as $$ select (answer #>> '{0,id}')::bigint $$;
 create function test.tokens_come() returns void language sql as $$
-    update gendurable.buckets set refilled_at = refilled_at - interval '61 minutes', due_at = due_at - interval '61 minutes'
+    update gendurable.buckets set refilled_at = refilled_at - interval '61 minutes',
+        due_at = due_at - interval '61 minutes'
 $$;
 create function test.fresh() returns void language plpgsql as $$
 begin
@@ -32,10 +33,12 @@ select gd_set_rate_limit('r', 1, '1 hour', 1) \g /dev/null
 select test.id(test.query('b', test.of('Y', 'q'))) as y, gd_register('b', '{b}', '1 day') as b \gset
 
 -- A worker that registers × a pick that does not see it.
-select gd_enqueue('X', queue => 'q', rate_limit => 'r', priority => -1), gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
+select gd_enqueue('X', queue => 'q', rate_limit => 'r', priority => -1),
+    gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
 select test.exec('a', 'begin');
 select test.id(test.query('a', test.of('X', 'q'))) as x \gset
-select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y', 'a worker that is being registered starts nothing yet, so its machine waits beside the line');
+select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y',
+    'a worker that is being registered starts nothing yet, so its machine waits beside the line');
 select test.exec('a', 'commit');
 select gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
 select test.tokens_come();
@@ -44,25 +47,31 @@ select is(test.names(test.query('c', test.pick(:x, 'q', 9))), 'X', 'and the more
 
 -- The last worker of a machine that leaves × a pick that still sees it: tokens, and a slot.
 select test.fresh();
-select gd_enqueue('X', queue => 'q', rate_limit => 'r', priority => -1), gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
-select gd_set_concurrency_limit('k', 0), gd_enqueue('X', queue => 'q', concurrency_key => 'k', priority => -1), gd_enqueue('Y', queue => 'q', concurrency_key => 'k'), gd_drop_concurrency_limit('k') \g /dev/null
+select gd_enqueue('X', queue => 'q', rate_limit => 'r', priority => -1),
+    gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
+select gd_set_concurrency_limit('k', 0), gd_enqueue('X', queue => 'q', concurrency_key => 'k', priority => -1),
+    gd_enqueue('Y', queue => 'q', concurrency_key => 'k'), gd_drop_concurrency_limit('k') \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', format('select gd_unregister(%s)', :x));
-select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing', 'a worker that is leaving can still start what was offered');
+select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing',
+    'a worker that is leaving can still start what was offered');
 select test.exec('a', 'rollback');
 select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing', 'nor when it stays after all');
 select test.exec('a', 'begin');
 select test.query('a', format('select gd_unregister(%s)', :x));
 select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing', 'it leaves');
 select test.exec('a', 'commit');
-select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y Y', 'what it was offered keeps from none a slot or tokens');
+select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y Y',
+    'what it was offered keeps from none a slot or tokens');
 
 -- A queue that is paused × a pick that does not see it.
 select test.fresh();
-select gd_enqueue('P', queue => 'b', rate_limit => 'r', priority => -1), gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
+select gd_enqueue('P', queue => 'b', rate_limit => 'r', priority => -1),
+    gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_pause('b') $$);
-select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing', 'a queue that is being paused has its offer first');
+select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing',
+    'a queue that is being paused has its offer first');
 select is(test.names(test.query('c', test.pick(:b, 'b', 9))), 'nothing', '(it hands nothing out)');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y', 'until it is paused');
@@ -83,7 +92,9 @@ select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y', 'then the oth
 select test.fresh();
 select gd_set_queue_limit('b', 1), gd_enqueue('place', queue => 'b') \g /dev/null
 select is(test.names(test.query('c', test.pick(:b, 'b', 9))), 'place', '(the queue is full)');
-select gd_enqueue('P', queue => 'b', rate_limit => 'r', priority => -1), gd_enqueue('P', queue => 'b', rate_limit => 'r', priority => -1), gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
+select gd_enqueue('P', queue => 'b', rate_limit => 'r', priority => -1),
+    gd_enqueue('P', queue => 'b', rate_limit => 'r', priority => -1),
+    gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
 select test.exec('a', 'begin');
 select is(test.results(test.query('a', test.end(:b, 'place'))), 'committed', 'its place is being freed');
 select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y', 'until then it stands in no other instance''s way');
@@ -108,7 +119,8 @@ select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y', 'once it is t
 -- A limit that is raised × a pick that does not see it.
 select test.fresh();
 select gd_set_queue_limit('b', 0) \g /dev/null
-select gd_enqueue('P', queue => 'b', rate_limit => 'r', priority => -1), gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
+select gd_enqueue('P', queue => 'b', rate_limit => 'r', priority => -1),
+    gd_enqueue('Y', queue => 'q', rate_limit => 'r') \g /dev/null
 select test.exec('a', 'begin');
 select test.query('a', $$ select gd_set_queue_limit('b', 1) $$);
 select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y', 'a limit that is being raised is the old one');
@@ -119,11 +131,14 @@ select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing', 'once i
 select is(test.names(test.query('c', test.pick(:b, 'b', 9))), 'P', 'and what waited there starts');
 -- The last two workers of a machine leave at once: each still sees the other one.
 select test.fresh();
-select test.query('a', format('select gd_unregister(%s)', w.id)) from gendurable.workers as w where w.name = 'of X' \g /dev/null
+select test.query('a', format('select gd_unregister(%s)', w.id)) from gendurable.workers as w
+    where w.name = 'of X' \g /dev/null
 select test.id(test.query('a', test.of('X', 'q'))) as x, test.id(test.query('c', test.of('X', 'q'))) as x2 \gset
 select gd_set_concurrency_limit('k', 0) \g /dev/null
-select gd_enqueue('X', queue => 'q', rate_limit => 'r', priority => -1), gd_enqueue('Y', queue => 'q', rate_limit => 'r'),
-       gd_enqueue('X', queue => 'q', concurrency_key => 'k', priority => -1), gd_enqueue('Y', queue => 'q', concurrency_key => 'k') \g /dev/null
+select gd_enqueue('X', queue => 'q', rate_limit => 'r', priority => -1),
+    gd_enqueue('Y', queue => 'q', rate_limit => 'r'),
+       gd_enqueue('X', queue => 'q', concurrency_key => 'k', priority => -1),
+       gd_enqueue('Y', queue => 'q', concurrency_key => 'k') \g /dev/null
 select gd_set_concurrency_limit('k', 1) \g /dev/null
 select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing', 'two workers can start what was offered');
 select test.exec('a', 'begin');
@@ -133,5 +148,6 @@ select test.query('c', format('select gd_unregister(%s)', :x2));
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'nothing', 'one has left, the other is leaving');
 select test.exec('c', 'commit');
-select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y Y', 'when both have left, what they were offered keeps from none');
+select is(test.names(test.query('b', test.pick(:y, 'q', 9))), 'Y Y',
+    'when both have left, what they were offered keeps from none');
 select * from finish();

@@ -67,25 +67,31 @@ select gd_register('w', '{q}', '1 day') as w \gset
 
 -- Trails move here only when the test says so.
 alter function gendurable._move_trails(bigint[], int[]) rename to _move_trails_now;
-create function gendurable._move_trails(p_ids bigint[], p_kinds int[] default null) returns void language sql return null::void;
+create function gendurable._move_trails(p_ids bigint[], p_kinds int[] default null) returns void
+    language sql return null::void;
 
 -- Nor do transactions of other databases, which other tests may have open, leave gaps here.
 alter function gendurable._open_transactions() rename to _all_open_transactions;
 create function gendurable._open_transactions(out xids xid8[], out next xid8) language sql stable as $$
     select array(select x from unnest(o.xids) as x
-                 where x::xid not in (select b.backend_xid from pg_stat_activity as b where b.backend_xid is not null and b.datname <> current_database())), o.next
+                 where x::xid not in (select b.backend_xid from pg_stat_activity as b
+                     where b.backend_xid is not null and b.datname <> current_database())), o.next
     from gendurable._all_open_transactions() as o
 $$;
 
 create function test.at(minute int) returns timestamptz
 language sql immutable return timestamptz '2026-01-01 00:00Z' + minute * interval '1 minute';
 create function test.put(minute int, priority int default 0) returns text
-language sql as $$ select format('select id from gd_enqueue(''A'', jsonb_build_object(''at'', %s), queue => ''q'', eligible_at => %L, priority => %s)', minute, test.at(minute), priority) $$;
+language sql as $$ select format(
+    'select id from gd_enqueue(''A'', jsonb_build_object(''at'', %s), queue => ''q'', eligible_at => %L, priority => '
+    '%s)', minute, test.at(minute), priority) $$;
 comment on function test.put is 'An enqueue as SQL text; the instance is known by its minute.';
 create function test.take(worker bigint, slots int default 1) returns text
 language sql as $$ select format('select state ->> ''at'' as fsm from gd_pick(%s, ''q'', %s)', worker, slots) $$;
 create function test.move(minute int) returns text
-language sql as $$ select format('select gendurable._move_trails_now(array(select id from gendurable.instances where (state ->> ''at'')::int = %s))', minute) $$;
+language sql as $$ select format(
+    'select gendurable._move_trails_now(array(select id from gendurable.instances where (state ->> ''at'')::int = %s))',
+    minute) $$;
 comment on function test.move is 'SQL text that moves the trail behind an instance.';
 -- One is enqueued, claimed, and the trail moved behind it.
 create procedure test.advance(worker bigint, variadic minutes int[])
@@ -104,29 +110,34 @@ begin
 end
 $$;
 create function test.minute(at timestamptz) returns text
-language sql as $$ select case when at = '-infinity' then '-' else round(extract(epoch from at - test.at(0)) / 60)::text end $$;
+language sql as $$ select case when at = '-infinity' then '-'
+    else round(extract(epoch from at - test.at(0)) / 60)::text end $$;
 create function test.line() returns text
 language sql as $$
     select format('floor %s sealed %s cap %s', test.minute(l.floor_at), test.minute(l.sealed_at), test.minute(l.cap_at))
-    from (select t.* from gendurable.trails as t order by t.seq desc limit 1) as t cross join lateral unnest(t.lines) as l
+    from (select t.* from gendurable.trails as t order by t.seq desc limit 1) as t cross
+        join lateral unnest(t.lines) as l
     where l.priority = 0
 $$;
 -- (Transactions of other databases are open as well, and may be pending in the same gaps or others.)
 create function test.gaps() returns text
 language sql as $$
-    select coalesce(string_agg(format('..%s %s%s', g.until, g.pending, case when g.occupied then ' occupied' else '' end), ', ' order by g.until), 'none')
+    select coalesce(string_agg(format('..%s %s%s', g.until, g.pending,
+        case when g.occupied then ' occupied' else '' end), ', ' order by g.until), 'none')
     from (select max(test.minute(g.until_at)) as until, cardinality(m.pending) as pending, g.occupied
           from (select t.* from gendurable.trails as t order by t.seq desc limit 1) as t
           cross join lateral unnest(t.gaps) as g
           cross join lateral (select array(select x from unnest(g.pending) as x
                                            where x::xid in (select a.backend_xid from pg_stat_activity as a
-                                                            where a.datname = current_database() and a.application_name in ('a', 'b'))) as pending) as m
+                                                            where a.datname = current_database()
+                                                                and a.application_name in ('a', 'b'))) as pending) as m
           where g.occupied or m.pending <> '{}'
           group by m.pending, g.occupied) as g
 $$;
 comment on function test.gaps is 'The gaps that are occupied, or of transactions of a and b: until where, of how many.';
 create function test.stands(minute int) returns text
-language sql as $$ select case when i.lane & ((1::bigint << 40) - 1) = 0 then 'line' else 'run' end from gendurable.instances as i where (i.state ->> 'at')::int = minute $$;
+language sql as $$ select case when i.lane & ((1::bigint << 40) - 1) = 0 then 'line' else 'run' end
+    from gendurable.instances as i where (i.state ->> 'at')::int = minute $$;
 create procedure test.clear()
 language plpgsql as $$
 begin
@@ -173,7 +184,8 @@ select is(test.line(), 'floor 15 sealed 30 cap 40', 'a floor rises to what it fi
 select is(test.names(test.query('b', test.take(:w))), '15', 'and it is picked');
 
 -- A writer that idles: the floor passes over it and leaves a gap, which is read as soon as the writer has ended.
--- (Fails if gendurable._move_lines notes no gap; if gendurable._odd_places leaves out the gaps of pending transactions.)
+-- (Fails if gendurable._move_lines notes no gap; if gendurable._odd_places leaves out the gaps of pending
+-- transactions.)
 call test.clear();
 call test.advance(:w, 10);
 select test.exec('a', 'begin');
@@ -257,7 +269,8 @@ language plpgsql as $$ begin for v_n in 1 .. 40 loop perform pg_current_xact_id(
 comment on procedure test.burn() is 'Some ids, so that runs end.';
 call test.burn();
 call test.advance(:w, 30, 40);
-select cmp_ok((select bound from gendurable.trails order by seq desc limit 1), '>', (select min(gendurable._run(x)) from gendurable.trails as t, unnest(t.pending) as x),
+select cmp_ok((select bound from gendurable.trails order by seq desc limit 1), '>',
+    (select min(gendurable._run(x)) from gendurable.trails as t, unnest(t.pending) as x),
     'the bound has passed the run of an idle transaction');
 select test.query('a', test.put(15));
 select test.exec('a', 'savepoint s');
@@ -319,7 +332,8 @@ select test.exec('b', 'commit');
 call test.advance(:w, 40);
 select test.exec('a', 'commit');
 call test.advance(:w, 50, 60);
-select is(test.names(test.query('b', test.take(:w))), '15', 'the instance of one that began beside two trails of one transaction is found');
+select is(test.names(test.query('b', test.take(:w))), '15',
+    'the instance of one that began beside two trails of one transaction is found');
 
 -- Two movers: the second one does not wait and does nothing.
 -- (Fails if gendurable._move_trail waits for the lock.)
@@ -333,8 +347,10 @@ select test.answer('b');
 select test.exec('a', 'commit');
 select is((select max(seq) from gendurable.trails), 3::bigint, 'and adds no trail beside the first one''s');
 
--- A trail from elsewhere (a restored dump): its xid is not that of the row, so it is void; the next one takes its place.
--- (Fails if gendurable._places reads it; if gendurable._move_trail goes on counting without it, at the first number that is taken.)
+-- A trail from elsewhere (a restored dump): its xid is not that of the row, so it is void; the next one takes its
+-- place.
+-- (Fails if gendurable._places reads it; if gendurable._move_trail goes on counting without it, at the first number
+-- that is taken.)
 call test.clear();
 call test.advance(:w, 10, 20, 30, 40);
 update gendurable.trails set seq = 3, bound = 1000000 where seq = 4;
@@ -359,7 +375,8 @@ call test.advance(:w, 50);
 select is(test.line(), 'floor - sealed - cap 50', 'and a new one begins');
 
 -- An old transaction that hands out a slot: the instance was enqueued after it had begun.
--- (Fails if gendurable._lane lets it stand in the line, where later than the beginning of its transaction nothing is expected.)
+-- (Fails if gendurable._lane lets it stand in the line, where later than the beginning of its transaction nothing is
+-- expected.)
 call test.clear();
 select test.exec('a', 'begin');
 select test.query('a', 'select pg_current_xact_id()');
@@ -367,7 +384,8 @@ select gd_enqueue('A', '{"at": 1}', queue => 'q', rate_limit => 'r') \g /dev/nul
 select gd_set_rate_limit('r', 1, '1 s', 1) \g /dev/null
 select test.query('a', 'select gendurable._move_offers(array_agg(id), null) from gendurable.instances');
 select test.exec('a', 'commit');
-select is(test.stands(1), 'run', 'an instance that is younger than the transaction that makes it ready stands in a run');
+select is(test.stands(1), 'run',
+    'an instance that is younger than the transaction that makes it ready stands in a run');
 select is(test.names(test.query('b', test.take(:w))), '1', 'and is picked');
 
 -- A pick of several places goes on where it left off, and keeps what it has.
@@ -377,8 +395,10 @@ call test.advance(:w, 40);
 select test.query('b', test.put(30, -1));
 select test.query('b', test.put(m)) from generate_series(50, 59) as m;
 select test.exec('a', 'begin');
-select test.query('a', 'select id from gendurable.instances where (state ->> ''at'')::int in (51, 52) for no key update');
-select is(test.names(test.query('b', test.take(:w, 4))), '30 50 53 54', 'beside locked instances it takes the next ones');
+select test.query('a', 'select id from gendurable.instances where (state ->> ''at'')::int in (51, 52) for no key '
+    'update');
+select is(test.names(test.query('b', test.take(:w, 4))), '30 50 53 54',
+    'beside locked instances it takes the next ones');
 select test.exec('a', 'commit');
 select is(test.names(test.query('b', test.take(:w, 4))), '51 52 55 56', 'and then those');
 select * from finish();

@@ -46,9 +46,12 @@ begin
 end
 $$;
 create function test.next(session text) returns text language sql as $$
-    select coalesce(round(extract(epoch from (test.query(session, 'select gd_next_due(''default'') as at') -> 0 ->> 'at')::timestamptz - now()) / 3600)::text, 'none')
+    select coalesce(round(extract(epoch
+        from (test.query(session, 'select gd_next_due(''default'') as at') -> 0 ->> 'at')::timestamptz - now())
+        / 3600)::text, 'none')
 $$;
-create function test.put(session text, delay interval) returns jsonb language sql as $$ select test.query(session, format('select count(*) from gd_enqueue(''M'', delay => %L)', delay)) $$;
+create function test.put(session text, delay interval) returns jsonb language sql as $$
+    select test.query(session, format('select count(*) from gd_enqueue(''M'', delay => %L)', delay)) $$;
 select test.note() \g /dev/null
 select is(test.next('b'), 'none', 'nothing waits');
 
@@ -70,7 +73,8 @@ select test.put('a', '2 hours') \g /dev/null
 call test.later();
 select test.note() \g /dev/null
 select test.note() \g /dev/null
-select ok((select (test.query('a', 'select pg_current_xact_id() as x') -> 0 ->> 'x')::xid8 = any (w.pending) from gendurable.waits as w where w.queue = 'default'), 'a transaction is open for long');
+select ok((select (test.query('a', 'select pg_current_xact_id() as x') -> 0 ->> 'x')::xid8 = any (w.pending)
+    from gendurable.waits as w where w.queue = 'default'), 'a transaction is open for long');
 select test.exec('a', 'commit');
 select is(test.next('b'), '2', 'what it has written is found when it ends');
 call test.later();
@@ -103,7 +107,8 @@ select test.exec('a', 'begin isolation level repeatable read');
 select test.query('a', 'select count(*) from gendurable.waits') \g /dev/null
 select test.exec('c', 'begin isolation level repeatable read');
 select is(test.next('c'), '2', 'a reader with a snapshot');
-select gd_cancel((select i.id from gendurable.instances as i where i.phase = 'scheduled' order by i.eligible_at limit 1)) \g /dev/null
+select gd_cancel((select i.id from gendurable.instances as i where i.phase = 'scheduled' order by i.eligible_at
+    limit 1)) \g /dev/null
 call test.later();
 select test.note() \g /dev/null
 select test.note() \g /dev/null
@@ -113,14 +118,19 @@ select test.exec('a', 'commit');
 select is(test.next('b'), '1', 'what a writer with one has written is found');
 select test.exec('c', 'commit');
 
--- A park whose deadline has come at once, and a delay that is shorter than a clock can say. Mutation: _apply_await gives its deadline to _step_lane: 15.
+-- A park whose deadline has come at once, and a delay that is shorter than a clock can say. Mutation: _apply_await
+-- gives its deadline to _step_lane: 15.
 select gd_enqueue('P', queue => 'p'), gd_enqueue('Q', queue => 'p') \g /dev/null
 select gendurable._move_waits('p') \g /dev/null
 create table picked as select * from gd_pick(:w, 'p', 2);
-select is((select string_agg(c.result, ' ') from gd_commit(:w, (select jsonb_agg(jsonb_build_object('id', p.id, 'fence', p.fence)
-        || case p.fsm when 'P' then '{"kind": "await", "names": ["go"], "timeout_ms": 0}' else '{"kind": "retry", "delay_ms": 0.0000001}' end::jsonb) from picked as p)) as c), 'committed committed', 'a park and a retry');
+select is((select string_agg(c.result, ' ')
+    from gd_commit(:w, (select jsonb_agg(jsonb_build_object('id', p.id, 'fence', p.fence)
+        || case p.fsm when 'P' then '{"kind": "await", "names": ["go"], "timeout_ms": 0}'
+        else '{"kind": "retry", "delay_ms": 0.0000001}' end::jsonb) from picked as p)) as c), 'committed committed',
+        'a park and a retry');
 select is(test.names(test.query('b', test.pick(:w, 'p', 2))), 'Q P', 'are over at once');
-select is((select count(*)::int from gendurable.instances as i where i.queue = 'p' and i.phase = 'executing'), 2, 'both');
+select is((select count(*)::int from gendurable.instances as i where i.queue = 'p' and i.phase = 'executing'), 2,
+    'both');
 
 -- Two that note, and one that is undone.
 select test.exec('a', 'begin');

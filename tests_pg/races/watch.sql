@@ -34,12 +34,14 @@ begin
     return (select to_jsonb(p) from (select p.id, p.fence from gd_pick(worker, 'default', 1) as p) as p);
 end
 $$;
-create function test.watch(claim jsonb) returns text language sql as $$ select format('select gd_watch(%s::bigint)', claim ->> 'id') $$;
+create function test.watch(claim jsonb) returns text language sql as $$
+    select format('select gd_watch(%s::bigint)', claim ->> 'id') $$;
 
 -- The commit first: the watch waits for it, and answers what it has left.
 select test.claim(:w) as o \gset
 select test.exec('a', 'begin');
-select is(test.results(test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "done"}'))), 'committed', 'an end is in flight');
+select is(test.results(test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "done"}'))), 'committed',
+    'an end is in flight');
 select test.send('b', test.watch(:'o'));
 select ok(test.is_blocked('b'), 'a watch waits for it');
 select test.exec('a', 'commit');
@@ -66,7 +68,8 @@ select test.send('b', test.watch(:'o'));
 select ok(test.is_blocked('b'), 'a watch waits for an end');
 select test.exec('a', 'rollback');
 select is(test.result(test.answer('b')), 'executing', 'that is undone');
-select is(test.results(test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "done"}'))) || ' ' || test.heard(), 'committed ' || (:'o'::jsonb ->> 'id') || ':done', 'the end that comes is told of');
+select is(test.results(test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "done"}'))) || ' ' || test.heard(),
+    'committed ' || (:'o'::jsonb ->> 'id') || ':done', 'the end that comes is told of');
 
 -- The watch first: the commit is offered again, and finds it.
 select test.claim(:w) as o \gset
@@ -76,16 +79,20 @@ select test.send('a', test.commit(:w, :'o'::jsonb || '{"kind": "await", "names":
 select ok(not test.is_blocked('a'), 'the commit of a park does not wait for it');
 select is(test.results(test.answer('a')), 'busy', 'and is to be offered again');
 select test.exec('b', 'commit');
-select is(test.results(test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "await", "names": ["x"]}'))), 'committed', 'it is');
+select is(test.results(test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "await", "names": ["x"]}'))),
+    'committed', 'it is');
 select is(test.heard(), (:'o'::jsonb ->> 'id') || ':awaiting_signal', 'and told of');
 
 -- A pick, and a step that runs ahead, between the watch and its news: neither loses it.
 select is(test.result(test.query('b', test.watch(:'o'))), 'awaiting_signal', 'a park is watched');
 select gd_signal((:'o'::jsonb ->> 'id')::bigint, 'x') \g /dev/null
 select to_jsonb(p) as o from (select p.id, p.fence from gd_pick(:w, 'default', 1) as p) as p \gset
-select (test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "next", "step": "two", "continue": true}')) #>> '{0,fence}')::bigint as fence \gset
+select (test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "next", "step": "two", "continue": true}')) #>>
+    '{0,fence}')::bigint as fence \gset
 select test.exec('a', 'begin');
-select is(test.results(test.query('a', test.commit(:w, :'o'::jsonb || format('{"fence": %s, "kind": "schedule_children", "children": [{"fsm": "C"}]}', :fence)::jsonb))), 'committed', 'it runs ahead and parks for its children');
+select is(test.results(test.query('a',
+    test.commit(:w, :'o'::jsonb || format('{"fence": %s, "kind": "schedule_children", "children": [{"fsm": "C"}]}',
+        :fence)::jsonb))), 'committed', 'it runs ahead and parks for its children');
 select is(test.heard(), '-', 'nothing is told before that is committed');
 select test.exec('a', 'commit');
 select is(test.heard(), (:'o'::jsonb ->> 'id') || ':awaiting_children', 'then it is');
@@ -96,7 +103,8 @@ select test.claim(:w) as o \gset
 select test.query('b', test.watch(:'o'));
 select gd_reap(:w) \g /dev/null
 select is(test.heard(), '-', 'to be reaped is no park');
-select is(test.result(test.query('a', format('select gd_cancel(%s::bigint)', :'o'::jsonb ->> 'id'))) || ' ' || test.heard(), '1 ' || (:'o'::jsonb ->> 'id') || ':failed', 'and does not end the watch');
+select is(test.result(test.query('a', format('select gd_cancel(%s::bigint)', :'o'::jsonb ->> 'id'))) || ' '
+    || test.heard(), '1 ' || (:'o'::jsonb ->> 'id') || ':failed', 'and does not end the watch');
 
 -- Two that watch: one notification, which both hear.
 select gd_register('w', lease => '1 day') as w \gset
@@ -107,11 +115,13 @@ select test.send('b', test.watch(:'o'));
 select ok(test.is_blocked('b'), 'a second watch waits for the first one');
 select test.exec('a', 'commit');
 select test.answer('b');
-select is(test.results(test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "done"}'))) || ' ' || test.heard(), 'committed ' || (:'o'::jsonb ->> 'id') || ':done', 'both are told at once');
+select is(test.results(test.query('a', test.commit(:w, :'o'::jsonb || '{"kind": "done"}'))) || ' ' || test.heard(),
+    'committed ' || (:'o'::jsonb ->> 'id') || ':done', 'both are told at once');
 -- The end and the revival in one transaction.
 select test.claim(:w) as o \gset
 select test.exec('a', 'begin');
-select test.query('a', format('select gd_cancel(%1$s::bigint) as x', :'o'::jsonb ->> 'id')), test.query('a', format('select gd_retry(%1$s) as x', :'o'::jsonb ->> 'id'));
+select test.query('a', format('select gd_cancel(%1$s::bigint) as x', :'o'::jsonb ->> 'id')),
+    test.query('a', format('select gd_retry(%1$s) as x', :'o'::jsonb ->> 'id'));
 select test.send('b', test.watch(:'o'));
 select ok(test.is_blocked('b'), 'a watch waits for a transaction that starts an instance over');
 select test.exec('a', 'commit');

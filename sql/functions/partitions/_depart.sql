@@ -6,7 +6,7 @@
 -- A transaction that was in flight may leave something behind, the children of a step for example:
 -- call it until it takes nothing, and every transaction that is older than the second call has
 -- ended. Enqueue x departure: a transaction has its number before it looks which partitions are
--- here (gendurable._partitioned_id), and the first call notes that this one is not. So what has
+-- here (gendurable._new_id), and the first call notes that this one is not. So what has
 -- found it here has a smaller number than the second call.
 --
 -- Locks:  the partition, alone, and its instances, waiting; then as gendurable._release and

@@ -19,20 +19,23 @@ begin
     if gendurable._is_open('public.gd_here(int[])') then
         perform gendurable._refuse_open();
     end if;
-    -- A loop, because each is looked at after it is locked. No partition: an argument is missing,
-    -- which the call itself says.
-    for v_partition in
-        select distinct p from unnest(gd_here.partitions) as p where p is not null
-    loop
-        if not (pg_try_advisory_xact_lock_shared(26476, v_partition)
-                and gendurable._holds_partition(v_partition)) then
-            perform gendurable._refuse(
-                'GD030', format('partition %s is not in database %s', v_partition,
-                                current_database()),
-                'Try again in a moment. If it stays so, the router leads to another database than '
-                'the one that has the partition: gd_place_partitions.');
-        end if;
-    end loop;
+    -- First all are locked, then all are looked at. No partition: an argument is missing, which the
+    -- call itself says.
+    select min(p) into v_partition
+    from unnest(gd_here.partitions) as p
+    where not pg_try_advisory_xact_lock_shared(26476, p);
+    if v_partition is null then
+        select min(p) into v_partition
+        from unnest(gd_here.partitions) as p
+        where not gendurable._holds_partition(p);
+    end if;
+    if v_partition is not null then
+        perform gendurable._refuse(
+            'GD030', format('partition %s is not in database %s', v_partition,
+                            current_database()),
+            'Try again in a moment. If it stays so, the router leads to another database than '
+            'the one that has the partition: gd_place_partitions.');
+    end if;
     return true;
 end
 $$;

@@ -27,13 +27,17 @@ select is(pg_temp.refusal('select * from gd_retry_many(array[1, null])'), 'GD003
 select is(current_setting('lock_timeout'), '0', 'no setting is left behind');
 
 -- Wherever they are kept; of one key the first that is named, wherever that is.
-select pg_temp.fail('p1', '{"correlation_key": "p", "priority": -5}'), pg_temp.fail('p2', '{"correlation_key": "p", "priority": -5}'), pg_temp.fail('p3', '{"correlation_key": "p", "priority": -5}') \g /dev/null
+select pg_temp.fail('p1', '{"correlation_key": "p", "priority": -5}'),
+    pg_temp.fail('p2', '{"correlation_key": "p", "priority": -5}'),
+    pg_temp.fail('p3', '{"correlation_key": "p", "priority": -5}') \g /dev/null
 create table gendurable.finished_20200101_00 (like gendurable.finished);
-alter table gendurable.finished attach partition gendurable.finished_20200101_00 for values from ('2020-01-01') to ('2020-02-01');
+alter table gendurable.finished attach partition gendurable.finished_20200101_00 for values
+    from ('2020-01-01') to ('2020-02-01');
 update gendurable.finished as f set finished_at = '2020-01-05' where f.fsm = 'p2';
 insert into gendurable.kept select * from gendurable.finished as f where f.fsm = 'p3';
 delete from gendurable.finished as f where f.fsm = 'p3';
-select is(pg_temp.retry(array[pg_temp.id('p3'), pg_temp.id('p1'), pg_temp.id('p2'), pg_temp.id('p3')]), 'p3 retried, p1 key_taken, p2 key_taken, p3 not_failed', 'of three in three tables');
+select is(pg_temp.retry(array[pg_temp.id('p3'), pg_temp.id('p1'), pg_temp.id('p2'), pg_temp.id('p3')]),
+    'p3 retried, p1 key_taken, p2 key_taken, p3 not_failed', 'of three in three tables');
 select gd_cancel(pg_temp.id('p3')) \g /dev/null
 select is(pg_temp.retry(array[pg_temp.id('p2'), pg_temp.id('p3')]), 'p2 retried, p3 key_taken', 'each from its own');
 

@@ -44,11 +44,13 @@ select is(gd_next_due('whole'), null, '… never, if they never are');
 
 -- Behind many whose tokens are due earlier, for other queues or for none.
 update gendurable.instances set rate_limit = 't' where queue = 'whole';
-insert into gendurable.buckets (key, tokens, refilled_at, due_at) select 'other:' || n, 0, now(), now() + n * interval '10 s' from generate_series(1, 20) as n;
+insert into gendurable.buckets (key, tokens, refilled_at, due_at) select 'other:' || n, 0, now(),
+    now() + n * interval '10 s' from generate_series(1, 20) as n;
 select is(gd_next_due('whole') - now(), '5 minutes', 'also behind many for which none of the queue waits');
 select is(gd_next_due('q') - now(), '1 hour', '… in its own queue');
 select gd_enqueue('m', queue => 'tokens', rate_limit => 'other:' || n) from generate_series(3, 20) as n \g /dev/null
-select is((gd_next_due('tokens') - now(), gd_next_due('whole') - now())::text, '(00:00:30,00:05:00)', '… the first for which one does');
+select is((gd_next_due('tokens') - now(), gd_next_due('whole') - now())::text, '(00:00:30,00:05:00)',
+    '… the first for which one does');
 
 select * from finish();
 rollback;

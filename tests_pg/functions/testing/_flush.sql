@@ -30,7 +30,8 @@ select is(pg_temp.left_over(), '', 'nothing is left');
 select is((select count(*) from gd_instances), 0::bigint, 'to be seen either');
 
 select gd_enqueue('M', correlation_key => 'k');
-select is((select count(*) from gd_pick((select gd_register('again')), 'default', 10)), 1::bigint, 'what is enqueued now is picked');
+select is((select count(*) from gd_pick((select gd_register('again')), 'default', 10)), 1::bigint,
+    'what is enqueued now is picked');
 select cmp_ok((select min(id) from gd_instances), '>', 2::bigint, 'under a new id');
 
 select * from finish();

@@ -136,7 +136,8 @@ Made of the catalog, the sources and the docstrings of this version.
 - [Views](views.md), [statuses and outcomes](statuses.md), [error codes](../errors.md),
   [settings](settings.md)
 - Python: [gendurable](python.md), [looking](python-look.md), [testing](python-testing.md),
-  [events](python-events.md), [errors](python-errors.md), [the rest](python-more.md)
+  [events](python-events.md), [errors](python-errors.md), [frameworks](python-frameworks.md),
+  [the rest](python-more.md)
 - [Commands](commands.md), [events, metrics and traces](../telemetry.md),
   [the protocol of workers](../worker-protocol.md)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
+import ast
+from pathlib import Path
+
+from reference.catalog import ROOT
 
 __all__ = ["MODULES", "pages", "public_names"]
 
@@ -12,6 +14,16 @@ MODULES = {
     "python-look": ("Looking", ["gendurable.look"]),
     "python-testing": ("Testing", ["gendurable.testing", "gendurable.pytest_plugin"]),
     "python-events": ("Events", ["gendurable.events"]),
+    "python-frameworks": (
+        "Frameworks",
+        [
+            "gendurable.contrib.alembic",
+            "gendurable.contrib.sqlalchemy",
+            "gendurable.contrib.django.operations",
+            "gendurable.contrib.django.steps",
+            "gendurable.contrib.django.test",
+        ],
+    ),
     "python-more": (
         "Installing, exporting, hosting",
         [
@@ -37,8 +49,17 @@ _ERRORS = {"Errors": ["errors"]}
 
 
 def public_names(module: str) -> list[str]:
-    """What a module exports, in its order."""
-    return list(importlib.import_module(module).__all__)
+    """What a module exports, in its order. It is read, not imported: a framework may be missing."""
+    for statement in ast.parse(_file(module).read_text()).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name("__all__")], value=value):
+                return list(ast.literal_eval(value))
+    raise LookupError(f"{module} has no __all__")
+
+
+def _file(module: str) -> Path:
+    path = ROOT / "python" / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def pages() -> dict[str, str]:
@@ -75,7 +96,7 @@ def _grouped(
 def _path(name: str) -> str:
     """Where the package has it; `job` is also a module, in which it stands."""
     path = f"gendurable.{name}"
-    return f"{path}.{name}" if path in sys.modules else path
+    return f"{path}.{name}" if _file(path).exists() else path
 
 
 def _listed(module: str) -> list[str]:
