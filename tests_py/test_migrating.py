@@ -121,6 +121,16 @@ def test_the_schema_comes_and_goes_with_the_caller_s_transaction(
     assert count(empty_dsn) == 0
 
 
+def test_roles_that_another_database_uses_stay(
+    dsn: str, template: str, use: Callable[..., None]
+) -> None:
+    def removed(conn: Any) -> None:
+        assert remove(conn) == ["gd_admin", "gd_worker", "gd_client"], f"{template} uses them"
+
+    use(dsn, removed, commits=True)
+    assert count(dsn) == 0
+
+
 def test_what_is_in_the_way_is_refused(empty_dsn: str, use: Callable[..., None]) -> None:
     def refused(conn: Any) -> None:
         run_script(conn, "create schema gendurable")

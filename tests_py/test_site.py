@@ -102,6 +102,19 @@ def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     assert not any("mermaid" in path.read_text() for path in site.glob("*.html"))
 
 
+def unrendered(html: str) -> list[str]:
+    """Lists, tables and fences that a paragraph shows as text: code hosts are more lenient."""
+    text = re.sub(r"<pre.*?</pre>", "", html, flags=re.DOTALL)
+    paragraphs = re.findall(r"<(?:p|li|td)>(.*?)</(?:p|li|td)>", text, re.DOTALL)
+    return [one for one in paragraphs if re.search(r"\n(?:[-*]|\d+\.) |\| *-{3}|```", one)]
+
+
+def test_what_is_written_as_a_list_or_a_table_is_shown_as_one(site: Path) -> None:
+    assert len(unrendered("<p>Of these:\n- one</p><li>two</li><p>| a |\n|---|</p>")) == 2
+    pages = {path.name: unrendered(path.read_text()) for path in site.rglob("*.html")}
+    assert {name: found for name, found in pages.items() if found} == {}
+
+
 def test_a_link_that_shows_a_file_s_name_shows_the_title_of_its_page(site: Path) -> None:
     html = (site / "chaos.html").read_text() + (site / "operations.html").read_text()
     assert '<a href="many-databases.html">Many databases</a>' in (site / "errors.html").read_text()

@@ -128,9 +128,11 @@ def _sqlalchemy_script(conn: Any, script: str) -> None:
     from sqlalchemy.util import await_only  # noqa: PLC0415 (only who has it comes here)
 
     # SQLAlchemy prepares each statement, which a script of many cannot be. One of its own begins
-    # the transaction.
-    connection.exec_driver_sql("select 1")
-    await_only(connection.connection.driver_connection.execute(script))
+    # the transaction, where there is none: in one that has failed it could not be run.
+    own = connection.connection.driver_connection
+    if not own.is_in_transaction():
+        connection.exec_driver_sql("select 1")
+    await_only(own.execute(script))
 
 
 def within(conn: Any) -> Any:

@@ -1,14 +1,15 @@
 -- A pick that a lock turns away looks again: the transaction that has the lock does not know of it,
 -- and may be undone, so nothing else would call the worker.
 --
--- Race:      A lock in the way × sleep (1–18, 30–34)
+-- Race:      A lock in the way × sleep (1–18, 30–37)
 -- Sessions:  A: open, with the places of a queue, the name of a key, a pause, the farewell of the
---            worker, its heartbeat, an instance that waits for tokens; B: pick and `gd_next_due`,
---            in one transaction; A ends.
+--            worker, its heartbeat, an instance that waits for tokens, a firing; B: pick and
+--            `gd_next_due`, in one transaction; A ends.
 -- Guard:     `_look_again`, which `gd_next_due` reads.
--- Mutations: `gd_next_due` does not read it → 2, 5, 8, 11, 14, 17, 30, 33; not noted by
+-- Mutations: `gd_next_due` does not read it → 2, 5, 8, 11, 14, 17, 30, 33, 36; not noted by
 --            `_places_left` → 2; by `_lock_name` → 5, 14; by `_enter_queue` → 8; by `gd_pick` → 11;
---            by `_offer_slots` → 17; by `_mark_worker` → 30; by `_offer_tokens` → 33.
+--            by `_offer_slots` → 17; by `_mark_worker` → 30; by `_offer_tokens` → 33; by
+--            `_fire_schedules` → 36.
 --
 -- Race:      What a client has in hand × pick × sleep (19–29)
 -- Sessions:  A: watch, signal, signal that is a duplicate, signals in a batch, of an instance that
@@ -17,7 +18,7 @@
 -- Mutations: `gd_watch` does not → 19; `_deliver` does not → 21, 22, 26; `_deliver_many` does not →
 --            24; only what is ready → 26; whatever there is → 28, 29.
 \ir prelude.psql
-select plan(34);
+select plan(37);
 select test.open('a', 'b', 'c');
 select gd_register('w', '{p,q}') as w, gd_register('v', '{p,q}') as v \gset
 
@@ -179,4 +180,13 @@ select test.query('a', $$ select gd_signal(i.id, 'x') from gendurable.instances 
 select is(test.turn('b', :v, 'q'), 'nothing, again in a moment', 'a pick that cannot offer tokens looks again');
 select test.exec('a', 'commit');
 select is(test.turn('b', :v, 'q'), 'T', 'and then hands it out');
+
+-- A schedule that another pick is firing, which is undone.
+select gd_schedule('s', '@every 1 hour', 'S', queue => 'q') \g /dev/null
+update gendurable.occurrences set next_at = now() - interval '1 ms', due_at = now() - interval '1 ms', none_before = '-infinity' where schedule = 's';
+select test.exec('a', 'begin');
+select is(test.names(test.query('a', test.pick(:w, 'q', 9))), 'S', 'a schedule is being fired');
+select is(test.turn('b', :v, 'q'), 'nothing, again in a moment', 'another pick looks again, not at once');
+select test.exec('a', 'rollback');
+select is(test.turn('b', :v, 'q'), 'S, later', 'and fires it');
 select * from finish();

@@ -27,6 +27,7 @@ declare
     v_keys   text[];    -- whose tokens are due first
     v_dues   timestamptz[];
     v_tokens timestamptz;
+    v_again  timestamptz;
 begin
     if gendurable._is_open('public.gd_next_due(text)') then
         perform gendurable._refuse_open();
@@ -84,9 +85,12 @@ begin
             limit 1;
         end if;
     end if;
-    return least(v_waits, v_tokens, gendurable._next_firing(gd_next_due.queue),
-                 case when current_setting('gendurable.look_again', true) = 'on'
-                      then clock_timestamp() + interval '50 ms' end);
+    if current_setting('gendurable.look_again', true) = 'on' then
+        v_again := clock_timestamp() + interval '50 ms';
+    end if;
+    -- What is due and could not be fired is not due at once again. (greatest ignores nulls.)
+    return least(v_waits, v_tokens, v_again,
+                 greatest(v_again, gendurable._next_firing(gd_next_due.queue)));
 end
 $$;
 comment on function public.gd_next_due(text)

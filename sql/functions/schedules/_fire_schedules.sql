@@ -76,6 +76,11 @@ begin
             v_gone := v_gone || v_row.id;
             exit when v_count >= 1000;
         end loop;
+        if exists (select from gendurable.occurrences as o
+                   where o.id = any (v_due) and o.id <> all (v_gone)) then
+            -- Another pick has them, which may be undone; or they are too many.
+            perform gendurable._look_again();
+        end if;
     end if;
     -- None was due: the row that has the bound says it anew. Otherwise those that were fired do,
     -- and a row that stood for it alone may go.
