@@ -183,7 +183,8 @@ select is(test.turn('b', :v, 'q'), 'T', 'and then hands it out');
 
 -- A schedule that another pick is firing, which is undone.
 select gd_schedule('s', '@every 1 hour', 'S', queue => 'q') \g /dev/null
-update gendurable.occurrences set next_at = now() - interval '1 ms', due_at = now() - interval '1 ms', none_before = '-infinity' where schedule = 's';
+update gendurable.occurrences set next_at = now() - interval '1 ms', due_at = now() - interval '1 ms',
+    none_before = '-infinity' where schedule = 's';
 select test.exec('a', 'begin');
 select is(test.names(test.query('a', test.pick(:w, 'q', 9))), 'S', 'a schedule is being fired');
 select is(test.turn('b', :v, 'q'), 'nothing, again in a moment', 'another pick looks again, not at once');
