@@ -791,7 +791,7 @@ create index queues_limited on gendurable.queues (name) where max_executing is n
 -- Which instances execute of a queue with a limit. A pick of such a queue, which holds the queue's
 -- places, inserts the next version and deletes the one before. It is read newest first, so the
 -- versions that no VACUUM could remove are never met. Claims that have ended since stay in it until
--- then: who counts looks at the instances. Unlogged: what is forgotten is found again among all
+-- then: a count looks at the instances. Unlogged: what is forgotten is found again among all
 -- claims, once.
 create unlogged table gendurable.holders (
     queue    text     not null,

@@ -116,7 +116,7 @@ select is(test.names(test.query('b', test.pick(:w))), 'M',
 select test.attempt(test.pick(:w, 'q')) \g /dev/null
 select is((select count(*) from gendurable.instances as i where i.phase = 'executing'), 1::bigint,
     'which does not take it again');
--- The snapshot of one who sets a limit is older than one who waits for it.
+-- The snapshot of a session that sets a limit is older than an instance that waits for it.
 delete from gendurable.instances;
 select gd_set_concurrency_limit('k', 0) \g /dev/null
 select test.exec('a', 'begin isolation level repeatable read');

@@ -103,7 +103,7 @@ select test.query('b', $$ select gd_resume('p') $$);
 select test.exec('a', 'begin');
 select test.query('a', $$ select (gendurable._enter_queue('p')).closed $$);
 select test.send('b', $$ select gd_pause('p') $$);
-select ok(test.is_blocked('b'), 'who has been told that a queue is not paused holds the pause up until it is done');
+select ok(test.is_blocked('b'), 'a pick that was told that a queue is not paused holds the pause up until it is done');
 select test.exec('a', 'commit');
 select test.answer('b');
 select is(test.result(test.query('a', $$ select (gendurable._enter_queue('p')).closed $$)), 'true',

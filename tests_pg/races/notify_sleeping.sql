@@ -140,7 +140,7 @@ select test.sleep(:w, 'p');
 select test.exec('b', 'begin');
 select test.query('b', format($$ select gd_signal(%s, 'x') $$, :n));
 select test.query('a', test.commit(:w, test.outcome(:h, :f, 'done')));
-select is(test.heard(), 'p', 'a slot that is given up tells those who sleep in the queue of those who wait');
+select is(test.heard(), 'p', 'a slot that is given up tells the workers that sleep in the queue of those that wait');
 select test.query('a', test.pick(:w, 'p'));
 select test.heard() \g /dev/null
 select test.query('a', test.pick(:w, 'p'));

@@ -106,7 +106,7 @@ call test.fail(:w, null, 'k') \gset
 select test.exec('a', 'begin');
 select test.query('a', $$ select * from gd_enqueue('X', queue => 'q', correlation_key => 'k') $$);
 select test.send('b', format('select gd_retry(%s)', :id));
-select ok(test.is_blocked('b'), 'a retry waits for who is taking its key');
+select ok(test.is_blocked('b'), 'a retry waits for the session that takes its key');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'key_taken', 'and leaves the key to that session');
 select is(test.places(:id), '0 live, 1 archived', 'it stays where it was');

@@ -41,7 +41,7 @@ select test.send('b', test.pick(:w, 'p'));
 select test.is_blocked('b', '20 ms') \g /dev/null
 select is(test.names(test.answer('b')), 'E', 'a pick into the scope does not wait for a client that is taking the key');
 select test.exec('a', 'commit');
-select is(test.occupant('k'), 'X runnable', 'who has it now');
+select is(test.occupant('k'), 'X runnable', 'which has it now');
 select gd_release(:w, array(select id from gendurable.instances where fsm = 'E')) \g /dev/null
 select is(test.occupant('k'), 'X runnable', 'the other one takes nothing away when it leaves the scope');
 select test.query('b', test.pick(:w, 'p'));
@@ -167,7 +167,7 @@ select test.send('b', 'select gd_expire_awaits()');
 select test.is_blocked('b', '20 ms') \g /dev/null
 select is(test.result(test.answer('b')), '1', 'a deadline fires while a client takes the key');
 select test.exec('a', 'commit');
-select is(test.occupant('k'), 'X runnable', 'who keeps it');
+select is(test.occupant('k'), 'X runnable', 'which keeps it');
 delete from gendurable.instances;
 delete from gendurable.correlation_keys;
 

@@ -115,7 +115,7 @@ select is(test.names(test.query('b', test.pick(:v, 'p'))), 'nothing',
     'a holder is finishing: the slot is not free yet');
 select is(test.phases(), 'H executing, N held', 'the next one is held back meanwhile');
 select test.exec('a', 'commit');
-select is(test.stranded(), null, 'the one who finished has left word');
+select is(test.stranded(), null, 'the one that finished has left word');
 select is(test.names(test.query('b', test.pick(:v, 'p'))), 'N', 'and the next pick hands the slot over');
 select test.query('b', test.end(:v, 'N'));
 

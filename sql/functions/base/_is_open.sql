@@ -1,5 +1,5 @@
 -- Whether PUBLIC may execute a function. Every public function that is SECURITY DEFINER asks
--- that of itself first: it cannot see who stands behind its caller, so it is closed while any role
+-- that of itself first: it cannot see the role behind its caller, so it is closed while any role
 -- may call it, as all may after a restore without privileges.
 --
 -- Locks: none. Writes: nothing. Plan: it is inlined.

@@ -34,7 +34,7 @@ begin
     if p_old.xid <> '0' then
         v_moments := v_moments || row(p_old.at, p_old.xid)::gendurable.moment;
     end if;
-    -- One alone, so that it is found at once: those before it were deleted by those who wrote it.
+    -- One alone, so that it is found at once: each one before it was deleted by its successor.
     delete from gendurable.trails as t where t.kind = p_old.kind and t.seq = p_old.seq;
     begin
         insert into gendurable.trails as t

@@ -26,7 +26,7 @@ select set_has('select lower, upper from pg_temp.bounds()', $$
         gendurable._partition_start(now()) + (n + 1) * interval '6 hours' as upper
     from generate_series(2, 3) as n $$, 'windows to come have partitions, six hours wide, in whatever date style');
 select is_empty('select a.name from pg_temp.bounds() as a where lower <= now() and upper > now()',
-    'the window of the moment is never attached under those who finish into it');
+    'the window of the moment is never attached under commits that finish into it');
 select results_eq($$ select f.id, f.tableoid = 'gendurable.finished_default'::regclass from gendurable.finished as f
     order by f.id $$,
     $$ values (1::bigint, true), (2, true), (3, false) $$,

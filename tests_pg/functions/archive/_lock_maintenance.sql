@@ -4,7 +4,7 @@ select plan(5);
 
 select test.connect('other') as r \gset
 select test.exec('other', 'begin') as r \gset
-select is(gendurable._lock_maintenance(), true, 'who comes first does it');
+select is(gendurable._lock_maintenance(), true, 'the first session does it');
 select is(gendurable._lock_maintenance(), true, 'again in the same transaction it is the same one');
 select is(test.query('other', 'select gendurable._lock_maintenance() as r') #>> '{0,r}', 'false',
     'no other session does it, and none waits');

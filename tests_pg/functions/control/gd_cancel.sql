@@ -32,7 +32,7 @@ select is((select lost from gd_heartbeat(:me, array[pg_temp.id('executing')])), 
 select is((select count(*)::int from gendurable.correlation_keys), 0, 'the keys are free');
 select pg_temp.put('next of key', '{"concurrency_key": "k"}') \g /dev/null
 select is(pg_temp.pick(9), 'next of key', 'the slot is free');
-select is(gd_cancel(pg_temp.id('executing')), 0, 'who has failed is not cancelled again');
+select is(gd_cancel(pg_temp.id('executing')), 0, 'one that has failed is not cancelled again');
 select is(pg_temp.error('executing') ->> 'reason', 'why executing', 'nor its reason changed');
 select is(pg_temp.commit('next of key', 'done', '{"result": 1}') || ' ' || gd_cancel(pg_temp.id('next of key')) || ' '
     || pg_temp.status('next of key'), 'committed 0 done', 'what is done stays done');

@@ -1,4 +1,4 @@
--- gd_resume: a queue goes on, and those who sleep are told.
+-- gd_resume: a queue goes on, and the workers that sleep are told.
 begin;
 \ir ../prelude.psql
 select plan(9);

@@ -2,8 +2,8 @@
 begin;
 select plan(5);
 
-select is(gendurable._take_key('k', 7), 7::bigint, 'who comes first has the key');
-select is(gendurable._take_key('k', 8), 7::bigint, 'who comes later is told who has it');
+select is(gendurable._take_key('k', 7), 7::bigint, 'the first one has the key');
+select is(gendurable._take_key('k', 8), 7::bigint, 'a later one is told which has it');
 select is(gendurable._take_key('K', 8), 8::bigint, 'another key is another key');
 select results_eq($$ select key collate "default", instance_id from gendurable.correlation_keys order by instance_id $$,
     $$ values ('k', 7::bigint), ('K', 8) $$, 'one occupant for each key');

@@ -52,7 +52,7 @@ select is(pg_temp.commit('z', 'await', '{"names": ["x"]}') || ' ' || pg_temp.pic
     'woken by a signal it is handed a slot that no other instance wants');
 select gd_set_concurrency_limit('zero', 0) \g /dev/null
 select is(pg_temp.commit('z', 'next', '{"step": "n", "continue": true, "concurrency_key": null}') || ' '
-    || pg_temp.commit('z', 'done'), 'continued committed', 'who gives the stopped key up may run ahead');
+    || pg_temp.commit('z', 'done'), 'continued committed', 'one that gives the stopped key up may run ahead');
 
 -- What next says about the key.
 select count(pg_temp.put('n' || n, '{"concurrency_key": "n"}')) from generate_series(1, 3) as n \g /dev/null

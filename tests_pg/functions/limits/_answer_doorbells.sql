@@ -11,7 +11,7 @@ select is(pg_temp.phase('2'), 'ready', 'a limit that was changed is answered');
 select gd_set_rate_limit('r', 1, '1 s', 1), pg_temp.put('3', '{"rate_limit": "r", "concurrency_key": "l"}') \g /dev/null
 update gendurable.instances set phase = 'throttled' where id = pg_temp.id('3');
 select gendurable._answer_doorbells(true) \g /dev/null
-select is(pg_temp.phase('3'), 'ready', 'who is given tokens and waits for a slot gets it in the same call');
+select is(pg_temp.phase('3'), 'ready', 'one that is given tokens and waits for a slot gets it in the same call');
 select pg_temp.put('4', '{"rate_limit": "s", "weight": 2}'), pg_temp.put('5', '{"rate_limit": "s"}') \g /dev/null
 select gd_set_rate_limit('s', 2, '1 s', 2) \g /dev/null
 select is(gendurable._answer_doorbells(true, array(select gendurable._kinds(:me, 'q')), 5), array[pg_temp.id('4')],

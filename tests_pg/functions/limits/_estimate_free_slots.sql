@@ -43,7 +43,7 @@ select is((select string_agg(i.phase::text, ' ' order by i.id) from gendurable.i
     where i.fsm in ('a', 'b', 'c', 'd', 'e')), 'held ready ready ready ready',
     'of a batch the most urgent are born ready');
 select is((select string_agg(h.key, ' ') from gendurable.doorbells as h where h.kind = 'slot'), 'k:2',
-    'those who are not are rung for');
+    'those that are not are rung for');
 delete from gendurable.doorbells where kind <> 'tokens';
 select pg_temp.put('single', '{"concurrency_key": "k:3"}'),
     pg_temp.put('future', '{"concurrency_key": "k:4", "delay": 3600}'),
@@ -51,13 +51,13 @@ select pg_temp.put('single', '{"concurrency_key": "k:3"}'),
 select is(pg_temp.phase('single') || ' ' || pg_temp.phase('future') || ' ' || pg_temp.phase('both'),
     'ready scheduled held', 'only what waits for nothing else');
 select is((select string_agg(h.key, ' ') from gendurable.doorbells as h where h.kind = 'slot'), 'k:5',
-    'who is born ready needs no ring');
+    'one that is born ready needs no ring');
 delete from gendurable.doorbells where kind <> 'tokens';
 select gd_enqueue('x', concurrency_key => 'k:6'), gd_enqueue('y', concurrency_key => 'none') \g /dev/null
 select is((select string_agg(i.phase::text, ' ' order by i.id) from gendurable.instances as i
     where i.fsm in ('x', 'y')), 'ready held', 'one by one as well');
 select is((select string_agg(h.key, ' ') from gendurable.doorbells as h where h.kind = 'slot'), 'none',
-    'and who waits is rung for');
+    'and one that waits is rung for');
 
 select * from finish();
 rollback;

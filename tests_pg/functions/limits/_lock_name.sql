@@ -3,7 +3,7 @@ begin;
 select plan(8);
 
 select test.connect('other'), test.exec('other', 'begin') \g /dev/null
-select is(gendurable._lock_name('slot', 'n:1'), true, 'who comes first decides');
+select is(gendurable._lock_name('slot', 'n:1'), true, 'the first session decides');
 select is(gendurable._lock_name('slot', 'n:2'), true, 'again in the same transaction it is the same one');
 create function pg_temp.other(p_call text) returns text language sql as $$
     select test.query('other', 'select gendurable.' || p_call || ' as r') #>> '{0,r}' $$;

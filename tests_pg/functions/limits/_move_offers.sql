@@ -14,10 +14,10 @@ create function pg_temp.rung() returns text language sql as $$
 select gendurable._move_offers(null, null) \g /dev/null
 select is(pg_temp.rung(), null, 'nothing to offer, no key to ring for');
 select gendurable._move_offers('{1,2}', null) \g /dev/null
-select is(pg_temp.phases(), 'ready held ready ready', 'who has tokens is ready, or waits for a slot');
+select is(pg_temp.phases(), 'ready held ready ready', 'one that has tokens is ready, or waits for a slot');
 select is(pg_temp.rung(), 'k r', 'which is rung for, as is the line that it has left');
 select gendurable._move_offers(null, '{3,4}') \g /dev/null
-select is(pg_temp.phases(), 'ready held throttled throttled', 'who loses them waits for tokens');
+select is(pg_temp.phases(), 'ready held throttled throttled', 'one that loses them waits for tokens');
 select is(pg_temp.rung(), 'k l r', 'and the slot that it was offered is for others');
 
 select * from finish();

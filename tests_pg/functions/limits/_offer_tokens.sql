@@ -154,7 +154,7 @@ select is(pg_temp.pick(9) || ' ' || pg_temp.phases(),
     'fit:throttled', 'and nothing else');
 select pg_temp.put_rated('7 offered', 'p:2'), pg_temp.put('8 urgent', '{"priority": -1}') \g /dev/null
 select is(pg_temp.pick(1) || ' ' || pg_temp.phase('7 offered'), '8 urgent ready',
-    'who finds the slots taken by more urgent work keeps the offer');
+    'one that finds the slots taken by more urgent work keeps the offer');
 select is((select round(b.tokens) from gendurable._bucket('p:2', now()) as b), 5::float8,
     'for which nothing was drawn');
 select is(pg_temp.pick(1), '7 offered', 'until it is picked');

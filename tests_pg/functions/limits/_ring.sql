@@ -39,15 +39,15 @@ select pg_temp.app($$ select count(*)
 select pg_temp.pick(:busy, 'q') as one \gset
 select pg_temp.pick(:idle, 'q', 9), pg_temp.pick(:idle, 'p', 9), pg_temp.heard() \g /dev/null
 select is(pg_temp.commit(:busy, :'one', '{"kind": "done"}') || ' ' || pg_temp.heard(), 'committed p q',
-    'who finishes tells those who sleep in every queue where one waits for the slot');
+    'a commit that finishes wakes workers in every queue where one waits for the slot');
 select pg_temp.pick(:busy, 'q') as two \gset
 select pg_temp.pick(:idle, 'q', 9), pg_temp.pick(:idle, 'p', 9), pg_temp.heard() \g /dev/null
 select is(pg_temp.commit(:busy, :'two', '{"kind": "next", "step": "x", "continue": true, "concurrency_key": null}')
-    || ' ' || pg_temp.heard(), 'continued p q', 'so does who runs ahead without the key');
+    || ' ' || pg_temp.heard(), 'continued p q', 'so does one that runs ahead without the key');
 select pg_temp.pick(:busy, 'q') as three \gset
 select pg_temp.pick(:idle, 'q', 9), pg_temp.pick(:idle, 'p', 9), pg_temp.heard() \g /dev/null
 select is(pg_temp.app(format('select gd_cancel(%s) as n', :'three'::jsonb #>> '{0,id}')) #>> '{0,n}' || ' '
-    || pg_temp.heard(), '1 p q', 'so does who cancels');
+    || pg_temp.heard(), '1 p q', 'so does a cancel');
 select pg_temp.pick(:busy, 'q') as four \gset
 select pg_temp.pick(:idle, 'q', 9), pg_temp.pick(:idle, 'p', 9), pg_temp.heard() \g /dev/null
 select pg_temp.app($$ select gd_set_concurrency_limit('k', 2) $$) \g /dev/null

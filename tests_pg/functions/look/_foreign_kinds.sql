@@ -37,7 +37,7 @@ select is(pg_temp.stuck(), 'no_machine: B version 1, step t', 'any worker that d
 select gd_register('u', '{other}') \g /dev/null
 select is(pg_temp.foreign_kinds(), 'B 1 t', 'a worker of another queue is not');
 select gd_register('x') as x \gset
-select is(pg_temp.foreign_kinds(), 'none', 'who declares nothing can run everything');
+select is(pg_temp.foreign_kinds(), 'none', 'a worker that declares nothing can run everything');
 select gd_unregister(:x) \g /dev/null
 select is(pg_temp.foreign_kinds(), 'B 1 t', 'as long as it is there');
 

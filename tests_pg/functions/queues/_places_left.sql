@@ -20,7 +20,7 @@ select p.fsm from gd_pick(:me, 'q', 2) as p, gd_pick(:me, 'other', 1) \g /dev/nu
 select gd_set_queue_limit('q', 3) \g /dev/null
 select is(pg_temp.left('q'), '1 left beside a b', 'what executed before there was a limit counts; other queues do not');
 select is(pg_temp.noted('q'), '1: a b', 'and is noted');
-select is(pg_temp.left('q'), '1 left beside a b', 'who holds the places may ask again');
+select is(pg_temp.left('q'), '1 left beside a b', 'the session that holds the places may ask again');
 update gendurable.instances set phase = 'ready', worker_id = null where fsm = 'a';
 select is(pg_temp.left('q'), '2 left beside b', 'what no longer executes has left its place');
 select is(pg_temp.noted('q'), '1: a b', 'which is not noted before another one takes it');

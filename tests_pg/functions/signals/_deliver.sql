@@ -13,7 +13,7 @@ select results_eq($$ select instance_id, payload, presented is not null from gen
     format($$ values (%s::bigint, '1'::jsonb, false), (%s, '2', false) $$, :a, :b),
     'what is delivered is stored for its target, not yet presented');
 select is((select bool_and(signalled) from gendurable.instances), true,
-    'who has ever been sent a signal is known to have been');
+    'an instance that was ever sent a signal is known to have been');
 select throws_ok($$ select gendurable._deliver(null, null, 'n', '1', null) $$, 'GD001', null,
     'a signal without a target is refused');
 select throws_ok(format('select gendurable._deliver(null, 1, %L, null, null)', repeat('n', 1001)), 'GD002', null,

@@ -14,7 +14,7 @@ select pg_temp.store(pg_temp.trail(array[pg_temp.line(0, 1, 5, 10)])) \g /dev/nu
 select is(pg_temp.stands(9, 50), 'run', 'below its cap in the run');
 select is(pg_temp.stands(11, 50), 'line', 'above its cap in the line');
 select is(pg_temp.stands(10, 50, id => 0), 'line', 'at its cap in the line');
-select is(pg_temp.stands(11, 50, current => false), 'run', 'who cannot know the cap chooses the run');
+select is(pg_temp.stands(11, 50, current => false), 'run', 'a writer that cannot know the cap chooses the run');
 select is(pg_temp.stands(51, 50, current => false), 'line', 'but not above the fence');
 select is(pg_temp.stands(101, 50), 'run', 'later than the beginning of the transaction in the run, whatever the fence');
 select * from finish();

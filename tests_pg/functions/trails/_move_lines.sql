@@ -16,7 +16,7 @@ select is(pg_temp.moved(pg_temp.trail(array[pg_temp.line(0, 1, 5, 10)])), '0: 3 
 select is(pg_temp.moved(pg_temp.trail(array[pg_temp.line(0, 3, 5, 10)])), '0: 3 10 10 | none', 'which stays it');
 delete from gendurable.instances;
 select is(pg_temp.moved(pg_temp.trail(array[pg_temp.line(0, 1, 5, 10)]), '{100,200}'), '0: 5 10 10 | none',
-    'who began after the latest trail respects what is sealed');
+    'a transaction that began after the latest trail respects what is sealed');
 select is(pg_temp.moved(pg_temp.trail(array[pg_temp.line(0, 1, 5, 10)]), '{50,99}'), '0: 5 10 10 | 0: 1-5 {50,99}',
     'what others may fill is a gap');
 select is(pg_temp.moved(pg_temp.trail(array[pg_temp.line(0, 1, 5, 10)], array[pg_temp.gap(0, 1, '{50}')]), '{50}'),
@@ -29,7 +29,7 @@ select is(pg_temp.moved(pg_temp.trail(array[pg_temp.line(0, 1, 5, 10)],
 select is(pg_temp.moved(pg_temp.trail(array[pg_temp.line(0, 1, 5, 10)],
     moments => array[row(pg_temp.at(0), '60')]::gendurable.moment[], at => pg_temp.at(90)), '{50,99}'),
     '0: 5 10 10 | 0: 1-5 {99}',
-    'who began long before the floor''s moment is not expected');
+    'one that began long before the floor''s moment is not expected');
 select is(pg_temp.moved(pg_temp.trail(array[pg_temp.line(-1, 1, 2, 3), pg_temp.line(0, 1, 5, 10)]), '{50}'),
     '-1: 2 3 3, 0: 5 10 10 | -1: 1-2 {50}, 0: 1-5 {50}', 'each line by itself');
 select * from finish();
