@@ -332,7 +332,7 @@ def test_the_worker_s_life_is_told(dsn: str, conn: Connection, heard: Heard) -> 
             conn.execute("select gd_unregister(%s)", (first,))
             until(lambda: heard.of(events.RegistrationLost))
             opened.set()
-            until(lambda: statuses(conn) == {"done": 1})
+            until(lambda: "committed" in [one.result for one in heard.of(events.OutcomeAnswered)])
             conn.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where datname = current_database() and pid <> pg_backend_pid()"

@@ -181,14 +181,16 @@ def test_what_ends_an_embedded_worker_is_logged_at_once_and_raised_at_the_end(
     dsn: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = Worker([Quick], dsn=dsn)
+    begun = asyncio.Event()
 
     async def serve() -> None:
         async with embedded(worker):
+            begun.set()
             told = lambda: "a worker has ended" in caplog.text  # noqa: E731
             await asyncio.to_thread(until, told, "it is told")
 
     async def explode() -> None:
-        await asyncio.to_thread(until, lambda: worker.id, "it is registered")
+        await begun.wait()
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(worker._keeper, "run", explode)

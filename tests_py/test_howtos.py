@@ -72,7 +72,8 @@ def test_every_howto_with_code_has_a_test() -> None:
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     names = [path.stem for path in HOWTO.glob("*.md") if "```" in path.read_text()]
     assert "agents" in names
-    assert [n for n in names if f'page("{n}")' not in tests and f"howto/{n}.md" not in tests] == []
+    ways = ('page("{}")', "howto/{}.md", '"{}.md":')
+    assert [n for n in names if not any(way.format(n) in tests for way in ways)] == []
 
 
 class Model(ThreadingHTTPServer):

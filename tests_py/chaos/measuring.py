@@ -106,14 +106,27 @@ def _await_rate(world: World, rate: float, *, since: Any) -> float:
     return found[0]
 
 
+_LEFT = """
+    select w.* from gd_instances as i, gd_why(i.id) as w where i.status not in ('done', 'failed')
+    limit 10
+"""
+_SESSIONS = """
+    select pid, state, wait_event, xact_start, query_start, left(query, 200) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()
+"""
+
+
 def _account(world: World, enqueued: int) -> tuple[int, int]:
     """How many numbers are not done, and how many were noted more than once."""
     done = "select count(*) from gd_instances where fsm = 'Numbered' and status = 'done'"
     with connect(world.dsn) as conn:
-        deadline = time.monotonic() + 60
+        # A connection that dies in silence may hold a row for a minute (gendurable.database).
+        deadline = time.monotonic() + 90
         while value(conn, done) < enqueued and time.monotonic() < deadline:
             time.sleep(0.1)
         noted = value(conn, "select count(distinct number) from noted")
         all_noted = value(conn, "select count(*) from noted")
         lost = enqueued - min(value(conn, done), noted)
+        if lost:
+            print(f"{lost} lost:", *conn.execute(_LEFT), *conn.execute(_SESSIONS), sep="\n")
         return lost, all_noted - noted
