@@ -22,7 +22,7 @@ import os
 import signal as signals
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from chaos.servers import Proxy
 from gendurable import (
     Await,
     Context,
@@ -812,3 +813,47 @@ def test_what_waits_for_the_commit_is_called_once_it_is_there_and_before_the_nex
     assert HEARD == [("sync", 1), "behind one that fails", ("async", 2)]
     assert "after the commit of Announces" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_connection_that_dies_in_silence_before_its_transaction_begins_is_cut(
+    dsn: str, tmp_path: Path
+) -> None:
+    selected: list[Any] = []
+
+    def select() -> None:
+        with pool.lease() as lease:
+            selected.append(lease.conn.execute("select 1").fetchone())
+
+    with closing(Proxy(dsn, tmp_path / "proxy")) as proxy:
+        pool = Transactions(proxy.dsn, pooler=False, worker=lambda: None)
+        select()
+        proxy.kill_silently()
+        thread = threading.Thread(target=select, daemon=True)
+        thread.start()
+        until(lambda: not pool._idle, "it begins on what was idle")
+        pool.cut()
+        thread.join(20)
+        asyncio.run(pool.close())
+    assert selected == [(1,), (1,)]
+
+
+def test_an_async_connection_that_dies_in_silence_before_its_transaction_begins_is_cut(
+    dsn: str, tmp_path: Path
+) -> None:
+    async def select(pool: Transactions) -> Any:
+        async with pool.lease_async() as lease:
+            return await (await lease.conn.execute("select 1")).fetchone()
+
+    async def both() -> list[Any]:
+        pool = Transactions(proxy.dsn, pooler=False, worker=lambda: None)
+        first = await select(pool)
+        proxy.kill_silently()
+        task = asyncio.create_task(select(pool))
+        await asyncio.to_thread(until, lambda: not pool._idle_async)
+        pool.cut()
+        second = await asyncio.wait_for(task, 20)
+        await pool.close()
+        return [first, second]
+
+    with closing(Proxy(dsn, tmp_path / "proxy")) as proxy:
+        assert asyncio.run(both()) == [(1,), (1,)]

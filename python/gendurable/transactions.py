@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from time import monotonic, sleep
 from typing import Any, NamedTuple, TypeAlias
+from weakref import WeakSet
 
 import msgspec
 import psycopg
@@ -197,7 +198,10 @@ class Transactions:
         self._closed = False
         self._idle: list[SyncConnection] = []
         self._idle_async: list[AsyncConnection] = []
-        self._leased: set[AnyLease] = set()
+        # All there are, from the moment they are open: one on which a transaction begins is neither
+        # idle nor leased, and may wait for an answer that never comes.
+        self._open: WeakSet[SyncConnection | AsyncConnection] = WeakSet()
+        self._opening = threading.Lock()
         self._free = threading.Semaphore(_MOST_CONNECTIONS)
         self._free_async = asyncio.Semaphore(_MOST_CONNECTIONS)
 
@@ -211,17 +215,15 @@ class Transactions:
         with self._free:
             conn, transaction = self._begin()
             lease = Lease(conn, self._idle_seconds)
-            self._leased.add(lease)
             try:
                 with transaction:
                     yield lease
             finally:
-                self._leased.discard(lease)
                 conn.row_factory, conn.cursor_factory = tuple_row, psycopg.Cursor
                 if lease.end() and not self._closed:
                     self._idle.append(conn)
                 else:
-                    conn.close()
+                    self._close(conn)
 
     @asynccontextmanager
     async def lease_async(self) -> AsyncIterator[AsyncLease]:
@@ -229,12 +231,10 @@ class Transactions:
         async with self._free_async:
             conn, transaction = await self._begin_async()
             lease = AsyncLease(conn, self._idle_seconds)
-            self._leased.add(lease)
             try:
                 async with transaction:
                     yield lease
             finally:
-                self._leased.discard(lease)
                 conn.row_factory, conn.cursor_factory = tuple_row, psycopg.AsyncCursor
                 if lease.end() and not self._closed:
                     self._idle_async.append(conn)
@@ -246,18 +246,21 @@ class Transactions:
 
         Their steps run again.
         """
-        for lease in list(self._leased):
-            lease.cut()
-        for conn in [*self._idle, *self._idle_async]:
-            cut(conn)
+        with self._opening:
+            for conn in self._open:
+                cut(conn)
 
     async def close(self) -> None:
         """Close what is idle now, and what is leased as soon as its step ends."""
         self._closed = True
         while self._idle:
-            self._idle.pop().close()
+            self._close(self._idle.pop())
         while self._idle_async:
             await self._idle_async.pop().close()
+
+    def _close(self, conn: SyncConnection) -> None:
+        with self._opening:  # else the number of its socket might be another's when it is cut
+            conn.close()
 
     def _begin(self) -> tuple[SyncConnection, ExitStack]:
         while True:
@@ -266,7 +269,7 @@ class Transactions:
                 # One that was kept may have died meanwhile.
                 with suppress(psycopg.Error):
                     return conn, _enter(conn)
-                conn.close()
+                self._close(conn)
                 continue
             try:
                 conn = self._connect()
@@ -288,6 +291,8 @@ class Transactions:
 
     def _connect(self) -> SyncConnection:
         conn = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=self._threshold)
+        with self._opening:
+            self._open.add(conn)
         conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         conn.read_only = conn.deferrable = False
         if self._threshold is not None:
@@ -299,6 +304,8 @@ class Transactions:
         conn = await psycopg.AsyncConnection.connect(
             self._conninfo, autocommit=True, prepare_threshold=self._threshold
         )
+        with self._opening:
+            self._open.add(conn)
         await conn.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
         await conn.set_read_only(False)
         await conn.set_deferrable(False)
