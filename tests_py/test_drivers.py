@@ -320,12 +320,12 @@ def test_what_is_refused_is_the_same_error(dsn: str, kind: str) -> None:
 def test_an_error_that_is_not_the_engine_s_stays_the_library_s(dsn: str, kind: str) -> None:
     async def work(conn: Any, now: Any) -> Exception:
         with pytest.raises(Exception, match="statement timeout") as caught:
-            await now(enqueue_many(conn, [Entry("M", {"n": n}) for n in range(5000)]))
+            await now(enqueue_many(conn, [Entry("M", {"n": n}) for n in range(20_000)]))
         return caught.value
 
     with psycopg.connect(dsn, autocommit=True) as conn:
         name = fields(dsn)["dbname"]
-        conn.execute(f'alter database "{name}" set statement_timeout = 5')
+        conn.execute(f'alter database "{name}" set statement_timeout = 150')
     found = use(dsn, kind, work, commits=False)
     assert type(found).__module__.startswith(kind.split(maxsplit=1)[0].lower())
 
