@@ -1,9 +1,6 @@
 """The dashboard in headless Chromium: every page, every action, live, by keyboard, for everyone.
 
-``make test-web`` runs it, and so does ``.ci/run`` where a browser can be had: it is too much to
-install and wait for in each run of all tests.
-
-With PICTURES set to a directory each page is photographed there, light and dark, wide and narrow.
+``make test-web`` runs it, and so does the workflow: it is too much for every run of all tests.
 """
 
 from __future__ import annotations
