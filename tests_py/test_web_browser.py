@@ -1,6 +1,8 @@
 """The dashboard in headless Chromium: every page, every action, live, by keyboard, for everyone.
 
 ``make test-web`` runs it, and so does the workflow: it is too much for every run of all tests.
+
+With PICTURES set to a directory each page is photographed there, light and dark, wide and narrow.
 """
 
 from __future__ import annotations
