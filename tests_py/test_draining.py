@@ -308,7 +308,8 @@ def test_a_step_can_be_called_without_a_database() -> None:
 # Fixtures.
 
 CONFTEST = """
-import psycopg, pytest
+import os, pathlib, psycopg, pytest
+pathlib.Path("pid").write_text(str(os.getpid()))
 pytest_plugins = ["gendurable.pytest_plugin"]
 
 @pytest.fixture(scope="session")
@@ -362,6 +363,7 @@ def test_the_fixtures_give_databases_and_workers(
     pytester.makepyfile(TESTS)
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=5)
-    left = "select count(*) from pg_database where datname like 'gendurable_test_%'"
-    assert conn.execute(left).fetchone() == (0,)
+    own = f"gendurable_test_{(pytester.path / 'pid').read_text()}_"
+    left = "select count(*) from pg_database where starts_with(datname, %s)"
+    assert conn.execute(left, (own,)).fetchone() == (0,)
     assert os.environ["GENDURABLE_TEST_DSN"] == admin_dsn
