@@ -409,6 +409,13 @@ def test_a_promotion_gives_one_more_lease(
             cluster.start()
 
 
+async def start_and_close(session: Session) -> None:
+    try:
+        await session.start()
+    finally:
+        await session.close()
+
+
 def a_standby_is_looked_at_and_not_worked_on(
     dsn: str, claim: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,7 +428,7 @@ def a_standby_is_looked_at_and_not_worked_on(
             make_conninfo(dsn, **chosen), name="w", queues=["q"], lease=60, pooler=False
         )
         with pytest.raises(GendurableError, match=r"hot standby mode|nothing can be written here"):
-            asyncio.run(session.start())
+            asyncio.run(start_and_close(session))
     monkeypatch.setattr("sys.argv", ["gendurable-py", "install", "--dsn", dsn])
     with pytest.raises(SystemExit, match="1"):
         main()
@@ -645,11 +652,16 @@ class Line:
         with contextlib.suppress(OSError):
             while True:
                 ours, _ = listener.accept()
-                theirs = socket.socket(socket.AF_UNIX)
-                theirs.connect(self._server)
-                self._open += [ours, theirs]
-                for ends in ((ours, theirs), (theirs, ours)):
-                    threading.Thread(target=self._copy, args=ends, daemon=True).start()
+                threading.Thread(target=self._lead, args=(ours,), daemon=True).start()
+
+    def _lead(self, ours: socket.socket) -> None:
+        with contextlib.suppress(OSError), ours, socket.socket(socket.AF_UNIX) as theirs:
+            theirs.connect(self._server)
+            self._open += [ours, theirs]
+            back = threading.Thread(target=self._copy, args=(theirs, ours), daemon=True)
+            back.start()
+            self._copy(ours, theirs)
+            back.join()
 
     @staticmethod
     def _copy(source: socket.socket, target: socket.socket) -> None:
