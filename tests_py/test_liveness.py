@@ -660,8 +660,11 @@ class Line:
             self._open += [ours, theirs]
             back = threading.Thread(target=self._copy, args=(theirs, ours), daemon=True)
             back.start()
-            self._copy(ours, theirs)
+            self._ask(ours, theirs)
             back.join()
+
+    def _ask(self, ours: socket.socket, theirs: socket.socket) -> None:
+        self._copy(ours, theirs)
 
     @staticmethod
     def _copy(source: socket.socket, target: socket.socket) -> None:
@@ -670,6 +673,56 @@ class Line:
                 target.sendall(data)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
+
+
+class HalfALine(Line):
+    """Of what is sent first with outcomes it leads the half that commits nothing, and no more."""
+
+    _EXECUTE = b"E\0\0\0\x09\0\0\0\0\0"
+
+    def __init__(self, dsn: str, folder: Path) -> None:
+        super().__init__(dsn, folder)
+        self.silent = threading.Event()
+        self._ended = threading.Event()
+
+    def cut(self) -> None:
+        self._ended.set()
+        super().cut()
+
+    def _ask(self, ours: socket.socket, theirs: socket.socket) -> None:
+        while data := ours.recv(1 << 20):
+            commit = data.find(b"gd_commit")
+            if commit >= 0 and not self.silent.is_set():
+                theirs.sendall(data[: data.index(self._EXECUTE, commit) + len(self._EXECUTE)])
+                self.silent.set()
+                self._ended.wait(60)
+                return
+            theirs.sendall(data)
+
+
+def test_half_of_a_turn_whose_connection_dies_in_silence_is_undone(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    """The server has executed a commit and waits for its end, with the instance locked."""
+    line = HalfALine(dsn, tmp_path)
+    line.connect()
+
+    @job()
+    def work() -> str:
+        return "done"
+
+    halves = (
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and state = 'active' and wait_event = 'ClientRead' and xact_start is not null"
+    )
+    with running(line.dsn, [work], queues={"default": 1}, lease=2):
+        instance = work.enqueue(conn).id
+        until(line.silent.is_set)
+        until(lambda: one(conn, halves) == 1, "half of it has arrived")
+        until(lambda: statuses(conn) == {"done": 1}, "the worker does it again")
+        assert one(conn, halves) == 0
+        assert finished(conn, instance).result == "done"
+    line.cut()
 
 
 def test_a_worker_that_was_cut_off_leaves_reaping_to_others_for_one_lease(
