@@ -10,8 +10,13 @@
 -- Sessions:  A: retry, enqueue of the key, or a move to `kept`, open; B: `gd_retry_many`.
 -- Guard:     SKIP LOCKED; 50 ms for a key.
 -- Mutations: It waits for the row → 18; it waits for the key → 21.
+--
+-- Race:      `gd_retry_many` × the commit in which one fails (31–33)
+-- Sessions:  B: `gd_retry_many`, held between two tables of the archive; main: the commit.
+-- Guard:     What it finds neither live nor in the archive it looks for once more.
+-- Mutations: It looks once → 32, 33.
 \ir prelude.psql
-select plan(30);
+select plan(33);
 select test.open('a', 'b');
 select gd_register('w', lease => '1 day') as w \gset
 select array_agg(e.id order by e.ord) as ids
@@ -151,4 +156,16 @@ select cmp_ok(extract(epoch from clock_timestamp() - :'began')::float8, '<', 5.0
 select test.exec('a', 'commit');
 select is((select count(*)::int from gendurable.instances as i where i.queue = 'many'), 1,
     'and all but that one are gone');
+
+-- retry × the commit in which one fails: it has looked through the partition to which that one goes.
+select e.id as f from gd_enqueue('F', queue => 'f') as e \gset
+select p.fence as fence from gd_pick(:w, 'f', 1) as p \gset
+select test.exec('a', 'begin');
+select test.exec('a', 'lock table gendurable.kept in access exclusive mode');
+select test.send('b', test.many('retry', array[:f]::bigint[]));
+select ok(test.is_blocked('b'), 'bringing one back that runs is on its way through the archive');
+select result from gd_commit(:w, jsonb_build_array(test.outcome(:f, :fence, 'stop'))) \g /dev/null
+select test.exec('a', 'rollback');
+select is(test.results(test.answer('b')), 'retried', 'it fails meanwhile: it is found where it has gone');
+select is((select s.status from gd_status(:f::bigint) as s), 'runnable', 'and is back');
 select * from finish();

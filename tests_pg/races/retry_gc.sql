@@ -12,8 +12,13 @@
 -- Sessions:  A: retry open, B: retry, enqueue. A: enqueue open, B: retry.
 -- Guard:     The same lock; the primary key of `correlation_keys`.
 -- Mutations: The retry does not ask for the key → 20–24.
+--
+-- Race:      Retry × the commit in which the instance fails (25–27)
+-- Sessions:  B: retry, held between two tables of the archive; main: the commit.
+-- Guard:     Before it says that there is none it looks at both places in one snapshot.
+-- Mutations: It looks at the live ones in a later one → 26, 27.
 \ir prelude.psql
-select plan(24);
+select plan(27);
 select test.open('a', 'b');
 select gd_register('w', array['p']) as w \gset
 create procedure test.fail(worker bigint, inout id bigint, key text default null)
@@ -119,4 +124,17 @@ select test.send('b', $$ select duplicate from gd_enqueue('X', queue => 'q', cor
 select ok(test.is_blocked('b'), 'a newcomer waits for a retry that takes the key');
 select test.exec('a', 'commit');
 select is(test.result(test.answer('b')), 'true', 'and is its duplicate');
+
+-- It fails while the retry looks for it: it has passed the partition to which the instance goes.
+delete from gendurable.correlation_keys;
+select e.id as id from gd_enqueue('Y', queue => 'y') as e \gset
+select p.fence as fence from gd_pick(:w, 'y', 1) as p \gset
+select test.exec('a', 'begin');
+select test.exec('a', 'lock table gendurable.kept in access exclusive mode');
+select test.send('b', format('select gd_retry(%s)', :id));
+select ok(test.is_blocked('b'), 'a retry of what runs is on its way through the archive');
+select result from gd_commit(:w, jsonb_build_array(test.outcome(:id, :fence, 'stop'))) \g /dev/null
+select test.exec('a', 'rollback');
+select is(test.result(test.answer('b')), 'retried', 'it fails meanwhile: the retry finds it');
+select is(test.places(:id), '1 live, 0 archived', 'and brings it back');
 select * from finish();

@@ -5,6 +5,10 @@
 --
 -- Table by table of the archive, the newest first (gendurable._archive_tables); what is moved to
 -- the last one meanwhile is found there.
+--
+-- retry x the commit in which one fails: the commit may move it to a table that this has looked
+-- through, before this looks among the live ones. So what it finds nowhere it looks for once more:
+-- to be missed again it would have to be brought back by another session, and to fail, meanwhile.
 -- Locks:  the archived rows, never waiting; their correlation keys, waiting for 50 ms, once.
 -- Writes: as gendurable._bring_back.
 -- Plan:   the primary key of each table; correlation_keys_pkey; as gendurable._bring_back.
@@ -32,7 +36,7 @@ declare
     v_ended  bigint[] := array[]::bigint[];    -- that have not failed
     v_back   bigint[];
     v_taken  bigint[];
-    v_live   bigint[];
+    v_live   bigint[] := array[]::bigint[];
 begin
     if gendurable._is_open('public.gd_retry_many(bigint[])') then
         perform gendurable._refuse_open();
@@ -40,34 +44,39 @@ begin
     perform gendurable._check_ids(gd_retry_many.ids);
     v_left := array(select distinct u from unnest(gd_retry_many.ids) as u);
 
-    foreach v_table in array gendurable._archive_tables() loop
-        exit when v_left = '{}';
-        begin
-            execute format('select array_agg(f.id), array_agg(f.id) filter (where not f.failed)
-                            from %s as f where f.id = any ($1)', v_table)
-            into v_found, v_some using v_left;
-            if v_found is null then
-                raise no_data_found;    -- as gendurable._archived
-            end if;
-        exception when no_data_found or undefined_table then
-            continue;
-        end;
-        v_ended := v_ended || v_some;
-        execute format('select array_agg(l.id), array_agg(l.key)
-                        from (select f.id, case when gendurable._occupies(f.correlation_key,
-                                                                          f.correlation_scope)
-                                                then f.correlation_key end as key
-                              from %s as f
-                              where f.id = any ($1) and f.failed
-                              for update skip locked) as l', v_table)
-        into v_some, v_keyed using v_found;
-        v_ids := v_ids || v_some;
-        v_keys := v_keys || v_keyed;
-        v_places := v_places || array_fill(v_table, array[coalesce(cardinality(v_some), 0)]);
-        -- What is there no more is somewhere else.
-        execute format('select array_agg(f.id) from %s as f where f.id = any ($1)', v_table)
-        into v_found using v_found;
-        v_left := array(select unnest(v_left) except select unnest(v_found));
+    for v_look in 1 .. 2 loop
+        foreach v_table in array gendurable._archive_tables() loop
+            exit when v_left = '{}';
+            begin
+                execute format('select array_agg(f.id), array_agg(f.id) filter (where not f.failed)
+                                from %s as f where f.id = any ($1)', v_table)
+                into v_found, v_some using v_left;
+                if v_found is null then
+                    raise no_data_found;    -- as gendurable._archived
+                end if;
+            exception when no_data_found or undefined_table then
+                continue;
+            end;
+            v_ended := v_ended || v_some;
+            execute format('select array_agg(l.id), array_agg(l.key)
+                            from (select f.id, case when gendurable._occupies(f.correlation_key,
+                                                                              f.correlation_scope)
+                                                    then f.correlation_key end as key
+                                  from %s as f
+                                  where f.id = any ($1) and f.failed
+                                  for update skip locked) as l', v_table)
+            into v_some, v_keyed using v_found;
+            v_ids := v_ids || v_some;
+            v_keys := v_keys || v_keyed;
+            v_places := v_places || array_fill(v_table, array[coalesce(cardinality(v_some), 0)]);
+            -- What is there no more is somewhere else.
+            execute format('select array_agg(f.id) from %s as f where f.id = any ($1)', v_table)
+            into v_found using v_found;
+            v_left := array(select unnest(v_left) except select unnest(v_found));
+        end loop;
+        v_live := v_live || array(
+            select i.id from gendurable.instances as i where i.id = any (v_left));
+        v_left := array(select unnest(v_left) except select unnest(v_live));
     end loop;
 
     perform gendurable._try_take_keys(array_agg(k.key), array_agg(k.id), '50ms')
@@ -84,7 +93,6 @@ begin
     into v_back, v_taken
     from unnest(v_ids, v_keys) as x (id, key)
     left join gendurable.correlation_keys as k on k.key = x.key;
-    v_live := array(select i.id from gendurable.instances as i where i.id = any (v_left));
     -- A loop over tables.
     for v_table, v_some in
         select p.place, array_agg(p.id)
