@@ -409,6 +409,13 @@ def test_a_promotion_gives_one_more_lease(
             cluster.start()
 
 
+async def start_and_close(session: Session) -> None:
+    try:
+        await session.start()
+    finally:
+        await session.close()
+
+
 def a_standby_is_looked_at_and_not_worked_on(
     dsn: str, claim: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,7 +428,7 @@ def a_standby_is_looked_at_and_not_worked_on(
             make_conninfo(dsn, **chosen), name="w", queues=["q"], lease=60, pooler=False
         )
         with pytest.raises(GendurableError, match=r"hot standby mode|nothing can be written here"):
-            asyncio.run(session.start())
+            asyncio.run(start_and_close(session))
     monkeypatch.setattr("sys.argv", ["gendurable-py", "install", "--dsn", dsn])
     with pytest.raises(SystemExit, match="1"):
         main()
@@ -645,11 +652,19 @@ class Line:
         with contextlib.suppress(OSError):
             while True:
                 ours, _ = listener.accept()
-                theirs = socket.socket(socket.AF_UNIX)
-                theirs.connect(self._server)
-                self._open += [ours, theirs]
-                for ends in ((ours, theirs), (theirs, ours)):
-                    threading.Thread(target=self._copy, args=ends, daemon=True).start()
+                threading.Thread(target=self._lead, args=(ours,), daemon=True).start()
+
+    def _lead(self, ours: socket.socket) -> None:
+        with contextlib.suppress(OSError), ours, socket.socket(socket.AF_UNIX) as theirs:
+            theirs.connect(self._server)
+            self._open += [ours, theirs]
+            back = threading.Thread(target=self._copy, args=(theirs, ours), daemon=True)
+            back.start()
+            self._ask(ours, theirs)
+            back.join()
+
+    def _ask(self, ours: socket.socket, theirs: socket.socket) -> None:
+        self._copy(ours, theirs)
 
     @staticmethod
     def _copy(source: socket.socket, target: socket.socket) -> None:
@@ -658,6 +673,56 @@ class Line:
                 target.sendall(data)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
+
+
+class HalfALine(Line):
+    """Of what is sent first with outcomes it leads the half that commits nothing, and no more."""
+
+    _EXECUTE = b"E\0\0\0\x09\0\0\0\0\0"
+
+    def __init__(self, dsn: str, folder: Path) -> None:
+        super().__init__(dsn, folder)
+        self.silent = threading.Event()
+        self._ended = threading.Event()
+
+    def cut(self) -> None:
+        self._ended.set()
+        super().cut()
+
+    def _ask(self, ours: socket.socket, theirs: socket.socket) -> None:
+        while data := ours.recv(1 << 20):
+            commit = data.find(b"gd_commit")
+            if commit >= 0 and not self.silent.is_set():
+                theirs.sendall(data[: data.index(self._EXECUTE, commit) + len(self._EXECUTE)])
+                self.silent.set()
+                self._ended.wait(60)
+                return
+            theirs.sendall(data)
+
+
+def test_half_of_a_turn_whose_connection_dies_in_silence_is_undone(
+    dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    """The server has executed a commit and waits for its end, with the instance locked."""
+    line = HalfALine(dsn, tmp_path)
+    line.connect()
+
+    @job()
+    def work() -> str:
+        return "done"
+
+    halves = (
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and state = 'active' and wait_event = 'ClientRead' and xact_start is not null"
+    )
+    with running(line.dsn, [work], queues={"default": 1}, lease=2):
+        instance = work.enqueue(conn).id
+        until(line.silent.is_set)
+        until(lambda: one(conn, halves) == 1, "half of it has arrived")
+        until(lambda: statuses(conn) == {"done": 1}, "the worker does it again")
+        assert one(conn, halves) == 0
+        assert finished(conn, instance).result == "done"
+    line.cut()
 
 
 def test_a_worker_that_was_cut_off_leaves_reaping_to_others_for_one_lease(

@@ -131,6 +131,11 @@ def test_roles_that_another_database_uses_stay(
     assert count(dsn) == 0
 
 
+def goes_on(conn: Any) -> None:
+    """The transaction of a migration that was refused."""
+    assert ask(conn, "select 1")[0][0] == 1
+
+
 def test_what_is_in_the_way_is_refused(empty_dsn: str, use: Callable[..., None]) -> None:
     def refused(conn: Any) -> None:
         run_script(conn, "create schema gendurable")
@@ -148,8 +153,12 @@ def test_what_is_in_the_way_is_refused(empty_dsn: str, use: Callable[..., None])
 def test_what_depends_on_the_schema_keeps_it(dsn: str, use: Callable[..., None]) -> None:
     def refused(conn: Any) -> None:
         run_script(conn, "create view mine as select id from gd_instances")
+        run_script(conn, "set local search_path = public, pg_temp; set local lock_timeout = '7s'")
         with pytest.raises(InstallError, match=r"depends on the schema: view public\.mine"):
             remove(conn)
+        goes_on(conn)
+        settings = "select current_setting('search_path'), current_setting('lock_timeout')"
+        assert tuple(ask(conn, settings)[0]) == ("public, pg_temp", "7s")
 
     use(dsn, refused, commits=False)
 
@@ -159,6 +168,7 @@ def test_a_role_that_may_not_create_is_told_so(empty_dsn: str, use: Callable[...
         run_script(conn, "create role gd_nobody_here; set local role gd_nobody_here")
         with pytest.raises(InstallError, match="this role may not install here"):
             migrate(conn)
+        goes_on(conn)
 
     use(empty_dsn, refused, commits=False)
 
@@ -168,6 +178,7 @@ def test_a_role_that_may_not_ask_is_told_so(dsn: str, use: Callable[..., None]) 
         run_script(conn, "create role gd_nobody_here; set local role gd_nobody_here")
         with pytest.raises(AccessError, match="Grant it the role gd_client"):
             migrate(conn)
+        goes_on(conn)
 
     use(dsn, refused, commits=False)
 

@@ -7,9 +7,9 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.abc import Buffer
@@ -90,6 +90,19 @@ _KEEPALIVES: dict[str, str] = {
 }
 _SETTINGS_17: dict[str, str] = {"transaction_timeout": "0"}
 
+# When a process began. Ids of processes are used again, and another server has the same.
+_BEGAN = "(extract(epoch from a.backend_start) * 1000000)::bigint"
+_OWN_BACKEND = (
+    f"select a.pid, {_BEGAN}"  # noqa: S608 (nothing from outside)
+    " from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) as a"
+)
+_END_BACKENDS = (
+    "select pg_catalog.pg_terminate_backend(a.pid)"  # noqa: S608 (nothing from outside)
+    " from pg_catalog.pg_stat_get_activity(null) as a"
+    " join unnest(%s::int[], %s::bigint[]) as given (pid, began)"
+    f" on given.pid = a.pid and given.began = {_BEGAN}"
+)
+
 _UNREAD = 1.0
 
 # Older ones do not know "primary".
@@ -101,15 +114,25 @@ _READ_ONLY = ("25006", "0A000")
 _LOST_CLASSES = ("08", "57P")
 
 
+class Backend(NamedTuple):
+    """A process of a server: its id, and when it began, in microseconds of the server's clock."""
+
+    pid: int
+    began: int
+
+
 class Connection(psycopg.AsyncConnection[tuple[Any, ...]]):
     """A connection on which the engine is called.
 
     Attributes:
         local_settings: the query with which each transaction begins that makes our settings its
             own; None where the session has them. Behind a transaction pooler there is no session.
+        backend: the server's process of the session; None behind a transaction pooler, and where
+            this role may not look.
     """
 
     local_settings: str | None = None
+    backend: Backend | None = None
 
 
 def conninfo(dsn: str | None) -> str:
@@ -169,6 +192,9 @@ async def connect(
             conn.local_settings = _settings(conn, local=True, other=settings)
         else:
             await conn.execute(_settings(conn, local=False, other=settings))
+            with suppress(psycopg.errors.InsufficientPrivilege):
+                cursor = await conn.execute(_OWN_BACKEND)
+                conn.backend = Backend(*(await cursor.fetchall())[0])
         if conn.info.parameter_status("server_encoding") == "SQL_ASCII" and not listens:
             # One value that is not UTF-8 would make the server refuse all that travels with it.
             await conn.execute("set client_encoding = 'SQL_ASCII'")
@@ -178,6 +204,19 @@ async def connect(
         raise
     conn.add_notice_handler(log_warning)
     return conn
+
+
+async def end_backends(conn: Connection, backends: Sequence[Backend]) -> None:
+    """End the server's processes of connections that were given up.
+
+    One that has executed half of what was sent waits for the other half, and holds its locks, as
+    long as the network does not tell it that there is no client any more.
+
+    Raises:
+        psycopg.Error: it cannot be done.
+    """
+    if backends:
+        await conn.execute(_END_BACKENDS, tuple(map(list, zip(*backends, strict=True))))
 
 
 @contextmanager

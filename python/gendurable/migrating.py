@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 
@@ -44,7 +44,7 @@ def migrate(conn: SyncHandle, *, wait: float = 60, longest: float = 300) -> str:
         The version of the schema.
 
     Raises:
-        InstallError: it cannot be done. The transaction may have to be rolled back.
+        InstallError: it cannot be done. The transaction is as it was before, and may go on.
         AccessError: the role may not ask for the version of the schema that is there.
         UsageError: this is no such connection, or it is in no transaction.
     """
@@ -77,7 +77,10 @@ def remove(conn: SyncHandle) -> list[str]:
 
 @contextmanager
 def _in_transaction(conn: SyncHandle) -> Iterator[None]:
-    """A part of the caller's transaction, which finds its settings as they were afterwards."""
+    """A part of the caller's transaction, which finds its settings as they were.
+
+    Where it fails nothing of it is left, and the transaction may go on.
+    """
     driver = driver_of(conn)
     if not isinstance(conn, psycopg.Connection) and (driver is None or driver.is_async):
         raise no_connection(conn, "a sync connection of psycopg, SQLAlchemy or Django")
@@ -95,10 +98,12 @@ def _in_transaction(conn: SyncHandle) -> Iterator[None]:
     _set(conn, {name: value for name, value in _SETTINGS.items() if value is not None})
     try:
         yield
-    except GendurableError:
-        raise
     except Exception as exc:
-        if (said := said_by(exc)) is None or (error := error_for(said)) is None:
+        # A connection that is gone has no savepoint; what it raised says more.
+        with suppress(Exception):
+            run_script(conn, "rollback to savepoint gendurable_migration")
+        said = None if isinstance(exc, GendurableError) else said_by(exc)
+        if said is None or (error := error_for(said)) is None:
             raise
         raise error from exc
     _set(conn, dict(zip(_SETTINGS, before, strict=True)))

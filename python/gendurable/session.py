@@ -13,10 +13,12 @@ import psycopg
 
 from gendurable import protocol
 from gendurable.database import (
+    Backend,
     answering,
     connect,
     conninfo,
     describe_dsn,
+    end_backends,
     is_usable,
     log_failure,
     one_line,
@@ -79,6 +81,7 @@ class Session:
         self._machines = machines
         self._conn: protocol.Connection | None = None
         self._second: protocol.Connection | None = None
+        self._given_up: list[Backend] = []
         self._failures = 0
         self._closed = False
 
@@ -161,6 +164,11 @@ class Session:
         """The connection and the worker's id, made anew where one of them is lost."""
         if self._conn is None:
             self._conn = await self.connect()
+        if self._given_up:
+            with suppress(psycopg.Error), answering(self._conn, self.patience):
+                await end_backends(self._conn, self._given_up)
+            if is_usable(self._conn):
+                self._given_up.clear()
         if self.worker is None:
             info = describe_process() | {"machines": self._machines}
             with answering(self._conn, self.patience):
@@ -193,6 +201,8 @@ class Session:
         lost = [conn for conn in (self._conn, self._second) if conn is not None]
         self._conn = self._second = None
         for conn in lost:
+            if conn.backend is not None:
+                self._given_up.append(conn.backend)
             with suppress(psycopg.Error, OSError):
                 await conn.close()
         shortest, longest = _RECONNECT_WAIT
