@@ -6,9 +6,10 @@
 -- Guard:     The pick that came back short marks its idle queues.
 -- Mutations: No queue is ever marked → 6, 8, 9; all queues always are → 1, 2, 7, 8, 24; a full pick
 --            does not notify → 22; a doorbell that stays notifies → 26 (a loop); a pick that gives up
---            does not notify → 30; one that leaves some of what is due does not → 32, 33.
+--            does not notify → 30; one that leaves some of what is due does not → 32, 33; one that
+--            leaves what was too much for it does not → 35.
 \ir prelude.psql
-select plan(34);
+select plan(35);
 select test.open('a', 'l');
 select test.exec('l', 'listen gendurable');
 select gd_register('w', array['default', 'other']) as w \gset
@@ -190,4 +191,10 @@ select is(test.names(test.query('a', test.pick(:y, 'f', 9))) || ' ' || test.hear
     'a pick that has moved all that it may of what is due is called again');
 select is(test.names(test.query('a', test.pick(:y, 'f', 9))) || ' ' || test.heard(), 'nothing f', 'and again');
 select is(test.names(test.query('a', test.pick(:y, 'f', 9))), 'Y', 'until it has come to its own');
+-- Three of 25 MB are more than a pick hands out. The worker has not slept before.
+select gd_register('large', '{l}') as l \gset
+select gd_enqueue('L', to_jsonb(repeat('x', 25000000)), queue => 'l') from generate_series(1, 3) \g /dev/null
+select test.heard() \g /dev/null
+select is(test.names(test.query('a', test.pick(:l, 'l', 9))) || ' ' || test.heard(), 'L L l',
+    'a pick that leaves what was too much for it is called again');
 select * from finish();

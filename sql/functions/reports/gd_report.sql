@@ -31,11 +31,11 @@ begin
     if jsonb_typeof(gd_report.report -> 'progress') = 'array' then
         insert into gendurable.reports (instance_id, at, fence, progress)
         select i.id, v_now, i.fence, coalesce(p.progress, 'null')
-        from (select distinct on (1) (e.value ->> 'id')::bigint as id,
+        from (select distinct on (1, 2) (e.value ->> 'id')::bigint as id,
                      (e.value ->> 'fence')::bigint as fence, e.value -> 'progress' as progress
               from jsonb_array_elements(gd_report.report -> 'progress') with ordinality
                        as e (value, ord)
-              order by 1, e.ord desc) as p
+              order by 1, 2, e.ord desc) as p
         join gendurable.instances as i on i.id = p.id
         where i.fence = p.fence and coalesce(i.worker_id = gd_report.worker, false)
         on conflict do nothing;

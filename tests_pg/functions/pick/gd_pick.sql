@@ -1,6 +1,8 @@
 -- gd_pick: claims ready instances, the most urgent first.
+select format('alter database %I set synchronous_commit = on', current_database()) \gexec
+\c
 begin;
-select plan(88);
+select plan(94);
 
 select gd_register('me', lease => '60 s') as me \gset
 select gd_register('other') as other \gset
@@ -260,11 +262,32 @@ insert into gendurable.signals (inbox, instance_id, sent_at, name, payload) sele
     :many, now(), repeat('n', 1000), '1' from generate_series(1, 60000);
 select id as inbox from gd_enqueue('inbox', queue => 'lists') \gset
 select gd_signal(:inbox, 'x', to_jsonb(repeat('x', 28000000))) from generate_series(1, 10) \g /dev/null
+set local synchronous_commit = off;
 select id, fence, signals from gd_pick(:me, 'lists', 10) \gset l_
+select is(current_setting('synchronous_commit'), 'on', 'a pick in which one fails is durable');
 select is(:l_id::bigint, :inbox::bigint, 'an inbox of 280 MB is handed out, one whose list is too long is not');
 select is((select count(*) from jsonb_array_elements(:'l_signals') as s where s @> '{"omitted": true}'), 8::bigint,
     'with what is too much left out');
 select is((select error from gd_status(:many)), '{"kind": "too_large"}', 'the other one fails');
+
+-- A driver may say that claims need not be durable; what else a pick decides is.
+create function pg_temp.durability(p_worker bigint, p_queue text) returns text language plpgsql as $$
+begin
+    set local synchronous_commit = off;
+    perform gd_pick(p_worker, p_queue, 10);
+    return current_setting('synchronous_commit');
+end
+$$;
+select gd_enqueue('m', queue => 'plain'), gd_enqueue('m', queue => 'counted'),
+    gd_enqueue('m', queue => 'keyed', concurrency_key => 'durable'),
+    gd_enqueue('m', queue => 'rated', rate_limit => 'bytes'),
+    gd_set_queue_limit('counted', 5), gd_schedule('s', '@every 1 hour', 'm', queue => 'fired') \g /dev/null
+update gendurable.occurrences set next_at = now(), due_at = now(), none_before = '-infinity' where queue = 'fired';
+select is(pg_temp.durability(:me, 'plain'), 'off', 'a pick that claims alone is as durable as its driver says');
+select is(pg_temp.durability(:me, 'counted'), 'on', 'one from a queue with a limit is durable');
+select is(pg_temp.durability(:me, 'keyed'), 'on', 'one of a concurrency key');
+select is(pg_temp.durability(:me, 'rated'), 'on', 'one of a rate limit');
+select is(pg_temp.durability(:me, 'fired'), 'on', 'and one that fires a schedule');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- gd_report: what a worker says of its steps.
 begin;
 \ir ../prelude.psql
-select plan(18);
+select plan(19);
 create function pg_temp.progress(fsm text) returns text language sql as $$
     select i.progress::text from gd_instances as i where i.id = pg_temp.id(progress.fsm) $$;
 create function pg_temp.tell(worker bigint, fsm text, progress jsonb, ahead int default 0) returns void
@@ -31,6 +31,11 @@ select gd_report(:me, jsonb_build_object('progress',
 from claim as c, claim as n where c.fsm = 'm' and n.fsm = 'n' \g /dev/null
 select is(pg_temp.progress('m') || pg_temp.progress('n'), '2null',
     'of two of one claim the last one counts; no value is null');
+select pg_sleep(0.001), gd_report(:me, jsonb_build_object('progress',
+    jsonb_build_array(jsonb_build_object('id', c.id, 'fence', c.fence, 'progress', 2),
+        jsonb_build_object('id', c.id, 'fence', c.fence - 1, 'progress', 3))))
+from claim as c where c.fsm = 'n' \g /dev/null
+select is(pg_temp.progress('n'), '2', 'one of an earlier claim does not hide that of the claim');
 select results_eq($$ select i.updated_at, i.xmin from gendurable.instances as i where i.fsm = 'm' $$, $$
     select i.claimed_at, i.xmin from gendurable.instances as i where i.fsm = 'm' $$,
     'the instance itself is not written');

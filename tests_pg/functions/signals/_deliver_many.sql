@@ -1,7 +1,7 @@
 -- Delivery of many signals to instances that are locked; what gd_signal_many answers, and how it wakes, is tested
 -- there.
 begin;
-select plan(9);
+select plan(11);
 
 select gd_register('me') as me \gset
 select id as a from gd_enqueue('m', concurrency_key => 'k') \gset
@@ -29,6 +29,19 @@ select results_eq('select id, phase::text, signalled from gendurable.instances o
     format($$ values (%s::bigint, 'held', true), (%s, 'awaiting_signal', true), (%s, 'ready', true) $$, :a, :b, :c),
     'a duplicate wakes no instance; the other one waits for its key now, which was rung for');
 select is((select array_agg(h.key) from gendurable.doorbells as h where h.kind = 'slot'), '{k}', 'under its name');
+
+-- What is written, and what is not.
+select i.ctid as place from gendurable.instances as i where i.id = :c \gset
+select gendurable._deliver_many(array[:c]::bigint[], '{x}', '{5}', '{null}') \g /dev/null
+select is((select i.ctid from gendurable.instances as i where i.id = :c), :'place'::tid,
+    'an instance that has been sent something before is not written');
+select id as s from gd_enqueue('m', queue => 's', correlation_key => 's', correlation_scope => '{runnable}') \gset
+select gd_pick(:me, 's', 1) \g /dev/null
+select gd_commit(:me, jsonb_build_array(jsonb_build_object(
+    'id', :s, 'fence', test.fence(:s), 'kind', 'await', 'names', array['x']))) \g /dev/null
+select gendurable._deliver_many(array[:s]::bigint[], '{x}', '{1}', '{null}') \g /dev/null
+select is((select k.instance_id from gendurable.correlation_keys as k where k.key = 's'), :s::bigint,
+    'what is woken into the scope of its correlation key occupies it again');
 
 -- Each compared with each would take a minute.
 set local statement_timeout = '30s';
