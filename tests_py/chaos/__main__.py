@@ -53,8 +53,9 @@ def main() -> int:
             well &= moved.balances == moved.expected
             said = (
                 f"{options.transfers:,} transfers, {moved.kills} workers killed in "
-                f"{moved.seconds:.0f} s: the balances are {moved.balances[0]:,} and "
-                f"{moved.balances[1]:,}, expected {moved.expected[0]:,} and {moved.expected[1]:,}."
+                f"{moved.seconds:.0f} s.\n"
+                f"The balances are {moved.balances[0]:,} and {moved.balances[1]:,}, "
+                f"expected {moved.expected[0]:,} and {moved.expected[1]:,}."
             )
             print(said)
     if options.report:
