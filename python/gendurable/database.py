@@ -105,6 +105,9 @@ _END_BACKENDS = (
 
 _UNREAD = 1.0
 
+# Seconds that a new connection has for its settings.
+_GREETING = 30.0
+
 # Older ones do not know "primary".
 _LIBPQ_14 = 140000
 
@@ -187,18 +190,19 @@ async def connect(
         to_primary(info), autocommit=True, prepare_threshold=None if pooler else 5
     )
     try:
-        use_own_adapters(conn)
-        if pooler:
-            conn.local_settings = _settings(conn, local=True, other=settings)
-        else:
-            await conn.execute(_settings(conn, local=False, other=settings))
-            with suppress(psycopg.errors.InsufficientPrivilege):
-                cursor = await conn.execute(_OWN_BACKEND)
-                conn.backend = Backend(*(await cursor.fetchall())[0])
-        if conn.info.parameter_status("server_encoding") == "SQL_ASCII" and not listens:
-            # One value that is not UTF-8 would make the server refuse all that travels with it.
-            await conn.execute("set client_encoding = 'SQL_ASCII'")
+        with answering(conn, _GREETING):
             use_own_adapters(conn)
+            if pooler:
+                conn.local_settings = _settings(conn, local=True, other=settings)
+            else:
+                await conn.execute(_settings(conn, local=False, other=settings))
+                with suppress(psycopg.errors.InsufficientPrivilege):
+                    cursor = await conn.execute(_OWN_BACKEND)
+                    conn.backend = Backend(*(await cursor.fetchall())[0])
+            if conn.info.parameter_status("server_encoding") == "SQL_ASCII" and not listens:
+                # One value that is not UTF-8 would make the server refuse all that travels with it.
+                await conn.execute("set client_encoding = 'SQL_ASCII'")
+                use_own_adapters(conn)
     except BaseException:
         await conn.close()
         raise

@@ -184,7 +184,7 @@ class Session:
     async def second(self) -> protocol.Connection:
         """A connection for turns beside those on the first one."""
         if self._second is not None and not is_usable(self._second):
-            await self._second.close()
+            await self._give_up(self._second)
             self._second = None
         if self._second is None:
             self._second = await self.connect()
@@ -201,14 +201,17 @@ class Session:
         lost = [conn for conn in (self._conn, self._second) if conn is not None]
         self._conn = self._second = None
         for conn in lost:
-            if conn.backend is not None:
-                self._given_up.append(conn.backend)
-            with suppress(psycopg.Error, OSError):
-                await conn.close()
+            await self._give_up(conn)
         shortest, longest = _RECONNECT_WAIT
         wait = min(longest, shortest * 2**self._failures)
         self._failures = min(self._failures + 1, 10)
         await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 (no secret)
+
+    async def _give_up(self, conn: protocol.Connection) -> None:
+        if conn.backend is not None:
+            self._given_up.append(conn.backend)
+        with suppress(psycopg.Error, OSError):
+            await conn.close()
 
     async def close(self) -> None:
         """Give everything back, if the database can be reached right now; else the lease ends."""

@@ -215,7 +215,9 @@ class Turns:
         """Exchange on another connection, as soon as it is worth it and if the first one lasts."""
         while not first.done():
             if self._holding.outcomes >= ENOUGH or sum(self._wanted([]).values()) >= ENOUGH:
-                await self._exchange(await self._session.second(), worker)
+                conn = await self._session.second()
+                with answering(conn, self._session.patience):
+                    await self._exchange(conn, worker)
                 return
             self._wake.clear()
             await self._wake.wait()
