@@ -53,7 +53,8 @@ def test_work_is_found_at_once_past_the_pooler(world: chaos.World) -> None:
     world.start_worker()
     with chaos.connect(world.dsn) as conn:
         listening = (
-            "select from pg_stat_activity where query like 'listen%' or query like '%gd_workers%'"
+            "select from pg_stat_activity where datname = current_database()"
+            " and (query like 'listen%' or query like '%gd_workers%')"
         )
         until(lambda: conn.execute("select from gd_workers").rowcount == 1)
         until(lambda: conn.execute(listening).rowcount > 0)
